@@ -1,0 +1,1 @@
+"""The service: a space becomes trials, trials become records."""

@@ -1,0 +1,329 @@
+"""A search from start to end: ``run_search(request)``."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from rich.console import Console
+
+from search.events import Events, Follower
+from search.ledger import Ledger, Place
+from search.resources import Resources, allot
+from search.scoreboard import Scoreboard, TrialRecord
+from search.scheduler import BaselineKeepingAsha
+from search.searcher import TruthfulOptunaSearch
+from search.space import Budget, Sampler, Space
+from search.summary import SearchStatus, Summary, summarise
+from search.task import Job, Task
+from search.terminal import LiveTable, PlainLines
+from search.trial import train_trial
+from search.winner import write_winner
+from trainables.data import EMBEDDED, Dataset
+from trainables.recipe import Value
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a search is asked to do, validated.
+
+    Attributes:
+        name: of the search.
+        space_name: of the space.
+        space_file: the file that it was read from.
+        space: what to search.
+        source: ``embedded`` or an absolute data folder.
+        dataset: the data, limited as asked.
+        train_limit: most training images, or None for all.
+        val_limit: most validation images, or None for all.
+        budget: trials and epochs.
+        seed: of everything that the search draws.
+        fixed: values that are given instead of searched.
+        cpus_per_trial: or None to choose.
+        gpus_per_trial: or None to choose.
+        concurrency: or None to choose.
+        address: of a running Ray cluster, or None to start one here.
+        out: folder of all searches.
+        tracking_uri: MLflow's.
+        quiet: show nothing while it runs.
+    """
+
+    name: str
+    space_name: str
+    space_file: Path
+    space: Space
+    source: str
+    dataset: Dataset
+    train_limit: int | None
+    val_limit: int | None
+    budget: Budget
+    seed: int
+    fixed: dict[str, Value]
+    cpus_per_trial: int | None
+    gpus_per_trial: float | None
+    concurrency: int | None
+    address: str | None
+    out: Path
+    tracking_uri: str
+    quiet: bool
+
+    @property
+    def folder(self) -> Path:
+        """The search's own folder."""
+        return self.out / self.name
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment of the space."""
+        return experiment_name(self.space_name, self.source)
+
+    def job(self, cpus: int) -> Job:
+        """What all trials share, each with ``cpus`` CPUs."""
+        return Job(
+            self.space.architecture,
+            self.space.data,
+            self.source,
+            self.train_limit,
+            self.val_limit,
+            self.budget.epochs,
+            self.seed,
+            cpus,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished search.
+
+    Attributes:
+        summary: as written to ``summary.json``.
+        signal: the signal that interrupted it, or None.
+        errors: what the tracking store refused.
+    """
+
+    summary: Summary
+    signal: int | None
+    errors: list[str]
+
+
+def experiment_name(space: str, source: str) -> str:
+    """``convoy/SPACE``, with ``-embedded`` behind it for the embedded data."""
+    return f"convoy/{space}{'-embedded' if source == EMBEDDED else ''}"
+
+
+def run_search(request: Request, console: Console) -> Outcome:
+    """Run the whole search and record it; its outcome.
+
+    Raises:
+        trainables.errors.UsageError: more resources are asked of a trial than there are.
+    """
+    with _cluster(request) as resources, _stop_gently() as stopped:
+        return _Search(request, resources, console).run(stopped)
+
+
+class _Search:
+    """One search under way: its board, its records and its files."""
+
+    def __init__(self, request: Request, resources: Resources, console: Console) -> None:
+        self._request, self._resources, self._console = request, resources, console
+        self._job = request.job(resources.cpus)
+        budget, dataset = request.budget, request.dataset
+        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train))
+        self._about: dict[str, Any] = {
+            "search": request.name,
+            "space": request.space_name,
+            "seed": request.seed,
+            "data": dataset.described(),
+            "resources": asdict(resources),
+        }
+
+    def run(self, stopped: dict[str, int]) -> Outcome:
+        self._request.folder.mkdir(parents=True)
+        self._write("running")
+        ledger = self._open_ledger()
+        try:
+            with self._display() as display:
+                followers: list[Follower] = [ledger, _SummaryWriter(self), display]
+                results = self._tune(followers).fit()
+            return self._finish(ledger, results, stopped.get("signal"))
+        finally:
+            ledger.close()
+
+    def _tune(self, followers: list[Follower]) -> tune.Tuner:
+        request, resources = self._request, self._resources
+        sampler = Sampler(request.space, request.fixed)
+        searcher = TruthfulOptunaSearch(sampler, self._job, request.budget.trials)
+        gpus = {"gpu": resources.gpus} if resources.gpus else {}
+        return tune.Tuner(
+            tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus}),
+            tune_config=tune.TuneConfig(
+                num_samples=request.budget.trials,
+                search_alg=searcher,
+                scheduler=BaselineKeepingAsha(request.budget),
+                max_concurrent_trials=resources.concurrency,
+                reuse_actors=True,
+                trial_dirname_creator=_trial_folder,
+            ),
+            run_config=tune.RunConfig(
+                name=request.name,
+                storage_path=str(request.out),
+                callbacks=[Events(self._board, followers)],
+                # The latest checkpoint holds the best epoch's weights too.
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+                failure_config=tune.FailureConfig(max_failures=0),
+                verbose=0,
+            ),
+        )
+
+    def _finish(self, ledger: Ledger, results: tune.ResultGrid, caught: int | None) -> Outcome:
+        for record in self._board.interrupt():
+            ledger.trial_ended(record)
+        whole = self._board.finished >= self._request.budget.trials
+        status: SearchStatus = "complete" if not self._board.count("failed") else "failed-trials"
+        best = self._board.best()
+        weights = None if best is None else self._keep_winner(best, results, ledger)
+        ledger.flush()
+        run_id = None if best is None else ledger.run_id(best.trial_id)
+        summary = self._write(status if whole else "interrupted", run_id, weights)
+        ledger.end_search(*self._search_records(best), "FINISHED" if whole else "KILLED")
+        return Outcome(summary, None if whole else caught or signal.SIGINT, ledger.close())
+
+    def _keep_winner(self, best: TrialRecord, results: tune.ResultGrid, ledger: Ledger) -> Path:
+        result = next(r for r in results if (r.metrics or {}).get("trial_id") == best.trial_id)
+        task = Task(self._job, best.number, best.values)
+        weights = write_winner(
+            self._request.folder / "best",
+            best,
+            task,
+            Path(result.checkpoint.path),
+            self._request.dataset,
+            self._request.space_file,
+        )
+        ledger.crown(best, weights.parent)
+        return weights
+
+    def _search_records(self, best: TrialRecord | None) -> tuple[dict[str, float], dict[str, str]]:
+        baseline, board = self._board.baseline(), self._board
+        metrics: dict[str, float] = {"epochs": board.epochs, "wall_seconds": board.seconds}
+        if baseline is not None and baseline.best_epoch and baseline.status != "failed":
+            metrics["baseline_val_accuracy"] = baseline.best_accuracy
+        if best is not None:
+            metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
+        statuses = ("completed", "pruned", "failed", "interrupted")
+        tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
+        return metrics, {**tags, "convoy.status": self._status}
+
+    def _write(
+        self, status: SearchStatus, run_id: str | None = None, weights: Path | None = None
+    ) -> Summary:
+        self._status = status
+        summary = summarise(self._board, status, self._about, run_id, weights)
+        summary.write(self._request.folder)
+        return summary
+
+    def _open_ledger(self) -> Ledger:
+        request = self._request
+        local = request.tracking_uri.startswith("sqlite:")
+        artifacts = request.out / "artifacts" if local else None
+        place = Place(request.tracking_uri, request.experiment, artifacts, request.name)
+        budget = request.budget.model_dump()
+        shared = {
+            "architecture": request.space.architecture,
+            "data": request.dataset.name,
+            "data_fingerprint": request.dataset.fingerprint,
+            "train_images": len(request.dataset.train),
+            "val_images": len(request.dataset.val),
+            "search_seed": request.seed,
+        }
+        return Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared)
+
+    @contextmanager
+    def _display(self) -> Iterator[Follower]:
+        request = self._request
+        title = (
+            f"{request.name}: {request.space.architecture} on {request.dataset.name}, "
+            f"{request.budget.trials} trials of up to {request.budget.epochs} epochs, "
+            f"{self._resources.concurrency} at once"
+        )
+        console = Console(quiet=True) if request.quiet else self._console
+        kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
+        with kind(self._board, title, console) as display:
+            yield display
+
+
+class _SummaryWriter:
+    """A follower that keeps ``summary.json`` current."""
+
+    def __init__(self, search: _Search) -> None:
+        self._search = search
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Nothing to write yet."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """Write the summary anew."""
+        self._search._write("running")
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Write the summary anew."""
+        self._search._write("running")
+
+
+def _trial_folder(trial: Trial) -> str:
+    return f"trial-{trial.config['number']:04d}-{trial.trial_id}"
+
+
+@contextmanager
+def _cluster(request: Request) -> Iterator[Resources]:
+    """A Ray cluster, started here or joined, and what a trial gets of it."""
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    started = not ray.is_initialized()
+    if started:
+        local = {} if request.address else {"include_dashboard": False}
+        ray.init(address=request.address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    try:
+        total = ray.cluster_resources()
+        yield allot(
+            int(total.get("CPU", os.cpu_count() or 1)),
+            int(total.get("GPU", 0)),
+            request.cpus_per_trial,
+            request.gpus_per_trial,
+            request.concurrency,
+        )
+    finally:
+        if started:
+            ray.shutdown()
+
+
+@contextmanager
+def _stop_gently() -> Iterator[dict[str, int]]:
+    """Have SIGTERM stop the search as SIGINT does; the signal that came is under ``signal``.
+
+    Tune ends its loop on SIGINT, lets running trials go and returns. Ray aborts the process on
+    SIGTERM, so that is passed on as SIGINT.
+    """
+    caught: dict[str, int] = {}
+
+    def pass_on(number: int, _: object) -> None:
+        caught["signal"] = number
+        signal.raise_signal(signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,26 @@
+"""Environment variables that must stand before Ray and MLflow are imported."""
+
+import os
+
+_SETTINGS = {
+    # Ray listens on every interface otherwise, even on a single machine; the name says nothing of it.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # A search sends nothing to anyone.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # Silences a notice about a future default that no trial here depends on.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+def prepare(*, loopback: bool) -> None:
+    """Set what is not set already.
+
+    Args:
+        loopback: whether a Ray that is started here listens on loopback alone.
+    """
+    for name, value in _SETTINGS.items():
+        if name != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" or loopback:
+            os.environ.setdefault(name, value)

@@ -1,0 +1,97 @@
+"""From Ray Tune's callbacks to the scoreboard and to everyone who follows a search."""
+
+from typing import Any, Protocol
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from search.scoreboard import Scoreboard, TrialRecord
+
+# What a trial reports; Tune adds some twenty keys of its own.
+METRICS = (
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_accuracy_aligned",
+    "val_accuracy_conflicting",
+    "digit_following",
+    "lr",
+    "images_per_second",
+    "epoch_seconds",
+)
+
+
+class Follower(Protocol):
+    """Someone who is told of a search's events, on the thread that runs it; must not block."""
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """A trial began."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """A trial finished an epoch; its figures are ``record.last``."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """A trial completed, was pruned, or failed."""
+
+
+class Events(Callback):  # type: ignore[misc]
+    """Tune's callback: keeps the scoreboard and passes every event on.
+
+    Tune pickles its callbacks into the search's directory. Followers hold threads and terminals, so
+    a copy from there has none: it is the driver that makes them.
+    """
+
+    def __init__(self, board: Scoreboard, followers: list[Follower]) -> None:
+        self._board, self._followers = board, followers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        board = self._board
+        return _without_followers, (board.requested, board.max_epochs, board.train_images)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Tune started or restarted a trial."""
+        record = self._board.started(
+            trial.trial_id, trial.config["number"], dict(trial.config["values"])
+        )
+        for follower in self._followers:
+            follower.trial_started(record)
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """A trial reported an epoch."""
+        metrics = {name: float(result[name]) for name in METRICS if name in result}
+        record = self._board.reported(trial.trial_id, int(result["epoch"]), metrics)
+        for follower in self._followers:
+            follower.epoch_ended(record)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """A trial ended, at the budget's end or stopped by the scheduler."""
+        record = self._board.ended(trial.trial_id)
+        for follower in self._followers:
+            follower.trial_ended(record)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """A trial raised, or its worker died."""
+        record = self._board.failed(trial.trial_id, _reason(trial))
+        for follower in self._followers:
+            follower.trial_ended(record)
+
+
+def _without_followers(requested: int, epochs: int, train_images: int) -> Events:
+    return Events(Scoreboard(requested, epochs, train_images), [])
+
+
+def _reason(trial: Trial) -> str:
+    """The last line of a trial's error, without Ray's wrapping."""
+    error = trial.get_error()
+    lines = [line.strip() for line in str(error or "unknown error").splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,48 @@
+"""CPUs and GPUs of a trial, and how many trials run at once."""
+
+from dataclasses import dataclass
+
+from trainables.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a trial gets.
+
+    Attributes:
+        cpus: CPUs, and threads, of a trial.
+        gpus: GPUs of a trial; a fraction shares one.
+        concurrency: trials at once.
+    """
+
+    cpus: int
+    gpus: float
+    concurrency: int
+
+
+def allot(
+    machine_cpus: int,
+    machine_gpus: int,
+    cpus: int | None = None,
+    gpus: float | None = None,
+    concurrency: int | None = None,
+) -> Resources:
+    """Resources of a trial from what there is; what is given stands.
+
+    Without a GPU a trial has one CPU, so that as many run as there are: small networks use one
+    thread better than two. With fewer trials at once they share the CPUs evenly. With GPUs a trial
+    has one.
+
+    Raises:
+        UsageError: a trial would need more than there is.
+    """
+    gpus = (1.0 if machine_gpus else 0.0) if gpus is None else gpus
+    if gpus > machine_gpus:
+        raise UsageError(f"--gpus-per-trial {gpus:g}: there are {machine_gpus} GPUs")
+    if (cpus or 1) > machine_cpus:
+        raise UsageError(f"--cpus-per-trial {cpus}: there are {machine_cpus} CPUs")
+    by_gpu = int(machine_gpus / gpus) if gpus else machine_cpus
+    at_once = concurrency or max(1, min(by_gpu, machine_cpus // (cpus or 1)))
+    each = cpus or max(1, machine_cpus // at_once)
+    fitting = max(1, min(by_gpu, machine_cpus // each))
+    return Resources(each, gpus, min(at_once, fitting))

@@ -1,0 +1,280 @@
+"""``python -m search.run``: search a space."""
+
+import argparse
+import math
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from search import environment
+from search.space import available, read_space, space_file
+from trainables.data import EMBEDDED, load, resolve
+from trainables.errors import UsageError
+from trainables.recipe import Value
+
+if TYPE_CHECKING:
+    from search.engine import Outcome, Request
+
+_EXAMPLES = """examples:
+  python -m search.run --space gap5 --data embedded       a first search, nothing to download
+  python -m search.run --space gap5 --set pool_stride=2   affordable without a GPU
+  python -m search.run --list                             the spaces there are
+"""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status.
+
+    0 whole; 3 whole but with failed trials or missing records; 2 a flag or file is wrong; 130 or
+    143 interrupted.
+    """
+    arguments = _parser().parse_args(argv)
+    console = Console(highlight=False)
+    try:
+        if arguments.list:
+            console.print(_listing())
+            return 0
+        environment.prepare(loopback=arguments.address is None)
+        outcome, request = _search(arguments, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _report(outcome, request, console)
+    return _exit_status(outcome)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search.run",
+        description="Search the hyperparameters of a small CNN.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--space", metavar="NAME", help="a space of --list, or a .yaml file")
+    parser.add_argument("--list", action="store_true", help="list the spaces and exit")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help=f"data folder, or {EMBEDDED} (default: $CONVOY_DATA, else ./data)",
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="most epochs a trial (default: space)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of everything (default: 0)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="fix a value instead of searching it; may be repeated",
+    )
+    parser.add_argument("--train-limit", type=int, metavar="N", help="most training images")
+    parser.add_argument("--val-limit", type=int, metavar="N", help="most validation images")
+    parser.add_argument("--cpus-per-trial", type=int, metavar="N")
+    parser.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="Ray cluster to join: auto or HOST:PORT"
+    )
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    parser.add_argument("--name", metavar="NAME", help="default: SPACE-DATE-TIME")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
+    return parser
+
+
+def _listing() -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("space", "data", "source", "source's result", "baseline"):
+        table.add_column(column, overflow="fold")
+    for name in available():
+        space = read_space(space_file(name))
+        shown = ("optimizer", "lr", "batch_size", "schedule")
+        baseline = " ".join(
+            f"{key}={space.baseline[key]}" for key in shown if key in space.baseline
+        )
+        source = space.source
+        table.add_row(name, space.data.set, source.file, source.result, baseline)
+    return table
+
+
+def _search(arguments: argparse.Namespace, console: Console) -> "tuple[Outcome, Request]":
+    request = _request(arguments)
+    from search.engine import run_search  # Ray, Optuna and MLflow take seconds to import
+
+    return run_search(request, console), request
+
+
+def _request(arguments: argparse.Namespace) -> "Request":
+    """The request that the flags describe; everything is checked before anything is written."""
+    if not arguments.space:
+        raise UsageError("--space is missing; choose one of " + ", ".join(available()))
+    _check_numbers(arguments)
+    path = space_file(arguments.space)
+    space, source = read_space(path), resolve(arguments.data)
+    fixed = {**(space.embedded.fix if source == EMBEDDED else {})}
+    for written in arguments.set:
+        key, value = _assignment(written)
+        space.check_value(key, value)
+        fixed[key] = value
+    budget = space.embedded.budget if source == EMBEDDED else space.budget
+    given = {key: getattr(arguments, key) for key in ("trials", "epochs")}
+    budget = budget.model_copy(update={k: v for k, v in given.items() if v is not None})
+    out = Path(arguments.out).expanduser().resolve()
+    name = _search_name(arguments.name, path.stem, out)
+    tracking = _tracking_uri(arguments.tracking_uri, out)
+    dataset = load(space.data, source).limited(arguments.train_limit, arguments.val_limit)
+    from search.engine import Request
+
+    return Request(
+        name=name,
+        space_name=path.stem,
+        space_file=path.resolve(),
+        space=space,
+        source=source,
+        dataset=dataset,
+        train_limit=arguments.train_limit,
+        val_limit=arguments.val_limit,
+        budget=budget,
+        seed=arguments.seed,
+        fixed=fixed,
+        cpus_per_trial=arguments.cpus_per_trial,
+        gpus_per_trial=arguments.gpus_per_trial,
+        concurrency=arguments.concurrency,
+        address=arguments.address,
+        out=out,
+        tracking_uri=tracking,
+        quiet=arguments.quiet,
+    )
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
+    for key, low in least.items():
+        value = getattr(arguments, key)
+        if value is not None and not low <= value < 2**31:
+            raise UsageError(f"--{key.replace('_', '-')} must be {low} or more, not {value}")
+    gpus = arguments.gpus_per_trial
+    if gpus is not None and not (math.isfinite(gpus) and gpus >= 0):
+        raise UsageError(f"--gpus-per-trial must be 0 or more, not {gpus}")
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise UsageError(f"--gpus-per-trial above 1 must be a whole number, not {gpus}")
+
+
+def _assignment(written: str) -> tuple[str, Value]:
+    key, equals, value = written.partition("=")
+    if not equals or not key or not value:
+        raise UsageError(f"--set {written}: write KEY=VALUE, such as --set lr=0.001")
+    words = {"true": True, "false": False}
+    if value.lower() in words:
+        return key, words[value.lower()]
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value
+
+
+def _search_name(given: str | None, space: str, out: Path) -> str:
+    name = given if given is not None else f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"--name {name!r}: use letters, digits, '.', '_' and '-' (at most 100), no '..', "
+            "no path separators"
+        )
+    if name in ("artifacts", "mlflow.db"):
+        raise UsageError(f"--name {name!r} is taken by MLflow's own files in {out}")
+    if (out / name).exists():
+        raise UsageError(f"--name {name}: {out / name} exists; choose another name")
+    _check_writable(out)
+    return name
+
+
+def _check_writable(out: Path) -> None:
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"--out {out}: {there} is not a folder that can be written to")
+
+
+def _tracking_uri(given: str | None, out: Path) -> str:
+    uri = given or f"sqlite:///{out / 'mlflow.db'}"
+    scheme = urlsplit(uri).scheme.split("+")[0]
+    if scheme not in ("sqlite", "postgresql", "mysql", "mssql", "http", "https"):
+        raise UsageError(
+            f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
+            "http:// or https://"
+        )
+    if scheme in ("http", "https"):
+        _check_answers(uri)
+    return uri
+
+
+def _check_answers(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=10):
+            pass
+    except urllib.error.HTTPError:
+        pass  # it is there; a password may be wanted, which MLflow takes from the environment
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error
+
+
+def _report(outcome: "Outcome", request: "Request", console: Console) -> None:
+    """Print the result, and the two commands to go on with."""
+    from search.terminal import duration, settings_line
+
+    summary = outcome.summary
+    counts, best, baseline = summary.trials, summary.best, summary.baseline
+    lines = [
+        f"{summary.search}: {summary.status}, {counts['completed']} completed, "
+        f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
+        f"{summary.epochs} epochs in {duration(summary.wall_seconds)}"
+    ]
+    if baseline is not None:
+        lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
+    if best is not None:
+        lines.append(f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}")
+        if "digit_following" in best:
+            lines.append(
+                f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
+                f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
+            )
+        lines += [f"settings   {settings_line(best['params'])}", *_next_steps(request)]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    for error in outcome.errors[:3]:
+        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+
+
+def _next_steps(request: "Request") -> list[str]:
+    uri, name = request.tracking_uri, request.name
+    local = f"mlflow ui --backend-store-uri {uri} --host 127.0.0.1"
+    analysis = f"--search {name} --data {request.source} --tracking-uri {uri}"
+    return [
+        f"compare    {uri if uri.startswith('http') else local}",
+        f"analyse    python -m analysis.run {analysis}",
+    ]
+
+
+def _exit_status(outcome: "Outcome") -> int:
+    if outcome.signal is not None:
+        return 128 + outcome.signal
+    return 3 if outcome.summary.status == "failed-trials" or outcome.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""A space: the YAML file that says what is searched."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import optuna
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+
+from search.domain import (
+    Choice,
+    Domains,
+    Fixed,
+    Range,
+    Values,
+    check_point,
+    every_key,
+    existing,
+    suggest,
+)
+from trainables import architectures
+from trainables.data import DataSpec
+from trainables.errors import UsageError
+from trainables.recipe import RECIPE_KEYS, Setting, Value, check
+
+SPACES = Path(__file__).resolve().parents[1] / "configs" / "spaces"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Budget(_Strict):
+    """How much a search may spend, and how ASHA divides it (Li et al. 2020, "A System for
+    Massively Parallel Hyperparameter Tuning").
+
+    Attributes:
+        trials: settings to try, the baseline included.
+        epochs: the most that one trial trains.
+        grace_epochs: epochs that every trial gets; the first rung.
+        reduction_factor: the share of trials that goes on past a rung is one over this.
+    """
+
+    trials: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: int = Field(default=3, ge=2)
+
+
+class Embedded(_Strict):
+    """What is different with ``--data embedded``: a smaller budget, and values not worth searching."""
+
+    budget: Budget
+    fix: dict[str, Value] = {}
+
+
+class Source(_Strict):
+    """Where the baseline comes from and what it reached there.
+
+    Attributes:
+        file: the source document.
+        result: its result in words.
+        accuracy: the figure to beat, in [0, 1].
+        split: the split that it was measured on.
+    """
+
+    file: str
+    result: str
+    accuracy: float = Field(ge=0, le=1)
+    split: Literal["validation", "test"]
+
+
+def _data_spec(written: Any) -> Any:
+    """A DataSpec from its YAML mapping, with unknown keys and wrong types refused."""
+    kinds = {part.name: type(part.default) for part in fields(DataSpec)}
+    if not isinstance(written, dict) or "set" not in written:
+        raise ValueError("must be a mapping with the key set, such as {set: composite}")
+    for key, value in written.items():
+        if key not in kinds:
+            raise ValueError(f"unknown key {key}; the keys are {', '.join(kinds)}")
+        if type(value) is not kinds[key] and not (kinds[key] is float and type(value) is int):
+            raise ValueError(f"{key} must be of type {kinds[key].__name__}, not {value!r}")
+    return DataSpec(**written)
+
+
+class Space(_Strict):
+    """One architecture on one data set, with what to try; see ``configs/spaces``.
+
+    Attributes:
+        architecture: file name in ``trainables/architectures``.
+        data: which set, and how it is drawn.
+        budget: trials and epochs.
+        embedded: what is different on the embedded data.
+        source: where the baseline comes from.
+        baseline: the source's own settings, a point of the space; always trial 0.
+        search: the domain of every key.
+    """
+
+    architecture: str
+    data: Annotated[DataSpec, PlainValidator(_data_spec)]
+    budget: Budget
+    embedded: Embedded
+    source: Source
+    baseline: dict[str, Value]
+    search: Domains
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Space":
+        for key, domain in every_key(self.search):
+            self.check_key(key)
+            for value in _extremes(domain):
+                self.check_value(key, value)
+        for key, value in self.embedded.fix.items():
+            self.check_value(key, value)
+        self._check_baseline()
+        return self
+
+    def _check_baseline(self) -> None:
+        try:
+            Setting.of(self.architecture, self.baseline, self.budget.epochs, 0)
+            check_point(self.search, self.baseline)
+        except ValueError as error:
+            raise UsageError(f"baseline: {error}") from error
+
+    def check_key(self, key: str) -> None:
+        """Raise UsageError unless ``key`` belongs to the recipe or the architecture."""
+        if key not in RECIPE_KEYS and key not in architectures.parameters(self.architecture):
+            raise UsageError(
+                f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
+            )
+
+    def check_value(self, key: str, value: Value) -> None:
+        """Raise UsageError unless ``key`` is searched here and may have ``value``."""
+        keys = sorted({name for name, _ in every_key(self.search)})
+        if key not in keys:
+            raise UsageError(f"the space has no key {key}; its keys are {', '.join(keys)}")
+        if key in RECIPE_KEYS:
+            check(key, value)
+        else:
+            self._check_parameter(key, value)
+
+    def _check_parameter(self, key: str, value: Value) -> None:
+        kind = type(architectures.parameters(self.architecture)[key])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
+        build = architectures.builder(self.architecture)
+        build(image_size=32, classes=10, **{key: value})
+
+
+def _extremes(domain: Any) -> tuple[Value, ...]:
+    if isinstance(domain, Range):
+        return (domain.low, domain.high)
+    if isinstance(domain, Values | Choice):
+        return tuple(domain.options)
+    return (domain.value,)
+
+
+class Sampler:
+    """The space as Optuna's define-by-run function; an importable object, so that it pickles.
+
+    Args:
+        space: what to search.
+        fixed: values that are given instead of drawn.
+    """
+
+    def __init__(self, space: Space, fixed: dict[str, Value]) -> None:
+        self._space, self._fixed = space, fixed
+
+    def __call__(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Flat values for every key that exists in this trial."""
+        return suggest(self._space.search, trial, self._fixed)
+
+    def baseline(self) -> dict[str, Value]:
+        """The baseline under Optuna's names, without what is fixed.
+
+        A fixed choice can bring keys that the baseline lacks; those are left to be drawn.
+        """
+        values = {**self._space.baseline, **self._fixed}
+        return {
+            name: values[key]
+            for name, key, domain in existing(self._space.search, values)
+            if key in values and key not in self._fixed and not isinstance(domain, Fixed)
+        }
+
+
+def available() -> list[str]:
+    """Names of the space files that come with Convoy, sorted."""
+    return sorted(path.stem for path in SPACES.glob("*.yaml"))
+
+
+def space_file(name: str) -> Path:
+    """The file of space ``name``: a name from ``configs/spaces``, or a path that ends in .yaml.
+
+    Raises:
+        UsageError: there is no such space.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SPACES / f"{name}.yaml"
+    if Path(name).name != name and path.parent == SPACES:
+        raise UsageError(f"--space {name}: name a space of {SPACES}, or a path that ends in .yaml")
+    if not path.is_file():
+        raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
+    return path
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also reads 1e-3 as a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_space(path: Path) -> Space:
+    """The validated space in ``path``.
+
+    Raises:
+        UsageError: the file does not parse, or something in it is wrong; the first fault is named.
+    """
+    try:
+        written = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        if not isinstance(written, dict):
+            raise UsageError(f"{path}: must be a mapping with the key architecture and others")
+        return Space.model_validate(written)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+        raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_first_fault(error)}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function-"))
+    what = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
+        fault["type"], fault["msg"].removeprefix("Value error, ")
+    )
+    return f"{place}: {what}" if place else what

@@ -1,0 +1,125 @@
+"""``summary.json``: what a search is and has found, current while it runs."""
+
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from search.scoreboard import Scoreboard, TrialRecord
+
+SCHEMA = 1
+FILE = "summary.json"
+_PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")
+
+SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A search's result, as ``summary.json`` holds it.
+
+    Attributes:
+        search: its name.
+        space: name of the space.
+        status: ``complete`` if every trial ended as it should, ``failed-trials`` if some did not.
+        seed: of the search.
+        trials: counts: requested, completed, pruned, failed.
+        epochs: epochs of all trials together.
+        images: training images seen by all trials together.
+        wall_seconds: since the search began.
+        baseline: trial_id and val_accuracy of trial 0, or None.
+        best: the best trial, its run, figures, settings and checkpoint, or None.
+        data: name, sizes and fingerprint.
+        resources: CPUs and GPUs of a trial, and how many trials run at once.
+    """
+
+    search: str
+    space: str
+    status: SearchStatus
+    seed: int
+    trials: dict[str, int]
+    epochs: int
+    images: int
+    wall_seconds: float
+    baseline: dict[str, Any] | None
+    best: dict[str, Any] | None
+    data: dict[str, Any]
+    resources: dict[str, float]
+    finalists: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    schema: int = SCHEMA
+
+    def write(self, folder: Path) -> Path:
+        """Write ``folder/summary.json``, whole or not at all; its path."""
+        path = folder / FILE
+        handle, scratch = tempfile.mkstemp(dir=folder, prefix=f".{FILE}-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"schema": self.schema, **asdict(self)}, file, indent=2)
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+        return path
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what a result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def summarise(
+    board: Scoreboard,
+    status: SearchStatus,
+    about: dict[str, Any],
+    run_id: str | None = None,
+    checkpoint: Path | None = None,
+) -> Summary:
+    """The summary of ``board``.
+
+    Args:
+        board: how the trials stand.
+        status: of the search.
+        about: the fields that do not change: search, space, seed, data, resources.
+        run_id: MLflow run of the best trial, once there is one.
+        checkpoint: its weights, once they are written.
+    """
+    return Summary(
+        status=status,
+        trials={
+            "requested": board.requested,
+            "completed": board.count("completed"),
+            "pruned": board.count("pruned"),
+            "failed": board.count("failed"),
+        },
+        epochs=board.epochs,
+        images=board.epochs * board.train_images,
+        wall_seconds=round(board.seconds, 1),
+        baseline=_baseline(board.baseline()),
+        best=_best(board.best(), run_id, checkpoint),
+        **about,
+    )
+
+
+def _baseline(record: TrialRecord | None) -> dict[str, Any] | None:
+    if record is None or not record.best_epoch or record.status == "failed":
+        return None
+    return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy}
+
+
+def _best(
+    record: TrialRecord | None, run_id: str | None, checkpoint: Path | None
+) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    shortcut = ("val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
+    return {
+        "trial_id": record.trial_id,
+        "run_id": run_id,
+        "val_accuracy": record.best_accuracy,
+        **{name: record.best[name] for name in shortcut if name in record.best},
+        "epoch": record.best_epoch,
+        "params": record.values,
+        "checkpoint": None if checkpoint is None else str(checkpoint),
+    }

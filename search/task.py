@@ -1,0 +1,64 @@
+"""What a worker needs to run one trial: the configuration that Ray Tune hands it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trainables.data import DataSpec
+from trainables.recipe import Setting, Value
+from trainables.seeding import derive
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all trials of a search share.
+
+    Attributes:
+        architecture: name of a file in ``trainables/architectures``.
+        data: which set.
+        source: where it comes from: ``embedded`` or an absolute folder.
+        train_limit: most training images, or None for all.
+        val_limit: most validation images, or None for all.
+        epochs: the most that one trial trains.
+        seed: the search's; every trial's own is derived from it.
+        cpus: CPUs, and so threads, of a trial.
+    """
+
+    architecture: str
+    data: DataSpec
+    source: str
+    train_limit: int | None
+    val_limit: int | None
+    epochs: int
+    seed: int
+    cpus: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial of a job.
+
+    Attributes:
+        job: what it shares with the others.
+        number: its place in the order of suggestion, 0 for the baseline.
+        values: the flat values that were chosen.
+    """
+
+    job: Job
+    number: int
+    values: dict[str, Value]
+
+    @property
+    def setting(self) -> Setting:
+        """What is trained; its seed follows from the search's seed and the trial's number."""
+        seed = derive(self.job.seed, "trial", self.number)
+        return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
+
+    def as_config(self) -> dict[str, Any]:
+        """The task as JSON values; ``from_config`` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Task":
+        """A task from what ``as_config`` gave."""
+        job = {**config["job"], "data": DataSpec(**config["job"]["data"])}
+        return cls(Job(**job), config["number"], config["values"])

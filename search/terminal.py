@@ -1,0 +1,141 @@
+"""What a user sees of a search: a live table on a terminal, plain lines elsewhere."""
+
+from datetime import timedelta
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.scoreboard import Scoreboard, TrialRecord
+from trainables.recipe import Value
+
+ROWS = 12  # trials shown at once: those under way, the best, and the latest
+_STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "red"}
+
+
+class LiveTable:
+    """A follower that shows the scoreboard as a table, redrawn in place twice a second."""
+
+    def __init__(self, board: Scoreboard, title: str, console: Console) -> None:
+        self._board, self._title = board, title
+        self._live = Live(
+            get_renderable=self.render, console=console, refresh_per_second=2, transient=True
+        )
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def render(self) -> Group:
+        """The table as it stands."""
+        table = Table(
+            title=self._title, title_justify="left", expand=True, box=None, pad_edge=False
+        )
+        for name in ("trial", "status", "epochs", "best"):
+            table.add_column(name, no_wrap=True, justify="right" if name != "status" else "left")
+        table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
+        best = self._board.best(with_running=True)
+        for record in _chosen(self._board.records, best):
+            table.add_row(*_row(record, self._board.max_epochs, record is best))
+        return Group(table, Text(progress_line(self._board), no_wrap=False))
+
+
+class PlainLines:
+    """A follower that prints a line when a trial starts and ends: for logs and pipes."""
+
+    def __init__(self, board: Scoreboard, title: str, console: Console) -> None:
+        self._board, self._console = board, console
+        self._print(title)
+
+    def __enter__(self) -> "PlainLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Print the trial's settings."""
+        self._print(f"trial {_name(record)} started: {settings_line(record.values)}")
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """Nothing: an epoch a line would flood a log."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Print how the trial ended, and how the search stands."""
+        outcome = record.error or (
+            f"best {_percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
+        )
+        self._print(f"trial {_name(record)} {record.status}: {outcome}")
+        self._print(progress_line(self._board))
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def progress_line(board: Scoreboard) -> str:
+    """Trials, best against the baseline, epochs and time, in one line."""
+    best, baseline, left = board.best(with_running=True), board.baseline(), board.seconds_left()
+    parts = [f"{board.finished}/{board.requested} trials"]
+    if best is not None:
+        parts.append(f"best {_percent(best.best_accuracy)}")
+    if baseline is not None and baseline.best_epoch:
+        parts.append(f"baseline {_percent(baseline.best_accuracy)}")
+    parts += [f"{board.epochs} epochs", f"{duration(board.seconds)} gone"]
+    if left is not None and board.finished < board.requested:
+        parts.append(f"about {duration(left)} left")
+    return " · ".join(parts)
+
+
+def settings_line(values: dict[str, Value]) -> str:
+    """``key=value`` for every setting, numbers to three figures."""
+    return " ".join(f"{key}={_short(value)}" for key, value in values.items())
+
+
+def duration(seconds: float) -> str:
+    """``h:mm:ss``."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
+    running = [record for record in records if record.status == "running"]
+    latest = [record for record in reversed(records) if record.status != "running"]
+    wanted = ([best] if best else []) + records[:1] + running + latest
+    numbers = list(dict.fromkeys(record.number for record in wanted))[:ROWS]
+    return [record for record in records if record.number in numbers]
+
+
+def _row(record: TrialRecord, epochs: int, best: bool) -> tuple[Text, ...]:
+    style = _STYLE.get(record.status, "")
+    accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
+    return (
+        Text(_name(record)),
+        Text(record.status, style=style),
+        Text(f"{record.epochs}/{epochs}"),
+        Text(f"{accuracy}{' *' if best else '  '}", style="bold" if best else ""),
+        Text(record.error or settings_line(record.values), style="red" if record.error else "dim"),
+    )
+
+
+def _name(record: TrialRecord) -> str:
+    return "baseline" if record.number == 0 else str(record.number)
+
+
+def _percent(accuracy: float) -> str:
+    return f"{100 * accuracy:.1f}%"
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

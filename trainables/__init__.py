@@ -1,0 +1,1 @@
+"""What one trial does: data, architectures, recipe and training, on torch alone."""

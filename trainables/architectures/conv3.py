@@ -1,0 +1,56 @@
+"""Three convolutions and two dense layers (source 000_82391c71948bbb2f.txt, section 1 and its code).
+
+3x3 convolutions of 32, 64 and 128 filters, each with ReLU and 2x2 max pooling, dropout, a dense
+layer of 256 and the logits. At 32x32 pixels the dense layer sees 128*4*4 = 2048 features.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from trainables.errors import UsageError
+
+WIDTHS = (32, 64, 128)
+
+
+def build(*, image_size: int, classes: int, dropout: float = 0.25, dense: int = 256) -> nn.Module:
+    """Network from (N, 3, image_size, image_size) to (N, classes).
+
+    Args:
+        image_size: height and width in pixels, 8 or more.
+        classes: number of classes.
+        dropout: probability of zeroing a flattened feature, in [0, 1).
+        dense: neurons of the hidden dense layer, 1 or more.
+
+    Raises:
+        UsageError: dropout or dense out of range, or the image too small.
+    """
+    if not 0 <= dropout < 1:
+        raise UsageError(f"conv3: dropout must be in [0, 1), not {dropout!r}")
+    if dense < 1:
+        raise UsageError(f"conv3: dense must be 1 or more, not {dense!r}")
+    if image_size < 8:
+        raise UsageError(
+            f"conv3: image size {image_size} collapses at pool3; at least 8 pixels are needed"
+        )
+    return nn.Sequential(OrderedDict(_layers(image_size, classes, dropout, dense)))
+
+
+def _layers(
+    image_size: int, classes: int, dropout: float, dense: int
+) -> list[tuple[str, nn.Module]]:
+    layers: list[tuple[str, nn.Module]] = []
+    for block, (inputs, outputs) in enumerate(zip((3, *WIDTHS), WIDTHS, strict=False), start=1):
+        # Pooling before the ReLU is the same function (max commutes with it) and cheaper.
+        layers += [
+            (f"conv{block}", nn.Conv2d(inputs, outputs, 3, padding=1)),
+            (f"pool{block}", nn.MaxPool2d(2)),
+            (f"relu{block}", nn.ReLU()),
+        ]
+    return layers + [
+        ("flatten", nn.Flatten()),
+        ("dropout", nn.Dropout(dropout)),
+        ("dense", nn.Linear(WIDTHS[-1] * (image_size // 8) ** 2, dense)),
+        ("relu4", nn.ReLU()),
+        ("linear", nn.Linear(dense, classes)),
+    ]

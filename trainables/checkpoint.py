@@ -1,0 +1,43 @@
+"""A training's state on disk."""
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainables.errors import UsageError
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write ``state`` (tensors and plain values) to ``path``, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The state in ``path``, its tensors on ``device``; runs no code from the file.
+
+    Raises:
+        UsageError: there is no such file, or it is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise UsageError(f"checkpoint {path} does not load ({type(error).__name__})") from error
+    if not isinstance(state, dict):
+        raise UsageError(
+            f"checkpoint {path} holds a {type(state).__name__}, not a training's state"
+        )
+    return state

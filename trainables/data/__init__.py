@@ -1,0 +1,150 @@
+"""Data sets by name and place: ``load(DataSpec("composite"), "embedded" or a folder)``."""
+
+import os
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from trainables.data import cifar, composite, embedded
+from trainables.data.cache import cached
+from trainables.data.dataset import Dataset, Split, statistics
+from trainables.data.folder import LABELS_FILE, image_files, is_course_folder, read_folder
+from trainables.errors import UsageError
+
+__all__ = ["EMBEDDED", "DataSpec", "Dataset", "Split", "UsageError", "load", "resolve"]
+
+EMBEDDED = "embedded"
+SetName = Literal["composite", "cifar10"]
+_VERSION = 1  # of the construction: a change here makes every cached set anew
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which set a space trains on.
+
+    Attributes:
+        set: ``composite`` (picture and digit) or ``cifar10`` (picture alone).
+        val: validation images taken from CIFAR-10's 50,000 training images.
+        seed: draws the splits and the digits; part of the data, not of a search.
+        forced: share of the training images whose digit is forced to the label.
+    """
+
+    set: SetName = "composite"
+    val: int = 5000
+    seed: int = 0
+    forced: float = composite.FORCED_IN_TRAINING
+
+    def __post_init__(self) -> None:
+        if self.set not in ("composite", "cifar10"):
+            raise UsageError(f"data.set must be composite or cifar10, not {self.set!r}")
+        if not 1 <= self.val < 50_000:
+            raise UsageError(f"data.val must be between 1 and 49999, not {self.val}")
+        if self.seed < 0:
+            raise UsageError(f"data.seed must be 0 or more, not {self.seed}")
+        if not 0 <= self.forced <= 1:
+            raise UsageError(f"data.forced must be between 0 and 1, not {self.forced}")
+
+
+def resolve(given: str | None) -> str:
+    """``given``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
+
+    Raises:
+        UsageError: a folder was named that is not there. ``./data`` alone may be made anew.
+    """
+    named = given or os.environ.get("CONVOY_DATA")
+    if named == EMBEDDED:
+        return EMBEDDED
+    folder = Path(named or "data").expanduser().resolve()
+    if named and not folder.is_dir():
+        raise UsageError(
+            f"data folder {folder} is not there; "
+            "make it to have CIFAR-10 and MNIST downloaded into it, or use --data embedded"
+        )
+    return str(folder)
+
+
+def load(spec: DataSpec, source: str) -> Dataset:
+    """The set ``spec`` from ``source`` (``embedded`` or a folder), memory-mapped.
+
+    Raises:
+        UsageError: the folder's files are missing, damaged or not of the expected form.
+    """
+    recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": asdict(spec)}
+    root = Path(source)
+    if source == EMBEDDED:
+        return cached({**recipe, "source": EMBEDDED}, partial(_build_embedded, spec))
+    if is_course_folder(root):
+        files = [*image_files(root), *root.glob(LABELS_FILE)]
+        recipe = {"set": "folder", "version": _VERSION, "files": _stamps(root, files)}
+        return cached(recipe, partial(read_folder, root))
+    names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
+    build = _build_composite if spec.set == "composite" else _build_cifar10
+    stamps = _stamps(root, [root / name for name in names])
+    if any(size is None for _, size, _ in stamps):
+        dataset = build(spec, root)  # downloads what is missing; the files' stamps are known then
+        stamps = _stamps(root, [root / name for name in names])
+        return cached({**recipe, "files": stamps}, lambda: dataset)
+    return cached({**recipe, "files": stamps}, partial(build, spec, root))
+
+
+def _stamps(root: Path, files: list[Path]) -> list[tuple[str, int | None, int | None]]:
+    """Path, size and time of change of every file: a new or altered file is another set."""
+    stamps: list[tuple[str, int | None, int | None]] = []
+    for file in files:
+        stat = file.stat() if file.is_file() else None
+        stamp = (stat.st_size, stat.st_mtime_ns) if stat else (None, None)
+        stamps.append((str(file.relative_to(root)), *stamp))
+    return stamps
+
+
+def _build_cifar10(spec: DataSpec, root: Path) -> Dataset:
+    train, val, test = _cifar_splits(spec, root)
+    return Dataset("cifar10", cifar.CLASSES, cifar.MEAN, cifar.STD, train, val, test)
+
+
+def _build_composite(spec: DataSpec, root: Path) -> Dataset:
+    pictures = _cifar_splits(spec, root)
+    mnist = cifar.read_mnist(root, train=True)
+    rng = np.random.default_rng([spec.seed, 1])
+    share = len(pictures[1]) / (len(pictures[0]) + len(pictures[1]))
+    train, val = _divide(mnist, round(share * len(mnist)), rng)
+    digits = (train, val, cifar.read_mnist(root, train=False))
+    splits = _compose(spec, pictures, digits)
+    return Dataset("composite", cifar.CLASSES, composite.MEAN, composite.STD, *splits)
+
+
+def _build_embedded(spec: DataSpec) -> Dataset:
+    rng = np.random.default_rng([spec.seed, 2])
+    train, val, test = (embedded.draw_split(n, rng) for n in embedded.COUNTS.values())
+    if spec.set == "composite":
+        rest, last = _divide(embedded.handwritten_digits(), 400, rng)
+        train, val, test = _compose(spec, (train, val, test), (*_divide(rest, 400, rng), last))
+    mean, std = statistics(train.images)
+    return Dataset(EMBEDDED, embedded.CLASSES, mean, std, train, val, test)
+
+
+def _cifar_splits(spec: DataSpec, root: Path) -> tuple[Split, Split, Split]:
+    train, val = _divide(
+        cifar.read_cifar10(root, train=True), spec.val, np.random.default_rng([spec.seed, 0])
+    )
+    return train, val, cifar.read_cifar10(root, train=False)
+
+
+def _divide(split: Split, last: int, rng: np.random.Generator) -> tuple[Split, Split]:
+    """``split`` in random order, divided into all but the last ``last`` images, and those."""
+    order = rng.permutation(len(split))
+    return split.take(order[:-last]), split.take(order[-last:])
+
+
+def _compose(
+    spec: DataSpec, pictures: tuple[Split, Split, Split], digits: tuple[Split, Split, Split]
+) -> tuple[Split, Split, Split]:
+    rng = np.random.default_rng([spec.seed, 3])
+    train, val, test = (
+        composite.compose(picture, digit, forced, rng)
+        for picture, digit, forced in zip(pictures, digits, (spec.forced, 0.0, 0.0), strict=True)
+    )
+    return train, val, test

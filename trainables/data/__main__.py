@@ -1,0 +1,50 @@
+"""``python -m trainables.data export``: write a set as a folder of images."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from trainables.data import EMBEDDED, DataSpec, load, resolve
+from trainables.data.export import export
+from trainables.errors import UsageError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        _export(arguments.set, arguments.data, Path(arguments.out), arguments.limit)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainables.data")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("export", help="write a set as train/CLASS, val/CLASS and test")
+    command.add_argument("--set", required=True, choices=["composite", "cifar10", "embedded"])
+    command.add_argument(
+        "--data",
+        metavar="PATH",
+        help="folder of CIFAR-10 and MNIST (default: $CONVOY_DATA, ./data)",
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="folder to make")
+    command.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
+    return parser
+
+
+def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be 1 or more, not {limit}")
+    spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
+    dataset = load(spec, EMBEDDED if name == "embedded" else resolve(data)).truncated(limit)
+    export(dataset, out)
+    for split_name, split in dataset.splits.items():
+        print(f"{split_name}: {len(split)} images of {dataset.image_size}x{dataset.image_size}")
+    print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Random augmentation of a batch on its device, drawn anew for every image.
+
+Flip and crop work on uint8 pixels, noise and erasing on the normalised image, as torchvision's
+RandomHorizontalFlip, RandomCrop(padding), GaussianNoise(clip=False) and RandomErasing do one image
+at a time. All draws come from the generator that is given.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# torchvision's defaults of RandomErasing: the share of the area, and the ratio of the sides.
+AREA, RATIO, ATTEMPTS = (0.02, 0.33), (0.3, 3.3), 10
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which augmentations are on; see ``trainables.recipe.Recipe`` for the meaning of each."""
+
+    flip: bool = False
+    crop_padding: int = 0
+    noise: float = 0.0
+    erasing: float = 0.0
+
+    def pixels(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Flip and crop uint8 images (N, H, W, 3), in one gather."""
+        if not self.flip and not self.crop_padding:
+            return images
+        count, size = images.shape[:2]
+        rows = columns = torch.arange(size, device=images.device).expand(count, size)
+        if self.flip:
+            flipped = torch.rand(count, 1, generator=draws, device=images.device) < 0.5
+            columns = torch.where(flipped, columns.flip(1), columns)
+        if self.crop_padding:
+            images = torch.nn.functional.pad(images, (0, 0, *2 * (self.crop_padding,) * 2))
+            shape = (2, count, 1)
+            high = 2 * self.crop_padding + 1
+            shift = torch.randint(high, shape, generator=draws, device=images.device)
+            rows, columns = rows + shift[0], columns + shift[1]
+        index = torch.arange(count, device=images.device)[:, None, None]
+        return images[index, rows[:, :, None], columns[:, None, :]]
+
+    def values(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Add noise to and erase rectangles of normalised images (N, 3, H, W)."""
+        if self.noise:
+            noise = torch.randn(images.shape, generator=draws, device=images.device)
+            images = images + self.noise * noise
+        if self.erasing:
+            images = images.masked_fill(self._rectangles(images, draws), 0.0)
+        return images
+
+    def _rectangles(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """True where an image is erased, (N, 1, H, W)."""
+        count, _, height, width = images.shape
+        area = height * width * _uniform(AREA, (count, ATTEMPTS), draws)
+        ratio = _uniform((math.log(RATIO[0]), math.log(RATIO[1])), (count, ATTEMPTS), draws).exp()
+        tall, wide = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+        fits = (tall < height) & (wide < width)
+        first = fits.float().argmax(dim=1, keepdim=True)  # the first attempt that fits, as there
+        tall, wide = tall.gather(1, first), wide.gather(1, first)
+        top = (_uniform((0, 1), (count, 1), draws) * (height - tall + 1)).floor()
+        left = (_uniform((0, 1), (count, 1), draws) * (width - wide + 1)).floor()
+        chosen = (_uniform((0, 1), (count, 1), draws) < self.erasing) & fits.any(1, keepdim=True)
+        y, x = torch.arange(height, device=draws.device), torch.arange(width, device=draws.device)
+        in_rows = (y >= top) & (y < top + tall) & chosen
+        in_columns = (x >= left) & (x < left + wide)
+        return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+
+
+def _uniform(bounds: tuple[float, float], shape: tuple[int, int], draws: torch.Generator) -> Tensor:
+    low, high = bounds
+    return low + (high - low) * torch.rand(shape, generator=draws, device=draws.device)

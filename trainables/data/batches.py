@@ -1,0 +1,81 @@
+"""A split on a device, cut into batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainables.data.dataset import Dataset, Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a split.
+
+    Attributes:
+        images: (B, H, W, 3), uint8.
+        labels: (B,), int64.
+        digits: (B,), int64, or None where images show no digit.
+    """
+
+    images: Tensor
+    labels: Tensor
+    digits: Tensor | None
+
+
+@dataclass(frozen=True)
+class DeviceSplit:
+    """A whole split as tensors on one device; on the CPU they are the mapped arrays themselves."""
+
+    images: Tensor
+    labels: Tensor
+    digits: Tensor | None
+
+    @classmethod
+    def of(cls, split: Split, device: torch.device) -> "DeviceSplit":
+        """``split`` on ``device``."""
+        arrays = (split.images, split.labels, split.digits)
+        images, labels, digits = (
+            None if array is None else torch.from_numpy(array).to(device) for array in arrays
+        )
+        assert images is not None and labels is not None
+        return cls(images, labels, digits)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, index: Tensor | slice) -> Batch:
+        """The images at ``index``."""
+        digits = None if self.digits is None else self.digits[index]
+        return Batch(self.images[index], self.labels[index], digits)
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """Every image once, in order; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield self.at(slice(start, start + size))
+
+    def shuffled(self, size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Batches of exactly ``size`` in random order; what does not fill a batch is left out.
+
+        A split smaller than a batch is one batch.
+        """
+        order = torch.randperm(len(self), generator=draws, device=draws.device)
+        for step in range(steps_per_epoch(len(self), size)):
+            yield self.at(order[step * size : (step + 1) * size])
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Full batches in an epoch, 1 at the least."""
+    return max(1, images // batch_size)
+
+
+class Normaliser:
+    """uint8 images (N, H, W, 3) to normalised floats (N, 3, H, W) in channels-last memory."""
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self._scale = 1 / (255 * torch.tensor(dataset.std, device=device))
+        self._shift = -torch.tensor(dataset.mean, device=device) * 255 * self._scale
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return (images * self._scale + self._shift).permute(0, 3, 1, 2)

@@ -1,0 +1,92 @@
+"""CIFAR-10 and MNIST as torchvision reads them, downloaded when they are missing."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from torchvision.datasets import CIFAR10, MNIST
+
+from trainables.data.dataset import Split
+from trainables.errors import UsageError
+
+CIFAR_FILES = tuple(f"cifar-10-batches-py/data_batch_{n}" for n in range(1, 6)) + (
+    "cifar-10-batches-py/test_batch",
+    "cifar-10-batches-py/batches.meta",
+)
+MNIST_FILES = tuple(
+    f"MNIST/raw/{part}-ubyte"
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+)
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+Torchvision = TypeVar("Torchvision", CIFAR10, MNIST)
+
+
+def read_cifar10(root: Path, *, train: bool) -> Split:
+    """CIFAR-10's training (50,000) or test (10,000) images, (N, 32, 32, 3).
+
+    Raises:
+        UsageError: neither there nor to be downloaded.
+    """
+    data = _read(CIFAR10, root, train, CIFAR_FILES, "CIFAR-10")
+    return Split(np.asarray(data.data), np.asarray(data.targets, dtype=np.int64))
+
+
+def read_mnist(root: Path, *, train: bool) -> Split:
+    """MNIST's training (60,000) or test (10,000) digits as grey images, (N, 28, 28).
+
+    Raises:
+        UsageError: neither there nor to be downloaded.
+    """
+    data = _read(MNIST, root, train, MNIST_FILES, "MNIST")
+    return Split(data.data.numpy(), data.targets.numpy().astype(np.int64))
+
+
+def _read(
+    kind: Callable[..., Torchvision], root: Path, train: bool, files: tuple[str, ...], name: str
+) -> Torchvision:
+    if not all((root / file).is_file() for file in files):
+        _download(kind, root, files, name)
+    try:
+        return kind(str(root), train=train, download=False)
+    except Exception as error:  # torchvision raises several kinds for a damaged file
+        raise UsageError(
+            f"{name} in {root} does not read ({_line(error)}); "
+            f"delete {root / Path(files[0]).parts[0]} to download it again, or use --data embedded"
+        ) from error
+
+
+def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name: str) -> None:
+    """Download into a scratch folder and move it in place: a broken download leaves nothing."""
+    folder = Path(files[0]).parts[0]
+    beside = root if root.is_dir() else root.parent
+    try:
+        with tempfile.TemporaryDirectory(dir=beside, prefix=".convoy-download-") as scratch:
+            kind(scratch, download=True)
+            root.mkdir(exist_ok=True)
+            shutil.rmtree(root / folder, ignore_errors=True)
+            shutil.move(Path(scratch) / folder, root / folder)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"{name} is not in {root} (looked for {', '.join(files)}) and its download failed "
+            f"({_line(error)}); put the files there, or use --data embedded"
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,154 @@
+"""A data set: three splits of uint8 images, their labels and, on composite images, their digits."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.errors import UsageError
+
+Images = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split.
+
+    Attributes:
+        images: (N, H, W, 3), uint8, RGB.
+        labels: (N,), int64, class index, or ``UNLABELLED``.
+        digits: (N,), int64 in 0-9, the digit shown beside the picture; None where there is none.
+        filenames: N paths relative to the split's folder, where the images came from files.
+    """
+
+    images: Images
+    labels: Integers
+    digits: Integers | None = None
+    filenames: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def labelled(self) -> bool:
+        """True if every image has a label."""
+        return bool(len(self)) and bool((self.labels != UNLABELLED).all())
+
+    def names(self) -> tuple[str, ...]:
+        """File names where there are files, else the index of each image as text."""
+        return self.filenames or tuple(str(index) for index in range(len(self)))
+
+    def take(self, indices: Integers) -> "Split":
+        """The images at ``indices``, copied."""
+        return Split(
+            self.images[indices],
+            self.labels[indices],
+            None if self.digits is None else self.digits[indices],
+            None if self.filenames is None else tuple(self.filenames[i] for i in indices),
+        )
+
+    def limited(self, limit: int | None) -> "Split":
+        """The first ``limit`` images, taken evenly from the classes, in their order.
+
+        A plain prefix of a folder that is sorted by class would hold one class alone.
+        """
+        if limit is None or limit >= len(self):
+            return self
+        chosen = np.lexsort((np.arange(len(self)), rank_in_class(self.labels)))[:limit]
+        return self.take(np.sort(chosen))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits of one set, with what is needed to train on it.
+
+    Attributes:
+        name: ``composite``, ``cifar10``, ``embedded`` or ``folder``.
+        classes: class names by index.
+        mean: per-channel mean for normalisation, of images scaled to [0, 1].
+        std: per-channel standard deviation likewise.
+        fingerprint: SHA-256 over all images, labels, digits and class names of the whole set.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    train: Split
+    val: Split
+    test: Split
+    fingerprint: str = ""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by name, in the order train, val, test."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+    @cached_property
+    def image_size(self) -> int:
+        """Height and width of an image in pixels."""
+        return int(self.train.images.shape[1])
+
+    @property
+    def has_digits(self) -> bool:
+        """True if images show a digit beside the picture."""
+        return self.val.digits is not None
+
+    def limited(self, train: int | None = None, val: int | None = None) -> "Dataset":
+        """The same set with at most ``train`` training and ``val`` validation images.
+
+        Raises:
+            UsageError: a limit below 1 or above what the split holds.
+        """
+        for flag, limit, split in (("train", train, self.train), ("val", val, self.val)):
+            if limit is not None and not 1 <= limit <= len(split):
+                raise UsageError(
+                    f"--{flag}-limit must be between 1 and {len(split)} "
+                    f"(the images of that split), not {limit}"
+                )
+        return replace(self, train=self.train.limited(train), val=self.val.limited(val))
+
+    def truncated(self, limit: int | None) -> "Dataset":
+        """The same set with at most ``limit`` images in every split."""
+        splits = {name: split.limited(limit) for name, split in self.splits.items()}
+        return replace(self, **splits)
+
+    def described(self) -> dict[str, Any]:
+        """Name, sizes and fingerprint, as the records show them."""
+        return {
+            "name": self.name,
+            "train": len(self.train),
+            "val": len(self.val),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def rank_in_class(labels: Integers) -> Integers:
+    """For each image, how many images of its class stand before it; shape (N,)."""
+    ranks = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        ranks[members] = np.arange(len(members))
+    return ranks
+
+
+def statistics(
+    images: Images,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Per-channel mean and standard deviation of uint8 images (N, H, W, 3) scaled to [0, 1].
+
+    Computed from the histogram of grey levels, so exact and without a float copy of the images.
+    """
+    levels = np.arange(256) / 255
+    means, stds = [], []
+    for channel in range(3):
+        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        mean = float(counts @ levels / counts.sum())
+        means.append(mean)
+        stds.append(max(float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())), 1e-6))
+    return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])

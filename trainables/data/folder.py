@@ -1,0 +1,163 @@
+"""A folder in the course's form: ``train/CLASS/*``, ``val/CLASS/*`` and a flat ``test/*``.
+
+Source: 001_851a82de433892fa.txt, section 1.1. Classes are the folder names in sorted order, as
+torchvision's ImageFolder numbers them. A ``labels.csv`` (``split,filename,label,digit``; file names
+relative to the split's folder), such as the export writes, gives the order of the images, their
+digits, and the labels of the test images, which are unlabelled without it.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from trainables.data.dataset import UNLABELLED, Dataset, Images, Split, statistics
+from trainables.errors import UsageError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg")
+LABELS_FILE = "labels.csv"
+# 16- and 32-bit greys clip or wrap when PIL makes RGB of them, so they are refused.
+RGB_CONVERTIBLE = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+
+Label = tuple[int, int | None]
+
+
+def is_course_folder(root: Path) -> bool:
+    """True if ``root`` looks like the course's form rather than torchvision's."""
+    return (root / "train").is_dir() or (root / "val").is_dir()
+
+
+def image_files(root: Path) -> list[Path]:
+    """Every image file of the folder's splits, sorted; what the cache is keyed by."""
+    files = [f for split in ("train", "val", "test") for f in (root / split).rglob("*")]
+    return sorted(f for f in files if f.suffix.lower() in EXTENSIONS)
+
+
+def read_folder(root: Path) -> Dataset:
+    """The folder as a set; ``test`` may be absent, and is empty then.
+
+    Raises:
+        UsageError: a split or class folder is missing or empty, an image does not decode, is not
+            RGB-convertible or differs in size, or labels.csv does not match the files.
+    """
+    classes = _classes(root)
+    listed = _read_labels(root, classes)
+    splits = {
+        "train": _labelled_files(root, "train", classes),
+        "val": _labelled_files(root, "val", classes),
+        "test": {f.name: (UNLABELLED, None) for f in _images_in(root / "test")},
+    }
+    if listed is not None:
+        splits = {name: _reconcile(root, name, splits[name], listed[name]) for name in splits}
+    size = _size(root / "train" / next(iter(splits["train"])))
+    read = {name: _read_split(root / name, entries, size) for name, entries in splits.items()}
+    mean, std = statistics(read["train"].images)
+    return Dataset("folder", classes, mean, std, **read)
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    found = {}
+    for split in ("train", "val"):
+        if not (root / split).is_dir():
+            raise UsageError(f"{root} has no folder {split}/; expected {split}/CLASS/*.png")
+        found[split] = {f.name for f in (root / split).iterdir() if f.is_dir()}
+    if missing := found["train"] ^ found["val"]:
+        name = min(missing)
+        lacking = "val" if name in found["train"] else "train"
+        raise UsageError(f"{root / lacking} lacks the class folder {name!r} that the other has")
+    if len(found["train"]) < 2:
+        raise UsageError(f"{root / 'train'} needs two class folders or more, with *.png or *.jpg")
+    return tuple(sorted(found["train"]))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS)
+
+
+def _labelled_files(root: Path, split: str, classes: tuple[str, ...]) -> dict[str, Label]:
+    entries: dict[str, Label] = {}
+    for label, name in enumerate(classes):
+        files = _images_in(root / split / name)
+        if not files:
+            raise UsageError(f"{root / split / name} holds no images (*.png, *.jpg)")
+        entries |= {f"{name}/{f.name}": (label, None) for f in files}
+    return entries
+
+
+def _read_labels(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, Label]] | None:
+    path = root / LABELS_FILE
+    if not path.is_file():
+        return None
+    listed: dict[str, dict[str, Label]] = {"train": {}, "val": {}, "test": {}}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for line, row in enumerate(csv.DictReader(file), start=2):
+                label, digit = int(row["label"]), int(row["digit"]) if row["digit"] else None
+                if not UNLABELLED <= label < len(classes) or not 0 <= (digit or 0) <= 9:
+                    raise ValueError(f"label {label} or digit {digit} out of range")
+                listed[row["split"]][row["filename"]] = (label, digit)
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise UsageError(
+            f"{path}, line {line if 'line' in locals() else 1}: {' '.join(str(error).split())}; "
+            "expected the columns split,filename,label,digit with whole numbers"
+        ) from error
+    return listed
+
+
+def _reconcile(
+    root: Path, split: str, found: dict[str, Label], listed: dict[str, Label]
+) -> dict[str, Label]:
+    """``listed``, once it names exactly the files that are there, with the labels they have."""
+    if strange := set(found) ^ set(listed):
+        name = min(strange)
+        where = f"is in {LABELS_FILE} but not in" if name in listed else "is not listed, but in"
+        raise UsageError(f"{name} {where} {root / split}; write {LABELS_FILE} anew or delete it")
+    for name, (label, _) in found.items():
+        if label not in (UNLABELLED, listed[name][0]):
+            raise UsageError(
+                f"{root / LABELS_FILE} gives {split}/{name} label {listed[name][0]}, its folder {label}"
+            )
+    return listed
+
+
+def _read_split(folder: Path, entries: dict[str, Label], size: tuple[int, int]) -> Split:
+    images = np.empty((len(entries), size[1], size[0], 3), dtype=np.uint8)
+    for index, name in enumerate(entries):
+        images[index] = _decode(folder / name, size)
+    labels = np.array([label for label, _ in entries.values()], dtype=np.int64)
+    digits = [digit for _, digit in entries.values()]
+    known = bool(digits) and None not in digits
+    return Split(
+        images, labels, np.array(digits, dtype=np.int64) if known else None, tuple(entries)
+    )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    width, height = _open(path).size
+    if width != height:
+        raise UsageError(f"{path} is {width}x{height} pixels; images must be square")
+    return width, height
+
+
+def _decode(path: Path, size: tuple[int, int]) -> Images:
+    image = _open(path)
+    if image.size != size:
+        found, first = "x".join(map(str, image.size)), "x".join(map(str, size))
+        raise UsageError(f"{path} is {found} pixels, the first image {first}; make them equal")
+    return np.asarray(image.convert("RGB"))
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UsageError(f"{path} does not decode as an image; replace or delete it") from error
+    if image.mode not in RGB_CONVERTIBLE:
+        raise UsageError(
+            f"{path} has mode {image.mode}, which is not RGB-convertible; save it as RGB"
+        )
+    return image

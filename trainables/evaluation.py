@@ -1,0 +1,76 @@
+"""What a network makes of a split: loss, accuracy and, beside digits, how far it follows them."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainables.data.batches import DeviceSplit, Normaliser
+
+BATCH = 500  # bounds the memory; also part of what makes a figure repeatable to the last bit
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's logits on a split.
+
+    Attributes:
+        logits: (N, classes), float32, on the CPU.
+        labels: (N,), int64.
+        digits: (N,), int64, or None.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    digits: Tensor | None
+
+    @property
+    def predictions(self) -> Tensor:
+        """The likeliest class of each image, (N,)."""
+        return self.logits.argmax(dim=1)
+
+    def metrics(self) -> dict[str, float]:
+        """``val_loss`` and ``val_accuracy``; with digits also the figures of the shortcut.
+
+        ``val_accuracy_aligned`` is over images whose digit equals the label,
+        ``val_accuracy_conflicting`` over the others, ``digit_following`` the share of those that are
+        predicted as their digit. A figure over no images is left out.
+        """
+        right = self.predictions == self.labels
+        found = {
+            "val_loss": F.cross_entropy(self.logits.double(), self.labels).item(),
+            "val_accuracy": _share(right),
+        }
+        if self.digits is not None:
+            aligned = self.digits == self.labels
+            groups = {
+                "val_accuracy_aligned": right[aligned],
+                "val_accuracy_conflicting": right[~aligned],
+                "digit_following": (self.predictions == self.digits)[~aligned],
+            }
+            found |= {name: _share(group) for name, group in groups.items() if len(group)}
+        return found
+
+
+def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Evaluation:
+    """``model`` on every image of ``split``, in eval mode and float32; its mode is restored.
+
+    Always float32, whatever the training's format: two logits that tie in bfloat16 would make the
+    accuracy depend on the machine.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            logits = [
+                model(normalise(batch.images)).float().cpu() for batch in split.in_order(BATCH)
+            ]
+    finally:
+        model.train(training)
+    digits = None if split.digits is None else split.digits.cpu()
+    return Evaluation(torch.cat(logits), split.labels.cpu(), digits)
+
+
+def _share(hits: Tensor) -> float:
+    return int(hits.sum()) / len(hits)

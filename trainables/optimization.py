@@ -1,0 +1,34 @@
+"""The optimizer and the learning-rate schedule that a recipe names."""
+
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+
+from trainables.recipe import Recipe
+
+
+def optimizer_of(recipe: Recipe, model: nn.Module) -> Optimizer:
+    """A torch optimizer over all of the model's parameters."""
+    lr, decay = recipe.lr, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        nesterov = recipe.nesterov and recipe.momentum > 0
+        return SGD(
+            model.parameters(), lr, momentum=recipe.momentum, nesterov=nesterov, weight_decay=decay
+        )
+    kind = AdamW if recipe.optimizer == "adamw" else Adam
+    return kind(model.parameters(), lr, weight_decay=decay)
+
+
+def schedule_of(recipe: Recipe, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """A torch schedule over ``steps`` batches, to be stepped after each."""
+    if recipe.schedule == "one_cycle":
+        return OneCycleLR(
+            optimizer,
+            recipe.lr,
+            total_steps=max(2, steps),
+            pct_start=recipe.warmup,
+            cycle_momentum=False,
+        )
+    if recipe.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=steps, eta_min=recipe.eta_min * recipe.lr)
+    return ConstantLR(optimizer, factor=1.0, total_iters=0)
