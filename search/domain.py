@@ -124,7 +124,8 @@ def _draw(domain: Any, trial: optuna.Trial, name: str) -> Value:
     if isinstance(domain, Fixed):
         return domain.value
     if isinstance(domain, Values):
-        return trial.suggest_categorical(name, domain.options)  # type: ignore[no-any-return]
+        chosen: Any = trial.suggest_categorical(name, domain.options)
+        return chosen  # type: ignore[no-any-return]
     if isinstance(domain, Choice):
         return str(trial.suggest_categorical(name, tuple(domain.options)))
     if domain.whole:

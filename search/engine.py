@@ -17,10 +17,10 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from search.events import Events, Follower
-from search.ledger import Ledger, Place
+from search.ledger import Ledger, Place, experiment_name
 from search.resources import Resources, allot
-from search.scoreboard import Scoreboard, TrialRecord
 from search.scheduler import BaselineKeepingAsha
+from search.scoreboard import Scoreboard, Status, TrialRecord
 from search.searcher import TruthfulOptunaSearch
 from search.space import Budget, Sampler, Space
 from search.summary import SearchStatus, Summary, summarise
@@ -28,7 +28,7 @@ from search.task import Job, Task
 from search.terminal import LiveTable, PlainLines
 from search.trial import train_trial
 from search.winner import write_winner
-from trainables.data import EMBEDDED, Dataset
+from trainables.data import Dataset
 from trainables.recipe import Value
 
 
@@ -113,11 +113,6 @@ class Outcome:
     summary: Summary
     signal: int | None
     errors: list[str]
-
-
-def experiment_name(space: str, source: str) -> str:
-    """``convoy/SPACE``, with ``-embedded`` behind it for the embedded data."""
-    return f"convoy/{space}{'-embedded' if source == EMBEDDED else ''}"
 
 
 def run_search(request: Request, console: Console) -> Outcome:
@@ -218,7 +213,7 @@ class _Search:
             metrics["baseline_val_accuracy"] = baseline.best_accuracy
         if best is not None:
             metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
-        statuses = ("completed", "pruned", "failed", "interrupted")
+        statuses: tuple[Status, ...] = ("completed", "pruned", "failed", "interrupted")
         tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
         return metrics, {**tags, "convoy.status": self._status}
 

@@ -3,11 +3,13 @@
 import os
 
 _SETTINGS = {
-    # Ray listens on every interface otherwise, even on a single machine; the name says nothing of it.
+    # Ray listens on every interface otherwise, even on one machine; the name says nothing of it.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # A search sends nothing to anyone.
     "RAY_USAGE_STATS_ENABLED": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Artifacts are small; a bar for each only clutters the terminal.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
     "RAY_AIR_NEW_OUTPUT": "0",
     # Silences a notice about a future default that no trial here depends on.

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from search.scoreboard import Status, TrialRecord
+from trainables.data import EMBEDDED
 
 # MLflow knows only how a run ended; convoy.status says why.
 _RUN_STATUS: dict[Status, str] = {
@@ -48,8 +49,8 @@ class Place:
 class Ledger:
     """A follower of a search's events that writes them to MLflow.
 
-    Every public method but ``close`` and ``run_id`` returns at once. A write that fails does not stop
-    the search; ``close`` returns what went wrong.
+    Every public method but ``flush``, ``close`` and ``run_id`` returns at once. A write that fails
+    does not stop the search; ``close`` returns what went wrong.
 
     Args:
         place: where to record.
@@ -186,6 +187,11 @@ class Ledger:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self._parent, status, now)
+
+
+def experiment_name(space: str, source: str) -> str:
+    """``convoy/SPACE``, with ``-embedded`` behind it for the embedded data."""
+    return f"convoy/{space}{'-embedded' if source == EMBEDDED else ''}"
 
 
 def _params(values: dict[str, Any]) -> list[Param]:

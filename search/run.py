@@ -264,6 +264,7 @@ def _next_steps(request: "Request") -> list[str]:
     uri, name = request.tracking_uri, request.name
     local = f"mlflow ui --backend-store-uri {uri} --host 127.0.0.1"
     analysis = f"--search {name} --data {request.source} --tracking-uri {uri}"
+    analysis += f" --out {request.folder / 'analysis'}"
     return [
         f"compare    {uri if uri.startswith('http') else local}",
         f"analyse    python -m analysis.run {analysis}",

@@ -17,9 +17,9 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
     """OptunaSearch that tells COMPLETE, PRUNED and FAIL as they are.
 
     Ray's own tells Optuna that a trial which the scheduler stopped is complete, with its last,
-    low-budget value, and leaves that value out of the intermediate ones. Here a trial that was stopped
-    is PRUNED with all its intermediate values, one that ran to the end is COMPLETE with the value of
-    its best epoch, and one that failed is FAIL.
+    low-budget value, and leaves that value out of the intermediate ones. Here a trial that was
+    stopped is PRUNED with all its intermediate values, one that ran to the end is COMPLETE with the
+    value of its best epoch, and one that failed is FAIL.
 
     Args:
         sampler: draws a trial's values; its baseline becomes trial 0.
@@ -42,7 +42,8 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
     @property
     def study(self) -> optuna.Study:
         """The Optuna study behind the search."""
-        return self._ot_study
+        study: optuna.Study = self._ot_study
+        return study
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """The configuration of the next trial."""

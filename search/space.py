@@ -57,7 +57,7 @@ class Budget(_Strict):
 
 
 class Embedded(_Strict):
-    """What is different with ``--data embedded``: a smaller budget, and values not worth searching."""
+    """What ``--data embedded`` changes: a smaller budget, and values not worth searching there."""
 
     budget: Budget
     fix: dict[str, Value] = {}
@@ -229,7 +229,7 @@ def read_space(path: Path) -> Space:
         UsageError: the file does not parse, or something in it is wrong; the first fault is named.
     """
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        written = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         if not isinstance(written, dict):
             raise UsageError(f"{path}: must be a mapping with the key architecture and others")
         return Space.model_validate(written)

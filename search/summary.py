@@ -1,15 +1,14 @@
 """``summary.json``: what a search is and has found, current while it runs."""
 
 import json
-import os
 import platform
-import tempfile
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from search.scoreboard import Scoreboard, TrialRecord
+from trainables.atomic import atomic_file
 
 SCHEMA = 1
 FILE = "summary.json"
@@ -56,11 +55,8 @@ class Summary:
     def write(self, folder: Path) -> Path:
         """Write ``folder/summary.json``, whole or not at all; its path."""
         path = folder / FILE
-        handle, scratch = tempfile.mkstemp(dir=folder, prefix=f".{FILE}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"schema": self.schema, **asdict(self)}, file, indent=2)
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
+        with atomic_file(path) as file:
+            file.write(json.dumps({"schema": self.schema, **asdict(self)}, indent=2).encode())
         return path
 
 

@@ -23,7 +23,7 @@ def write_winner(
     """Write the winner into ``folder``, which is made anew; the path of its weights.
 
     ``model.pt`` is the state dict of the best epoch, ``setting.json`` everything that is needed to
-    build the network, load its data and repeat its figures, ``space.yaml`` the space as it was read.
+    build the network, load its data and repeat its figures, ``space.yaml`` the space as read.
 
     Args:
         folder: where to write.

@@ -34,8 +34,8 @@ class Evaluation:
         """``val_loss`` and ``val_accuracy``; with digits also the figures of the shortcut.
 
         ``val_accuracy_aligned`` is over images whose digit equals the label,
-        ``val_accuracy_conflicting`` over the others, ``digit_following`` the share of those that are
-        predicted as their digit. A figure over no images is left out.
+        ``val_accuracy_conflicting`` over the others, ``digit_following`` the share of those that
+        are predicted as their digit. A figure over no images is left out.
         """
         right = self.predictions == self.labels
         found = {

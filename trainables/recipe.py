@@ -63,24 +63,25 @@ class Recipe:
             check(part.name, getattr(self, part.name))
 
 
-def check(key: str, value: object) -> Value:
+def check(key: str, value: Any) -> Value:
     """``value``, if the recipe's key ``key`` may have it (an int stands for a float).
 
     Raises:
         UsageError: ``value`` is of the wrong type or out of bounds.
     """
     part = next(f for f in fields(Recipe) if f.name == key)
-    kind = type(part.default)
+    kind: type[Any] = type(part.default)
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind or value != value:
+    if type(value) is not kind or value != value:  # NaN differs from itself
         raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
     if options := part.metadata.get("options"):
         if value not in options:
             raise UsageError(f"{key} must be one of {', '.join(options)}, not {value!r}")
     elif part.metadata:
         _check_bounds(key, value, **part.metadata)
-    return value
+    allowed: Value = value
+    return allowed
 
 
 def _check_bounds(key: str, value: float, low: float, high: float, above: bool) -> None:

@@ -101,9 +101,8 @@ class _Trainer:
     def __init__(self, setting: Setting, data: TrainingData) -> None:
         recipe = setting.recipe
         torch.manual_seed(derive(setting.seed, "initialisation"))
-        self.model = network(setting, data.dataset).to(
-            data.device, memory_format=torch.channels_last
-        )
+        model = network(setting, data.dataset).to(data.device)
+        self.model = model.to(memory_format=torch.channels_last)
         self._setting, self._data = setting, data
         self._optimizer = optimizer_of(recipe, self.model)
         steps = steps_per_epoch(len(data.train), recipe.batch_size) * setting.epochs
@@ -178,7 +177,7 @@ class _Trainer:
         smoothing = self._setting.recipe.label_smoothing
         objective = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
         self._optimizer.zero_grad(set_to_none=True)
-        objective.backward()
+        objective.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._schedule.step()
         with torch.no_grad():

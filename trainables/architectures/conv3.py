@@ -1,4 +1,4 @@
-"""Three convolutions and two dense layers (source 000_82391c71948bbb2f.txt, section 1 and its code).
+"""Three convolutions and two dense layers (source 000_82391c71948bbb2f.txt, section 1).
 
 3x3 convolutions of 32, 64 and 128 filters, each with ReLU and 2x2 max pooling, dropout, a dense
 layer of 256 and the logits. At 32x32 pixels the dense layer sees 128*4*4 = 2048 features.
@@ -47,10 +47,11 @@ def _layers(
             (f"pool{block}", nn.MaxPool2d(2)),
             (f"relu{block}", nn.ReLU()),
         ]
-    return layers + [
+    head: list[tuple[str, nn.Module]] = [
         ("flatten", nn.Flatten()),
         ("dropout", nn.Dropout(dropout)),
         ("dense", nn.Linear(WIDTHS[-1] * (image_size // 8) ** 2, dense)),
         ("relu4", nn.ReLU()),
         ("linear", nn.Linear(dense, classes)),
     ]
+    return [*layers, *head]

@@ -1,9 +1,9 @@
-"""Five convolutions and global average pooling (source 001_851a82de433892fa.txt, sections 1.2, table 1).
+"""Five convolutions and global average pooling (source 001_851a82de433892fa.txt, section 1.2).
 
 As drawn in its figure 2: BN and ReLU after convolutions 1 to 4, max pooling after 2 to 4, neither
-BN nor ReLU after convolution 5. The text's "linear 128 to 10" contradicts its own table; 80 to 10 is
-built. Pooling kernels are 2x2; ``pool_stride`` 1 is the source's (40 -> 39 -> 38 -> 37 pixels), 2 is
-about seven times cheaper (40 -> 20 -> 10 -> 5).
+BN nor ReLU after convolution 5. The text's "linear 128 to 10" contradicts its own table; 80 to 10
+is built. Pooling kernels are 2x2; ``pool_stride`` 1 is the source's (40 -> 39 -> 38 -> 37 pixels),
+2 is about seven times cheaper (40 -> 20 -> 10 -> 5).
 """
 
 from collections import OrderedDict
@@ -57,10 +57,11 @@ def _layers(classes: int, pool_stride: int, dropout: float) -> list[tuple[str, n
             (f"pool{block}", nn.MaxPool2d(2, stride=pool_stride)),
             (f"relu{block + 1}", nn.ReLU()),
         ]
-    return layers + [
+    head: list[tuple[str, nn.Module]] = [
         ("conv5", nn.Conv2d(c4, c5, 3, padding=1)),
         ("gap", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),
         ("dropout", nn.Dropout(dropout)),
         ("linear", nn.Linear(c5, classes)),
     ]
+    return [*layers, *head]

@@ -78,4 +78,5 @@ class Normaliser:
         self._shift = -torch.tensor(dataset.mean, device=device) * 255 * self._scale
 
     def __call__(self, images: Tensor) -> Tensor:
+        """``images`` scaled to [0, 1], less the mean, over the standard deviation."""
         return (images * self._scale + self._shift).permute(0, 3, 1, 2)

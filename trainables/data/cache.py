@@ -2,7 +2,7 @@
 
 A set is a folder of ``.npy`` files and a ``meta.json`` under ``$CONVOY_CACHE`` (default
 ``~/.cache/convoy``), named by what it was built from. It is written under another name and renamed
-when it is whole, so that a reader never sees half of one and two builders do not disturb each other.
+when it is whole: a reader never sees half of one, and two builders do not disturb each other.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import numpy as np
 from trainables.data.dataset import Dataset, Split
 
 FORMAT = 1
+_SPLITS = ("train", "val", "test")
 _ARRAYS = ("images", "labels", "digits")
 
 
@@ -90,14 +91,11 @@ def _meta(dataset: Dataset) -> dict[str, Any]:
 
 def _read(folder: Path) -> Dataset:
     meta = json.loads((folder / "meta.json").read_text())
-    splits = {
-        name: _read_split(folder, name, meta["filenames"][name])
-        for name in ("train", "val", "test")
-    }
+    filenames = meta.pop("filenames")
+    train, val, test = (_read_split(folder, name, filenames[name]) for name in _SPLITS)
     for key in ("classes", "mean", "std"):
         meta[key] = tuple(meta[key])
-    del meta["filenames"]
-    return Dataset(**splits, **meta)
+    return Dataset(train=train, val=val, test=test, **meta)
 
 
 def _read_split(folder: Path, name: str, filenames: list[str] | None) -> Split:

@@ -12,7 +12,8 @@ from torchvision.datasets import CIFAR10, MNIST
 from trainables.data.dataset import Split
 from trainables.errors import UsageError
 
-CIFAR_FILES = tuple(f"cifar-10-batches-py/data_batch_{n}" for n in range(1, 6)) + (
+CIFAR_FILES = (
+    *(f"cifar-10-batches-py/data_batch_{n}" for n in range(1, 6)),
     "cifar-10-batches-py/test_batch",
     "cifar-10-batches-py/batches.meta",
 )

@@ -1,9 +1,9 @@
 """Composite images: a CIFAR-10 picture that decides the label, and a digit that may agree with it.
 
 Source: 001_851a82de433892fa.txt, section 1; the geometry was read off original images of that
-course. Canvas 40x40, background grey 127; the picture resized to 24x24 at rows and columns 0-23; the
-digit resized to 16x16 at rows and columns 24-39. In training the digit is forced to the label for
-60% of the images and uniform for the rest, so that 64% agree; elsewhere it is uniform (10% agree).
+course. Canvas 40x40, background grey 127; the picture resized to 24x24 at rows and columns 0-23;
+the digit resized to 16x16 at rows and columns 24-39. In training the digit is forced to the label
+for 60% of the images and uniform for the rest, so that 64% agree; elsewhere it is uniform (10%).
 """
 
 import numpy as np
@@ -44,8 +44,8 @@ def draw_digits(
     """A digit for every label, (N,): forced to the label with probability ``forced``, else uniform.
 
     The draw is balanced within each class: exactly the share ``forced`` of its images is forced,
-    and among the rest every digit comes equally often (up to rounding). Each image's digit still has
-    the stated distribution, but the share that agrees does not vary from seed to seed.
+    and among the rest every digit comes equally often (up to rounding). Each image's digit still
+    has the stated distribution, but the share that agrees does not vary from seed to seed.
     """
     digits = np.empty_like(labels)
     for label in np.unique(labels):

@@ -115,8 +115,8 @@ class Dataset:
 
     def truncated(self, limit: int | None) -> "Dataset":
         """The same set with at most ``limit`` images in every split."""
-        splits = {name: split.limited(limit) for name, split in self.splits.items()}
-        return replace(self, **splits)
+        train, val, test = (split.limited(limit) for split in self.splits.values())
+        return replace(self, train=train, val=val, test=test)
 
     def described(self) -> dict[str, Any]:
         """Name, sizes and fingerprint, as the records show them."""

@@ -1,7 +1,7 @@
 """The embedded set: drawn pictures and scikit-learn's handwritten digits, with nothing to download.
 
 Ten classes of outlines on 32x32 pixels, filled with a random colour over a random colour gradient,
-turned, shifted, scaled and speckled. Several differ only slightly (a pentagon, a hexagon, a circle),
+turned, shifted, scaled and speckled. Some differ only slightly (a pentagon, a hexagon, a circle),
 so that a small CNN learns them slowly, while the digit beside them is learned at once: the same
 temptation as in the composite set.
 """
@@ -17,7 +17,7 @@ from trainables.data.dataset import Images, Split
 SIZE = 32
 COUNTS = {"train": 4500, "val": 1000, "test": 1000}
 
-# How much the pictures vary: turn in radians, shift and scale in half-widths, speckle in grey levels.
+# How much pictures vary: turn in radians, shift and scale in half-widths, speckle in grey levels.
 # Chosen so that gap5 learns the pictures in some ten epochs and the digits in two, as on real data.
 TURN, SHIFT, SCALE, SPECKLE = np.pi, 0.2, (0.5, 0.8), 20
 CONTRAST = 70  # grey levels between the mean of a light colour and of a dark one
@@ -30,7 +30,8 @@ def _polygon(corners: int) -> Callable[[Floats, Floats], Floats]:
     def inside(radius: Floats, angle: Floats) -> Floats:
         sector = 2 * np.pi / corners
         apothem = np.cos(sector / 2)
-        return radius * np.cos(np.mod(angle, sector) - sector / 2) / apothem
+        edge: Floats = radius * np.cos(np.mod(angle, sector) - sector / 2) / apothem
+        return edge
 
     return inside
 

@@ -43,7 +43,7 @@ def read_folder(root: Path) -> Dataset:
     """
     classes = _classes(root)
     listed = _read_labels(root, classes)
-    splits = {
+    splits: dict[str, dict[str, Label]] = {
         "train": _labelled_files(root, "train", classes),
         "val": _labelled_files(root, "val", classes),
         "test": {f.name: (UNLABELLED, None) for f in _images_in(root / "test")},
@@ -51,9 +51,9 @@ def read_folder(root: Path) -> Dataset:
     if listed is not None:
         splits = {name: _reconcile(root, name, splits[name], listed[name]) for name in splits}
     size = _size(root / "train" / next(iter(splits["train"])))
-    read = {name: _read_split(root / name, entries, size) for name, entries in splits.items()}
-    mean, std = statistics(read["train"].images)
-    return Dataset("folder", classes, mean, std, **read)
+    train, val, test = (_read_split(root / name, splits[name], size) for name in splits)
+    mean, std = statistics(train.images)
+    return Dataset("folder", classes, mean, std, train, val, test)
 
 
 def _classes(root: Path) -> tuple[str, ...]:
@@ -92,19 +92,27 @@ def _read_labels(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, La
     if not path.is_file():
         return None
     listed: dict[str, dict[str, Label]] = {"train": {}, "val": {}, "test": {}}
+    line = 1
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            for line, row in enumerate(csv.DictReader(file), start=2):
-                label, digit = int(row["label"]), int(row["digit"]) if row["digit"] else None
-                if not UNLABELLED <= label < len(classes) or not 0 <= (digit or 0) <= 9:
-                    raise ValueError(f"label {label} or digit {digit} out of range")
-                listed[row["split"]][row["filename"]] = (label, digit)
+            for row in csv.DictReader(file):
+                line += 1
+                listed[row["split"]][row["filename"]] = _label(row, len(classes))
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise UsageError(
-            f"{path}, line {line if 'line' in locals() else 1}: {' '.join(str(error).split())}; "
+            f"{path}, line {line}: {' '.join(str(error).split())}; "
             "expected the columns split,filename,label,digit with whole numbers"
         ) from error
     return listed
+
+
+def _label(row: dict[str, str], classes: int) -> Label:
+    label, digit = int(row["label"]), int(row["digit"]) if row["digit"] else None
+    if not UNLABELLED <= label < classes:
+        raise ValueError(f"label {label} is not below {classes}, the number of classes")
+    if digit is not None and not 0 <= digit <= 9:
+        raise ValueError(f"digit {digit} is not between 0 and 9")
+    return label, digit
 
 
 def _reconcile(
@@ -118,7 +126,8 @@ def _reconcile(
     for name, (label, _) in found.items():
         if label not in (UNLABELLED, listed[name][0]):
             raise UsageError(
-                f"{root / LABELS_FILE} gives {split}/{name} label {listed[name][0]}, its folder {label}"
+                f"{root / LABELS_FILE} gives {split}/{name} label {listed[name][0]}, "
+                f"but its folder is of label {label}"
             )
     return listed
 

@@ -1,0 +1,19 @@
+"""``predictions.txt``: the predicted class of every test image."""
+
+from analysis.subject import Subject
+
+
+def predictions_text(subject: Subject) -> str:
+    """``filename,label`` a line for every test image, sorted by name; label is the class index.
+
+    For a folder the name is the file's; for the built sets it is the image's index. The sealed
+    labels are not looked at. Source of the form: 001_851a82de433892fa.txt, section 4.2.
+    """
+    test = subject.dataset.test
+    if not len(test):
+        return ""
+    labels = subject.evaluate(test).predictions.tolist()
+    pairs = list(zip(test.names(), labels, strict=True))
+    if test.filenames is not None:
+        pairs.sort()
+    return "".join(f"{name},{label}\n" for name, label in pairs)

@@ -1,0 +1,176 @@
+"""A run as MLflow recorded it: found, downloaded, and its network built again."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from torch import nn
+
+from search.ledger import experiment_name
+from search.task import Job, Task
+from search.winner import SETTING_FILE, WEIGHTS_FILE
+from trainables import checkpoint
+from trainables.data import Dataset
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+from trainables.training import network
+
+History = dict[str, list[tuple[int, float]]]
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A winner's record.
+
+    Attributes:
+        run_id: MLflow's.
+        search: name of its search.
+        setting: what was trained, and how.
+        job: what it shared with the other trials: data, limits, CPUs.
+        data: name, sizes and fingerprint of its data.
+        best_epoch: the epoch whose weights these are.
+        val_accuracy: the validation accuracy logged for that epoch.
+        history: every metric's (epoch, value) pairs, in order.
+        weights: state dict of the best epoch.
+        settings: the record as it was written.
+    """
+
+    run_id: str
+    search: str
+    setting: Setting
+    job: Job
+    data: dict[str, Any]
+    best_epoch: int
+    val_accuracy: float
+    history: History
+    weights: dict[str, Any]
+    settings: dict[str, Any]
+
+    def model(self, dataset: Dataset) -> nn.Module:
+        """The network with the recorded weights, in eval mode.
+
+        Raises:
+            UsageError: the weights do not fit the architecture as it is now.
+        """
+        model = network(self.setting, dataset)
+        try:
+            model.load_state_dict(self.weights)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"the weights of run {self.run_id} do not fit architecture "
+                f"{self.setting.architecture} as it is here ({' '.join(str(error).split())[:200]})"
+            ) from error
+        return model.eval()
+
+
+class Records:
+    """The tracking store of finished searches.
+
+    Args:
+        uri: MLflow's tracking URI.
+
+    Raises:
+        UsageError: a local store that is not there.
+    """
+
+    def __init__(self, uri: str) -> None:
+        path = uri.removeprefix("sqlite:///")
+        if urlsplit(uri).scheme == "sqlite" and not Path(path).is_file():
+            raise UsageError(f"no records at {path}; run a search first, or give --tracking-uri")
+        self._client, self._uri = MlflowClient(uri), uri
+
+    def load(self, run_id: str) -> RecordedRun:
+        """The record of a run.
+
+        Raises:
+            UsageError: there is no such run, it has no weights, or they are damaged.
+        """
+        with self._answering():
+            run = self._client.get_run(run_id)
+        if SETTING_FILE not in {file.path for file in self._client.list_artifacts(run_id)}:
+            raise UsageError(
+                f"run {run_id} has no weights; only the winner of a finished search has"
+            )
+        with tempfile.TemporaryDirectory() as folder, self._answering():
+            for name in (SETTING_FILE, WEIGHTS_FILE):
+                self._client.download_artifacts(run_id, name, folder)
+            weights = checkpoint.load(Path(folder) / WEIGHTS_FILE)
+            written = json.loads((Path(folder) / SETTING_FILE).read_text())
+        return self._recorded(run, weights, written)
+
+    def winner_of(self, search: str) -> str:
+        """Run id of a search's winner.
+
+        Raises:
+            UsageError: no such search, or it has no winner.
+        """
+        winners = self._winners(f"tags.convoy.search = '{_quoted(search)}'")
+        if not winners:
+            raise UsageError(f"search {search!r} has no winner in {self._uri}")
+        return str(winners[0].info.run_id)
+
+    def best_of(self, space: str, source: str) -> str:
+        """Run id of the most accurate winner among all searches of a space.
+
+        Raises:
+            UsageError: the space has none.
+        """
+        name = experiment_name(space, source)
+        winners = self._winners("", name)
+        if not winners:
+            raise UsageError(f"experiment {name!r} in {self._uri} has no finished search")
+        return str(max(winners, key=lambda run: run.data.metrics["best_val_accuracy"]).info.run_id)
+
+    def _winners(self, condition: str, experiment: str | None = None) -> list[Run]:
+        with self._answering():
+            experiments = [
+                found.experiment_id
+                for found in self._client.search_experiments()
+                if found.name.startswith("convoy/") and experiment in (None, found.name)
+            ]
+            parts = ["tags.convoy.winner = 'true'", *([condition] if condition else [])]
+            if not experiments:
+                return []
+            return list(self._client.search_runs(experiments, " and ".join(parts)))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise UsageError(f"{self._uri}: {' '.join(str(error).split())[:300]}") from error
+
+    def _recorded(self, run: Run, weights: dict[str, Any], written: dict[str, Any]) -> RecordedRun:
+        job = written["job"]
+        history = {
+            name: [
+                (m.step, m.value) for m in self._client.get_metric_history(run.info.run_id, name)
+            ]
+            for name in run.data.metrics
+        }
+        return RecordedRun(
+            run_id=run.info.run_id,
+            search=run.data.tags["convoy.search"],
+            setting=Setting.from_dict(written["setting"]),
+            job=Task.from_config({"job": job, "number": 0, "values": {}}).job,
+            data=written["data"],
+            best_epoch=written["best_epoch"],
+            val_accuracy=run.data.metrics["best_val_accuracy"],
+            history={name: sorted(points) for name, points in history.items()},
+            weights=weights,
+            settings=written,
+        )
+
+
+def _quoted(text: str) -> str:
+    if "'" in text or "\\" in text:
+        raise UsageError(f"{text!r} is not the name of a search")
+    return text

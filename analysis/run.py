@@ -1,0 +1,147 @@
+"""``python -m analysis.run``: what a recorded run predicts, and how it got there."""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+
+from search import environment
+from trainables.checkpoint import save
+from trainables.data import EMBEDDED, resolve
+from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from analysis.certificate import Certificate
+    from analysis.record import Records
+
+_EXAMPLES = """examples:
+  python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
+  python -m analysis.run --search NAME --only curves    one figure of a search's winner
+  python -m analysis.run --list                         the figures there are
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status.
+
+    0 certified; 3 the reloaded weights do not give the logged accuracy; 2 a flag or file is wrong.
+    """
+    arguments = _parser().parse_args(argv)
+    environment.prepare(loopback=True)
+    console = Console(highlight=False)
+    try:
+        if arguments.list:
+            return _list(console)
+        return _analyse(arguments, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.run",
+        description="Certify a recorded run, predict the test images and draw its figures.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--search", metavar="NAME", help="the winner of a search")
+    which.add_argument("--run", metavar="RUN_ID", help="an MLflow run")
+    which.add_argument("--space", metavar="NAME", help="the best winner among a space's searches")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help=f"data folder, or {EMBEDDED} (default: $CONVOY_DATA, else where the search had it)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="default: ./runs/SEARCH/analysis")
+    parser.add_argument("--only", nargs="+", metavar="FIGURE", help="draw these figures alone")
+    parser.add_argument("--list", action="store_true", help="list the figures and exit")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
+    return parser
+
+
+def _list(console: Console) -> int:
+    from analysis.figures import available
+
+    for name, shows in available().items():
+        console.print(f"{name:12} {shows}", markup=False)
+    return 0
+
+
+def _analyse(arguments: argparse.Namespace, console: Console) -> int:
+    from analysis import figures
+    from analysis.certificate import certify
+    from analysis.predictions import predictions_text
+    from analysis.record import Records
+    from analysis.subject import open_subject
+
+    drawers = {name: figures.drawer(name) for name in arguments.only or figures.available()}
+    uri = arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}"
+    records = Records(uri)
+    run = records.load(_run_id(records, arguments))
+    console.print(f"run {run.run_id}, winner of search {run.search}", soft_wrap=True)
+    subject = open_subject(run, _source(arguments.data, run.job.source))
+    certificate, predictions = certify(subject), predictions_text(subject)
+    out = Path(arguments.out or f"runs/{run.search}/analysis").expanduser().resolve()
+    _make_folder(out / "figures")
+    (out / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
+    (out / "predictions.txt").write_text(predictions)
+    save(run.weights, out / "model.pt")
+    for name in track(drawers, "figures", console=console, disable=not console.is_terminal):
+        drawing = drawers[name](subject)
+        drawing.figure.savefig(out / "figures" / f"{name}.png", dpi=150)
+        (out / "figures" / f"{name}.json").write_text(json.dumps(drawing.numbers))
+    tested = len(subject.dataset.test)
+    console.print(f"{tested} test images predicted, {len(drawers)} figures: {out}", soft_wrap=True)
+    return _verdict(certificate, console)
+
+
+def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
+    if arguments.run:
+        return str(arguments.run)
+    if arguments.search:
+        return records.winner_of(arguments.search)
+    if arguments.space:
+        given = arguments.data or os.environ.get("CONVOY_DATA", "")
+        return records.best_of(Path(arguments.space).stem, given)
+    raise UsageError("name a run: --space NAME, --search NAME or --run RUN_ID")
+
+
+def _source(given: str | None, recorded: str) -> str:
+    """The data asked for, else those the search had, if they are here, else ``./data``."""
+    if given or os.environ.get("CONVOY_DATA"):
+        return resolve(given)
+    if recorded == EMBEDDED or Path(recorded).is_dir():
+        return recorded
+    return resolve(None)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+
+
+def _verdict(certificate: "Certificate", console: Console) -> int:
+    logged, reloaded = certificate.logged_val_accuracy, certificate.reloaded_val_accuracy
+    if certificate.certified:
+        console.print(f"certified: the reloaded weights give the logged {100 * logged:.2f}%")
+        return 0
+    print(
+        f"not certified: {100 * logged:.4f}% was logged, the reloaded weights give "
+        f"{100 * reloaded:.4f}% ({certificate.recorded_device} then, {certificate.device} now)",
+        file=sys.stderr,
+    )
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())
