@@ -1,0 +1,41 @@
+"""Imports run one way: analysis, search, trainables."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FORBIDDEN = {
+    "trainables": {"ray", "optuna", "mlflow", "pydantic", "rich", "yaml", "search", "analysis"},
+    "search": {"analysis", "matplotlib", "sklearn"},
+    "analysis": {"ray", "optuna"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_imports_nothing_from_above_it(package):
+    files = list((ROOT / package).rglob("*.py"))
+    found = {path.name: imported(path) & FORBIDDEN[package] for path in files}
+    assert files
+    assert not {name: bad for name, bad in found.items() if bad}
+
+
+def test_importing_the_trainables_loads_no_search_library():
+    import subprocess
+    import sys
+
+    code = "import sys, trainables.training, trainables.data; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert not {"ray", "optuna", "mlflow", "pydantic"} & set(out.stdout.split())
