@@ -1,0 +1,105 @@
+"""Recipes and settings: what is allowed, and what they become."""
+
+import json
+
+import pytest
+import torch
+from torch.optim import SGD, Adam, AdamW
+
+from trainables.errors import UsageError
+from trainables.optimization import optimizer_of, schedule_of
+from trainables.recipe import Recipe, Setting, check
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lr", 0.0),
+        ("lr", -1.0),
+        ("lr", float("nan")),
+        ("lr", float("inf")),
+        ("lr", "fast"),
+        ("lr", True),
+        ("batch_size", 0),
+        ("batch_size", 12.5),
+        ("momentum", 1.0),
+        ("label_smoothing", 1.0),
+        ("erasing", 1.1),
+        ("noise", -0.1),
+        ("crop_padding", -1),
+        ("flip", 1),
+        ("optimizer", "adamx"),
+        ("schedule", 3),
+        ("warmup", 0.0),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_by_its_key(key, value):
+    with pytest.raises(UsageError, match=key):
+        Recipe(**{key: value})
+
+
+def test_a_whole_number_stands_for_a_float():
+    assert check("lr", 1) == 1.0
+    assert isinstance(check("lr", 1), float)
+
+
+def test_a_key_of_neither_recipe_nor_architecture_is_refused():
+    with pytest.raises(UsageError, match="widht is neither a recipe's key nor a parameter of gap5"):
+        Setting.of("gap5", {"widht": 3}, 1, 0)
+
+
+def test_no_epochs_are_refused():
+    with pytest.raises(UsageError, match="epochs"):
+        Setting.of("gap5", {}, 0, 0)
+
+
+def test_a_setting_survives_json():
+    setting = Setting.of("gap5", {"lr": 0.01, "pool_stride": 2}, 5, 7)
+    assert Setting.from_dict(json.loads(json.dumps(setting.as_dict()))) == setting
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adam", Adam), ("adamw", AdamW), ("sgd", SGD)])
+def test_an_optimizer_has_what_the_recipe_says(name, kind):
+    recipe = Recipe(optimizer=name, lr=0.02, weight_decay=0.003, momentum=0.8)
+    optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
+    group = optimizer.param_groups[0]
+    assert type(optimizer) is kind
+    assert (group["lr"], group["weight_decay"]) == (0.02, 0.003)
+    if name == "sgd":
+        assert (group["momentum"], group["nesterov"]) == (0.8, True)
+
+
+def rates(recipe: Recipe, steps: int) -> list[float]:
+    optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
+    schedule = schedule_of(recipe, optimizer, steps)
+    found = []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return found
+
+
+def test_cosine_falls_from_the_rate_to_its_share():
+    import math
+
+    found = rates(Recipe(lr=0.1, schedule="cosine", eta_min=0.2), 50)
+    expected = [0.02 + 0.08 * (1 + math.cos(math.pi * step / 50)) / 2 for step in range(50)]
+    assert found == pytest.approx(expected)
+
+
+def test_one_cycle_peaks_at_the_rate_after_its_warm_up():
+    found = rates(Recipe(lr=0.1, schedule="one_cycle", warmup=0.25), 101)
+    assert max(found) == pytest.approx(0.1, rel=1e-3)
+    assert found.index(max(found)) == pytest.approx(24, abs=1)
+    assert found[0] == pytest.approx(0.1 / 25)
+    assert found[-1] < 1e-5
+
+
+def test_constant_stays():
+    assert rates(Recipe(lr=0.1, schedule="constant"), 5) == [0.1] * 5
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant"])
+def test_a_schedule_of_one_step_works(schedule):
+    assert len(rates(Recipe(schedule=schedule), 1)) == 1

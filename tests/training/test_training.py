@@ -1,0 +1,153 @@
+"""The training loop: resumed, unbroken, seeded, and stopped when the loss is not finite."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from trainables.checkpoint import load, save
+from trainables.data.batches import DeviceSplit, steps_per_epoch
+from trainables.device import use_threads
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+from trainables.training import NonFiniteLossError, TrainingData, fit
+
+CPU = torch.device("cpu")
+AUGMENTED = {"flip": True, "crop_padding": 2, "noise": 0.1, "erasing": 0.3, "dropout": 0.2}
+RECIPES = {
+    "adamw-cosine": {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.01},
+    "adam-constant": {"optimizer": "adam", "schedule": "constant", "label_smoothing": 0.1},
+    "sgd-one-cycle": {"optimizer": "sgd", "schedule": "one_cycle", "lr": 0.05},
+}
+
+
+@pytest.fixture(scope="module")
+def data(embedded):
+    use_threads(1)
+    return TrainingData.of(embedded.limited(400, 200), CPU)
+
+
+def setting(epochs: int = 3, seed: int = 0, **values) -> Setting:
+    return Setting.of("gap5", {"pool_stride": 2, "batch_size": 50, **values}, epochs, seed)
+
+
+def weights(state) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in state["model"].items()}
+
+
+def assert_equal(one, other) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def untimed(metrics: dict[str, float]) -> dict[str, float]:
+    return {k: v for k, v in metrics.items() if k not in ("images_per_second", "epoch_seconds")}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data, tmp_path, recipe, stop):
+    asked = setting(**RECIPES[recipe], **AUGMENTED)
+    unbroken = list(fit(asked, data))
+    for epoch in fit(asked, data):
+        save(epoch.state, tmp_path / "state.pt")
+        if epoch.number == stop:
+            break
+    torch.manual_seed(12345)  # whatever happened in between
+    resumed = list(fit(asked, data, load(tmp_path / "state.pt")))
+    assert [epoch.number for epoch in resumed] == list(range(stop + 1, 4))
+    assert_equal(weights(resumed[-1].state), weights(unbroken[-1].state))
+    assert untimed(resumed[-1].metrics) == untimed(unbroken[-1].metrics)
+    assert resumed[-1].state["best"]["epoch"] == unbroken[-1].state["best"]["epoch"]
+    assert_equal(resumed[-1].state["best"]["model"], unbroken[-1].state["best"]["model"])
+
+
+def test_the_same_seed_trains_the_same_weights_and_another_seed_others(data):
+    def last(seed: int) -> dict[str, torch.Tensor]:
+        return weights(list(fit(setting(1, seed, **AUGMENTED), data))[-1].state)
+
+    first = last(0)
+    assert_equal(first, last(0))
+    assert not torch.equal(first["conv1.weight"], last(1)["conv1.weight"])
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(data):
+    seen = {}
+    for epoch in fit(setting(4, lr=0.01), data):
+        seen[epoch.number] = (epoch.metrics["val_accuracy"], weights(epoch.state))
+        best = epoch.state["best"]
+    number = max(seen, key=lambda n: (seen[n][0], -n))
+    assert best["epoch"] == number
+    assert best["val_accuracy"] == seen[number][0]
+    assert_equal(best["model"], seen[number][1])
+
+
+def test_a_diverging_training_stops_with_the_epoch_and_a_remedy(data):
+    diverging = setting(lr=100.0, optimizer="sgd", schedule="constant", label_smoothing=0.1)
+    scaled = dataclasses.replace(data, normalise=lambda images: data.normalise(images) * 1e30)
+    with pytest.raises(NonFiniteLossError, match=r"in epoch 1; a smaller learning rate"):
+        list(fit(diverging, scaled))
+
+
+def test_training_learns_the_pictures(embedded):
+    easy = TrainingData.of(embedded, CPU)
+    losses = [e.metrics["train_loss"] for e in fit(setting(2, lr=0.005, batch_size=100), easy)]
+    assert losses[1] < 0.9 * losses[0] < 2.2
+
+
+def test_the_loss_is_plain_cross_entropy_whatever_the_smoothing(data):
+    plain = next(fit(setting(1, lr=1e-9), data)).metrics["train_loss"]
+    smoothed = next(fit(setting(1, lr=1e-9, label_smoothing=0.5), data)).metrics["train_loss"]
+    assert smoothed == pytest.approx(plain, rel=1e-3)
+
+
+def test_reported_rates_follow_the_schedule(data):
+    rates = [e.metrics["lr"] for e in fit(setting(4, lr=0.01, schedule="cosine"), data)]
+    assert rates == pytest.approx([0.01, 0.008535, 0.005, 0.001465], rel=1e-3)
+
+
+def test_every_image_is_used_once_an_epoch_in_an_order_of_its_own(data):
+    split = DeviceSplit(torch.arange(400), torch.arange(400), None)
+    orders = [
+        torch.cat([b.labels for b in split.shuffled(50, torch.Generator().manual_seed(seed))])
+        for seed in (0, 1)
+    ]
+    assert all(sorted(order.tolist()) == list(range(400)) for order in orders)
+    assert not torch.equal(*orders)
+
+
+@pytest.mark.parametrize(("images", "size", "steps"), [(400, 50, 8), (399, 50, 7), (10, 50, 1)])
+def test_only_full_batches_count_unless_there_is_none(images, size, steps):
+    assert steps_per_epoch(images, size) == steps
+    split = DeviceSplit(torch.arange(images), torch.arange(images), None)
+    sizes = [len(b.labels) for b in split.shuffled(size, torch.Generator())]
+    assert sizes == [min(size, images)] * steps
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    save({"epoch": 1}, tmp_path / "state.pt")
+    path = tmp_path / "state.pt"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UsageError, match="does not load"):
+        load(path)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    import pickle
+
+    class Attack:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "pwned"), "w"))
+
+    (tmp_path / "state.pt").write_bytes(pickle.dumps(Attack()))
+    with pytest.raises(UsageError, match="does not load"):
+        load(tmp_path / "state.pt")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path):
+    save({"epoch": 1}, tmp_path / "state.pt")
+    with pytest.raises(AttributeError):
+        save({"epoch": lambda: None}, tmp_path / "state.pt")
+    assert load(tmp_path / "state.pt") == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
