@@ -66,7 +66,7 @@ class RecordedRun:
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "
-                f"{self.setting.architecture} as it is here ({' '.join(str(error).split())[:200]})"
+                f"{self.setting.architecture} as it is here ({str(error)[:200]})"
             ) from error
         return model.eval()
 
@@ -146,7 +146,7 @@ class Records:
         try:
             yield
         except (MlflowException, OSError) as error:
-            raise UsageError(f"{self._uri}: {' '.join(str(error).split())[:300]}") from error
+            raise UsageError(f"{self._uri}: {str(error)[:300]}") from error
 
     def _recorded(self, run: Run, weights: dict[str, Any], written: dict[str, Any]) -> RecordedRun:
         job = written["job"]

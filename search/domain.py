@@ -150,13 +150,14 @@ def check_point(domains: Domains, values: dict[str, Value]) -> None:
     for _, key, domain in found:
         if key not in values and not isinstance(domain, Fixed):
             raise ValueError(f"{key} is missing")
-        if key in values and not _contains(domain, values[key]):
+        if key in values and not contains(domain, values[key]):
             raise ValueError(f"{key} is {values[key]!r}, but the space allows {_allowed(domain)}")
     if strange := set(values) - {key for _, key, _ in found}:
         raise ValueError(f"{min(strange)} is not a key of the search with these choices")
 
 
-def _contains(domain: Any, value: Value) -> bool:
+def contains(domain: Any, value: Value) -> bool:
+    """True if a key of this domain may have ``value``."""
     if isinstance(domain, Range):
         return domain.contains(value)
     return value in ((domain.value,) if isinstance(domain, Fixed) else tuple(domain.options))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.table import Table
 
 from search import environment
 from search.space import available, read_space, space_file
@@ -42,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False)
     try:
         if arguments.list:
-            console.print(_listing())
+            console.print(_listing(), markup=False, soft_wrap=True)
             return 0
         environment.prepare(loopback=arguments.address is None)
         outcome, request = _search(arguments, console)
@@ -96,19 +95,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listing() -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("space", "data", "source", "source's result", "baseline"):
-        table.add_column(column, overflow="fold")
+def _listing() -> str:
+    """Every space with its data, source and baseline, in lines that fit a narrow terminal."""
+    lines = []
     for name in available():
         space = read_space(space_file(name))
         shown = ("optimizer", "lr", "batch_size", "schedule")
         baseline = " ".join(
             f"{key}={space.baseline[key]}" for key in shown if key in space.baseline
         )
-        source = space.source
-        table.add_row(name, space.data.set, source.file, source.result, baseline)
-    return table
+        lines += [
+            f"{name}",
+            f"  data      {space.data.set}",
+            f"  source    {space.source.file}: {space.source.result}",
+            f"  baseline  {baseline}",
+        ]
+    return "\n".join(lines)
 
 
 def _search(arguments: argparse.Namespace, console: Console) -> "tuple[Outcome, Request]":

@@ -23,6 +23,7 @@ from search.domain import (
     Range,
     Values,
     check_point,
+    contains,
     every_key,
     existing,
     suggest,
@@ -182,13 +183,17 @@ class Sampler:
     def baseline(self) -> dict[str, Value]:
         """The baseline under Optuna's names, without what is fixed.
 
-        A fixed choice can bring keys that the baseline lacks; those are left to be drawn.
+        A fixed choice can bring keys that the baseline lacks, or ranges that do not hold its
+        values; those are left to be drawn.
         """
         values = {**self._space.baseline, **self._fixed}
         return {
             name: values[key]
             for name, key, domain in existing(self._space.search, values)
-            if key in values and key not in self._fixed and not isinstance(domain, Fixed)
+            if key not in self._fixed
+            and not isinstance(domain, Fixed)
+            and key in values
+            and contains(domain, values[key])
         }
 
 
@@ -234,7 +239,7 @@ def read_space(path: Path) -> Space:
             raise UsageError(f"{path}: must be a mapping with the key architecture and others")
         return Space.model_validate(written)
     except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{path}: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_fault(error)}") from error
     except UsageError as error:
@@ -243,7 +248,10 @@ def read_space(path: Path) -> Space:
 
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function-"))
+    *outer, last = [str(part) for part in fault["loc"]] or [""]
+    if last in ("bool", "int", "float", "str"):  # one of the ways that pydantic tried
+        return f"{'.'.join(outer)}: must be a number, a word or true/false"
+    place = ".".join([*outer, last])
     what = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
         fault["type"], fault["msg"].removeprefix("Value error, ")
     )

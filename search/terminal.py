@@ -11,6 +11,7 @@ from search.scoreboard import Scoreboard, TrialRecord
 from trainables.recipe import Value
 
 ROWS = 12  # trials shown at once: those under way, the best, and the latest
+SILENCE = 60.0  # seconds without a line that a reader of a log may be asked to bear
 _STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "red"}
 
 
@@ -58,6 +59,7 @@ class PlainLines:
 
     def __init__(self, board: Scoreboard, title: str, console: Console) -> None:
         self._board, self._console = board, console
+        self._said = 0.0
         self._print(title)
 
     def __enter__(self) -> "PlainLines":
@@ -71,7 +73,9 @@ class PlainLines:
         self._print(f"trial {_name(record)} started: {settings_line(record.values)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Nothing: an epoch a line would flood a log."""
+        """Print how the search stands, once a minute: an epoch a line would flood a log."""
+        if self._board.seconds - self._said >= SILENCE:
+            self._progress()
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Print how the trial ended, and how the search stands."""
@@ -79,6 +83,10 @@ class PlainLines:
             f"best {_percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
         )
         self._print(f"trial {_name(record)} {record.status}: {outcome}")
+        self._progress()
+
+    def _progress(self) -> None:
+        self._said = self._board.seconds
         self._print(progress_line(self._board))
 
     def _print(self, line: str) -> None:

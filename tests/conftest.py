@@ -1,12 +1,18 @@
 """Fixtures that several tests share: a cache of their own, and one small search."""
 
+import json
 import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.cifar import CIFAR_FILES, MNIST_FILES
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,3 +38,48 @@ def real_data() -> str:
 @pytest.fixture(scope="session")
 def composite(real_data: str) -> Dataset:
     return load(DataSpec("composite"), real_data)
+
+
+@dataclass(frozen=True)
+class FinishedSearch:
+    """A small search of the embedded set that was run through the command line."""
+
+    status: int
+    out: Path
+    name: str
+    printed: str
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.out / 'mlflow.db'}"
+
+    @property
+    def summary(self) -> dict:
+        return json.loads((self.out / self.name / "summary.json").read_text())
+
+    def configs(self) -> list[dict]:
+        """What every trial was asked to do, in order, as Tune wrote it down."""
+        files = sorted((self.out / self.name).glob("trial-*/params.json"))
+        return [json.loads(path.read_text()) for path in files]
+
+    def histories(self) -> list[list[dict]]:
+        """What every trial reported, in order."""
+        files = sorted((self.out / self.name).glob("trial-*/result.json"))
+        return [[json.loads(line) for line in path.read_text().splitlines()] for path in files]
+
+
+SMALL = ["--data", "embedded", "--train-limit", "600", "--val-limit", "300", "--epochs", "4"]
+
+
+def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> FinishedSearch:
+    """Run ``python -m search.run`` as a user does, on little data."""
+    command = [sys.executable, "-m", "search.run", "--space", space, *SMALL]
+    command += ["--out", str(out), "--name", name, *flags]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedSearch:
+    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1")
+    return run_small_search(tmp_path_factory.mktemp("runs"), "small", *flags)

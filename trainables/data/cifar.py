@@ -67,7 +67,7 @@ def _read(
         return kind(str(root), train=train, download=False)
     except Exception as error:  # torchvision raises several kinds for a damaged file
         raise UsageError(
-            f"{name} in {root} does not read ({_line(error)}); "
+            f"{name} in {root} does not read ({error}); "
             f"delete {root / Path(files[0]).parts[0]} to download it again, or use --data embedded"
         ) from error
 
@@ -85,9 +85,5 @@ def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name
     except (OSError, RuntimeError) as error:
         raise UsageError(
             f"{name} is not in {root} (looked for {', '.join(files)}) and its download failed "
-            f"({_line(error)}); put the files there, or use --data embedded"
+            f"({error}); put the files there, or use --data embedded"
         ) from error
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

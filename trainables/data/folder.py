@@ -100,7 +100,7 @@ def _read_labels(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, La
                 listed[row["split"]][row["filename"]] = _label(row, len(classes))
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise UsageError(
-            f"{path}, line {line}: {' '.join(str(error).split())}; "
+            f"{path}, line {line}: {error}; "
             "expected the columns split,filename,label,digit with whole numbers"
         ) from error
     return listed

@@ -1,0 +1,122 @@
+"""What MLflow holds of a search, on a real store."""
+
+import pytest
+from mlflow import MlflowClient
+
+from search.ledger import Ledger, Place, experiment_name
+from search.scoreboard import TrialRecord
+
+VALUES = {"lr": 0.01, "optimizer": "sgd", "momentum": 0.9}
+
+
+def epochs(record: TrialRecord, accuracies: list[float]) -> list[TrialRecord]:
+    records = []
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        record = record.after(epoch, {"val_accuracy": accuracy, "train_loss": 1 / epoch})
+        records.append(record)
+    return records
+
+
+def replay(ledger: Ledger, trial_id: str, number: int, accuracies, status, error="") -> None:
+    import dataclasses
+
+    history = [TrialRecord(trial_id, number, VALUES, started=1000.0)]
+    ledger.trial_started(history[0])
+    history += epochs(history[0], accuracies)
+    for record in history[1:]:
+        ledger.epoch_ended(record)
+    ledger.trial_ended(dataclasses.replace(history[-1], status=status, error=error))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlflow")
+    place = Place(f"sqlite:///{folder}/mlflow.db", "convoy/test", folder / "artifacts", "search-a")
+    ledger = Ledger(place, {"trials": 3}, {"architecture": "gap5"})
+    replay(ledger, "t0", 0, [0.2, 0.6, 0.4], "completed")
+    replay(ledger, "t1", 1, [0.1], "pruned")
+    replay(ledger, "t2", 2, [], "failed", "NonFiniteLossError: nan")
+    winner = folder / "best"
+    winner.mkdir()
+    (winner / "model.pt").write_bytes(b"weights")
+    ledger.crown(epochs(TrialRecord("t0", 0, VALUES), [0.2, 0.6, 0.4])[-1], winner)
+    ledger.end_search({"best_val_accuracy": 0.6}, {"convoy.status": "complete"}, "FINISHED")
+    ledger.flush()
+    runs = {name: ledger.run_id(name) for name in ("t0", "t1", "t2")}
+    assert ledger.close() == []
+    return MlflowClient(place.uri), runs
+
+
+def test_a_trial_is_a_child_of_its_search(store):
+    client, runs = store
+    child = client.get_run(runs["t0"])
+    parent = client.get_run(child.data.tags["mlflow.parentRunId"])
+    assert parent.info.run_name == "search-a"
+    assert parent.data.params["trials"] == "3"
+    assert client.get_experiment(child.info.experiment_id).name == "convoy/test"
+
+
+def test_a_trial_has_its_values_and_tags(store):
+    client, runs = store
+    data = client.get_run(runs["t0"]).data
+    assert {k: str(v) for k, v in VALUES.items()}.items() <= data.params.items()
+    assert data.params["architecture"] == "gap5"
+    assert data.tags["convoy.search"] == "search-a"
+    assert data.tags["convoy.trial_id"] == "t0"
+
+
+def test_every_epoch_is_logged_once_at_its_step(store):
+    client, runs = store
+    history = client.get_metric_history(runs["t0"], "val_accuracy")
+    assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6), (3, 0.4)]
+
+
+def test_the_best_epoch_is_logged_at_the_end(store):
+    client, runs = store
+    metrics = client.get_run(runs["t0"]).data.metrics
+    assert (metrics["best_val_accuracy"], metrics["best_epoch"]) == (0.6, 2)
+
+
+@pytest.mark.parametrize(
+    ("trial", "convoy", "mlflow"),
+    [("t0", "completed", "FINISHED"), ("t1", "pruned", "FINISHED"), ("t2", "failed", "FAILED")],
+)
+def test_how_a_trial_ended_is_told(store, trial, convoy, mlflow):
+    client, runs = store
+    run = client.get_run(runs[trial])
+    assert run.data.tags["convoy.status"] == convoy
+    assert run.info.status == mlflow
+
+
+def test_a_failure_has_its_reason(store):
+    client, runs = store
+    assert client.get_run(runs["t2"]).data.tags["convoy.error"] == "NonFiniteLossError: nan"
+
+
+def test_no_run_is_left_running(store):
+    client, _ = store
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert len(found) == 4
+    assert "RUNNING" not in {run.info.status for run in found}
+
+
+def test_the_winner_is_tagged_and_holds_the_files(store):
+    client, runs = store
+    assert client.get_run(runs["t0"]).data.tags["convoy.winner"] == "true"
+    assert "convoy.winner" not in client.get_run(runs["t1"]).data.tags
+    assert [file.path for file in client.list_artifacts(runs["t0"])] == ["model.pt"]
+
+
+def test_a_store_that_refuses_is_reported_and_does_not_stop_the_search(tmp_path):
+    place = Place(f"sqlite:///{tmp_path}/none/mlflow.db", "convoy/test", tmp_path, "search-a")
+    (tmp_path / "none").write_text("a file where the folder should be")
+    ledger = Ledger(place, {}, {})
+    replay(ledger, "t0", 0, [0.2], "completed")
+    assert ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("embedded", "convoy/gap5-embedded"), ("/data", "convoy/gap5")]
+)
+def test_embedded_data_have_an_experiment_of_their_own(source, name):
+    assert experiment_name("gap5", source) == name

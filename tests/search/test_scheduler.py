@@ -1,0 +1,60 @@
+"""ASHA's rungs, and the baseline that they do not stop."""
+
+from types import SimpleNamespace
+
+import pytest
+from ray.tune.schedulers import TrialScheduler
+
+from search.scheduler import BaselineKeepingAsha
+from search.space import Budget
+
+STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
+
+
+@pytest.fixture
+def asha():
+    return BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
+
+
+def decisions(asha, number: int, accuracies: list[float]) -> list[str]:
+    trial = SimpleNamespace(trial_id=str(number), config={"number": number})
+    asha.on_trial_add(None, trial)
+    return [
+        asha.on_trial_result(None, trial, {"epoch": e, "val_accuracy": a})
+        for e, a in enumerate(accuracies, start=1)
+    ]
+
+
+def test_a_trial_below_the_top_third_of_its_rung_is_stopped(asha):
+    for number, accuracy in [(1, 0.5), (2, 0.6), (3, 0.7)]:
+        decisions(asha, number, [accuracy])
+    assert decisions(asha, 4, [0.2]) == [STOP]
+    assert decisions(asha, 5, [0.9]) == [CONTINUE]
+
+
+def test_between_rungs_a_trial_goes_on(asha):
+    for number in (1, 2, 3):
+        decisions(asha, number, [0.5, 0.5, 0.5])
+    assert decisions(asha, 4, [0.9, 0.0])[1] == CONTINUE
+
+
+def test_the_baseline_goes_on_where_another_trial_is_stopped(asha):
+    for number in (1, 2, 3):
+        decisions(asha, number, [0.9, 0.9, 0.9])
+    assert decisions(asha, 0, [0.1] * 8) == [CONTINUE] * 8
+    assert decisions(asha, 4, [0.1]) == [STOP]
+
+
+def test_the_baseline_counts_on_the_rungs(asha):
+    decisions(asha, 0, [0.8])
+    decisions(asha, 1, [0.5])
+    assert decisions(asha, 2, [0.6]) == [STOP]
+
+
+def test_every_trial_ends_at_the_budget(asha):
+    assert decisions(asha, 0, [0.9] * 9)[-1] == STOP
+
+
+def test_a_budget_shorter_than_the_grace_is_one_rung():
+    short = BaselineKeepingAsha(Budget(trials=2, epochs=1, grace_epochs=5))
+    assert decisions(short, 1, [0.5]) == [STOP]

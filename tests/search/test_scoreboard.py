@@ -1,0 +1,102 @@
+"""Which trial is best, and how a search stands."""
+
+import pytest
+
+from search.scoreboard import Scoreboard
+
+
+def board(epochs: int = 4, requested: int = 5) -> Scoreboard:
+    return Scoreboard(requested, epochs, 1000)
+
+
+def add(board: Scoreboard, name: str, accuracies: list[float], end: str = "ended"):
+    board.started(name, len(board.records), {"lr": 0.1})
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        board.reported(name, epoch, {"val_accuracy": accuracy})
+    if end == "ended":
+        board.ended(name)
+    elif end == "failed":
+        board.failed(name, "it broke")
+    return board.records[-1]
+
+
+def test_best_is_the_best_epoch_and_not_the_last():
+    b = board()
+    add(b, "late", [0.1, 0.2, 0.3, 0.7])
+    add(b, "early", [0.1, 0.9, 0.3, 0.2])
+    assert b.best().trial_id == "early"
+    assert b.best().best_epoch == 2
+    assert b.best().best["val_accuracy"] == 0.9
+
+
+def test_a_pruned_trial_can_be_best():
+    b = board()
+    add(b, "whole", [0.1, 0.2, 0.3, 0.4])
+    assert add(b, "stopped", [0.5]).status == "pruned"
+    assert b.best().trial_id == "stopped"
+
+
+def test_a_failed_trial_is_never_best():
+    b = board()
+    add(b, "fine", [0.2] * 4)
+    add(b, "broken", [0.9, 0.9], end="failed")
+    assert b.best().trial_id == "fine"
+
+
+def test_an_interrupted_trial_is_not_best():
+    b = board()
+    add(b, "fine", [0.2] * 4)
+    add(b, "cut", [0.9], end="running")
+    assert [record.trial_id for record in b.interrupt()] == ["cut"]
+    assert b.best().trial_id == "fine"
+
+
+def test_without_a_trial_that_ended_there_is_no_best():
+    b = board()
+    assert b.best() is None
+    add(b, "broken", [0.9], end="failed")
+    add(b, "going", [0.4], end="running")
+    assert b.best() is None
+    assert b.best(with_running=True).trial_id == "going"
+
+
+def test_of_equal_trials_the_first_is_best_and_of_equal_epochs_the_first():
+    b = board()
+    add(b, "first", [0.5, 0.6, 0.6, 0.1])
+    add(b, "second", [0.6] * 4)
+    assert (b.best().trial_id, b.best().best_epoch) == ("first", 2)
+
+
+def test_the_baseline_is_trial_0():
+    b = board()
+    assert b.baseline() is None
+    add(b, "base", [0.1])
+    add(b, "other", [0.9])
+    assert b.baseline().trial_id == "base"
+
+
+def test_counts_and_epochs_add_up():
+    b = board()
+    add(b, "a", [0.1] * 4)
+    add(b, "b", [0.1])
+    add(b, "c", [0.1], end="failed")
+    add(b, "d", [0.1], end="running")
+    assert [b.count(s) for s in ("completed", "pruned", "failed", "running")] == [1, 1, 1, 1]
+    assert (b.finished, b.epochs) == (3, 7)
+
+
+def test_a_trial_that_starts_again_keeps_its_history():
+    b = board()
+    add(b, "a", [0.3, 0.2], end="running")
+    record = b.started("a", 0, {"lr": 0.1})
+    assert (record.epochs, record.best_epoch, record.status) == (2, 1, "running")
+
+
+def test_time_left_follows_the_pace_and_the_usual_length(monkeypatch):
+    b = board(requested=4)
+    assert b.seconds_left() is None
+    add(b, "a", [0.1] * 4)
+    add(b, "b", [0.1] * 2)
+    monkeypatch.setattr(Scoreboard, "seconds", 12.0)
+    # Two trials to start, 3 epochs each as so far, at 2 seconds an epoch.
+    assert b.seconds_left() == pytest.approx(12.0)

@@ -1,0 +1,206 @@
+"""Whole searches, run as a user runs them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from conftest import ROOT, SMALL, run_small_search
+from mlflow import MlflowClient
+
+from search.summary import SCHEMA
+
+
+@pytest.fixture(scope="module")
+def repeated(finished, tmp_path_factory):
+    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1")
+    return run_small_search(tmp_path_factory.mktemp("again"), "again", *flags)
+
+
+@pytest.fixture(scope="module")
+def diverging(finished):
+    """A search some of whose trials fail: a rate that makes the loss infinite."""
+    flags = ("--trials", "3", "--set", "optimizer=sgd", "--set", "lr=100", "--set", "momentum=0.99")
+    return run_small_search(finished.out, "diverging", *flags)
+
+
+def test_a_whole_search_exits_0_and_says_complete(finished):
+    assert finished.status == 0, finished.printed
+    assert finished.summary["status"] == "complete"
+
+
+def test_the_summary_counts_every_trial(finished):
+    summary = finished.summary
+    trials = summary["trials"]
+    assert trials["requested"] == 6 == trials["completed"] + trials["pruned"]
+    assert trials["failed"] == 0
+    assert trials["pruned"] > 0
+    reported = sum(len(history) for history in finished.histories())
+    assert summary["epochs"] == reported
+    assert summary["images"] == 600 * reported
+
+
+def test_the_summary_has_what_its_readers_rely_on(finished):
+    summary = finished.summary
+    assert summary["schema"] == SCHEMA
+    assert (summary["data"]["train"], summary["data"]["val"]) == (600, 300)
+    assert {"search", "space", "seed", "wall_seconds", "versions", "resources"} <= set(summary)
+    assert Path(summary["best"]["checkpoint"]).is_file()
+
+
+def test_the_best_is_the_best_epoch_of_all_trials(finished):
+    best = finished.summary["best"]
+    accuracies = {
+        (config["number"], row["epoch"]): row["val_accuracy"]
+        for config, history in zip(finished.configs(), finished.histories(), strict=True)
+        for row in history
+    }
+    assert best["val_accuracy"] == max(accuracies.values())
+
+
+def test_trial_0_is_the_baseline_and_runs_to_the_end(finished):
+    from search.space import SPACES, read_space
+
+    first, history = finished.configs()[0], finished.histories()[0]
+    assert first["values"] == read_space(SPACES / "gap5.yaml").baseline
+    assert len(history) == 4
+    recorded = finished.summary["baseline"]["val_accuracy"]
+    assert recorded == max(row["val_accuracy"] for row in history)
+
+
+def test_embedded_data_bring_their_own_fixed_values(finished):
+    assert {config["values"]["pool_stride"] for config in finished.configs()} == {2}
+
+
+def test_the_kept_weights_are_a_state_dict(finished):
+    weights = torch.load(finished.summary["best"]["checkpoint"], weights_only=True)
+    assert weights["conv1.weight"].shape == (16, 3, 7, 7)
+
+
+def test_the_same_seed_gives_the_same_settings_for_every_trial(finished, repeated):
+    assert repeated.status == 0, repeated.printed
+    assert repeated.configs() == finished.configs()
+
+
+def test_the_same_seed_gives_the_same_accuracies(finished, repeated):
+    def accuracies(search):
+        return [[row["val_accuracy"] for row in history] for history in search.histories()]
+
+    assert accuracies(repeated) == accuracies(finished)
+
+
+def test_every_epoch_of_every_trial_is_in_mlflow_once(finished):
+    client = MlflowClient(finished.uri)
+    experiment = client.get_experiment_by_name("convoy/gap5-embedded")
+    runs = client.search_runs([experiment.experiment_id], "tags.convoy.search = 'small'")
+    children = {r.data.params["trial"]: r for r in runs if "mlflow.parentRunId" in r.data.tags}
+    assert len(children) == 6
+    assert len(runs) == 7
+    for config, history in zip(finished.configs(), finished.histories(), strict=True):
+        run = children[str(config["number"])]
+        logged = client.get_metric_history(run.info.run_id, "val_accuracy")
+        expected = [(row["epoch"], row["val_accuracy"]) for row in history]
+        assert sorted((point.step, point.value) for point in logged) == expected
+
+
+def test_every_run_has_the_metrics_of_the_records(finished):
+    client = MlflowClient(finished.uri)
+    run = client.get_run(finished.summary["best"]["run_id"])
+    wanted = (
+        "train_loss train_accuracy val_loss val_accuracy lr images_per_second epoch_seconds "
+        "val_accuracy_aligned val_accuracy_conflicting digit_following best_val_accuracy best_epoch"
+    )
+    assert set(run.data.metrics) == set(wanted.split())
+
+
+def test_no_run_is_left_running(finished, diverging):
+    client = MlflowClient(finished.uri)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    assert {run.info.status for run in client.search_runs(ids)} == {"FINISHED", "FAILED"}
+
+
+def test_the_winners_run_holds_weights_setting_and_space(finished):
+    client = MlflowClient(finished.uri)
+    files = client.list_artifacts(finished.summary["best"]["run_id"])
+    assert {file.path for file in files} == {"model.pt", "setting.json", "space.yaml"}
+
+
+def test_the_end_names_the_two_commands_to_go_on_with(finished):
+    assert "mlflow ui --backend-store-uri sqlite:///" in finished.printed
+    assert "python -m analysis.run --search small" in finished.printed
+
+
+def test_output_that_is_no_terminal_is_plain_lines(finished):
+    assert "\x1b" not in finished.printed
+    assert "trial baseline completed: best" in finished.printed
+    assert "Ray" not in finished.printed
+    assert "Warning" not in finished.printed
+
+
+def test_a_diverging_trial_fails_alone_and_the_search_exits_3(diverging):
+    assert diverging.status == 3, diverging.printed
+    summary = diverging.summary
+    assert summary["status"] == "failed-trials"
+    assert summary["trials"]["failed"] >= 1
+    assert "NonFiniteLossError" in diverging.printed
+
+
+def test_a_failed_trial_is_failed_in_mlflow_with_its_reason(diverging):
+    client = MlflowClient(diverging.uri)
+    experiment = client.get_experiment_by_name("convoy/gap5-embedded")
+    condition = "tags.convoy.search = 'diverging' and attributes.status = 'FAILED'"
+    runs = [
+        run
+        for run in client.search_runs([experiment.experiment_id], condition)
+        if run.data.tags["convoy.kind"] == "trial"
+    ]
+    assert len(runs) == diverging.summary["trials"]["failed"]
+    assert all("NonFiniteLossError" in run.data.tags["convoy.error"] for run in runs)
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A search under way, past its first epoch."""
+    command = [sys.executable, "-m", "search.run", "--space", "gap5", *SMALL, "--epochs", "60"]
+    command += ["--trials", "8", "--out", str(tmp_path), "--name", "long"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("long/trial-*/result.json")) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    time.sleep(3)
+    yield process, tmp_path
+    process.kill()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_search_listens_on_loopback_alone_and_closes_its_records(
+    running, number, status
+):
+    process, out = running
+    assert listening_addresses(process.pid) <= {"127.0.0.1", "::1"}
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == status
+    summary = out / "long" / "summary.json"
+    assert '"status": "interrupted"' in summary.read_text()
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert runs
+    assert "RUNNING" not in {run.info.status for run in runs}
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """Addresses on which a process and all that it started listen."""
+    root = psutil.Process(pid)
+    found = set()
+    for process in [root, *root.children(recursive=True)]:
+        for connection in process.net_connections(kind="inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                found.add(connection.laddr.ip)
+    assert found, f"nothing listens below process {pid} of {os.getpid()}"
+    return found

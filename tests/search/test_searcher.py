@@ -1,0 +1,119 @@
+"""What Optuna is told of every way that a trial can end."""
+
+import pytest
+from optuna.trial import TrialState
+
+from search.searcher import TruthfulOptunaSearch
+from search.space import SPACES, Sampler, read_space
+from search.task import Job, Task
+from trainables.data import DataSpec
+
+EPOCHS = 4
+JOB = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, 0, 1)
+
+
+def searcher(seed: int = 0) -> TruthfulOptunaSearch:
+    job = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, seed, 1)
+    return TruthfulOptunaSearch(Sampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
+
+
+def run(search: TruthfulOptunaSearch, accuracies: list[float], error: bool = False, name="a"):
+    """Suggest a trial and let it report; as Tune does, the last result comes with the end."""
+    search.suggest(name)
+    results = [{"epoch": e, "val_accuracy": a} for e, a in enumerate(accuracies, start=1)]
+    for result in results[: None if error else -1]:
+        search.on_trial_result(name, result)
+    search.on_trial_complete(name, None if error else (results or [None])[-1], error)
+    return search.study.trials[-1]
+
+
+def test_a_whole_trial_is_complete_with_its_best_epochs_value():
+    trial = run(searcher(), [0.2, 0.6, 0.5, 0.4])
+    assert trial.state == TrialState.COMPLETE
+    assert trial.value == 0.6
+    assert trial.intermediate_values == {1: 0.2, 2: 0.6, 3: 0.5, 4: 0.4}
+
+
+def test_a_stopped_trial_is_pruned_with_all_its_intermediate_values():
+    trial = run(searcher(), [0.2, 0.3])
+    assert trial.state == TrialState.PRUNED
+    assert trial.intermediate_values == {1: 0.2, 2: 0.3}
+
+
+def test_a_failed_trial_is_failed_and_without_a_value():
+    trial = run(searcher(), [0.2, 0.3], error=True)
+    assert trial.state == TrialState.FAIL
+    assert trial.value is None
+
+
+def test_a_trial_that_fails_before_its_first_report_is_failed():
+    assert run(searcher(), [], error=True).state == TrialState.FAIL
+
+
+def test_a_trial_that_ends_without_any_report_is_failed():
+    search = searcher()
+    search.suggest("a")
+    search.on_trial_complete("a")
+    assert search.study.trials[0].state == TrialState.FAIL
+
+
+def test_an_end_that_is_told_twice_counts_once():
+    search = searcher()
+    run(search, [0.2, 0.6, 0.5, 0.4])
+    search.on_trial_complete("a", error=True)
+    assert [trial.state for trial in search.study.trials] == [TrialState.COMPLETE]
+
+
+def test_no_trial_is_left_running():
+    search = searcher()
+    for name, (accuracies, error) in enumerate([([0.1], False), ([0.1], True), ([0.5] * 4, False)]):
+        run(search, accuracies, error, str(name))
+    states = [trial.state for trial in search.study.trials]
+    assert states == [TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_trial_0_is_the_baseline():
+    task = Task.from_config(searcher().suggest("a"))
+    assert task.number == 0
+    assert task.values == read_space(SPACES / "gap5.yaml").baseline
+
+
+def suggested(search: TruthfulOptunaSearch, count: int = 12) -> list[Task]:
+    tasks = []
+    for number in range(count):
+        tasks.append(Task.from_config(search.suggest(str(number))))
+        results = [{"epoch": e, "val_accuracy": tasks[-1].values["lr"]} for e in range(1, 5)]
+        search.on_trial_complete(str(number), results[-1])
+    return tasks
+
+
+def test_the_same_seed_suggests_the_same_trials_and_another_others():
+    first, again, other = (suggested(searcher(seed)) for seed in (3, 3, 4))
+    assert first == again
+    assert [task.values for task in first[1:]] != [task.values for task in other[1:]]
+
+
+def test_every_trial_has_a_training_seed_of_its_own():
+    tasks = suggested(searcher())
+    assert len({task.setting.seed for task in tasks}) == len(tasks)
+
+
+def test_a_task_survives_json():
+    import json
+
+    task = Task.from_config(searcher().suggest("a"))
+    assert Task.from_config(json.loads(json.dumps(task.as_config()))) == task
+
+
+def test_a_restored_searcher_goes_on_where_the_saved_one_was(tmp_path):
+    search = searcher()
+    suggested(search, 6)
+    search.save(str(tmp_path / "searcher"))
+    other = searcher(9)
+    other.restore(str(tmp_path / "searcher"))
+    assert other.suggest("next") == search.suggest("next")
+
+
+@pytest.mark.parametrize("key", ["architecture", "epochs", "cpus"])
+def test_a_suggestion_carries_what_the_trials_share(key):
+    assert searcher().suggest("a")["job"][key] == getattr(JOB, key)

@@ -1,0 +1,174 @@
+"""Space files: read, validated, drawn from."""
+
+import copy
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.space import SPACES, Sampler, available, read_space, space_file
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+GAP5 = yaml.safe_load((SPACES / "gap5.yaml").read_text())
+
+
+def written(tmp_path: Path, *path_and_value) -> Path:
+    """gap5's space with one value changed."""
+    *path, last, value = path_and_value
+    document = copy.deepcopy(GAP5)
+    part = document
+    for key in path:
+        part = part[key]
+    part[last] = value
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return file
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_space_that_comes_along_is_valid(name):
+    assert read_space(space_file(name)).architecture
+
+
+FAULTS = [
+    (("colour", 1), "colour: unknown key"),
+    (("budget", "tirals", 3), "budget.tirals: unknown key"),
+    (("search", "lr", {"low": 0.1, "high": 0.2, "lgo": True}), "search.lr.lgo: unknown key"),
+    (("search", "widht", [1]), "widht is neither a recipe's key nor a parameter of gap5"),
+    (("search", "optimizer", "sgd", "moment", 0.9), "moment is neither"),
+    (("data", {"set": "composite", "sede": 1}), "unknown key sede"),
+    (("budget", "trials", "many"), "budget.trials: Input should be a valid integer"),
+    (("budget", "trials", 0), "budget.trials: Input should be greater"),
+    (("search", "lr", {"low": "a", "high": 1.0}), "search.lr: low must be a number, not 'a'"),
+    (("search", "lr", {"low": 1.0, "high": 0.1}), "search.lr: low 1.0 is not below high 0.1"),
+    (("search", "lr", {"low": 0.0, "high": 0.1, "log": True}), "needs low above 0"),
+    (("search", "lr", []), "search.lr: a list must name one value or more"),
+    (("search", "flip", [True, True]), "names a value twice"),
+    (("search", "flip", ["yes"]), "flip must be of type bool"),
+    (("search", "batch_size", [0, 64]), "batch_size must be at least 1"),
+    (("search", "pool_stride", [1, 3]), "pool_stride must be 1 or 2"),
+    (("search", "optimizer", {"adamx": {}}), "optimizer must be one of"),
+    (("search", 3), "search: Input should be a valid dictionary"),
+    (("architecture", "gap55"), "architecture 'gap55' is not there"),
+    (("data", {"set": "mnist"}), "data.set must be composite or cifar10"),
+    (("data", {"set": "composite", "val": "all"}), "val must be of type int"),
+    (("baseline", "lr", 7.0), "baseline: lr is 7.0, but the space allows 0.0005 to 0.03"),
+    (("baseline", "momentum", 0.9), "momentum is not a key of the search with these choices"),
+    (("baseline", {"lr": 0.001}), "baseline: optimizer is missing"),
+    (("embedded", "fix", {"colour": 1}), "the space has no key colour"),
+    (("source", "accuracy", 75), "source.accuracy: Input should be less"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS, ids=[m for _, m in FAULTS])
+def test_a_fault_is_named_with_file_and_place_in_one_line(tmp_path, change, message):
+    file = written(tmp_path, *change)
+    with pytest.raises(UsageError) as caught:
+        read_space(file)
+    text = str(caught.value)
+    assert text.startswith(f"{file}: ")
+    assert message in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "a: [", "architecture: gap5", "\x00", "a: &x [*x]"])
+def test_what_is_not_a_space_is_refused(tmp_path, text):
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError):
+        read_space(file)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(key=st.sampled_from([*GAP5, *GAP5["search"]]), value=JSON)
+def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_factory, key, value):
+    place = (key, value) if key in GAP5 else ("search", key, value)
+    file = written(tmp_path_factory.mktemp("space"), *place)
+    try:
+        read_space(file)
+    except UsageError as error:
+        assert "\n" not in str(error)
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path):
+    text = (SPACES / "gap5.yaml").read_text().replace("low: 0.0005,", "low: 5e-4,")
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    assert read_space(file).search["lr"].low == 0.0005
+
+
+@pytest.mark.parametrize("name", ["nope", "../gap5", "/etc/passwd", "nope.yaml", ""])
+def test_a_space_that_is_not_there_is_refused(name):
+    with pytest.raises(UsageError, match=r"is not there|name a space of"):
+        space_file(name)
+
+
+def drawn(sampler: Sampler, count: int) -> list[dict]:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    return [sampler(study.ask()) for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_drawn_point_is_a_valid_setting(name):
+    space = read_space(space_file(name))
+    for values in drawn(Sampler(space, {}), 100):
+        Setting.of(space.architecture, values, 1, 0)
+
+
+def test_keys_of_an_option_exist_only_when_it_is_chosen():
+    for values in drawn(Sampler(read_space(SPACES / "gap5.yaml"), {}), 100):
+        assert ("momentum" in values) == (values["optimizer"] == "sgd")
+        assert ("warmup" in values) == (values["schedule"] == "one_cycle")
+        assert ("eta_min" in values) == (values["schedule"] == "cosine")
+
+
+def test_a_key_under_two_options_has_the_range_of_the_chosen_one():
+    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {})
+    for values in drawn(sampler, 200):
+        high = {"adam": 0.001, "adamw": 0.1, "sgd": 0.005}[values["optimizer"]]
+        assert values["weight_decay"] <= high
+
+
+def test_fixed_values_are_never_drawn():
+    fixed = {"optimizer": "sgd", "momentum": 0.5, "lr": 0.5, "pool_stride": 2}
+    sampler = Sampler(read_space(SPACES / "gap5.yaml"), fixed)
+    for values in drawn(sampler, 30):
+        assert fixed.items() <= values.items()
+
+
+def test_an_enqueued_baseline_is_the_baseline():
+    space = read_space(SPACES / "gap5.yaml")
+    sampler, study = Sampler(space, {}), optuna.create_study()
+    study.enqueue_trial(sampler.baseline())
+    assert sampler(study.ask()) == space.baseline
+
+
+def test_a_baseline_with_a_fixed_choice_keeps_the_rest():
+    space = read_space(SPACES / "gap5.yaml")
+    sampler, study = Sampler(space, {"optimizer": "sgd"}), optuna.create_study()
+    study.enqueue_trial(sampler.baseline())
+    values = sampler(study.ask())
+    assert values["optimizer"] == "sgd"
+    assert 0.8 <= values["momentum"] <= 0.98
+    assert values["lr"] == space.baseline["lr"]
+
+
+def test_the_sampler_pickles():
+    import pickle
+
+    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {"lr": 0.001})
+    assert pickle.loads(pickle.dumps(sampler)).baseline() == sampler.baseline()

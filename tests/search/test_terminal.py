@@ -1,0 +1,74 @@
+"""The table and the lines of a search, as a terminal of a given width shows them."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from search.scoreboard import Scoreboard
+from search.terminal import ROWS, LiveTable, PlainLines, duration, progress_line, settings_line
+
+VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
+
+
+@pytest.fixture
+def board():
+    board = Scoreboard(30, 4, 1000)
+    for number in range(20):
+        board.started(f"t{number}", number, VALUES)
+        board.reported(f"t{number}", 1, {"val_accuracy": 0.3 + number / 100})
+        if number < 17:
+            board.ended(f"t{number}")
+    board.failed("t16", "NonFiniteLossError: the training loss became nan")
+    return board
+
+
+def shown(board: Scoreboard, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(LiveTable(board, "a search", console).render())
+    return console.file.getvalue().rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal_and_no_row_wraps(board, width):
+    lines = shown(board, width)
+    assert max(map(len, lines)) <= width
+    assert len([line for line in lines if "/4" in line]) == ROWS
+
+
+def test_the_best_the_baseline_and_those_under_way_are_shown(board):
+    text = "\n".join(shown(board, 100))
+    assert "baseline" in text
+    assert "49.0% *" in text
+    for number in (17, 18, 19):
+        assert any(line.split()[:2] == [str(number), "running"] for line in text.split("\n"))
+
+
+def test_a_failure_shows_its_reason(board):
+    assert any("NonFiniteLossError" in line for line in shown(board, 100))
+
+
+def test_the_progress_line_tells_trials_best_baseline_epochs_and_time(board):
+    line = progress_line(board)
+    for part in ("17/30 trials", "best 49.0%", "baseline 30.0%", "20 epochs", "gone", "left"):
+        assert part in line
+
+
+def test_plain_lines_carry_no_control_codes(board):
+    console = Console(file=io.StringIO(), width=80)
+    with PlainLines(board, "a search [with brackets]", console) as lines:
+        lines.trial_started(board.records[3])
+        lines.trial_ended(board.records[3])
+    text = console.file.getvalue()
+    assert "\x1b" not in text
+    assert text.startswith("a search [with brackets]\ntrial 3 started: optimizer=sgd lr=0.00123")
+    assert "trial 3 pruned: best 33.0% in epoch 1 of 1" in text
+
+
+def test_settings_are_short():
+    assert settings_line(VALUES) == "optimizer=sgd lr=0.00123 batch_size=128 flip=True"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00:00"), (75, "0:01:15"), (7384, "2:03:04")])
+def test_durations_are_in_human_units(seconds, text):
+    assert duration(seconds) == text
