@@ -280,8 +280,8 @@ def _trial_folder(trial: Trial) -> str:
 @contextmanager
 def _cluster(request: Request) -> Iterator[Resources]:
     """A Ray cluster, started here or joined, and what a trial gets of it."""
-    for name in ("ray", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    # Tune's one error tells of failed trials, which the table and the summary tell better.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = not ray.is_initialized()
     if started:

@@ -1,5 +1,7 @@
 """From Ray Tune's callbacks to the scoreboard and to everyone who follows a search."""
 
+import re
+from pathlib import Path
 from typing import Any, Protocol
 
 from ray.tune import Callback
@@ -91,7 +93,11 @@ def _without_followers(requested: int, epochs: int, train_images: int) -> Events
 
 
 def _reason(trial: Trial) -> str:
-    """The last line of a trial's error, without Ray's wrapping."""
-    error = trial.get_error()
-    lines = [line.strip() for line in str(error or "unknown error").splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    """The last line of a trial's error, without the modules before the exception's name.
+
+    Read from the driver's own copy of the file: Tune has not moved it to storage yet.
+    """
+    path = trial.error_file
+    text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else "unknown error"

@@ -1,0 +1,252 @@
+"""From a recorded search to its certificate, predictions and figures."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from matplotlib.image import imread
+from sklearn.metrics import confusion_matrix
+
+from analysis import figures
+from analysis.certificate import certify
+from analysis.record import Records
+from analysis.run import main
+from analysis.subject import Subject, open_subject
+from trainables.data import DataSpec, load
+from trainables.data.export import export
+from trainables.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def run(finished):
+    records = Records(finished.uri)
+    return records.load(records.winner_of("small"))
+
+
+@pytest.fixture(scope="module")
+def subject(run) -> Subject:
+    return open_subject(run, "embedded")
+
+
+@pytest.fixture(scope="module")
+def written(finished, tmp_path_factory) -> Path:
+    """What ``python -m analysis.run`` writes for the small search."""
+    out = tmp_path_factory.mktemp("analysis")
+    command = [sys.executable, "-m", "analysis.run", "--space", "gap5", "--data", "embedded"]
+    command += ["--tracking-uri", finished.uri, "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "certified: the reloaded weights give the logged" in done.stdout
+    return out
+
+
+def test_it_writes_weights_predictions_certificate_and_every_figure(written):
+    names = {str(path.relative_to(written)) for path in written.rglob("*") if path.is_file()}
+    drawn = {f"figures/{name}.{kind}" for name in figures.available() for kind in ("png", "json")}
+    assert names == {"model.pt", "predictions.txt", "certificate.json"} | drawn
+
+
+def test_the_winner_is_certified(written, finished):
+    certificate = json.loads((written / "certificate.json").read_text())
+    assert certificate["certified"] is True
+    assert certificate["logged_val_accuracy"] == finished.summary["best"]["val_accuracy"]
+    assert certificate["reloaded_val_accuracy"] == pytest.approx(
+        certificate["logged_val_accuracy"], abs=1e-6
+    )
+    assert certificate["val_images"] == 300
+
+
+def test_the_written_weights_are_the_best_epochs(written, finished):
+    ours = torch.load(written / "model.pt", weights_only=True)
+    theirs = torch.load(finished.summary["best"]["checkpoint"], weights_only=True)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_predictions_are_index_and_class_of_every_test_image(written, subject):
+    lines = (written / "predictions.txt").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == [str(i) for i in range(1000)]
+    images = torch.from_numpy(np.array(subject.dataset.test.images[:50])).permute(0, 3, 1, 2) / 255
+    mean, std = (
+        torch.tensor(v)[:, None, None] for v in (subject.dataset.mean, subject.dataset.std)
+    )
+    with torch.no_grad():
+        expected = subject.model(((images - mean) / std).float()).argmax(dim=1).tolist()
+    assert [int(line.split(",")[1]) for line in lines[:50]] == expected
+
+
+def test_weights_that_were_changed_are_not_certified(run):
+    weights = {name: value.clone() for name, value in run.weights.items()}
+    weights["linear.bias"][3] += 100
+    changed = type(run)(**{**vars(run), "weights": weights})
+    assert not certify(open_subject(changed, "embedded")).certified
+
+
+@pytest.mark.parametrize("name", figures.available())
+def test_a_figure_can_be_drawn_saved_and_told_in_numbers(subject, tmp_path, name):
+    drawing = figures.drawer(name)(subject)
+    drawing.figure.savefig(tmp_path / "figure.png")
+    assert imread(tmp_path / "figure.png").std() > 0.01
+    assert json.loads(json.dumps(drawing.numbers))
+
+
+@pytest.mark.parametrize("name", figures.available())
+def test_a_figure_leaves_the_network_and_its_buffers_as_they_were(subject, name):
+    before = {key: value.clone() for key, value in subject.model.state_dict().items()}
+    figures.drawer(name)(subject)
+    assert not subject.model.training
+    after = subject.model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def numbers(subject: Subject, name: str) -> dict:
+    return figures.drawer(name)(subject).numbers
+
+
+def test_the_confusion_matrix_equals_a_slow_loop(subject):
+    counts = np.zeros((10, 10), dtype=int)
+    for label, guess in zip(subject.validation.labels, subject.validation.predictions, strict=True):
+        counts[label, guess] += 1
+    found = numbers(subject, "confusion")
+    assert found["counts"] == counts.tolist()
+    off = counts - np.diag(np.diag(counts))
+    assert found["most"][0]["count"] == off.max()
+    assert all(pair["true"] != pair["predicted"] for pair in found["most"])
+
+
+def test_accuracy_per_class_equals_the_matrix(subject):
+    matrix = confusion_matrix(subject.validation.labels, subject.validation.predictions)
+    names, rows = subject.dataset.classes, numbers(subject, "per_class")["classes"]
+    found = {row["class"]: row["accuracy"] for row in rows}
+    for label, name in enumerate(names):
+        assert found[name] == pytest.approx(matrix[label, label] / matrix[label].sum())
+    assert [row["accuracy"] for row in rows] == sorted(found.values())
+
+
+def test_the_curves_are_the_logged_history(subject, finished):
+    best = finished.summary["best"]
+    history = numbers(subject, "curves")
+    number = next(
+        index for index, c in enumerate(finished.configs()) if c["values"] == best["params"]
+    )
+    rows = finished.histories()[number]
+    assert history["val_accuracy"] == [(row["epoch"], row["val_accuracy"]) for row in rows]
+    least = min(rows, key=lambda row: row["val_loss"])
+    assert history["least_val_loss_epoch"] == least["epoch"]
+    assert history["best_epoch"] == best["epoch"]
+
+
+def test_the_samples_tell_label_prediction_and_confidence(subject):
+    rows = numbers(subject, "samples")["images"]
+    assert len(rows) == 24
+    shares = subject.validation.logits.softmax(dim=1)
+    for row in rows:
+        assert row["label"] == subject.dataset.val.labels[row["index"]]
+        assert row["confidence"] == pytest.approx(float(shares[row["index"], row["predicted"]]))
+        assert row["confidence"] == pytest.approx(float(shares[row["index"]].max()))
+
+
+def test_predictions_of_a_folder_name_its_files_in_order(tmp_path, capsys):
+    """The course's folder, searched and analysed."""
+    from conftest import run_small_search
+
+    folder = tmp_path / "course"
+    export(load(DataSpec(), "embedded").truncated(200), folder)
+    (folder / "labels.csv").unlink()
+    names = sorted(path.name for path in (folder / "test").iterdir())
+    for name in names:  # names whose order is not the order of their indices
+        (folder / "test" / name).rename(folder / "test" / f"{name[::-1][4:]}-{name}")
+    flags = ["--data", str(folder), "--trials", "1", "--epochs", "1", "--set", "pool_stride=2"]
+    flags += ["--train-limit", "200", "--val-limit", "200"]
+    search = run_small_search(tmp_path / "runs", "folder", *flags)
+    assert search.status == 0, search.printed
+    out = tmp_path / "analysis"
+    arguments = ["--search", "folder", "--tracking-uri", search.uri, "--out", str(out)]
+    assert main([*arguments, "--only", "samples"]) == 0
+    lines = (out / "predictions.txt").read_text().splitlines()
+    expected = sorted(path.name for path in (folder / "test").iterdir())
+    assert [line.rsplit(",", 1)[0] for line in lines] == expected
+    assert all(line.rsplit(",", 1)[1] in "0123456789" for line in lines)
+
+
+def refused(capsys, *arguments: str) -> str:
+    assert main(list(arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run", "0" * 32], "not found"),
+        (["--search", "nope"], "search 'nope' has no winner"),
+        (["--search", "it's"], "is not the name of a search"),
+        (["--space", "nope"], "has no finished search"),
+        (["--search", "small", "--only", "colours"], "figure 'colours' is not there"),
+        (["--search", "small", "--data", "/no/such"], "is not there"),
+        ([], "name a run"),
+    ],
+)
+def test_a_wrong_flag_is_refused_in_one_line(finished, capsys, tmp_path, arguments, message):
+    out = tmp_path / "out"
+    flags = ["--tracking-uri", finished.uri, "--out", str(out)]
+    assert message in refused(capsys, *flags, *arguments)
+    assert not out.exists()
+
+
+def test_a_store_that_is_not_there_is_refused_and_not_made(capsys, tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert "no records at" in refused(capsys, "--search", "a", "--tracking-uri", uri)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_weights_is_refused(finished, capsys, tmp_path):
+    client = Records(finished.uri)._client
+    runs = client.search_runs(
+        [client.get_experiment_by_name("convoy/gap5-embedded").experiment_id],
+        "tags.convoy.status = 'pruned'",
+    )
+    loser = next(r.info.run_id for r in runs if "convoy.winner" not in r.data.tags)
+    flags = ["--tracking-uri", finished.uri, "--out", str(tmp_path / "out")]
+    assert "has no weights" in refused(capsys, "--run", loser, *flags)
+
+
+def test_other_data_than_the_runs_are_refused(run, tmp_path):
+    export(load(DataSpec(seed=5), "embedded").truncated(50), tmp_path / "other")
+    with pytest.raises(UsageError, match="are not those of run"):
+        open_subject(run, str(tmp_path / "other"))
+
+
+def copied_store(finished, tmp_path) -> str:
+    """A copy of the store whose artifacts may be damaged."""
+    shutil.copytree(finished.out / "artifacts", tmp_path / "artifacts")
+    shutil.copyfile(finished.out / "mlflow.db", tmp_path / "mlflow.db")
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
+            database.execute(
+                f"update {table} set {column} = replace({column}, ?, ?)",
+                (str(finished.out), str(tmp_path)),
+            )
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_damaged_weights_are_refused(finished, capsys, tmp_path, damage):
+    uri = copied_store(finished, tmp_path)
+    for path in (tmp_path / "artifacts").rglob("model.pt"):
+        path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    line = refused(capsys, "--search", "small", "--tracking-uri", uri)
+    assert "does not load" in line
+
+
+def test_the_list_tells_what_every_figure_shows(capsys):
+    assert main(["--list"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in figures.available())
