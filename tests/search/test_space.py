@@ -57,7 +57,7 @@ FAULTS = [
     (("architecture", "gap55"), "architecture 'gap55' is not there"),
     (("data", {"set": "mnist"}), "data.set must be composite or cifar10"),
     (("data", {"set": "composite", "val": "all"}), "val must be of type int"),
-    (("baseline", "lr", 7.0), "baseline: lr is 7.0, but the space allows 0.0005 to 0.03"),
+    (("baseline", "lr", 7.0), "baseline: lr is 7.0, but the space allows 0.001 to 0.03"),
     (("baseline", "momentum", 0.9), "momentum is not a key of the search with these choices"),
     (("baseline", {"lr": 0.001}), "baseline: optimizer is missing"),
     (("embedded", "fix", {"colour": 1}), "the space has no key colour"),
@@ -105,10 +105,10 @@ def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_facto
 
 
 def test_numbers_with_an_exponent_are_numbers(tmp_path):
-    text = (SPACES / "gap5.yaml").read_text().replace("low: 0.0005,", "low: 5e-4,")
+    text = (SPACES / "gap5.yaml").read_text().replace("low: 0.001, high: 0.03", "low: 1e-3, high: 0.03")
     file = tmp_path / "space.yaml"
     file.write_text(text)
-    assert read_space(file).search["lr"].low == 0.0005
+    assert read_space(file).search["lr"].low == 0.001
 
 
 @pytest.mark.parametrize("name", ["nope", "../gap5", "/etc/passwd", "nope.yaml", ""])
