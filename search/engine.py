@@ -29,6 +29,7 @@ from search.terminal import LiveTable, PlainLines
 from search.trial import train_trial
 from search.winner import write_winner
 from trainables.data import Dataset
+from trainables.errors import UsageError
 from trainables.recipe import Value
 
 
@@ -143,15 +144,24 @@ class _Search:
 
     def run(self, stopped: dict[str, int]) -> Outcome:
         self._request.folder.mkdir(parents=True)
-        self._write("running")
+        self.write_summary("running")
         ledger = self._open_ledger()
         try:
             with self._display() as display:
                 followers: list[Follower] = [ledger, _SummaryWriter(self), display]
                 results = self._tune(followers).fit()
             return self._finish(ledger, results, stopped.get("signal"))
-        finally:
-            ledger.close()
+        except BaseException:
+            self._abandon(ledger)
+            raise
+
+    def _abandon(self, ledger: Ledger) -> None:
+        """Close the records of a search that an error ends, so that no run is left RUNNING."""
+        for record in self._board.interrupt():
+            ledger.trial_ended(record)
+        self.write_summary("interrupted")
+        ledger.end_search(*self._search_records(None), "FAILED")
+        ledger.close()
 
     def _tune(self, followers: list[Follower]) -> tune.Tuner:
         request, resources = self._request, self._resources
@@ -188,7 +198,7 @@ class _Search:
         weights = None if best is None else self._keep_winner(best, results, ledger)
         ledger.flush()
         run_id = None if best is None else ledger.run_id(best.trial_id)
-        summary = self._write(status if whole else "interrupted", run_id, weights)
+        summary = self.write_summary(status if whole else "interrupted", run_id, weights)
         ledger.end_search(*self._search_records(best), "FINISHED" if whole else "KILLED")
         return Outcome(summary, None if whole else caught or signal.SIGINT, ledger.close())
 
@@ -217,9 +227,10 @@ class _Search:
         tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
         return metrics, {**tags, "convoy.status": self._status}
 
-    def _write(
+    def write_summary(
         self, status: SearchStatus, run_id: str | None = None, weights: Path | None = None
     ) -> Summary:
+        """Write ``summary.json`` as the search stands."""
         self._status = status
         summary = summarise(self._board, status, self._about, run_id, weights)
         summary.write(self._request.folder)
@@ -266,11 +277,11 @@ class _SummaryWriter:
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Write the summary anew."""
-        self._search._write("running")
+        self._search.write_summary("running")
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Write the summary anew."""
-        self._search._write("running")
+        self._search.write_summary("running")
 
 
 def _trial_folder(trial: Trial) -> str:
@@ -285,8 +296,7 @@ def _cluster(request: Request) -> Iterator[Resources]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = not ray.is_initialized()
     if started:
-        local = {} if request.address else {"include_dashboard": False}
-        ray.init(address=request.address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        _start_ray(request.address)
     try:
         total = ray.cluster_resources()
         yield allot(
@@ -299,6 +309,16 @@ def _cluster(request: Request) -> Iterator[Resources]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _start_ray(address: str | None) -> None:
+    local = {} if address else {"include_dashboard": False}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    except (ConnectionError, ValueError) as error:
+        if address is None:
+            raise
+        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import re
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -15,10 +16,12 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from search import environment
-from search.space import available, read_space, space_file
-from trainables.data import EMBEDDED, load, resolve
+from search.space import Space, available, read_space, space_file
+from trainables import architectures
+from trainables.data import EMBEDDED, Dataset, load, resolve
 from trainables.errors import UsageError
-from trainables.recipe import Value
+from trainables.recipe import Setting, Value
+from trainables.training import network
 
 if TYPE_CHECKING:
     from search.engine import Outcome, Request
@@ -34,8 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 whole; 3 whole but with failed trials or missing records; 2 a flag or file is wrong; 130 or
-    143 interrupted.
+    0 whole; 3 whole but with failed trials, or with records that MLflow refused; 2 a flag or file
+    is wrong; 130 or 143 interrupted.
     """
     arguments = _parser().parse_args(argv)
     console = Console(highlight=False)
@@ -48,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before the first trial; later ones end the search in good order
+        print("interrupted before the search began", file=sys.stderr)
+        return 130
     _report(outcome, request, console)
     return _exit_status(outcome)
 
@@ -125,6 +131,7 @@ def _request(arguments: argparse.Namespace) -> "Request":
     if not arguments.space:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
     _check_numbers(arguments)
+    _check_cluster(arguments.address)
     path = space_file(arguments.space)
     space, source = read_space(path), resolve(arguments.data)
     fixed = {**(space.embedded.fix if source == EMBEDDED else {})}
@@ -139,6 +146,7 @@ def _request(arguments: argparse.Namespace) -> "Request":
     name = _search_name(arguments.name, path.stem, out)
     tracking = _tracking_uri(arguments.tracking_uri, out)
     dataset = load(space.data, source).limited(arguments.train_limit, arguments.val_limit)
+    _check_fits(space, fixed, dataset)
     from search.engine import Request
 
     return Request(
@@ -161,6 +169,13 @@ def _request(arguments: argparse.Namespace) -> "Request":
         tracking_uri=tracking,
         quiet=arguments.quiet,
     )
+
+
+def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None:
+    """Build the baseline's network, so that images that it cannot take are refused at once."""
+    known = architectures.parameters(space.architecture)
+    own = {key: v for key, v in {**space.baseline, **fixed}.items() if key in known}
+    network(Setting.of(space.architecture, own, 1, 0), dataset)
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
@@ -233,6 +248,19 @@ def _check_answers(uri: str) -> None:
         pass  # it is there; a password may be wanted, which MLflow takes from the environment
     except (OSError, ValueError) as error:
         raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error
+
+
+def _check_cluster(address: str | None) -> None:
+    """Ray itself tries for minutes, and prints its own warnings, before it gives up."""
+    if address in (None, "auto"):
+        return
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"--address {address}: write auto or HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
 
 
 def _report(outcome: "Outcome", request: "Request", console: Console) -> None:

@@ -141,9 +141,13 @@ class Space(_Strict):
 
     def check_value(self, key: str, value: Value) -> None:
         """Raise UsageError unless ``key`` is searched here and may have ``value``."""
-        keys = sorted({name for name, _ in every_key(self.search)})
-        if key not in keys:
-            raise UsageError(f"the space has no key {key}; its keys are {', '.join(keys)}")
+        domains = [domain for name, domain in every_key(self.search) if name == key]
+        if not domains:
+            keys = ", ".join(sorted({name for name, _ in every_key(self.search)}))
+            raise UsageError(f"the space has no key {key}; its keys are {keys}")
+        if isinstance(domains[0], Choice) and value not in domains[0].options:
+            options = ", ".join(domains[0].options)
+            raise UsageError(f"{key} must be one of the space's {options}, not {value!r}")
         if key in RECIPE_KEYS:
             check(key, value)
         else:

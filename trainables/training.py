@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,5 +190,6 @@ class _Trainer:
             return torch.stack([objective.detach() * len(logits), loss.detach(), right])
 
     def _autocast(self) -> AbstractContextManager[None]:
-        enabled = self._dtype != torch.float32
-        return torch.autocast(self._data.device.type, self._dtype, enabled=enabled)
+        if self._dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self._data.device.type, self._dtype)

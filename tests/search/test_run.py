@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from search.run import main
 from search.space import SPACES
@@ -67,6 +68,8 @@ FLAGS = [
     (["--tracking-uri", "nowhere"], "must begin with sqlite:///"),
     (["--tracking-uri", "http://127.0.0.1:9"], "no tracking server answers"),
     (["--data", "/no/such/folder"], "is not there"),
+    (["--address", "127.0.0.1:9"], "no Ray cluster answers"),
+    (["--address", "nowhere"], "write auto or HOST:PORT"),
 ]
 
 
@@ -117,6 +120,21 @@ def test_an_image_that_does_not_decode_is_refused_by_its_path(capsys, place, cou
     path.write_bytes(b"GIF89a but not really")
     line = refused(capsys, place, "--space", "gap5", "--data", str(course_folder))
     assert f"{path} does not decode" in line
+
+
+def test_images_too_small_for_the_network_are_refused_with_the_layer(capsys, place, course_folder):
+    for path in course_folder.rglob("*.png"):
+        Image.open(path).resize((6, 6)).save(path)
+    arguments = ["--space", "gap5", "--data", str(course_folder), "--set", "pool_stride=2"]
+    assert "image size 6 collapses at pool3" in refused(capsys, place, *arguments)
+
+
+def test_a_choice_that_the_space_lacks_is_refused(capsys, place, tmp_path):
+    text = (SPACES / "gap5.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace("    constant:\n", ""))
+    arguments = ["--space", str(path), "--data", "embedded", "--set", "schedule=constant"]
+    assert "must be one of the space's cosine, one_cycle" in refused(capsys, place, *arguments)
 
 
 def test_a_name_that_exists_is_refused_and_left_alone(capsys, place):

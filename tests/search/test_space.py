@@ -105,7 +105,11 @@ def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_facto
 
 
 def test_numbers_with_an_exponent_are_numbers(tmp_path):
-    text = (SPACES / "gap5.yaml").read_text().replace("low: 0.001, high: 0.03", "low: 1e-3, high: 0.03")
+    text = (
+        (SPACES / "gap5.yaml")
+        .read_text()
+        .replace("low: 0.001, high: 0.03", "low: 1e-3, high: 0.03")
+    )
     file = tmp_path / "space.yaml"
     file.write_text(text)
     assert read_space(file).search["lr"].low == 0.001

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from trainables.data.dataset import Dataset, Split
+from trainables.errors import UsageError
 
 FORMAT = 1
 _SPLITS = ("train", "val", "test")
@@ -38,6 +39,9 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
         recipe: everything that the set depends on (kind, seed, source files with their sizes and
             times), as JSON values; ``recipe["set"]`` names the folder.
         build: makes the set in memory; called at most once.
+
+    Raises:
+        UsageError: the cache cannot be written.
     """
     digest = hashlib.sha256(json.dumps([FORMAT, recipe], sort_keys=True).encode()).hexdigest()
     folder = cache_folder() / f"{recipe['set']}-{digest[:16]}"
@@ -45,7 +49,14 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
         return _read(folder)
     except (OSError, ValueError, KeyError):  # absent, truncated, or not JSON: build it anew
         shutil.rmtree(folder, ignore_errors=True)
-    _write(folder, build())
+    dataset = build()
+    try:
+        _write(folder, dataset)
+    except OSError as error:
+        raise UsageError(
+            f"the cache {folder.parent} cannot be written ({error.strerror}); "
+            "make room, or name another folder in $CONVOY_CACHE"
+        ) from error
     return _read(folder)
 
 

@@ -30,8 +30,9 @@ def is_course_folder(root: Path) -> bool:
 
 def image_files(root: Path) -> list[Path]:
     """Every image file of the folder's splits, sorted; what the cache is keyed by."""
-    files = [f for split in ("train", "val", "test") for f in (root / split).rglob("*")]
-    return sorted(f for f in files if f.suffix.lower() in EXTENSIONS)
+    return sorted(
+        f for split in ("train", "val", "test") for f in (root / split).rglob("*") if _is_image(f)
+    )
 
 
 def read_folder(root: Path) -> Dataset:
@@ -61,7 +62,8 @@ def _classes(root: Path) -> tuple[str, ...]:
     for split in ("train", "val"):
         if not (root / split).is_dir():
             raise UsageError(f"{root} has no folder {split}/; expected {split}/CLASS/*.png")
-        found[split] = {f.name for f in (root / split).iterdir() if f.is_dir()}
+        folders = (f for f in (root / split).iterdir() if f.is_dir())
+        found[split] = {f.name for f in folders if not f.name.startswith(".")}
     if missing := found["train"] ^ found["val"]:
         name = min(missing)
         lacking = "val" if name in found["train"] else "train"
@@ -74,7 +76,12 @@ def _classes(root: Path) -> tuple[str, ...]:
 def _images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS)
+    return sorted(f for f in folder.iterdir() if _is_image(f))
+
+
+def _is_image(path: Path) -> bool:
+    """By its name; hidden files, such as macOS puts into archives, are none."""
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 
 def _labelled_files(root: Path, split: str, classes: tuple[str, ...]) -> dict[str, Label]:
