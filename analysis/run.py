@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from search import environment
+from trainables.arguments import Arguments
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
 from trainables.errors import UsageError
@@ -32,10 +33,10 @@ def main(argv: list[str] | None = None) -> int:
 
     0 certified; 3 the reloaded weights do not give the logged accuracy; 2 a flag or file is wrong.
     """
-    arguments = _parser().parse_args(argv)
-    environment.prepare(loopback=True)
     console = Console(highlight=False)
     try:
+        arguments = _parser().parse_args(argv)
+        environment.prepare(loopback=True)
         if arguments.list:
             return _list(console)
         return _analyse(arguments, console)
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="python -m analysis.run",
         description="Certify a recorded run, predict the test images and draw its figures.",
         epilog=_EXAMPLES,

@@ -18,6 +18,7 @@ from rich.console import Console
 from search import environment
 from search.space import Space, available, read_space, space_file
 from trainables import architectures
+from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, Dataset, load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
@@ -40,9 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     0 whole; 3 whole but with failed trials, or with records that MLflow refused; 2 a flag or file
     is wrong; 130 or 143 interrupted.
     """
-    arguments = _parser().parse_args(argv)
     console = Console(highlight=False)
     try:
+        arguments = _parser().parse_args(argv)
         if arguments.list:
             console.print(_listing(), markup=False, soft_wrap=True)
             return 0
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="python -m search.run",
         description="Search the hyperparameters of a small CNN.",
         epilog=_EXAMPLES,

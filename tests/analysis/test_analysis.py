@@ -192,6 +192,7 @@ def refused(capsys, *arguments: str) -> str:
         (["--search", "small", "--only", "colours"], "figure 'colours' is not there"),
         (["--search", "small", "--data", "/no/such"], "is not there"),
         ([], "name a run"),
+        (["--search", "a", "--run", "b"], "not allowed with argument"),
     ],
 )
 def test_a_wrong_flag_is_refused_in_one_line(finished, capsys, tmp_path, arguments, message):

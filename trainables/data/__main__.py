@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
 from trainables.errors import UsageError
@@ -11,8 +12,8 @@ from trainables.errors import UsageError
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         _export(arguments.set, arguments.data, Path(arguments.out), arguments.limit)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m trainables.data")
+    parser = Arguments(prog="python -m trainables.data")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("export", help="write a set as train/CLASS, val/CLASS and test")
     command.add_argument("--set", required=True, choices=["composite", "cifar10", "embedded"])
