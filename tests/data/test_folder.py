@@ -1,0 +1,202 @@
+"""The course's folder form: read, written, and refused with the reason."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainables.data import DataSpec, load
+from trainables.data.__main__ import main
+from trainables.data.dataset import UNLABELLED
+from trainables.data.export import export
+from trainables.data.folder import read_folder
+from trainables.errors import UsageError
+
+
+@pytest.fixture(scope="session")
+def exported(embedded, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "set"
+    export(embedded.truncated(60), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(exported, tmp_path):
+    return shutil.copytree(exported, tmp_path / "data")
+
+
+def unlisted(folder):
+    """The folder as the course gives it, without labels.csv."""
+    (folder / "labels.csv").unlink()
+    return folder
+
+
+def test_an_exported_set_reads_back_as_the_same_arrays(embedded, exported):
+    written, read = embedded.truncated(60), read_folder(exported)
+    assert read.classes == written.classes
+    for name, split in written.splits.items():
+        back = read.splits[name]
+        assert np.array_equal(back.images, split.images)
+        assert np.array_equal(back.labels, split.labels)
+        assert np.array_equal(back.digits, split.digits)
+
+
+def test_the_export_has_the_courses_form(exported):
+    classes = sorted(path.name for path in (exported / "train").iterdir())
+    assert len(classes) == 10
+    assert sorted(path.name for path in (exported / "val").iterdir()) == classes
+    assert len(list((exported / "test").glob("*.png"))) == 60
+
+
+def test_labels_csv_has_a_row_for_every_image(exported):
+    with (exported / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["split", "filename", "label", "digit"]
+    assert len(rows) == 180
+    assert all((exported / row["split"] / row["filename"]).is_file() for row in rows)
+
+
+def test_without_labels_csv_images_are_in_sorted_order_and_the_test_unlabelled(folder):
+    data = read_folder(unlisted(folder))
+    assert (np.diff(data.train.labels) >= 0).all()
+    assert (data.test.labels == UNLABELLED).all()
+    assert data.test.filenames == tuple(sorted(path.name for path in (folder / "test").iterdir()))
+    assert data.train.digits is None
+
+
+def test_jpegs_are_read(folder):
+    unlisted(folder)
+    for path in list(folder.rglob("*.png")):
+        Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+        path.unlink()
+    assert len(read_folder(folder).train) == 60
+
+
+def test_hidden_files_and_folders_are_passed_over(folder):
+    (unlisted(folder) / "train" / ".ipynb_checkpoints").mkdir()
+    (folder / "val" / "star" / "._000001.png").write_bytes(b"resource fork")
+    assert len(read_folder(folder).val) == 60
+
+
+def test_a_folder_without_test_images_has_an_empty_test_split(folder):
+    shutil.rmtree(unlisted(folder) / "test")
+    assert len(read_folder(folder).test) == 0
+
+
+def test_a_changed_image_is_noticed_by_the_cache(folder):
+    before = load(DataSpec(), str(folder)).fingerprint
+    path = next((folder / "train").rglob("*.png"))
+    Image.new("RGB", (40, 40), "red").save(path)
+    assert load(DataSpec(), str(folder)).fingerprint != before
+
+
+def break_class(folder):
+    shutil.rmtree(folder / "val" / "star")
+
+
+def break_split(folder):
+    shutil.rmtree(folder / "val")
+
+
+def break_empty(folder):
+    for path in (folder / "train" / "star").iterdir():
+        path.unlink()
+
+
+def break_image(folder):
+    next((folder / "train").rglob("*.png")).write_bytes(b"not an image")
+
+
+def break_truncated(folder):
+    path = next((folder / "train").rglob("*.png"))
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def break_mode(folder):
+    path = next((folder / "val").rglob("*.png"))
+    Image.fromarray(np.zeros((40, 40), dtype=np.uint16)).save(path)
+
+
+def break_size(folder):
+    path = sorted((folder / "val").rglob("*.png"))[-1]
+    Image.new("RGB", (41, 40)).save(path)
+
+
+BROKEN = [
+    (break_class, "lacks the class folder 'star'"),
+    (break_split, "has no folder val/"),
+    (break_empty, "star holds no images"),
+    (break_image, "does not decode"),
+    (break_truncated, "does not decode"),
+    (break_mode, "not RGB-convertible"),
+    (break_size, "is 41x40 pixels"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), BROKEN, ids=lambda v: getattr(v, "__name__", ""))
+def test_a_damaged_folder_is_refused_with_the_place(folder, damage, message):
+    damage(unlisted(folder))
+    with pytest.raises(UsageError, match=message):
+        read_folder(folder)
+
+
+def rewrite(folder, change):
+    path = folder / "labels.csv"
+    path.write_text(change(path.read_text()))
+
+
+LISTS = [
+    (lambda text: text + "train,absent.png,1,3\n", "absent.png is in labels.csv but not in"),
+    (lambda text: "\n".join(text.splitlines()[:-1]), "is not listed"),
+    (lambda text: text.replace("split,", "part,"), "line 2"),
+    (lambda text: text + "test,zzz.png,one,3\n", "line 182"),
+    (lambda text: text + "test,zzz.png,10,3\n", "label 10 is not below 10"),
+    (lambda text: text + "test,zzz.png,1,12\n", "digit 12 is not between"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), LISTS)
+def test_a_labels_file_that_does_not_match_is_refused(folder, change, message):
+    rewrite(folder, change)
+    with pytest.raises(UsageError, match=message):
+        read_folder(folder)
+
+
+def test_a_label_that_contradicts_the_folder_is_refused(folder):
+    lines = (folder / "labels.csv").read_text().splitlines()
+    split, name, label, digit = lines[1].split(",")
+    lines[1] = ",".join([split, name, str((int(label) + 1) % 10), digit])
+    rewrite(folder, lambda _: "\n".join(lines))
+    with pytest.raises(UsageError, match="but its folder is of label"):
+        read_folder(folder)
+
+
+def test_the_command_line_exports_a_limited_set(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["export", "--set", "embedded", "--out", str(out), "--limit", "20"]) == 0
+    assert len(read_folder(out).val) == 20
+    assert "train: 20 images" in capsys.readouterr().out
+
+
+def test_the_command_line_exports_real_images_that_read_back(tmp_path, real_data, composite):
+    out = tmp_path / "out"
+    arguments = ["--set", "composite", "--data", real_data, "--out", str(out), "--limit", "50"]
+    assert main(["export", *arguments]) == 0
+    back = read_folder(out)
+    assert np.array_equal(back.val.images, composite.val.limited(50).images)
+    assert np.array_equal(back.val.digits, composite.val.limited(50).digits)
+
+
+@pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "few"], ["--data", "/no/such"]])
+def test_a_bad_export_writes_nothing(tmp_path, capsys, arguments):
+    out = tmp_path / "out"
+    assert main(["export", "--set", "composite", "--out", str(out), *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_does_not_write_over_a_folder(folder, capsys):
+    assert main(["export", "--set", "embedded", "--out", str(folder)]) == 2
+    assert "is there already" in capsys.readouterr().err
