@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from torch import nn
 
 from search.ledger import experiment_name
 from search.task import Job, Task
+from search.tracking import check_uri, sqlite_file
 from search.winner import SETTING_FILE, WEIGHTS_FILE
 from trainables import checkpoint
 from trainables.data import Dataset
@@ -82,10 +81,13 @@ class Records:
     """
 
     def __init__(self, uri: str) -> None:
-        path = uri.removeprefix("sqlite:///")
-        if urlsplit(uri).scheme == "sqlite" and not Path(path).is_file():
-            raise UsageError(f"no records at {path}; run a search first, or give --tracking-uri")
-        self._client, self._uri = MlflowClient(uri), uri
+        self._uri = check_uri(uri)
+        if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+            raise UsageError(
+                f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
+            )
+        with self._answering():
+            self._client = MlflowClient(uri)
 
     def load(self, run_id: str) -> RecordedRun:
         """The record of a run.
@@ -95,7 +97,8 @@ class Records:
         """
         with self._answering():
             run = self._client.get_run(run_id)
-        if SETTING_FILE not in {file.path for file in self._client.list_artifacts(run_id)}:
+            files = {file.path for file in self._client.list_artifacts(run_id)}
+        if SETTING_FILE not in files:
             raise UsageError(
                 f"run {run_id} has no weights; only the winner of a finished search has"
             )
@@ -103,8 +106,14 @@ class Records:
             for name in (SETTING_FILE, WEIGHTS_FILE):
                 self._client.download_artifacts(run_id, name, folder)
             weights = checkpoint.load(Path(folder) / WEIGHTS_FILE)
-            written = json.loads((Path(folder) / SETTING_FILE).read_text())
-        return self._recorded(run, weights, written)
+            text = (Path(folder) / SETTING_FILE).read_bytes()
+            history = self._history(run)
+        try:
+            return _recorded(run, weights, json.loads(text), history)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
+            ) from error
 
     def winner_of(self, search: str) -> str:
         """Run id of a search's winner.
@@ -120,6 +129,8 @@ class Records:
     def best_of(self, space: str, source: str) -> str:
         """Run id of the most accurate winner among all searches of a space.
 
+        Only those on the most validation images are compared: a figure of fewer is more of luck.
+
         Raises:
             UsageError: the space has none.
         """
@@ -127,7 +138,7 @@ class Records:
         winners = self._winners("", name)
         if not winners:
             raise UsageError(f"experiment {name!r} in {self._uri} has no finished search")
-        return str(max(winners, key=lambda run: run.data.metrics["best_val_accuracy"]).info.run_id)
+        return str(max(winners, key=_evidence).info.run_id)
 
     def _winners(self, condition: str, experiment: str | None = None) -> list[Run]:
         with self._answering():
@@ -145,29 +156,41 @@ class Records:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except UsageError:
+            raise
+        except Exception as error:  # a store raises what its database or server raises
             raise UsageError(f"{self._uri}: {str(error)[:300]}") from error
 
-    def _recorded(self, run: Run, weights: dict[str, Any], written: dict[str, Any]) -> RecordedRun:
-        job = written["job"]
-        history = {
-            name: [
-                (m.step, m.value) for m in self._client.get_metric_history(run.info.run_id, name)
-            ]
+    def _history(self, run: Run) -> History:
+        return {
+            name: sorted(
+                (point.step, point.value)
+                for point in self._client.get_metric_history(run.info.run_id, name)
+            )
             for name in run.data.metrics
         }
-        return RecordedRun(
-            run_id=run.info.run_id,
-            search=run.data.tags["convoy.search"],
-            setting=Setting.from_dict(written["setting"]),
-            job=Task.from_config({"job": job, "number": 0, "values": {}}).job,
-            data=written["data"],
-            best_epoch=written["best_epoch"],
-            val_accuracy=run.data.metrics["best_val_accuracy"],
-            history={name: sorted(points) for name, points in history.items()},
-            weights=weights,
-            settings=written,
-        )
+
+
+def _evidence(run: Run) -> tuple[int, float]:
+    images = int(run.data.params.get("val_images", 0))
+    return images, run.data.metrics.get("best_val_accuracy", -1.0)
+
+
+def _recorded(
+    run: Run, weights: dict[str, Any], written: dict[str, Any], history: History
+) -> RecordedRun:
+    return RecordedRun(
+        run_id=run.info.run_id,
+        search=run.data.tags["convoy.search"],
+        setting=Setting.from_dict(written["setting"]),
+        job=Task.from_config({"job": written["job"], "number": 0, "values": {}}).job,
+        data=written["data"],
+        best_epoch=written["best_epoch"],
+        val_accuracy=run.data.metrics["best_val_accuracy"],
+        history=history,
+        weights=weights,
+        settings=written,
+    )
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from trainables.arguments import Arguments
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
 from trainables.errors import UsageError
+from trainables.paths import user_path
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help=f"data folder, or {EMBEDDED} (default: $CONVOY_DATA, else where the search had it)",
+        help=f"data folder, or {EMBEDDED} (default: where the search had it)",
     )
     parser.add_argument("--out", metavar="DIR", help="default: ./runs/SEARCH/analysis")
     parser.add_argument("--only", nargs="+", metavar="FIGURE", help="draw these figures alone")
@@ -84,13 +85,17 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.subject import open_subject
 
     drawers = {name: figures.drawer(name) for name in arguments.only or figures.available()}
-    uri = arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}"
-    records = Records(uri)
+    given = user_path(arguments.out, "--out") if arguments.out else None
+    records = Records(arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}")
     run = records.load(_run_id(records, arguments))
-    console.print(f"run {run.run_id}, winner of search {run.search}", soft_wrap=True)
+    console.print(
+        f"run {run.run_id}, winner of search {run.search}: {100 * run.val_accuracy:.2f}% of "
+        f"{run.data['val']} validation images ({run.data['name']})",
+        soft_wrap=True,
+    )
     subject = open_subject(run, _source(arguments.data, run.job.source))
     certificate, predictions = certify(subject), predictions_text(subject)
-    out = Path(arguments.out or f"runs/{run.search}/analysis").expanduser().resolve()
+    out = given or Path("runs", run.search, "analysis").resolve()
     _make_folder(out / "figures")
     (out / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
     (out / "predictions.txt").write_text(predictions)
@@ -116,12 +121,10 @@ def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
 
 
 def _source(given: str | None, recorded: str) -> str:
-    """The data asked for, else those the search had, if they are here, else ``./data``."""
-    if given or os.environ.get("CONVOY_DATA"):
-        return resolve(given)
-    if recorded == EMBEDDED or Path(recorded).is_dir():
+    """The data asked for, else those the search had, if they are here, else the default."""
+    if given is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
         return recorded
-    return resolve(None)
+    return resolve(given)
 
 
 def _make_folder(folder: Path) -> None:

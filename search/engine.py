@@ -143,17 +143,24 @@ class _Search:
         }
 
     def run(self, stopped: dict[str, int]) -> Outcome:
-        self._request.folder.mkdir(parents=True)
-        self.write_summary("running")
+        self._make_folder()
         ledger = self._open_ledger()
         try:
+            self.write_summary("running")
             with self._display() as display:
                 followers: list[Follower] = [ledger, _SummaryWriter(self), display]
                 results = self._tune(followers).fit()
-            return self._finish(ledger, results, stopped.get("signal"))
         except BaseException:
             self._abandon(ledger)
             raise
+        return self._finish(ledger, results, stopped.get("signal"))
+
+    def _make_folder(self) -> None:
+        folder = self._request.folder
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
 
     def _abandon(self, ledger: Ledger) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
@@ -250,7 +257,12 @@ class _Search:
             "val_images": len(request.dataset.val),
             "search_seed": request.seed,
         }
-        return Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared)
+        ledger = Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared)
+        ledger.flush()
+        if errors := ledger.errors:
+            request.folder.rmdir()
+            raise UsageError(f"--tracking-uri {request.tracking_uri}: {errors[0][:300]}")
+        return ledger
 
     @contextmanager
     def _display(self) -> Iterator[Follower]:

@@ -82,7 +82,9 @@ class Events(Callback):  # type: ignore[misc]
             follower.trial_ended(record)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A trial raised, or its worker died."""
+        """A trial raised, or its worker died, perhaps before the trial began."""
+        if not self._board.knows(trial.trial_id):
+            self.on_trial_start(iteration, trials, trial)
         record = self._board.failed(trial.trial_id, _reason(trial))
         for follower in self._followers:
             follower.trial_ended(record)

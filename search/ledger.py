@@ -50,7 +50,7 @@ class Ledger:
     """A follower of a search's events that writes them to MLflow.
 
     Every public method but ``flush``, ``close`` and ``run_id`` returns at once. A write that fails
-    does not stop the search; ``close`` returns what went wrong.
+    does not stop the search; ``errors`` tells what went wrong, and so does ``close``.
 
     Args:
         place: where to record.
@@ -62,7 +62,7 @@ class Ledger:
         self._place, self._trial_params = place, trial_params
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._runs: dict[str, str] = {}
-        self._errors: list[str] = []
+        self.errors: list[str] = []
         self._queue.put(lambda: self._open(params))
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
@@ -103,14 +103,14 @@ class Ledger:
         """Write what is left and stop; the errors that writes met, in order."""
         self._queue.put(None)
         self._thread.join()
-        return self._errors
+        return self.errors
 
     def _work(self) -> None:
         while (write := self._queue.get()) is not None:
             try:
                 write()
             except Exception as error:  # whatever the store raises must not stop the search
-                self._errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
+                self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _open(self, params: dict[str, Any]) -> None:
         for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):

@@ -4,23 +4,23 @@ import argparse
 import math
 import os
 import re
+import shlex
 import socket
 import sys
-import urllib.error
-import urllib.request
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from search import environment
 from search.space import Space, available, read_space, space_file
+from search.tracking import check_uri
 from trainables import architectures
 from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, Dataset, load, resolve
 from trainables.errors import UsageError
+from trainables.paths import user_path
 from trainables.recipe import Setting, Value
 from trainables.training import network
 
@@ -52,8 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before the first trial; later ones end the search in good order
-        print("interrupted before the search began", file=sys.stderr)
+    except KeyboardInterrupt:  # before Tune takes over, or while the records are closed
+        print("interrupted", file=sys.stderr)
         return 130
     _report(outcome, request, console)
     return _exit_status(outcome)
@@ -141,11 +141,9 @@ def _request(arguments: argparse.Namespace) -> "Request":
         space.check_value(key, value)
         fixed[key] = value
     budget = space.embedded.budget if source == EMBEDDED else space.budget
-    given = {key: getattr(arguments, key) for key in ("trials", "epochs")}
-    budget = budget.model_copy(update={k: v for k, v in given.items() if v is not None})
-    out = Path(arguments.out).expanduser().resolve()
+    out = user_path(arguments.out, "--out")
     name = _search_name(arguments.name, path.stem, out)
-    tracking = _tracking_uri(arguments.tracking_uri, out)
+    tracking = check_uri(arguments.tracking_uri or f"sqlite:///{out / 'mlflow.db'}")
     dataset = load(space.data, source).limited(arguments.train_limit, arguments.val_limit)
     _check_fits(space, fixed, dataset)
     from search.engine import Request
@@ -159,7 +157,7 @@ def _request(arguments: argparse.Namespace) -> "Request":
         dataset=dataset,
         train_limit=arguments.train_limit,
         val_limit=arguments.val_limit,
-        budget=budget,
+        budget=budget.asked(arguments.trials, arguments.epochs),
         seed=arguments.seed,
         fixed=fixed,
         cpus_per_trial=arguments.cpus_per_trial,
@@ -181,10 +179,13 @@ def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
     least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
+    least |= {"train_limit": 1, "val_limit": 1}
     for key, low in least.items():
-        value = getattr(arguments, key)
-        if value is not None and not low <= value < 2**31:
-            raise UsageError(f"--{key.replace('_', '-')} must be {low} or more, not {value}")
+        value, flag = getattr(arguments, key), f"--{key.replace('_', '-')}"
+        if value is not None and value < low:
+            raise UsageError(f"{flag} must be {low} or more, not {value}")
+        if value is not None and value >= 2**31:
+            raise UsageError(f"{flag} must be below 2147483648, not {value}")
     gpus = arguments.gpus_per_trial
     if gpus is not None and not (math.isfinite(gpus) and gpus >= 0):
         raise UsageError(f"--gpus-per-trial must be 0 or more, not {gpus}")
@@ -208,7 +209,8 @@ def _assignment(written: str) -> tuple[str, Value]:
 
 
 def _search_name(given: str | None, space: str, out: Path) -> str:
-    name = given if given is not None else f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", space).strip("-")[:60] or "search"
+    name = given if given is not None else f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     if not _NAME.fullmatch(name) or ".." in name:
         raise UsageError(
             f"--name {name!r}: use letters, digits, '.', '_' and '-' (at most 100), no '..', "
@@ -216,7 +218,7 @@ def _search_name(given: str | None, space: str, out: Path) -> str:
         )
     if name in ("artifacts", "mlflow.db"):
         raise UsageError(f"--name {name!r} is taken by MLflow's own files in {out}")
-    if (out / name).exists():
+    if (out / name).exists() or (out / name).is_symlink():
         raise UsageError(f"--name {name}: {out / name} exists; choose another name")
     _check_writable(out)
     return name
@@ -226,29 +228,6 @@ def _check_writable(out: Path) -> None:
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UsageError(f"--out {out}: {there} is not a folder that can be written to")
-
-
-def _tracking_uri(given: str | None, out: Path) -> str:
-    uri = given or f"sqlite:///{out / 'mlflow.db'}"
-    scheme = urlsplit(uri).scheme.split("+")[0]
-    if scheme not in ("sqlite", "postgresql", "mysql", "mssql", "http", "https"):
-        raise UsageError(
-            f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
-            "http:// or https://"
-        )
-    if scheme in ("http", "https"):
-        _check_answers(uri)
-    return uri
-
-
-def _check_answers(uri: str) -> None:
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=10):
-            pass
-    except urllib.error.HTTPError:
-        pass  # it is there; a password may be wanted, which MLflow takes from the environment
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error
 
 
 def _check_cluster(address: str | None) -> None:
@@ -292,13 +271,13 @@ def _report(outcome: "Outcome", request: "Request", console: Console) -> None:
 
 
 def _next_steps(request: "Request") -> list[str]:
-    uri, name = request.tracking_uri, request.name
-    local = f"mlflow ui --backend-store-uri {uri} --host 127.0.0.1"
-    analysis = f"--search {name} --data {request.source} --tracking-uri {uri}"
-    analysis += f" --out {request.folder / 'analysis'}"
+    uri = request.tracking_uri
+    local = ["mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
+    analysis += ["--tracking-uri", uri, "--out", str(request.folder / "analysis")]
     return [
-        f"compare    {uri if uri.startswith('http') else local}",
-        f"analyse    python -m analysis.run {analysis}",
+        f"compare    {uri if uri.startswith('http') else shlex.join(local)}",
+        f"analyse    {shlex.join(analysis)}",
     ]
 
 

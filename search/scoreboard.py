@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from trainables.data.batches import images_per_epoch
 from trainables.recipe import Value
 
 Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
@@ -84,6 +85,10 @@ class Scoreboard:
         fresh = TrialRecord(trial_id, number, values, started=time.time())
         return self._put(replace(known, status="running") if known else fresh)
 
+    def knows(self, trial_id: str) -> bool:
+        """True if the trial has begun."""
+        return trial_id in self._records
+
     def reported(self, trial_id: str, epoch: int, metrics: dict[str, float]) -> TrialRecord:
         """An epoch of a trial ended."""
         return self._put(self._records[trial_id].after(epoch, metrics))
@@ -116,6 +121,14 @@ class Scoreboard:
     def epochs(self) -> int:
         """Epochs done by all trials together."""
         return sum(record.epochs for record in self.records)
+
+    @property
+    def images(self) -> int:
+        """Training images seen by all trials together."""
+        return sum(
+            record.epochs * images_per_epoch(self.train_images, int(record.values["batch_size"]))
+            for record in self.records
+        )
 
     def best(self, *, with_running: bool = False) -> TrialRecord | None:
         """The completed or pruned trial with the best epoch; of equals the one suggested first.

@@ -31,6 +31,7 @@ from search.domain import (
 from trainables import architectures
 from trainables.data import DataSpec
 from trainables.errors import UsageError
+from trainables.paths import user_path
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
 
 SPACES = Path(__file__).resolve().parents[1] / "configs" / "spaces"
@@ -55,6 +56,12 @@ class Budget(_Strict):
     epochs: int = Field(ge=1)
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: int = Field(default=3, ge=2)
+
+    def asked(self, trials: int | None, epochs: int | None) -> "Budget":
+        """The budget with other trials or epochs; the grace shrinks or grows with the epochs."""
+        trials, epochs = trials or self.trials, epochs or self.epochs
+        grace = max(1, round(self.grace_epochs * epochs / self.epochs))
+        return self.model_copy(update={"trials": trials, "epochs": epochs, "grace_epochs": grace})
 
 
 class Embedded(_Strict):
@@ -116,6 +123,7 @@ class Space(_Strict):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Space":
+        _check_unambiguous(self.search, set())
         for key, domain in every_key(self.search):
             self.check_key(key)
             for value in _extremes(domain):
@@ -159,6 +167,15 @@ class Space(_Strict):
             raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
         build = architectures.builder(self.architecture)
         build(image_size=32, classes=10, **{key: value})
+
+
+def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
+    """Refuse a key under an option that exists beside the option too: which would it be?"""
+    for key, domain in domains.items():
+        if key in outer:
+            raise UsageError(f"search: {key} stands under an option and beside it; keep one")
+        for nested in domain.options.values() if isinstance(domain, Choice) else ():
+            _check_unambiguous(nested, outer | set(domains))
 
 
 def _extremes(domain: Any) -> tuple[Value, ...]:
@@ -212,7 +229,9 @@ def space_file(name: str) -> Path:
     Raises:
         UsageError: there is no such space.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else SPACES / f"{name}.yaml"
+    path = SPACES / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = user_path(name, "--space")
     if Path(name).name != name and path.parent == SPACES:
         raise UsageError(f"--space {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
@@ -221,7 +240,14 @@ def space_file(name: str) -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also reads 1e-3 as a number, as YAML 1.2 does."""
+    """The safe loader, which also reads 1e-3 as a number, as YAML 1.2 does, and refuses a key that
+    stands twice in a mapping, where YAML silently takes the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise UsageError(f"line {node.start_mark.line + 1}: {twice[0]} stands there twice")
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -242,11 +268,9 @@ def read_space(path: Path) -> Space:
         if not isinstance(written, dict):
             raise UsageError(f"{path}: must be a mapping with the key architecture and others")
         return Space.model_validate(written)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        raise UsageError(f"{path}: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_fault(error)}") from error
-    except UsageError as error:
+    except (yaml.YAMLError, ValueError, OSError, RecursionError, OverflowError) as error:
         raise UsageError(f"{path}: {error}") from error
 
 

@@ -90,7 +90,7 @@ def summarise(
             "failed": board.count("failed"),
         },
         epochs=board.epochs,
-        images=board.epochs * board.train_images,
+        images=board.images,
         wall_seconds=round(board.seconds, 1),
         baseline=_baseline(board.baseline()),
         best=_best(board.best(), run_id, checkpoint),

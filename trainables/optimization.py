@@ -22,12 +22,11 @@ def optimizer_of(recipe: Recipe, model: nn.Module) -> Optimizer:
 def schedule_of(recipe: Recipe, optimizer: Optimizer, steps: int) -> LRScheduler:
     """A torch schedule over ``steps`` batches, to be stepped after each."""
     if recipe.schedule == "one_cycle":
+        # Torch divides by zero where the rise is a single step, so it has two at the least.
+        total = max(4, steps)
+        rise = max(recipe.warmup, 2 / total)
         return OneCycleLR(
-            optimizer,
-            recipe.lr,
-            total_steps=max(2, steps),
-            pct_start=recipe.warmup,
-            cycle_momentum=False,
+            optimizer, recipe.lr, total_steps=total, pct_start=rise, cycle_momentum=False
         )
     if recipe.schedule == "cosine":
         return CosineAnnealingLR(optimizer, T_max=steps, eta_min=recipe.eta_min * recipe.lr)

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 
 from trainables import architectures
 from trainables.data.augmentation import Augmentation
-from trainables.data.batches import Batch, DeviceSplit, Normaliser, steps_per_epoch
+from trainables.data.batches import (
+    Batch,
+    DeviceSplit,
+    Normaliser,
+    images_per_epoch,
+    steps_per_epoch,
+)
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
@@ -23,7 +29,7 @@ from trainables.seeding import derive, generator
 
 
 class NonFiniteLossError(ArithmeticError):
-    """The training loss became infinite or not a number."""
+    """The loss became infinite or not a number."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def fit(
             weights, bit for bit, as if it had never stopped.
 
     Raises:
-        NonFiniteLossError: the loss of an epoch became infinite or not a number.
+        NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
         trainables.errors.UsageError: the setting does not fit the images.
     """
     trainer = _Trainer(setting, data)
@@ -105,8 +111,9 @@ class _Trainer:
         self.model = model.to(memory_format=torch.channels_last)
         self._setting, self._data = setting, data
         self._optimizer = optimizer_of(recipe, self.model)
-        steps = steps_per_epoch(len(data.train), recipe.batch_size) * setting.epochs
-        self._schedule = schedule_of(recipe, self._optimizer, steps)
+        steps = steps_per_epoch(len(data.train), recipe.batch_size)
+        self._images = images_per_epoch(len(data.train), recipe.batch_size)
+        self._schedule = schedule_of(recipe, self._optimizer, steps * setting.epochs)
         self._augment = Augmentation(recipe.flip, recipe.crop_padding, recipe.noise, recipe.erasing)
         self._dtype = training_dtype(data.device)
         self.epoch = 0
@@ -118,6 +125,7 @@ class _Trainer:
         train = self._train()
         seconds = time.perf_counter() - start
         val = evaluate(self.model, self._data.val, self._data.normalise).metrics()
+        self._check_finite(val["val_loss"], "validation")
         self.epoch += 1
         if val["val_accuracy"] > self._best["val_accuracy"]:
             model = {name: value.clone() for name, value in self.model.state_dict().items()}
@@ -126,7 +134,7 @@ class _Trainer:
             **train,
             **val,
             "lr": lr,
-            "images_per_second": len(self._data.train) / seconds,
+            "images_per_second": self._images / seconds,
             "epoch_seconds": time.perf_counter() - start,
         }
         return Epoch(self.epoch, metrics, self.state())
@@ -154,18 +162,19 @@ class _Trainer:
         draws = generator(device, *place, "augmentation")
         order = generator(device, *place, "order")
         sums = torch.zeros(3, device=device)
-        seen = 0
         self.model.train()
         for batch in self._data.train.shuffled(self._setting.recipe.batch_size, order):
             sums += self._step(batch, draws)
-            seen += len(batch.labels)
         objective, loss, right = sums.tolist()
-        if not math.isfinite(objective):
+        self._check_finite(objective, "training")
+        return {"train_loss": loss / self._images, "train_accuracy": right / self._images}
+
+    def _check_finite(self, loss: float, kind: str) -> None:
+        if not math.isfinite(loss):
             raise NonFiniteLossError(
-                f"the training loss became {objective} in epoch {self.epoch + 1}; "
+                f"the {kind} loss became {loss} in epoch {self.epoch + 1}; "
                 "a smaller learning rate usually helps"
             )
-        return {"train_loss": loss / seen, "train_accuracy": right / seen}
 
     def _step(self, batch: Batch, draws: torch.Generator) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""

@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import ROOT
 from matplotlib.image import imread
+from mlflow import MlflowClient
 from sklearn.metrics import confusion_matrix
 
 from analysis import figures
@@ -192,6 +193,9 @@ def refused(capsys, *arguments: str) -> str:
         (["--search", "small", "--only", "colours"], "figure 'colours' is not there"),
         (["--search", "small", "--data", "/no/such"], "is not there"),
         ([], "name a run"),
+        (["--search", "small", "--tracking-uri", "nowhere"], "must begin with sqlite:///"),
+        (["--search", "small", "--tracking-uri", "http://127.0.0.1:9"], "no tracking server"),
+        (["--search", "small", "--tracking-uri", "sqlite:////etc/passwd"], "not an SQLite"),
         (["--search", "a", "--run", "b"], "not allowed with argument"),
     ],
 )
@@ -236,6 +240,26 @@ def copied_store(finished, tmp_path) -> str:
                 (str(finished.out), str(tmp_path)),
             )
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"setting": {}}'])
+def test_a_damaged_setting_is_refused(finished, capsys, tmp_path, content):
+    uri = copied_store(finished, tmp_path)
+    for path in (tmp_path / "artifacts").rglob("setting.json"):
+        path.write_text(content)
+    assert "is damaged" in refused(capsys, "--search", "small", "--tracking-uri", uri)
+
+
+def test_the_best_of_a_space_is_the_best_on_the_most_images(finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    client = MlflowClient(uri)
+    whole = Records(uri).winner_of("small")
+    experiment = client.get_run(whole).info.experiment_id
+    tags = {"convoy.search": "lucky", "convoy.winner": "true"}
+    lucky = client.create_run(experiment, tags=tags).info.run_id
+    client.log_param(lucky, "val_images", 20)
+    client.log_metric(lucky, "best_val_accuracy", 0.99)
+    assert Records(uri).best_of("gap5", "embedded") == whole
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])

@@ -62,6 +62,21 @@ def test_a_truncated_set_is_built_anew(folder):
     assert cached({"set": "small"}, small).train.images.sum() == 6 * 48
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"garbage"])
+@pytest.mark.parametrize("name", ["train_images.npy", "val_labels.npy", "test_digits.npy"])
+def test_a_damaged_array_is_built_anew(folder, name, content):
+    cached({"set": "small"}, small)
+    next(folder.glob(f"small-*/{name}")).write_bytes(content)
+    assert cached({"set": "small"}, small).train.images.sum() == 6 * 48
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", ""])
+def test_a_damaged_description_is_built_anew(folder, text):
+    cached({"set": "small"}, small)
+    next(folder.glob("small-*/meta.json")).write_text(text)
+    assert cached({"set": "small"}, small).classes == ("a", "b")
+
+
 def test_a_set_without_its_description_is_built_anew(folder):
     cached({"set": "small"}, small)
     (path,) = folder.glob("small-*/meta.json")

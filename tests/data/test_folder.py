@@ -11,8 +11,12 @@ from trainables.data import DataSpec, load
 from trainables.data.__main__ import main
 from trainables.data.dataset import UNLABELLED
 from trainables.data.export import export
-from trainables.data.folder import read_folder
+from trainables.data.folder import list_folder, read_folder
 from trainables.errors import UsageError
+
+
+def read(folder):
+    return read_folder(list_folder(folder))
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +38,12 @@ def unlisted(folder):
 
 
 def test_an_exported_set_reads_back_as_the_same_arrays(embedded, exported):
-    written, read = embedded.truncated(60), read_folder(exported)
-    assert read.classes == written.classes
+    written, back = embedded.truncated(60), read(exported)
+    assert back.classes == written.classes
     for name, split in written.splits.items():
-        back = read.splits[name]
-        assert np.array_equal(back.images, split.images)
-        assert np.array_equal(back.labels, split.labels)
-        assert np.array_equal(back.digits, split.digits)
+        assert np.array_equal(back.splits[name].images, split.images)
+        assert np.array_equal(back.splits[name].labels, split.labels)
+        assert np.array_equal(back.splits[name].digits, split.digits)
 
 
 def test_the_export_has_the_courses_form(exported):
@@ -59,7 +62,7 @@ def test_labels_csv_has_a_row_for_every_image(exported):
 
 
 def test_without_labels_csv_images_are_in_sorted_order_and_the_test_unlabelled(folder):
-    data = read_folder(unlisted(folder))
+    data = read(unlisted(folder))
     assert (np.diff(data.train.labels) >= 0).all()
     assert (data.test.labels == UNLABELLED).all()
     assert data.test.filenames == tuple(sorted(path.name for path in (folder / "test").iterdir()))
@@ -71,18 +74,52 @@ def test_jpegs_are_read(folder):
     for path in list(folder.rglob("*.png")):
         Image.open(path).save(path.with_suffix(".jpg"), quality=95)
         path.unlink()
-    assert len(read_folder(folder).train) == 60
+    assert len(read(folder).train) == 60
+
+
+def test_an_export_of_fewer_images_than_classes_reads_back(embedded, tmp_path):
+    export(embedded.truncated(5), tmp_path / "five")
+    assert np.array_equal(read(tmp_path / "five").train.images, embedded.truncated(5).train.images)
+
+
+def test_a_class_folder_behind_a_link_is_watched_too(folder, tmp_path):
+    (unlisted(folder) / "train" / "star").rename(tmp_path / "elsewhere")
+    (folder / "train" / "star").symlink_to(tmp_path / "elsewhere")
+    before = load(DataSpec(), str(folder)).fingerprint
+    for path in (tmp_path / "elsewhere").iterdir():
+        Image.new("RGB", (40, 40), "red").save(path)
+    assert load(DataSpec(), str(folder)).fingerprint != before
+
+
+def test_a_class_folder_that_appears_after_caching_is_refused(folder):
+    load(DataSpec(), str(unlisted(folder)))
+    (folder / "train" / "zebra").mkdir()
+    with pytest.raises(UsageError, match="lacks the class folder 'zebra'"):
+        load(DataSpec(), str(folder))
+
+
+def test_a_labels_file_from_a_spreadsheet_is_read(folder):
+    path = folder / "labels.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read(folder).train) == 60
+
+
+def test_a_name_that_would_break_the_list_of_predictions_is_refused(folder):
+    path = next((unlisted(folder) / "test").iterdir())
+    path.rename(path.with_name("a,b.png"))
+    with pytest.raises(UsageError, match="without commas"):
+        read(folder)
 
 
 def test_hidden_files_and_folders_are_passed_over(folder):
     (unlisted(folder) / "train" / ".ipynb_checkpoints").mkdir()
     (folder / "val" / "star" / "._000001.png").write_bytes(b"resource fork")
-    assert len(read_folder(folder).val) == 60
+    assert len(read(folder).val) == 60
 
 
 def test_a_folder_without_test_images_has_an_empty_test_split(folder):
     shutil.rmtree(unlisted(folder) / "test")
-    assert len(read_folder(folder).test) == 0
+    assert len(read(folder).test) == 0
 
 
 def test_a_changed_image_is_noticed_by_the_cache(folder):
@@ -139,7 +176,7 @@ BROKEN = [
 def test_a_damaged_folder_is_refused_with_the_place(folder, damage, message):
     damage(unlisted(folder))
     with pytest.raises(UsageError, match=message):
-        read_folder(folder)
+        read(folder)
 
 
 def rewrite(folder, change):
@@ -152,6 +189,7 @@ LISTS = [
     (lambda text: "\n".join(text.splitlines()[:-1]), "is not listed"),
     (lambda text: text.replace("split,", "part,"), "line 2"),
     (lambda text: text + "test,zzz.png,one,3\n", "line 182"),
+    (lambda text: text + text.splitlines()[-1] + "\n", "stands there twice"),
     (lambda text: text + "test,zzz.png,10,3\n", "label 10 is not below 10"),
     (lambda text: text + "test,zzz.png,1,12\n", "digit 12 is not between"),
 ]
@@ -161,7 +199,7 @@ LISTS = [
 def test_a_labels_file_that_does_not_match_is_refused(folder, change, message):
     rewrite(folder, change)
     with pytest.raises(UsageError, match=message):
-        read_folder(folder)
+        read(folder)
 
 
 def test_a_label_that_contradicts_the_folder_is_refused(folder):
@@ -170,13 +208,13 @@ def test_a_label_that_contradicts_the_folder_is_refused(folder):
     lines[1] = ",".join([split, name, str((int(label) + 1) % 10), digit])
     rewrite(folder, lambda _: "\n".join(lines))
     with pytest.raises(UsageError, match="but its folder is of label"):
-        read_folder(folder)
+        read(folder)
 
 
 def test_the_command_line_exports_a_limited_set(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["export", "--set", "embedded", "--out", str(out), "--limit", "20"]) == 0
-    assert len(read_folder(out).val) == 20
+    assert len(read(out).val) == 20
     assert "train: 20 images" in capsys.readouterr().out
 
 
@@ -184,17 +222,25 @@ def test_the_command_line_exports_real_images_that_read_back(tmp_path, real_data
     out = tmp_path / "out"
     arguments = ["--set", "composite", "--data", real_data, "--out", str(out), "--limit", "50"]
     assert main(["export", *arguments]) == 0
-    back = read_folder(out)
+    back = read(out)
     assert np.array_equal(back.val.images, composite.val.limited(50).images)
     assert np.array_equal(back.val.digits, composite.val.limited(50).digits)
 
 
-@pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "few"], ["--data", "/no/such"]])
+@pytest.mark.parametrize(
+    "arguments", [["--limit", "0"], ["--limit", "few"], ["--data", "/no/such"]]
+)
 def test_a_bad_export_writes_nothing(tmp_path, capsys, arguments):
     out = tmp_path / "out"
     assert main(["export", "--set", "composite", "--out", str(out), *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_images_is_not_exported_as_cifar10(folder, tmp_path, capsys):
+    arguments = ["--set", "cifar10", "--data", str(folder), "--out", str(tmp_path / "out")]
+    assert main(["export", *arguments]) == 2
+    assert "holds a folder of images already" in capsys.readouterr().err
 
 
 def test_an_export_does_not_write_over_a_folder(folder, capsys):

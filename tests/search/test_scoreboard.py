@@ -10,7 +10,7 @@ def board(epochs: int = 4, requested: int = 5) -> Scoreboard:
 
 
 def add(board: Scoreboard, name: str, accuracies: list[float], end: str = "ended"):
-    board.started(name, len(board.records), {"lr": 0.1})
+    board.started(name, len(board.records), {"lr": 0.1, "batch_size": 300})
     for epoch, accuracy in enumerate(accuracies, start=1):
         board.reported(name, epoch, {"val_accuracy": accuracy})
     if end == "ended":
@@ -83,6 +83,7 @@ def test_counts_and_epochs_add_up():
     add(b, "d", [0.1], end="running")
     assert [b.count(s) for s in ("completed", "pruned", "failed", "running")] == [1, 1, 1, 1]
     assert (b.finished, b.epochs) == (3, 7)
+    assert b.images == 7 * 900  # three full batches of 300 in 1000 images
 
 
 def test_a_trial_that_starts_again_keeps_its_history():

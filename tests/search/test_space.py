@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.space import SPACES, Sampler, available, read_space, space_file
+from search.space import SPACES, Budget, Sampler, available, read_space, space_file
 from trainables.errors import UsageError
 from trainables.recipe import Setting
 
@@ -104,6 +104,22 @@ def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_facto
         assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trials: 24,", "trials: 24, trials: 2,", "trials stands there twice"),
+        ("      momentum: {", "      lr: {low: 0.1, high: 0.2}\n      momentum: {", "keep one"),
+        ("high: 0.03", "high: 1" + 400 * "0", "too large"),
+        ("high: 0.03", "high: 1" + 5000 * "0", "space.yaml"),
+    ],
+)
+def test_what_yaml_would_let_pass_is_refused(tmp_path, old, new, message):
+    file = tmp_path / "space.yaml"
+    file.write_text((SPACES / "gap5.yaml").read_text().replace(old, new, 1))
+    with pytest.raises(UsageError, match=message):
+        read_space(file)
+
+
 def test_numbers_with_an_exponent_are_numbers(tmp_path):
     text = (
         (SPACES / "gap5.yaml")
@@ -169,6 +185,12 @@ def test_a_baseline_with_a_fixed_choice_keeps_the_rest():
     assert values["optimizer"] == "sgd"
     assert 0.8 <= values["momentum"] <= 0.98
     assert values["lr"] == space.baseline["lr"]
+
+
+@pytest.mark.parametrize(("epochs", "grace"), [(20, 5), (8, 2), (1, 1), (40, 10), (None, 5)])
+def test_the_grace_keeps_its_share_of_the_epochs(epochs, grace):
+    budget = Budget(trials=9, epochs=20, grace_epochs=5).asked(None, epochs)
+    assert (budget.trials, budget.epochs, budget.grace_epochs) == (9, epochs or 20, grace)
 
 
 def test_the_sampler_pickles():

@@ -101,5 +101,9 @@ def test_constant_stays():
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant"])
-def test_a_schedule_of_one_step_works(schedule):
-    assert len(rates(Recipe(schedule=schedule), 1)) == 1
+@pytest.mark.parametrize("warmup", [0.01, 0.1, 0.2, 0.25, 0.5, 0.99])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10, 100])
+def test_a_schedule_of_any_length_works(schedule, warmup, steps):
+    found = rates(Recipe(schedule=schedule, warmup=warmup), steps)
+    assert len(found) == steps
+    assert all(0 <= rate <= 1.0001e-3 for rate in found)

@@ -9,6 +9,7 @@ from trainables.checkpoint import load, save
 from trainables.data.batches import DeviceSplit, steps_per_epoch
 from trainables.device import use_threads
 from trainables.errors import UsageError
+from trainables.evaluation import Evaluation
 from trainables.recipe import Setting
 from trainables.training import NonFiniteLossError, TrainingData, fit
 
@@ -87,6 +88,15 @@ def test_a_diverging_training_stops_with_the_epoch_and_a_remedy(data):
     scaled = dataclasses.replace(data, normalise=lambda images: data.normalise(images) * 1e30)
     with pytest.raises(NonFiniteLossError, match=r"in epoch 1; a smaller learning rate"):
         list(fit(diverging, scaled))
+
+
+def test_a_network_that_gives_nan_in_validation_alone_is_stopped_too(data, monkeypatch):
+    import trainables.training as module
+
+    broken = Evaluation(torch.full((200, 10), float("nan")), data.val.labels, None)
+    monkeypatch.setattr(module, "evaluate", lambda *_: broken)
+    with pytest.raises(NonFiniteLossError, match="the validation loss became nan in epoch 1"):
+        list(fit(setting(1), data))
 
 
 def test_training_learns_the_pictures(embedded):

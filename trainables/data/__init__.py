@@ -11,8 +11,9 @@ import numpy as np
 from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
-from trainables.data.folder import LABELS_FILE, image_files, is_course_folder, read_folder
+from trainables.data.folder import is_course_folder, list_folder, read_folder
 from trainables.errors import UsageError
+from trainables.paths import user_path
 
 __all__ = ["EMBEDDED", "DataSpec", "Dataset", "Split", "UsageError", "load", "resolve"]
 
@@ -40,8 +41,8 @@ class DataSpec:
     def __post_init__(self) -> None:
         if self.set not in ("composite", "cifar10"):
             raise UsageError(f"data.set must be composite or cifar10, not {self.set!r}")
-        if not 1 <= self.val < 50_000:
-            raise UsageError(f"data.val must be between 1 and 49999, not {self.val}")
+        if not 100 <= self.val <= 49_000:  # fewer would lack a digit
+            raise UsageError(f"data.val must be between 100 and 49000, not {self.val}")
         if self.seed < 0:
             raise UsageError(f"data.seed must be 0 or more, not {self.seed}")
         if not 0 <= self.forced <= 1:
@@ -57,7 +58,7 @@ def resolve(given: str | None) -> str:
     named = given or os.environ.get("CONVOY_DATA")
     if named == EMBEDDED:
         return EMBEDDED
-    folder = Path(named or "data").expanduser().resolve()
+    folder = user_path(named or "data", "--data")
     if named and not folder.is_dir():
         raise UsageError(
             f"data folder {folder} is not there; "
@@ -77,9 +78,9 @@ def load(spec: DataSpec, source: str) -> Dataset:
     if source == EMBEDDED:
         return cached({**recipe, "source": EMBEDDED}, partial(_build_embedded, spec))
     if is_course_folder(root):
-        files = [*image_files(root), *root.glob(LABELS_FILE)]
-        recipe = {"set": "folder", "version": _VERSION, "files": _stamps(root, files)}
-        return cached(recipe, partial(read_folder, root))
+        listing = list_folder(root)
+        recipe = {"set": "folder", "version": _VERSION, "files": _stamps(root, listing.files())}
+        return cached(recipe, partial(read_folder, listing))
     names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
     build = _build_composite if spec.set == "composite" else _build_cifar10
     stamps = _stamps(root, [root / name for name in names])

@@ -7,14 +7,16 @@ from pathlib import Path
 from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
+from trainables.data.folder import is_course_folder
 from trainables.errors import UsageError
+from trainables.paths import user_path
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
     try:
         arguments = _parser().parse_args(argv)
-        _export(arguments.set, arguments.data, Path(arguments.out), arguments.limit)
+        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -40,7 +42,10 @@ def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
     if limit is not None and limit < 1:
         raise UsageError(f"--limit must be 1 or more, not {limit}")
     spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
-    dataset = load(spec, EMBEDDED if name == "embedded" else resolve(data)).truncated(limit)
+    source = EMBEDDED if name == "embedded" else resolve(data)
+    if source != EMBEDDED and is_course_folder(Path(source)):
+        raise UsageError(f"--data {source} holds a folder of images already, not CIFAR-10")
+    dataset = load(spec, source).truncated(limit)
     export(dataset, out)
     for split_name, split in dataset.splits.items():
         print(f"{split_name}: {len(split)} images of {dataset.image_size}x{dataset.image_size}")

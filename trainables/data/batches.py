@@ -70,6 +70,11 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return max(1, images // batch_size)
 
 
+def images_per_epoch(images: int, batch_size: int) -> int:
+    """Images that are trained on in an epoch: those of full batches."""
+    return min(images, steps_per_epoch(images, batch_size) * batch_size)
+
+
 class Normaliser:
     """uint8 images (N, H, W, 3) to normalised floats (N, 3, H, W) in channels-last memory."""
 

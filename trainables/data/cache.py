@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from trainables.data.dataset import Dataset, Split
 from trainables.errors import UsageError
 
 FORMAT = 1
+# What numpy and json raise for files that are absent, empty, truncated or something else.
+_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile)
 _SPLITS = ("train", "val", "test")
 _ARRAYS = ("images", "labels", "digits")
 
@@ -47,7 +50,7 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
     folder = cache_folder() / f"{recipe['set']}-{digest[:16]}"
     try:
         return _read(folder)
-    except (OSError, ValueError, KeyError):  # absent, truncated, or not JSON: build it anew
+    except _DAMAGES:  # absent or damaged: build it anew
         shutil.rmtree(folder, ignore_errors=True)
     dataset = build()
     try:

@@ -22,7 +22,7 @@ def export(dataset: Dataset, out: Path) -> None:
     Raises:
         UsageError: ``out`` is there already, or cannot be written.
     """
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UsageError(f"--out {out} is there already; name a folder that is not")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +33,8 @@ def export(dataset: Dataset, out: Path) -> None:
         _write(dataset, scratch)
         scratch.chmod(0o755)
         scratch.rename(out)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

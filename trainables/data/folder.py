@@ -7,6 +7,7 @@ digits, and the labels of the test images, which are unlabelled without it.
 """
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,33 +29,56 @@ def is_course_folder(root: Path) -> bool:
     return (root / "train").is_dir() or (root / "val").is_dir()
 
 
-def image_files(root: Path) -> list[Path]:
-    """Every image file of the folder's splits, sorted; what the cache is keyed by."""
-    return sorted(
-        f for split in ("train", "val", "test") for f in (root / split).rglob("*") if _is_image(f)
-    )
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds, before any image is opened.
+
+    Attributes:
+        root: the folder.
+        classes: class names by index.
+        splits: for each split its images by path within the split, with label and digit.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    splits: dict[str, dict[str, Label]]
+
+    def files(self) -> list[Path]:
+        """Every file that the set depends on."""
+        images = [self.root / split / name for split in self.splits for name in self.splits[split]]
+        return [*images, *self.root.glob(LABELS_FILE)]
 
 
-def read_folder(root: Path) -> Dataset:
-    """The folder as a set; ``test`` may be absent, and is empty then.
+def list_folder(root: Path) -> Listing:
+    """The folder's classes and images; ``test`` may be absent, and is empty then.
 
     Raises:
-        UsageError: a split or class folder is missing or empty, an image does not decode, is not
-            RGB-convertible or differs in size, or labels.csv does not match the files.
+        UsageError: a split or class folder is missing or empty, a file's name cannot stand in a
+            list, or labels.csv does not match the files.
     """
     classes = _classes(root)
     listed = _read_labels(root, classes)
     splits: dict[str, dict[str, Label]] = {
-        "train": _labelled_files(root, "train", classes),
-        "val": _labelled_files(root, "val", classes),
+        "train": _labelled_files(root, "train", classes, listed is None),
+        "val": _labelled_files(root, "val", classes, listed is None),
         "test": {f.name: (UNLABELLED, None) for f in _images_in(root / "test")},
     }
     if listed is not None:
         splits = {name: _reconcile(root, name, splits[name], listed[name]) for name in splits}
+    return Listing(root, classes, splits)
+
+
+def read_folder(listing: Listing) -> Dataset:
+    """The listed images as a set.
+
+    Raises:
+        UsageError: an image does not decode, is not RGB-convertible or differs in size.
+    """
+    root, splits = listing.root, listing.splits
     size = _size(root / "train" / next(iter(splits["train"])))
     train, val, test = (_read_split(root / name, splits[name], size) for name in splits)
     mean, std = statistics(train.images)
-    return Dataset("folder", classes, mean, std, train, val, test)
+    return Dataset("folder", listing.classes, mean, std, train, val, test)
 
 
 def _classes(root: Path) -> tuple[str, ...]:
@@ -76,7 +100,14 @@ def _classes(root: Path) -> tuple[str, ...]:
 def _images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(f for f in folder.iterdir() if _is_image(f))
+    found = sorted(f for f in folder.iterdir() if _is_image(f))
+    for file in found:
+        if "," in file.name or not file.name.isprintable():
+            raise UsageError(
+                f"{folder} holds {file.name!r}, a name that cannot stand in a list of predictions; "
+                "rename it without commas and odd characters"
+            )
+    return found
 
 
 def _is_image(path: Path) -> bool:
@@ -84,13 +115,17 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 
-def _labelled_files(root: Path, split: str, classes: tuple[str, ...]) -> dict[str, Label]:
+def _labelled_files(
+    root: Path, split: str, classes: tuple[str, ...], every_class: bool
+) -> dict[str, Label]:
     entries: dict[str, Label] = {}
     for label, name in enumerate(classes):
         files = _images_in(root / split / name)
-        if not files:
+        if not files and every_class:
             raise UsageError(f"{root / split / name} holds no images (*.png, *.jpg)")
         entries |= {f"{name}/{f.name}": (label, None) for f in files}
+    if not entries:
+        raise UsageError(f"{root / split} holds no images (*.png, *.jpg)")
     return entries
 
 
@@ -101,10 +136,13 @@ def _read_labels(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, La
     listed: dict[str, dict[str, Label]] = {"train": {}, "val": {}, "test": {}}
     line = 1
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
                 line += 1
-                listed[row["split"]][row["filename"]] = _label(row, len(classes))
+                entries = listed[row["split"]]
+                if row["filename"] in entries:
+                    raise ValueError(f"{row['filename']} stands there twice")
+                entries[row["filename"]] = _label(row, len(classes))
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise UsageError(
             f"{path}, line {line}: {error}; "

@@ -1,0 +1,59 @@
+"""Where MLflow keeps its records, checked before a search or an analysis relies on it."""
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from trainables.errors import UsageError
+
+_DATABASES = ("postgresql", "mysql", "mssql")
+_SQLITE_HEADER = b"SQLite format 3\x00"
+
+
+def check_uri(uri: str) -> str:
+    """``uri``, if MLflow can be expected to keep records there.
+
+    Raises:
+        UsageError: an unknown kind, a file that is no SQLite database, or a server that is silent.
+    """
+    scheme = urlsplit(uri).scheme.split("+")[0]
+    if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///"):
+        _check_sqlite(sqlite_file(uri))
+    elif scheme in ("http", "https"):
+        _check_answers(uri)
+    elif scheme not in _DATABASES:
+        raise UsageError(
+            f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
+            "http:// or https://"
+        )
+    return uri
+
+
+def sqlite_file(uri: str) -> Path:
+    """The file of a ``sqlite:///`` URI."""
+    return Path(uri.removeprefix("sqlite:///"))
+
+
+def _check_sqlite(path: Path) -> None:
+    try:
+        header = _first_bytes(path) if path.exists() else _SQLITE_HEADER
+    except OSError as error:
+        raise UsageError(f"--tracking-uri: {path} cannot be read ({error.strerror})") from error
+    if header != _SQLITE_HEADER:
+        raise UsageError(f"--tracking-uri: {path} is not an SQLite database")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_HEADER))
+
+
+def _check_answers(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=10):
+            pass
+    except urllib.error.HTTPError:
+        pass  # it is there; a password may be wanted, which MLflow takes from the environment
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error
