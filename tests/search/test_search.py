@@ -41,9 +41,11 @@ def test_the_summary_counts_every_trial(finished):
     assert trials["requested"] == 6 == trials["completed"] + trials["pruned"]
     assert trials["failed"] == 0
     assert trials["pruned"] > 0
-    reported = sum(len(history) for history in finished.histories())
-    assert summary["epochs"] == reported
-    assert summary["images"] == 600 * reported
+    epochs = [len(history) for history in finished.histories()]
+    sizes = [config["values"]["batch_size"] for config in finished.configs()]
+    assert summary["epochs"] == sum(epochs)
+    seen = sum(n * (600 // size) * size for n, size in zip(epochs, sizes, strict=True))
+    assert summary["images"] == seen
 
 
 def test_the_summary_has_what_its_readers_rely_on(finished):
