@@ -146,7 +146,8 @@ def drawn(sampler: Sampler, count: int) -> list[dict]:
 def test_every_drawn_point_is_a_valid_setting(name):
     space = read_space(space_file(name))
     for values in drawn(Sampler(space, {}), 100):
-        Setting.of(space.architecture, values, 1, 0)
+        setting = Setting.of(space.architecture, values, 1, 0)
+        assert {**setting.parameters, **vars(setting.recipe)}.items() >= values.items()
 
 
 def test_keys_of_an_option_exist_only_when_it_is_chosen():
