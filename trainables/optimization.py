@@ -2,7 +2,13 @@
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    LRScheduler,
+    OneCycleLR,
+    StepLR,
+)
 
 from trainables.recipe import Recipe
 
@@ -19,15 +25,24 @@ def optimizer_of(recipe: Recipe, model: nn.Module) -> Optimizer:
     return kind(model.parameters(), lr, weight_decay=decay)
 
 
-def schedule_of(recipe: Recipe, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """A torch schedule over ``steps`` batches, to be stepped after each."""
+def schedule_of(
+    recipe: Recipe, optimizer: Optimizer, epochs: int, steps_per_epoch: int
+) -> LRScheduler:
+    """A torch schedule over ``epochs * steps_per_epoch`` batches, to be stepped after each."""
+    steps = epochs * steps_per_epoch
     if recipe.schedule == "one_cycle":
-        # Torch divides by zero where the rise is a single step, so it has two at the least.
-        total = max(4, steps)
-        rise = max(recipe.warmup, 2 / total)
-        return OneCycleLR(
-            optimizer, recipe.lr, total_steps=total, pct_start=rise, cycle_momentum=False
-        )
+        return _one_cycle(recipe, optimizer, steps)
     if recipe.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=steps, eta_min=recipe.eta_min * recipe.lr)
+        period = max(1, round(recipe.t_max * steps))
+        return CosineAnnealingLR(optimizer, T_max=period, eta_min=recipe.eta_min * recipe.lr)
+    if recipe.schedule == "halving":
+        return StepLR(optimizer, step_size=recipe.halve_every * steps_per_epoch, gamma=0.5)
     return ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+def _one_cycle(recipe: Recipe, optimizer: Optimizer, steps: int) -> OneCycleLR:
+    # Torch divides by zero where the rise is a single step, so it has two at the least.
+    total = max(4, steps)
+    rise = max(recipe.warmup, 2 / total)
+    peak = recipe.lr * recipe.peak_factor
+    return OneCycleLR(optimizer, peak, total_steps=total, pct_start=rise, cycle_momentum=False)

@@ -7,6 +7,8 @@ from trainables import architectures
 from trainables.errors import UsageError
 
 Value = bool | int | float | str
+# Places of a region swap that claim to know where the shortcut lies.
+CORNERS = ("bottom_right", "bottom_left", "top_right", "top_left")
 
 
 def _number(default: float, low: float, high: float, *, above: bool = False) -> Any:
@@ -25,19 +27,34 @@ class Recipe:
 
     Attributes:
         optimizer: ``adamw``, ``adam`` or ``sgd`` (with momentum).
-        lr: peak learning rate.
+        lr: learning rate; one_cycle's peak is ``peak_factor`` times as high.
         weight_decay: decoupled in adamw, an L2 term of the gradient in adam and sgd.
         momentum: of sgd.
         nesterov: of sgd, whether its momentum is Nesterov's.
-        schedule: ``cosine``, ``one_cycle`` or ``constant``, stepped every batch.
-        eta_min: of cosine, the final learning rate as a share of ``lr``.
+        schedule: ``cosine``, ``one_cycle``, ``constant`` or ``halving``, stepped every batch.
+        eta_min: of cosine, the least learning rate as a share of ``lr``.
+        t_max: of cosine, the steps to the least rate as a share of all; below 1 it rises again.
         warmup: of one_cycle, the share of the steps in which the rate rises.
+        peak_factor: of one_cycle, its peak over ``lr``.
+        halve_every: of halving, the epochs after which the rate is halved each time.
         batch_size: images a step.
+        clip_norm: gradients are scaled to this norm where theirs is larger; 0 is off.
         label_smoothing: share of the target spread evenly over the classes.
+        mixup: alpha of MixUp, see ``trainables.mixup``; 0 is off.
         flip: random horizontal flip, probability 1/2.
         crop_padding: pixels of black padding before a random crop back to size; 0 is off.
+        auto_augment: AutoAugment's CIFAR-10 policy, see ``trainables.data.auto_augment``.
         noise: standard deviation of Gaussian noise on the normalised image, not clipped; 0 is off.
         erasing: probability of erasing a random rectangle; 0 is off.
+        region_swap: where patches are exchanged among the images of a batch: ``none``, a corner,
+            which claims to know the shortcut's place, or ``random``; see
+            ``trainables.data.region_swap``.
+        swap_size: side of the patch as a share of the image's.
+        swap_probability: share of the images that get another's patch.
+        jtt: Just Train Twice, see ``trainables.just_train_twice``: the share of the epochs that
+            goes to the first training; 0 is off.
+        jtt_weight: of jtt, how many times as often the first training's errors are drawn in the
+            second.
 
     Raises:
         UsageError: a value is of the wrong type or out of bounds.
@@ -48,19 +65,35 @@ class Recipe:
     weight_decay: float = _number(0.0, 0, 10)
     momentum: float = _number(0.9, 0, 0.9999)
     nesterov: bool = True
-    schedule: str = _choice("cosine", "one_cycle", "constant")
+    schedule: str = _choice("cosine", "one_cycle", "constant", "halving")
     eta_min: float = _number(0.0, 0, 1)
+    t_max: float = _number(1.0, 0, 10, above=True)
     warmup: float = _number(0.3, 0.01, 0.99)
+    peak_factor: float = _number(1.0, 0, 100, above=True)
+    halve_every: int = _number(10, 1, 10_000)
     batch_size: int = _number(128, 1, 8192)
+    clip_norm: float = _number(0.0, 0, 1e6)
     label_smoothing: float = _number(0.0, 0, 0.9)
+    mixup: float = _number(0.0, 0, 10)
     flip: bool = False
     crop_padding: int = _number(0, 0, 64)
+    auto_augment: bool = False
     noise: float = _number(0.0, 0, 10)
     erasing: float = _number(0.0, 0, 1)
+    region_swap: str = _choice("none", *CORNERS, "random")
+    swap_size: float = _number(0.4, 0, 1, above=True)
+    swap_probability: float = _number(1.0, 0, 1)
+    jtt: float = _number(0.0, 0, 0.9)
+    jtt_weight: float = _number(16.0, 1, 1e6)
 
     def __post_init__(self) -> None:
         for part in fields(self):
             check(part.name, getattr(self, part.name))
+
+    @property
+    def assumption(self) -> str:
+        """What the recipe claims to know about the shortcut; empty if nothing."""
+        return f"shortcut lies {self.region_swap}" if self.region_swap in CORNERS else ""
 
 
 def check(key: str, value: Any) -> Value:

@@ -4,12 +4,15 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from trainables import architectures
 from trainables.data.augmentation import Augmentation
@@ -23,6 +26,8 @@ from trainables.data.batches import (
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
+from trainables.just_train_twice import first_epochs, weights_by_errors
+from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Setting
 from trainables.seeding import derive, generator
@@ -64,7 +69,8 @@ class Epoch:
         number: 1 for the first.
         metrics: the figures that are recorded, by name; losses in nats, accuracies in [0, 1].
         state: everything from which the training goes on, and the weights of the best epoch so
-            far; valid until the next epoch begins.
+            far; valid until the next epoch begins. With JTT, the first training's last state is
+            already the second's first.
     """
 
     number: int
@@ -101,35 +107,76 @@ def network(setting: Setting, dataset: Dataset) -> nn.Module:
     )
 
 
+@dataclass(frozen=True)
+class _Learner:
+    """A network with what changes its weights."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler
+
+    @classmethod
+    def fresh(cls, setting: Setting, data: TrainingData, stream: str, epochs: int) -> "_Learner":
+        """Newly initialised from the setting's ``stream``, to be trained for ``epochs``."""
+        torch.manual_seed(derive(setting.seed, stream))
+        model = network(setting, data.dataset).to(data.device)
+        model = model.to(memory_format=torch.channels_last)
+        optimizer = optimizer_of(setting.recipe, model)
+        steps = steps_per_epoch(len(data.train), setting.recipe.batch_size)
+        return cls(model, optimizer, schedule_of(setting.recipe, optimizer, epochs, steps))
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name).state_dict() for name in self.__dataclass_fields__}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name in self.__dataclass_fields__:
+            getattr(self, name).load_state_dict(state[name])
+
+
 class _Trainer:
     """A training between two epochs."""
 
     def __init__(self, setting: Setting, data: TrainingData) -> None:
-        recipe = setting.recipe
-        torch.manual_seed(derive(setting.seed, "initialisation"))
-        model = network(setting, data.dataset).to(data.device)
-        self.model = model.to(memory_format=torch.channels_last)
-        self._setting, self._data = setting, data
-        self._optimizer = optimizer_of(recipe, self.model)
-        steps = steps_per_epoch(len(data.train), recipe.batch_size)
+        self._setting, self._data, recipe = setting, data, setting.recipe
         self._images = images_per_epoch(len(data.train), recipe.batch_size)
-        self._schedule = schedule_of(recipe, self._optimizer, steps * setting.epochs)
-        self._augment = Augmentation(recipe.flip, recipe.crop_padding, recipe.noise, recipe.erasing)
         self._dtype = training_dtype(data.device)
         self.epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
+        self._first_epochs = first_epochs(recipe.jtt, setting.epochs)
+        if self._first_epochs:
+            self._begin_first()
+        else:
+            self._begin(None)
+
+    def _begin_first(self) -> None:
+        """Begin the first of two trainings; it shall find the shortcut, so nothing is swapped."""
+        self._weights: Tensor | None = None
+        self._augment = Augmentation(replace(self._setting.recipe, region_swap="none"))
+        self._learner = _Learner.fresh(
+            self._setting, self._data, "first training", self._first_epochs
+        )
+
+    def _begin(self, weights: Tensor | None) -> None:
+        """Begin the training that counts, which draws images by ``weights``."""
+        self._weights = weights
+        self._augment = Augmentation(self._setting.recipe)
+        epochs = self._setting.epochs - self._first_epochs
+        self._learner = _Learner.fresh(self._setting, self._data, "initialisation", epochs)
 
     def run_epoch(self) -> Epoch:
         start = time.perf_counter()
-        lr = self._optimizer.param_groups[0]["lr"]
+        lr = self._learner.optimizer.param_groups[0]["lr"]
         train = self._train()
         seconds = time.perf_counter() - start
-        val = evaluate(self.model, self._data.val, self._data.normalise).metrics()
+        val = self._evaluate(self._data.val)
         self._check_finite(val["val_loss"], "validation")
+        if self._setting.recipe.mixup:
+            clean = self._evaluate(self._data.train.evenly(len(self._data.val)))
+            train["train_accuracy_clean"] = clean["val_accuracy"]
         self.epoch += 1
-        if val["val_accuracy"] > self._best["val_accuracy"]:
-            model = {name: value.clone() for name, value in self.model.state_dict().items()}
-            self._best = {"epoch": self.epoch, "model": model, **val}
+        self._keep_best(val)
+        if self.epoch == self._first_epochs:
+            self._begin(self._errors_weighted())
         metrics = {
             **train,
             **val,
@@ -142,29 +189,45 @@ class _Trainer:
     def state(self) -> dict[str, Any]:
         return {
             "epoch": self.epoch,
-            "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+            **self._learner.state(),
+            "weights": self._weights,
             "best": self._best,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.epoch = state["epoch"]
-        self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
+        if self.epoch >= self._first_epochs > 0:
+            self._begin(state["weights"])
+        self._learner.restore(state)
         self._best = state["best"]
+
+    def _keep_best(self, val: dict[str, float]) -> None:
+        if val["val_accuracy"] > self._best["val_accuracy"]:
+            state = self._learner.model.state_dict()
+            model = {name: value.clone() for name, value in state.items()}
+            self._best = {"epoch": self.epoch, "model": model, **val}
+
+    def _errors_weighted(self) -> Tensor:
+        weight = self._setting.recipe.jtt_weight
+        return weights_by_errors(
+            self._learner.model, self._data.train, self._data.normalise, weight
+        )
+
+    def _evaluate(self, split: DeviceSplit) -> dict[str, float]:
+        return evaluate(self._learner.model, split, self._data.normalise).metrics()
 
     def _train(self) -> dict[str, float]:
         """One pass over the training images; the sums stay on the device until its end."""
         device, place = self._data.device, (self._setting.seed, self.epoch)
         torch.manual_seed(derive(*place, "dropout"))
         draws = generator(device, *place, "augmentation")
+        shares = np.random.default_rng(derive(*place, "mixup"))
         order = generator(device, *place, "order")
         sums = torch.zeros(3, device=device)
-        self.model.train()
-        for batch in self._data.train.shuffled(self._setting.recipe.batch_size, order):
-            sums += self._step(batch, draws)
+        self._learner.model.train()
+        size = self._setting.recipe.batch_size
+        for batch in self._data.train.shuffled(size, order, self._weights):
+            sums += self._step(batch, draws, shares)
         objective, loss, right = sums.tolist()
         self._check_finite(objective, "training")
         return {"train_loss": loss / self._images, "train_accuracy": right / self._images}
@@ -176,27 +239,31 @@ class _Trainer:
                 "a smaller learning rate usually helps"
             )
 
-    def _step(self, batch: Batch, draws: torch.Generator) -> Tensor:
+    def _step(self, batch: Batch, draws: torch.Generator, shares: np.random.Generator) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
+        recipe = self._setting.recipe
         pixels = self._augment.pixels(batch.images, draws)
         inputs = self._augment.values(self._data.normalise(pixels), draws)
+        inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
         with self._autocast():
-            logits = self.model(inputs)
+            logits = self._learner.model(inputs)
         logits = logits.float()
-        smoothing = self._setting.recipe.label_smoothing
-        objective = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
-        objective.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self._schedule.step()
+        objective = targets.cross_entropy(logits, recipe.label_smoothing)
+        self._update(objective)
         with torch.no_grad():
-            loss = (
-                F.cross_entropy(logits, batch.labels, reduction="sum")
-                if smoothing
-                else (objective * len(logits))
-            )
-            right = (logits.argmax(dim=1) == batch.labels).sum()
-            return torch.stack([objective.detach() * len(logits), loss.detach(), right])
+            plain = targets.cross_entropy(logits) if recipe.label_smoothing else objective
+            losses = len(logits) * torch.stack([objective.detach(), plain.detach()])
+            return torch.cat([losses, targets.hits(logits)[None]])
+
+    def _update(self, objective: Tensor) -> None:
+        """One step against the gradient of ``objective``."""
+        learner = self._learner
+        learner.optimizer.zero_grad(set_to_none=True)
+        objective.backward()  # type: ignore[no-untyped-call]
+        if self._setting.recipe.clip_norm:
+            clip_grad_norm_(learner.model.parameters(), self._setting.recipe.clip_norm)
+        learner.optimizer.step()
+        learner.schedule.step()
 
     def _autocast(self) -> AbstractContextManager[None]:
         if self._dtype == torch.float32:

@@ -31,21 +31,21 @@ def all_crops(image: torch.Tensor, padding: int, flips: bool) -> list[torch.Tens
 
 @pytest.mark.parametrize(("flip", "padding"), [(True, 0), (False, 2), (True, 2)])
 def test_flip_and_crop_make_only_images_that_slicing_makes(images, flip, padding):
-    out = Augmentation(flip=flip, crop_padding=padding).pixels(images, draws())
+    out = Augmentation(Recipe(flip=flip, crop_padding=padding)).pixels(images, draws())
     for image, made in zip(images, out, strict=True):
         assert any(torch.equal(made, crop) for crop in all_crops(image, padding, flip))
 
 
 def test_half_of_the_images_are_flipped():
     images = torch.arange(8, dtype=torch.uint8)[None, None, :, None].expand(4000, 8, 8, 3)
-    out = Augmentation(flip=True).pixels(images, draws())
+    out = Augmentation(Recipe(flip=True)).pixels(images, draws())
     flipped = (out[:, 0, 0, 0] == 7).float().mean().item()
     assert flipped == pytest.approx(0.5, abs=0.03)
 
 
 def test_every_crop_offset_is_equally_likely():
     images = torch.arange(64, dtype=torch.uint8).reshape(1, 8, 8, 1).expand(9000, 8, 8, 3)
-    out = Augmentation(crop_padding=1).pixels(images, draws())
+    out = Augmentation(Recipe(crop_padding=1)).pixels(images, draws())
     centre = out[:, 4, 4, 0].int()
     counts = torch.bincount(centre)[[27, 28, 29, 35, 36, 37, 43, 44, 45]]
     assert counts.sum() == 9000
@@ -54,13 +54,13 @@ def test_every_crop_offset_is_equally_likely():
 
 def test_images_of_a_batch_are_augmented_independently(images):
     same = images[:1].expand(64, -1, -1, -1)
-    out = Augmentation(flip=True, crop_padding=2).pixels(same, draws())
+    out = Augmentation(Recipe(flip=True, crop_padding=2)).pixels(same, draws())
     assert len({image.numpy().tobytes() for image in out}) > 10
 
 
 def test_noise_has_the_asked_deviation_and_is_not_clipped():
     zeros = torch.zeros(64, 3, 16, 16)
-    out = Augmentation(noise=2.0).values(zeros, draws())
+    out = Augmentation(Recipe(noise=2.0)).values(zeros, draws())
     assert out.std().item() == pytest.approx(2.0, rel=0.02)
     assert out.mean().item() == pytest.approx(0.0, abs=0.05)
     assert out.max() > 6
@@ -71,7 +71,7 @@ def erased(out: torch.Tensor) -> torch.Tensor:
 
 
 def test_erasing_zeroes_one_rectangle_an_image():
-    out = Augmentation(erasing=1.0).values(torch.ones(200, 3, 32, 32), draws())
+    out = Augmentation(Recipe(erasing=1.0)).values(torch.ones(200, 3, 32, 32), draws())
     for mask in erased(out):
         rows, columns = mask.any(1).nonzero().ravel(), mask.any(0).nonzero().ravel()
         box = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -80,7 +80,7 @@ def test_erasing_zeroes_one_rectangle_an_image():
 
 
 def test_erased_areas_and_their_frequency_are_torchvisions():
-    out = Augmentation(erasing=0.4).values(torch.ones(4000, 3, 32, 32), draws())
+    out = Augmentation(Recipe(erasing=0.4)).values(torch.ones(4000, 3, 32, 32), draws())
     share = erased(out).float().mean(dim=(1, 2))
     assert (share > 0).float().mean().item() == pytest.approx(0.4, abs=0.03)
     hit = share[share > 0]
@@ -94,14 +94,14 @@ def test_erased_areas_and_their_frequency_are_torchvisions():
 
 
 def test_the_same_generator_state_gives_the_same_images(images):
-    augment = Augmentation(flip=True, crop_padding=2)
+    augment = Augmentation(Recipe(flip=True, crop_padding=2))
     first, again = (augment.pixels(images, draws(3)) for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, augment.pixels(images, draws(4)))
 
 
 def test_everything_off_leaves_the_images_alone(images):
-    augment = Augmentation()
+    augment = Augmentation(Recipe())
     assert augment.pixels(images, draws()) is images
     values = torch.randn(4, 3, 8, 8, generator=draws())
     assert augment.values(values, draws()) is values

@@ -1,8 +1,9 @@
 """Random augmentation of a batch on its device, drawn anew for every image.
 
-Flip and crop work on uint8 pixels, noise and erasing on the normalised image, as torchvision's
-RandomHorizontalFlip, RandomCrop(padding), GaussianNoise(clip=False) and RandomErasing do one image
-at a time. All draws come from the generator that is given.
+Region swap, flip, crop and AutoAugment work on uint8 pixels, in this order, noise and erasing on
+the normalised image. All but the first do what torchvision's RandomHorizontalFlip,
+RandomCrop(padding), AutoAugment, GaussianNoise(clip=False) and RandomErasing do one image at a
+time. All draws come from the generator that is given.
 """
 
 import math
@@ -11,32 +12,43 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainables.data.auto_augment import Draws, auto_augment
+from trainables.data.region_swap import swap_regions
+from trainables.recipe import Recipe
+
 # torchvision's defaults of RandomErasing: the share of the area, and the ratio of the sides.
 AREA, RATIO, ATTEMPTS = (0.02, 0.33), (0.3, 3.3), 10
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which augmentations are on; see ``trainables.recipe.Recipe`` for the meaning of each."""
+    """The augmentations that a recipe asks for; see there for the meaning of each."""
 
-    flip: bool = False
-    crop_padding: int = 0
-    noise: float = 0.0
-    erasing: float = 0.0
+    recipe: Recipe
 
     def pixels(self, images: Tensor, draws: torch.Generator) -> Tensor:
-        """Flip and crop uint8 images (N, H, W, 3), in one gather."""
-        if not self.flip and not self.crop_padding:
-            return images
+        """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3)."""
+        recipe = self.recipe
+        if recipe.region_swap != "none":
+            size, probability = recipe.swap_size, recipe.swap_probability
+            images = swap_regions(images, recipe.region_swap, size, probability, draws)
+        if recipe.flip or recipe.crop_padding:
+            images = self._flip_and_crop(images, draws)
+        if recipe.auto_augment:
+            images = auto_augment(images, Draws.of(len(images), draws))
+        return images
+
+    def _flip_and_crop(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Both in one gather."""
         count, size = images.shape[:2]
+        padding = self.recipe.crop_padding
         rows = columns = torch.arange(size, device=images.device).expand(count, size)
-        if self.flip:
+        if self.recipe.flip:
             flipped = torch.rand(count, 1, generator=draws, device=images.device) < 0.5
             columns = torch.where(flipped, columns.flip(1), columns)
-        if self.crop_padding:
-            images = torch.nn.functional.pad(images, (0, 0, *2 * (self.crop_padding,) * 2))
-            shape = (2, count, 1)
-            high = 2 * self.crop_padding + 1
+        if padding:
+            images = torch.nn.functional.pad(images, (0, 0, *2 * (padding,) * 2))
+            high, shape = 2 * padding + 1, (2, count, 1)
             shift = torch.randint(high, shape, generator=draws, device=images.device)
             rows, columns = rows + shift[0], columns + shift[1]
         index = torch.arange(count, device=images.device)[:, None, None]
@@ -44,10 +56,10 @@ class Augmentation:
 
     def values(self, images: Tensor, draws: torch.Generator) -> Tensor:
         """Add noise to and erase rectangles of normalised images (N, 3, H, W)."""
-        if self.noise:
+        if self.recipe.noise:
             noise = torch.randn(images.shape, generator=draws, device=images.device)
-            images = images + self.noise * noise
-        if self.erasing:
+            images = images + self.recipe.noise * noise
+        if self.recipe.erasing:
             images = images.masked_fill(self._rectangles(images, draws), 0.0)
         return images
 
@@ -62,7 +74,9 @@ class Augmentation:
         tall, wide = tall.gather(1, first), wide.gather(1, first)
         top = (_uniform((0, 1), (count, 1), draws) * (height - tall + 1)).floor()
         left = (_uniform((0, 1), (count, 1), draws) * (width - wide + 1)).floor()
-        chosen = (_uniform((0, 1), (count, 1), draws) < self.erasing) & fits.any(1, keepdim=True)
+        chosen = (_uniform((0, 1), (count, 1), draws) < self.recipe.erasing) & fits.any(
+            1, keepdim=True
+        )
         y, x = torch.arange(height, device=draws.device), torch.arange(width, device=draws.device)
         in_rows = (y >= top) & (y < top + tall) & chosen
         in_columns = (x >= left) & (x < left + wide)

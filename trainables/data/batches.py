@@ -55,14 +55,26 @@ class DeviceSplit:
         for start in range(0, len(self), size):
             yield self.at(slice(start, start + size))
 
-    def shuffled(self, size: int, draws: torch.Generator) -> Iterator[Batch]:
+    def shuffled(
+        self, size: int, draws: torch.Generator, weights: Tensor | None = None
+    ) -> Iterator[Batch]:
         """Batches of exactly ``size`` in random order; what does not fill a batch is left out.
 
-        A split smaller than a batch is one batch.
+        A split smaller than a batch is one batch. With ``weights``, (N,), every image is drawn
+        with replacement, in proportion to its weight; there are as many batches as without.
         """
-        order = torch.randperm(len(self), generator=draws, device=draws.device)
+        if weights is None:
+            order = torch.randperm(len(self), generator=draws, device=draws.device)
+        else:
+            order = torch.multinomial(weights, len(self), replacement=True, generator=draws)
         for step in range(steps_per_epoch(len(self), size)):
             yield self.at(order[step * size : (step + 1) * size])
+
+    def evenly(self, count: int) -> "DeviceSplit":
+        """At most ``count`` images, evenly spaced."""
+        step = -(-len(self) // count)
+        digits = None if self.digits is None else self.digits[::step]
+        return DeviceSplit(self.images[::step], self.labels[::step], digits)
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

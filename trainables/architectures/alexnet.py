@@ -1,0 +1,87 @@
+"""An AlexNet fitted to small images (source 003_78c93f4ac3ae7ba4.txt, Problem 2a).
+
+The source's layers: convolutions of 96, 256, 384, 384 and 256 filters, pools of 3x3 and stride 2
+after the first, the second and the last, two dense layers of 4096. As written they need 65 pixels:
+an 11x11 convolution of stride 4 and unpadded pools leave nothing of 32. Here the first convolution
+is 5x5, its stride 2 (a parameter), and convolutions and pools are padded so that only strides
+shrink: 32 -> 16 -> 8 -> 4 -> 2 pixels.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from trainables.errors import UsageError
+from trainables.shapes import check_share, check_whole, scaled, side
+
+# Filters and kernel of each convolution; a 3x3 max pool of stride 2 follows those of POOLED.
+CONVOLUTIONS = ((96, 5), (256, 5), (384, 3), (384, 3), (256, 3))
+POOLED = (1, 2, 5)
+NORMS = {"none": (), "grouped": (5,), "every": (1, 2, 3, 4, 5)}
+
+
+def build(
+    *,
+    image_size: int,
+    classes: int,
+    width: float = 1.0,
+    stride: int = 2,
+    batch_norm: str = "grouped",
+    dropout: float = 0.5,
+    dense: int = 4096,
+) -> nn.Module:
+    """Network from (N, 3, image_size, image_size) to (N, classes).
+
+    Args:
+        image_size: height and width in pixels, 1 or more.
+        classes: number of classes.
+        width: factor of every convolution's filters, in (0, 16].
+        stride: of the first convolution, 1 to 4.
+        batch_norm: ``grouped`` after the group of three convolutions, as the source says; ``every``
+            after each convolution; ``none``.
+        dropout: probability of zeroing a feature after each dense layer, in [0, 1).
+        dense: neurons of each of the two dense layers, 1 to 16384.
+
+    Raises:
+        UsageError: a parameter out of range, or the image too small.
+    """
+    check_share("alexnet: dropout", dropout)
+    check_whole("alexnet: stride", stride, 1, 4)
+    check_whole("alexnet: dense", dense, 1, 16384)
+    if batch_norm not in NORMS:
+        raise UsageError(f"alexnet: batch_norm must be one of {', '.join(NORMS)}")
+    layers: list[tuple[str, nn.Module]] = []
+    size, inputs = image_size, 3
+    for number, (filters, kernel) in enumerate(CONVOLUTIONS, start=1):
+        name, step = f"alexnet: conv{number}", stride if number == 1 else 1
+        outputs = scaled(name, filters, width)
+        size = side(name, size, kernel, step, kernel // 2)
+        convolution = nn.Conv2d(inputs, outputs, kernel, step, kernel // 2)
+        layers += _block(number, convolution, number in NORMS[batch_norm])
+        if number in POOLED:
+            size = side(f"alexnet: pool{number}", size, kernel=3, stride=2, padding=1)
+        inputs = outputs
+    head = _head(inputs * size**2, dense, classes, dropout)
+    return nn.Sequential(OrderedDict([*layers, *head]))
+
+
+def _block(number: int, convolution: nn.Conv2d, normed: bool) -> list[tuple[str, nn.Module]]:
+    layers: list[tuple[str, nn.Module]] = [(f"conv{number}", convolution)]
+    if normed:
+        layers.append((f"bn{number}", nn.BatchNorm2d(convolution.out_channels)))
+    if number in POOLED:  # before the ReLU: the same function, as max commutes with it, and cheaper
+        layers.append((f"pool{number}", nn.MaxPool2d(3, stride=2, padding=1)))
+    return [*layers, (f"relu{number}", nn.ReLU())]
+
+
+def _head(features: int, dense: int, classes: int, dropout: float) -> list[tuple[str, nn.Module]]:
+    return [
+        ("flatten", nn.Flatten()),
+        ("dense1", nn.Linear(features, dense)),
+        ("relu6", nn.ReLU()),
+        ("dropout1", nn.Dropout(dropout)),
+        ("dense2", nn.Linear(dense, dense)),
+        ("relu7", nn.ReLU()),
+        ("dropout2", nn.Dropout(dropout)),
+        ("linear", nn.Linear(dense, classes)),
+    ]

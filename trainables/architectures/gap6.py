@@ -1,0 +1,78 @@
+"""Six convolutions and global average pooling (source 004_c1e7d168db35b252.txt, section 1.14).
+
+5x5 3->64, 5x5 64->119, average pool, 3x3 119->221, 5x5 221->256, average pool, 3x3 256->256,
+5x5 256->256, global average pool, dropout, linear; BN and ReLU after each convolution, and channel
+dropout after all but the first. With the defaults 4,079,429 parameters, as its section 1.15 counts.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from trainables.errors import UsageError
+from trainables.shapes import check_share, scaled, side
+
+# Filters, kernel, channel dropout of each convolution; a 2x2 average pool follows 2 and 4.
+BLOCKS = (
+    (64, 5, 0.0),
+    (119, 5, 0.04),
+    (221, 3, 0.05),
+    (256, 5, 0.02),
+    (256, 3, 0.09),
+    (256, 5, 0.08),
+)
+POOLED = (2, 4)
+
+
+def build(
+    *,
+    image_size: int,
+    classes: int,
+    width: float = 1.0,
+    channel_dropout: float = 1.0,
+    dropout: float = 0.38,
+) -> nn.Module:
+    """Network from (N, 3, image_size, image_size) to (N, classes).
+
+    Args:
+        image_size: height and width in pixels, 4 or more.
+        classes: number of classes.
+        width: factor of every convolution's filters, in (0, 16].
+        channel_dropout: factor of the source's probabilities of zeroing a whole channel, which are
+            0.02 to 0.09; in [0, 10].
+        dropout: probability of zeroing each pooled feature, in [0, 1).
+
+    Raises:
+        UsageError: a parameter out of range, or the image too small.
+    """
+    check_share("gap6: dropout", dropout)
+    if not 0 <= channel_dropout <= 10:
+        raise UsageError(f"gap6: channel_dropout must be in [0, 10], not {channel_dropout!r}")
+    layers: list[tuple[str, nn.Module]] = []
+    size, inputs = image_size, 3
+    for number, (filters, kernel, drop) in enumerate(BLOCKS, start=1):
+        outputs = scaled(f"gap6: conv{number}", filters, width)
+        layers += _block(number, inputs, outputs, kernel, channel_dropout * drop)
+        inputs = outputs
+        if number in POOLED:
+            size = side(f"gap6: pool{number}", size, kernel=2, stride=2)
+            layers.append((f"pool{number}", nn.AvgPool2d(2)))
+    head: list[tuple[str, nn.Module]] = [
+        ("gap", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+        ("dropout", nn.Dropout(dropout)),
+        ("linear", nn.Linear(inputs, classes)),
+    ]
+    return nn.Sequential(OrderedDict([*layers, *head]))
+
+
+def _block(
+    number: int, inputs: int, outputs: int, kernel: int, drop: float
+) -> list[tuple[str, nn.Module]]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    block: list[tuple[str, nn.Module]] = [
+        (f"conv{number}", convolution),
+        (f"bn{number}", nn.BatchNorm2d(outputs)),
+        (f"relu{number}", nn.ReLU()),
+    ]
+    return [*block, (f"dropout{number}", nn.Dropout2d(drop))] if drop else block

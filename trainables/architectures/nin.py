@@ -1,0 +1,76 @@
+"""Network in network (source 003_78c93f4ac3ae7ba4.txt, Problem 2b; Lin et al. 2014, "Network In
+Network").
+
+Three blocks of a kxk and two 1x1 convolutions with 96, 256 and ``classes`` filters, ReLU between
+them and BN at the end of a block; 3x3 max pools of stride 2 after the first two, dropout before the
+third, global average pooling. The source's last block ends in BN and ReLU too, which makes logits
+that cannot be negative: both are left out there, so that its maps are the class activation maps.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from trainables.shapes import check_share, check_whole, scaled, side
+
+
+def build(
+    *,
+    image_size: int,
+    classes: int,
+    width: float = 1.0,
+    kernel: int = 5,
+    stride: int = 3,
+    batch_norm: bool = True,
+    dropout: float = 0.5,
+) -> nn.Module:
+    """Network from (N, 3, image_size, image_size) to (N, classes).
+
+    Args:
+        image_size: height and width in pixels; 11 or more with the defaults.
+        classes: number of classes.
+        width: factor of the first two blocks' filters, in (0, 16].
+        kernel: side of the first convolution, 1 to 11 pixels.
+        stride: of the first convolution, 1 to 4.
+        batch_norm: whether BN ends the first two blocks.
+        dropout: probability of zeroing a feature before the last block, in [0, 1).
+
+    Raises:
+        UsageError: a parameter out of range, or the image too small.
+    """
+    check_share("nin: dropout", dropout)
+    check_whole("nin: kernel", kernel, 1, 11)
+    check_whole("nin: stride", stride, 1, 4)
+    first, second = scaled("nin: conv1_1", 96, width), scaled("nin: conv2_1", 256, width)
+    size = side("nin: conv1_1", image_size, kernel, stride)
+    size = side("nin: pool1", size, kernel=3, stride=2)
+    side("nin: pool2", size + 2, kernel=3, stride=2)
+    layers = [
+        *_block(1, nn.Conv2d(3, first, kernel, stride), batch_norm),
+        *_block(2, nn.Conv2d(first, second, 3, padding=2), batch_norm),
+        ("dropout", nn.Dropout(dropout)),
+        *_mlp(3, nn.Conv2d(second, classes, 3, padding=1)),
+        ("gap", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+    ]
+    return nn.Sequential(OrderedDict(layers))
+
+
+def _block(number: int, convolution: nn.Conv2d, batch_norm: bool) -> list[tuple[str, nn.Module]]:
+    layers = _mlp(number, convolution)
+    if batch_norm:
+        layers.append((f"bn{number}", nn.BatchNorm2d(convolution.out_channels)))
+    # The pool stands before the ReLU: the same function, as max commutes with it, and cheaper.
+    return [*layers, (f"pool{number}", nn.MaxPool2d(3, stride=2)), (f"relu{number}_3", nn.ReLU())]
+
+
+def _mlp(number: int, convolution: nn.Conv2d) -> list[tuple[str, nn.Module]]:
+    """A convolution and two 1x1 ones, ReLU between them."""
+    width = convolution.out_channels
+    return [
+        (f"conv{number}_1", convolution),
+        (f"relu{number}_1", nn.ReLU()),
+        (f"conv{number}_2", nn.Conv2d(width, width, 1)),
+        (f"relu{number}_2", nn.ReLU()),
+        (f"conv{number}_3", nn.Conv2d(width, width, 1)),
+    ]

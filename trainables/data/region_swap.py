@@ -1,0 +1,50 @@
+"""Region swap: a patch of every image replaced by the same patch of another image of its batch.
+
+What lies in the patch then says nothing about the label any more, so a network cannot gain by
+reading it. With a corner as its place it assumes that one knows where the shortcut lies, and takes
+it away whole; at ``random`` places it assumes only that the shortcut is small and local, and takes
+it away sometimes, together with as much of the picture. It is CutMix (Yun et al. 2019) without the
+mixing of labels.
+"""
+
+import torch
+from torch import Tensor
+
+
+def swap_regions(
+    images: Tensor, place: str, share: float, probability: float, draws: torch.Generator
+) -> Tensor:
+    """Images with patches exchanged.
+
+    Args:
+        images: (N, H, W, C), unchanged by this.
+        place: one of ``trainables.recipe.CORNERS``, or ``random``: one of its own an image.
+        share: side of the patch over the image's side, in (0, 1].
+        probability: of an image to get another's patch, in [0, 1].
+        draws: generator of every draw, on the images' device.
+    """
+    count, height, width = images.shape[:3]
+    tall, wide = max(1, round(share * height)), max(1, round(share * width))
+    device = images.device
+    top, left = _corner(place, height - tall, width - wide, count, draws)
+    swapped = torch.rand(count, 1, generator=draws, device=device) < probability
+    y, x = torch.arange(height, device=device), torch.arange(width, device=device)
+    rows = (y >= top) & (y < top + tall) & swapped
+    columns = (x >= left) & (x < left + wide)
+    partner = torch.randperm(count, generator=draws, device=device)
+    inside = (rows[:, :, None] & columns[:, None, :])[..., None]
+    return torch.where(inside, images[partner], images)
+
+
+def _corner(
+    place: str, down: int, right: int, count: int, draws: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Row and column, (N, 1) each, of the patch's first pixel."""
+    shape, device = (count, 1), draws.device
+    if place == "random":
+        return (
+            torch.randint(down + 1, shape, generator=draws, device=device),
+            torch.randint(right + 1, shape, generator=draws, device=device),
+        )
+    top, left = down * place.startswith("bottom"), right * place.endswith("right")
+    return torch.full(shape, top, device=device), torch.full(shape, left, device=device)

@@ -1,0 +1,33 @@
+"""JTT: Just Train Twice (Liu et al. 2021, "Just Train Twice: Improving Group Robustness without
+Training Group Information").
+
+A first, short training learns what is easiest, a shortcut above all. The training images that it
+gets wrong are mostly those whose shortcut misleads, and a second training, from scratch, draws them
+more often. It assumes nothing about the shortcut's form or place, only that it is learnt first and
+that the validation images, on which one chooses, do not have it.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from trainables.data.batches import DeviceSplit, Normaliser
+from trainables.evaluation import evaluate
+
+
+def first_epochs(share: float, epochs: int) -> int:
+    """Epochs of the first training: ``share`` of all, 1 at the least; 0 where JTT is off or would
+    leave none for the second."""
+    first = max(1, round(share * epochs)) if share else 0
+    return first if first < epochs else 0
+
+
+def weights_by_errors(
+    model: nn.Module, train: DeviceSplit, normalise: Normaliser, weight: float
+) -> Tensor:
+    """How often each training image is drawn, (N,): ``weight`` for those that ``model`` gets wrong.
+
+    The images are taken as they are, without augmentation.
+    """
+    found = evaluate(model, train, normalise)
+    wrong = found.predictions != found.labels
+    return torch.where(wrong, weight, 1.0).to(train.labels.device)

@@ -1,0 +1,50 @@
+"""What a network's builder checks: an impossible network is refused with its layer named."""
+
+from trainables.errors import UsageError
+
+
+def side(layer: str, size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
+    """Height and width, in pixels, that a convolution or pool leaves of a square of ``size``.
+
+    Args:
+        layer: architecture and layer, such as ``"nin: conv1_1"``.
+        size: pixels of the side that the layer gets.
+        kernel: of the layer, 1 or more.
+        stride: of the layer, 1 or more.
+        padding: of the layer, 0 or more.
+
+    Raises:
+        UsageError: the kernel is larger than the padded square.
+    """
+    if size + 2 * padding < kernel:
+        raise UsageError(
+            f"{layer} gets {size}x{size} pixels, too few for its {kernel}x{kernel} kernel; "
+            "take larger images, or a smaller kernel or stride"
+        )
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def scaled(layer: str, channels: int, width: float) -> int:
+    """``channels`` times ``width``, rounded.
+
+    Raises:
+        UsageError: nothing is left of them, or more than 16 times as many are asked for.
+    """
+    if not 0 < width <= 16 or round(channels * width) < 1:
+        raise UsageError(
+            f"{layer} would get {channels} x {width} channels; width must be above 0, at most 16, "
+            "and leave one channel or more"
+        )
+    return round(channels * width)
+
+
+def check_share(what: str, value: float) -> None:
+    """Raise UsageError unless a probability of dropping is in [0, 1)."""
+    if not 0 <= value < 1:
+        raise UsageError(f"{what} must be in [0, 1), not {value!r}")
+
+
+def check_whole(what: str, value: int, low: int, high: int) -> None:
+    """Raise UsageError unless ``value`` is in [low, high]."""
+    if not low <= value <= high:
+        raise UsageError(f"{what} must be at least {low} and at most {high}, not {value!r}")
