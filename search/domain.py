@@ -144,11 +144,14 @@ def existing(
             yield from existing(domain.options[option], values, f"{place}{key}.{option}.")
 
 
-def check_point(domains: Domains, values: dict[str, Value]) -> None:
-    """Raise ValueError unless ``values`` is a point of the space, each key within its domain."""
+def check_point(domains: Domains, values: dict[str, Value], *, partial: bool = False) -> None:
+    """Raise ValueError unless ``values`` is a point of the space, each key within its domain.
+
+    A ``partial`` point may lack keys.
+    """
     found = list(existing(domains, values))
     for _, key, domain in found:
-        if key not in values and not isinstance(domain, Fixed):
+        if key not in values and not partial and not isinstance(domain, Fixed):
             raise ValueError(f"{key} is missing")
         if key in values and not contains(domain, values[key]):
             raise ValueError(f"{key} is {values[key]!r}, but the space allows {_allowed(domain)}")

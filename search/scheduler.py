@@ -1,32 +1,53 @@
-"""ASHA (Li et al. 2020), with the baseline always trained to the end."""
+"""ASHA (Li et al. 2020), a ladder a schedule, with the baseline always trained to the end."""
 
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers.async_hyperband import _Bracket
 
 from search.searcher import METRIC
 from search.space import Budget
 
 
 class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
-    """Asynchronous successive halving on validation accuracy, in one bracket.
+    """Asynchronous successive halving on validation accuracy.
+
+    A trial is compared with those of its own learning-rate schedule alone: half-way, a rate that
+    falls only at the end looks worse than one that is low already, and ends better. One ladder
+    for all would stop it there.
 
     Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
-    beats its baseline, and half a training would flatter it. One bracket, because the choice among
-    several draws from numpy's global generator, and the search would no longer follow its seed.
+    beats its baseline, and half a training would flatter it.
+
+    Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
+    from numpy's global generator, and the search would no longer follow its seed.
     """
 
     def __init__(self, budget: Budget) -> None:
+        self._grace = min(budget.grace_epochs, budget.epochs)
         super().__init__(
             time_attr="epoch",
             metric=METRIC,
             mode="max",
             max_t=budget.epochs,
-            grace_period=min(budget.grace_epochs, budget.epochs),
+            grace_period=self._grace,
             reduction_factor=budget.reduction_factor,
             brackets=1,
         )
+        self._brackets: list[_Bracket] = []  # Tune's name; it prints and saves them
+        self._ladders: dict[str, _Bracket] = {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Put the trial on the ladder of its schedule."""
+        schedule = str(trial.config["values"].get("schedule"))
+        if schedule not in self._ladders:
+            ladder = _Bracket(
+                self._grace, self._max_t, self._reduction_factor, 0, self._stop_last_trials
+            )
+            self._ladders[schedule] = ladder
+            self._brackets.append(ladder)
+        self._trial_info[trial.trial_id] = self._ladders[schedule]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""

@@ -22,7 +22,8 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
     value of its best epoch, and one that failed is FAIL.
 
     Args:
-        sampler: draws a trial's values; its baseline becomes trial 0.
+        sampler: draws a trial's values; its first points, the baseline's first of all, become
+            the first trials.
         job: what all trials share.
         trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
     """
@@ -34,7 +35,7 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
             space=sampler,
             metric=METRIC,
             mode="max",
-            points_to_evaluate=[sampler.baseline()],
+            points_to_evaluate=sampler.first_points(),
             sampler=tpe,
         )
         self._job = job

@@ -110,6 +110,7 @@ class Space(_Strict):
         embedded: what is different on the embedded data.
         source: where the baseline comes from.
         baseline: the source's own settings, a point of the space; always trial 0.
+        guesses: settings worth trying right after it; keys that one leaves out are drawn.
         search: the domain of every key.
     """
 
@@ -119,6 +120,7 @@ class Space(_Strict):
     embedded: Embedded
     source: Source
     baseline: dict[str, Value]
+    guesses: list[dict[str, Value]] = []
     search: Domains
 
     @model_validator(mode="after")
@@ -131,6 +133,8 @@ class Space(_Strict):
         for key, value in self.embedded.fix.items():
             self.check_value(key, value)
         self._check_baseline()
+        for number, guess in enumerate(self.guesses):
+            self._check_guess(f"guesses.{number}", guess)
         return self
 
     def _check_baseline(self) -> None:
@@ -139,6 +143,13 @@ class Space(_Strict):
             check_point(self.search, self.baseline)
         except ValueError as error:
             raise UsageError(f"baseline: {error}") from error
+
+    def _check_guess(self, place: str, guess: dict[str, Value]) -> None:
+        try:
+            Setting.of(self.architecture, guess, self.budget.epochs, 0)
+            check_point(self.search, guess, partial=True)
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from error
 
     def check_key(self, key: str) -> None:
         """Raise UsageError unless ``key`` belongs to the recipe or the architecture."""
@@ -201,13 +212,16 @@ class Sampler:
         """Flat values for every key that exists in this trial."""
         return suggest(self._space.search, trial, self._fixed)
 
-    def baseline(self) -> dict[str, Value]:
-        """The baseline under Optuna's names, without what is fixed.
+    def first_points(self) -> list[dict[str, Value]]:
+        """The baseline and the guesses under Optuna's names, without what is fixed.
 
-        A fixed choice can bring keys that the baseline lacks, or ranges that do not hold its
-        values; those are left to be drawn.
+        A fixed choice can bring keys that they lack, or ranges that do not hold their values;
+        those are left to be drawn.
         """
-        values = {**self._space.baseline, **self._fixed}
+        return [self._point(p) for p in (self._space.baseline, *self._space.guesses)]
+
+    def _point(self, written: dict[str, Value]) -> dict[str, Value]:
+        values = {**written, **self._fixed}
         return {
             name: values[key]
             for name, key, domain in existing(self._space.search, values)

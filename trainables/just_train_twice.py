@@ -12,12 +12,17 @@ from torch import Tensor, nn
 
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.evaluation import evaluate
+from trainables.recipe import Recipe
 
 
-def first_epochs(share: float, epochs: int) -> int:
-    """Epochs of the first training: ``share`` of all, 1 at the least; 0 where JTT is off or would
-    leave none for the second."""
-    first = max(1, round(share * epochs)) if share else 0
+def first_epochs(recipe: Recipe, epochs: int) -> int:
+    """Epochs of the first training: ``jtt_share`` of all, 1 at the least.
+
+    0 where there is no JTT, or no epoch would be left for the second training.
+    """
+    if recipe.reweighting != "jtt":
+        return 0
+    first = max(1, round(recipe.jtt_share * epochs))
     return first if first < epochs else 0
 
 

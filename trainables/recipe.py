@@ -51,10 +51,9 @@ class Recipe:
             ``trainables.data.region_swap``.
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.
-        jtt: Just Train Twice, see ``trainables.just_train_twice``: the share of the epochs that
-            goes to the first training; 0 is off.
-        jtt_weight: of jtt, how many times as often the first training's errors are drawn in the
-            second.
+        reweighting: ``none``, or ``jtt``, Just Train Twice, see ``trainables.just_train_twice``.
+        jtt_share: of jtt, the share of the epochs that goes to the first training.
+        jtt_weight: of jtt, how many times as often its errors are drawn in the second.
 
     Raises:
         UsageError: a value is of the wrong type or out of bounds.
@@ -83,7 +82,8 @@ class Recipe:
     region_swap: str = _choice("none", *CORNERS, "random")
     swap_size: float = _number(0.4, 0, 1, above=True)
     swap_probability: float = _number(1.0, 0, 1)
-    jtt: float = _number(0.0, 0, 0.9)
+    reweighting: str = _choice("none", "jtt")
+    jtt_share: float = _number(0.1, 0.01, 0.9)
     jtt_weight: float = _number(16.0, 1, 1e6)
 
     def __post_init__(self) -> None:

@@ -142,7 +142,7 @@ class _Trainer:
         self._dtype = training_dtype(data.device)
         self.epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
-        self._first_epochs = first_epochs(recipe.jtt, setting.epochs)
+        self._first_epochs = first_epochs(recipe, setting.epochs)
         if self._first_epochs:
             self._begin_first()
         else:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from trainables.data.augmentation import AREA, Augmentation
+from trainables.recipe import Recipe
 
 
 def draws(seed: int = 0) -> torch.Generator:

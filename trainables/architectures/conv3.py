@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from trainables.errors import UsageError
+from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (32, 64, 128)
 
@@ -20,25 +20,20 @@ def build(*, image_size: int, classes: int, dropout: float = 0.25, dense: int = 
         image_size: height and width in pixels, 8 or more.
         classes: number of classes.
         dropout: probability of zeroing a flattened feature, in [0, 1).
-        dense: neurons of the hidden dense layer, 1 or more.
+        dense: neurons of the hidden dense layer, 1 to 16384.
 
     Raises:
         UsageError: dropout or dense out of range, or the image too small.
     """
-    if not 0 <= dropout < 1:
-        raise UsageError(f"conv3: dropout must be in [0, 1), not {dropout!r}")
-    if dense < 1:
-        raise UsageError(f"conv3: dense must be 1 or more, not {dense!r}")
-    if image_size < 8:
-        raise UsageError(
-            f"conv3: image size {image_size} collapses at pool3; at least 8 pixels are needed"
-        )
-    return nn.Sequential(OrderedDict(_layers(image_size, classes, dropout, dense)))
+    check_share("conv3: dropout", dropout)
+    check_whole("conv3: dense", dense, 1, 16384)
+    size = image_size
+    for block in (1, 2, 3):
+        size = side(f"conv3: pool{block}", size, kernel=2, stride=2)
+    return nn.Sequential(OrderedDict(_layers(size, classes, dropout, dense)))
 
 
-def _layers(
-    image_size: int, classes: int, dropout: float, dense: int
-) -> list[tuple[str, nn.Module]]:
+def _layers(size: int, classes: int, dropout: float, dense: int) -> list[tuple[str, nn.Module]]:
     layers: list[tuple[str, nn.Module]] = []
     for block, (inputs, outputs) in enumerate(zip((3, *WIDTHS), WIDTHS, strict=False), start=1):
         # Pooling before the ReLU is the same function (max commutes with it) and cheaper.
@@ -50,7 +45,7 @@ def _layers(
     head: list[tuple[str, nn.Module]] = [
         ("flatten", nn.Flatten()),
         ("dropout", nn.Dropout(dropout)),
-        ("dense", nn.Linear(WIDTHS[-1] * (image_size // 8) ** 2, dense)),
+        ("dense", nn.Linear(WIDTHS[-1] * size**2, dense)),
         ("relu4", nn.ReLU()),
         ("linear", nn.Linear(dense, classes)),
     ]

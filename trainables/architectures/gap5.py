@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from trainables.errors import UsageError
+from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (16, 32, 48, 64, 80)
 
@@ -29,15 +29,11 @@ def build(
     Raises:
         UsageError: pool stride or dropout out of range, or the image too small.
     """
-    if pool_stride not in (1, 2):
-        raise UsageError(f"gap5: pool_stride must be 1 or 2, not {pool_stride!r}")
-    if not 0 <= dropout < 1:
-        raise UsageError(f"gap5: dropout must be in [0, 1), not {dropout!r}")
-    least = 4 if pool_stride == 1 else 8
-    if image_size < least:
-        raise UsageError(
-            f"gap5: image size {image_size} collapses at pool3; at least {least} pixels are needed"
-        )
+    check_whole("gap5: pool_stride", pool_stride, 1, 2)
+    check_share("gap5: dropout", dropout)
+    size = image_size
+    for block in (1, 2, 3):
+        size = side(f"gap5: pool{block}", size, kernel=2, stride=pool_stride)
     return nn.Sequential(OrderedDict(_layers(classes, pool_stride, dropout)))
 
 

@@ -5,10 +5,12 @@ Residual Learning for Image Recognition"). Its 7x7 stem of stride 2 and the pool
 leave 32x32 images 1 pixel: the stem is 3x3 of stride 1, and the pool is off by default.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from trainables.shapes import check_share, side
+from trainables.shapes import check_share, scaled, side
 
 
 class SeparateReluBlock(BasicBlock):  # type: ignore[misc]
@@ -18,7 +20,7 @@ class SeparateReluBlock(BasicBlock):  # type: ignore[misc]
     cannot tell apart.
     """
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.relu
         self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
@@ -31,29 +33,51 @@ class SeparateReluBlock(BasicBlock):  # type: ignore[misc]
         return out
 
 
+class ScaledResNet(ResNet):  # type: ignore[misc]
+    """torchvision's ResNet-18 with ``width`` times its filters."""
+
+    def __init__(self, classes: int, width: float) -> None:
+        self._width = width
+        super().__init__(SeparateReluBlock, [2, 2, 2, 2], num_classes=classes)
+
+    def _make_layer(self, block: type, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:
+        first = scaled("resnet18: conv1", 64, self._width)
+        if planes == 64:
+            self.inplanes = first
+        filters = scaled(f"resnet18: layer of {planes}", planes, self._width)
+        layer: nn.Sequential = super()._make_layer(block, filters, *args, **kwargs)
+        return layer
+
+
 def build(
-    *, image_size: int, classes: int, stem_pool: bool = False, dropout: float = 0.0
+    *,
+    image_size: int,
+    classes: int,
+    width: float = 1.0,
+    stem_pool: bool = False,
+    dropout: float = 0.0,
 ) -> nn.Module:
     """Network from (N, 3, image_size, image_size) to (N, classes).
 
     Args:
         image_size: height and width in pixels, 1 or more.
         classes: number of classes.
+        width: factor of every convolution's filters, in (0, 16].
         stem_pool: whether torchvision's 3x3 max pool of stride 2 follows the stem.
-        dropout: probability of zeroing each of the 512 pooled features, in [0, 1).
+        dropout: probability of zeroing each pooled feature, in [0, 1).
 
     Raises:
-        UsageError: dropout out of range, or no image.
+        UsageError: a parameter out of range, or no image.
     """
     check_share("resnet18: dropout", dropout)
     side("resnet18: conv1", image_size, kernel=1)
-    model = ResNet(SeparateReluBlock, [2, 2, 2, 2], num_classes=classes)
-    model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    model = ScaledResNet(classes, width)
+    filters = model.layer1[0].conv1.in_channels
+    model.conv1 = nn.Conv2d(3, filters, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
-    model.relu = nn.ReLU()
+    model.bn1, model.relu = nn.BatchNorm2d(filters), nn.ReLU()
     if not stem_pool:
         model.maxpool = nn.Identity()
-    if dropout:
-        model.fc = nn.Sequential(nn.Dropout(dropout), model.fc)
-    network: nn.Module = model
-    return network
+    features = model.layer4[-1].conv2.out_channels
+    model.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
+    return model
