@@ -31,6 +31,17 @@ from trainables.recipe import Recipe, Setting, check
         ("optimizer", "adamx"),
         ("schedule", 3),
         ("warmup", 0.0),
+        ("t_max", 0.0),
+        ("halve_every", 0),
+        ("peak_factor", -1.0),
+        ("mixup", -0.1),
+        ("region_swap", "middle"),
+        ("swap_size", 0.0),
+        ("swap_probability", 1.1),
+        ("jtt_share", 0.0),
+        ("jtt_weight", 0.5),
+        ("clip_norm", -1.0),
+        ("auto_augment", "yes"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(key, value):
@@ -71,7 +82,7 @@ def test_an_optimizer_has_what_the_recipe_says(name, kind):
 
 def rates(recipe: Recipe, steps: int) -> list[float]:
     optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
-    schedule = schedule_of(recipe, optimizer, steps)
+    schedule = schedule_of(recipe, optimizer, 1, steps)
     found = []
     for _ in range(steps):
         found.append(optimizer.param_groups[0]["lr"])
@@ -96,11 +107,35 @@ def test_one_cycle_peaks_at_the_rate_after_its_warm_up():
     assert found[-1] < 1e-5
 
 
+def test_one_cycle_peaks_at_the_factor_times_the_rate():
+    found = rates(Recipe(lr=0.00182, schedule="one_cycle", peak_factor=6.74), 1000)
+    assert max(found) == pytest.approx(0.00182 * 6.74, rel=1e-3)
+
+
+def test_cosine_rises_again_after_a_shorter_period():
+    found = rates(Recipe(lr=0.1, schedule="cosine", t_max=0.5), 100)
+    assert found[50] == pytest.approx(0, abs=1e-6)
+    assert found[99] > 0.09
+
+
+def test_halving_halves_after_every_so_many_epochs():
+    recipe = Recipe(lr=0.8, schedule="halving", halve_every=2)
+    optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
+    schedule = schedule_of(recipe, optimizer, 6, 5)
+    found = []
+    for _ in range(6):
+        found.append(optimizer.param_groups[0]["lr"])
+        for _ in range(5):
+            optimizer.step()
+            schedule.step()
+    assert found == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.2, 0.2])
+
+
 def test_constant_stays():
     assert rates(Recipe(lr=0.1, schedule="constant"), 5) == [0.1] * 5
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant"])
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant", "halving"])
 @pytest.mark.parametrize("warmup", [0.01, 0.1, 0.2, 0.25, 0.5, 0.99])
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10, 100])
 def test_a_schedule_of_any_length_works(schedule, warmup, steps):

@@ -1,25 +1,37 @@
 """The training loop: resumed, unbroken, seeded, and stopped when the loss is not finite."""
 
+import copy
 import dataclasses
 
 import pytest
 import torch
 
+from trainables import architectures
 from trainables.checkpoint import load, save
 from trainables.data.batches import DeviceSplit, steps_per_epoch
 from trainables.device import use_threads
 from trainables.errors import UsageError
-from trainables.evaluation import Evaluation
-from trainables.recipe import Setting
-from trainables.training import NonFiniteLossError, TrainingData, fit
+from trainables.evaluation import Evaluation, evaluate
+from trainables.recipe import RECIPE_KEYS, Setting
+from trainables.seeding import derive
+from trainables.training import NonFiniteLossError, TrainingData, fit, network
 
 CPU = torch.device("cpu")
 AUGMENTED = {"flip": True, "crop_padding": 2, "noise": 0.1, "erasing": 0.3, "dropout": 0.2}
 RECIPES = {
     "adamw-cosine": {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.01},
     "adam-constant": {"optimizer": "adam", "schedule": "constant", "label_smoothing": 0.1},
-    "sgd-one-cycle": {"optimizer": "sgd", "schedule": "one_cycle", "lr": 0.05},
+    "sgd-one-cycle": {"optimizer": "sgd", "schedule": "one_cycle", "lr": 0.05, "peak_factor": 2.0},
+    "halving-clipped": {"schedule": "halving", "halve_every": 1, "clip_norm": 0.5},
+    "cosine-rising": {"schedule": "cosine", "t_max": 0.4, "eta_min": 0.1},
+    "mixup": {"mixup": 0.4, "label_smoothing": 0.04},
+    "auto-augment": {"auto_augment": True},
+    "swap-known": {"region_swap": "bottom_right"},
+    "swap-random": {"region_swap": "random", "swap_probability": 0.5},
+    "jtt": {"reweighting": "jtt", "jtt_share": 0.3, "jtt_weight": 8.0},
+    "jtt-longer": {"reweighting": "jtt", "jtt_share": 0.7, "region_swap": "random"},
 }
+PARTS = {key for values in RECIPES.values() for key in values} | set(AUGMENTED)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +73,48 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data, tmp_path, r
     assert untimed(resumed[-1].metrics) == untimed(unbroken[-1].metrics)
     assert resumed[-1].state["best"]["epoch"] == unbroken[-1].state["best"]["epoch"]
     assert_equal(resumed[-1].state["best"]["model"], unbroken[-1].state["best"]["model"])
+
+
+def test_every_part_of_a_recipe_is_resumed_in_some_test():
+    plain = {"batch_size", "lr", "momentum", "nesterov", "warmup", "swap_size"}
+    assert set(RECIPE_KEYS) - plain <= PARTS
+
+
+def test_mixup_reports_the_accuracy_on_clean_training_images_too(data):
+    *_, last = fit(setting(3, lr=0.01, mixup=0.4), data)
+    clean = evaluate(_model(last), data.train.evenly(len(data.val)), data.normalise)
+    assert last.metrics["train_accuracy_clean"] == clean.metrics()["val_accuracy"]
+    assert len(clean.labels) == 200
+    assert "train_accuracy_clean" not in next(fit(setting(1), data)).metrics
+
+
+def _model(epoch):
+    model = architectures.builder("gap5")(image_size=40, classes=10, pool_stride=2)
+    model.load_state_dict(epoch.state["model"])
+    return model.to(memory_format=torch.channels_last)
+
+
+def test_the_second_training_starts_from_scratch_and_draws_the_errors_of_the_first(data):
+    asked = setting(4, lr=0.01, reweighting="jtt", jtt_share=0.5, jtt_weight=8.0)
+    states = {epoch.number: copy.deepcopy(epoch.state) for epoch in fit(asked, data)}
+    plain = setting(2, lr=0.01)
+    torch.manual_seed(derive(plain.seed, "initialisation"))
+    fresh = network(plain, data.dataset).state_dict()
+    assert states[1]["weights"] is None
+    assert_equal(weights(states[2]), fresh)
+    assert set(states[2]["weights"].tolist()) == {1.0, 8.0}
+    assert torch.equal(states[4]["weights"], states[2]["weights"])
+
+
+def test_gradients_are_clipped_to_the_norm(data):
+    """One step of plain SGD moves the weights by the rate times the clipped norm."""
+    sgd = {"optimizer": "sgd", "momentum": 0.0, "schedule": "constant", "lr": 0.5}
+    asked = setting(1, batch_size=400, clip_norm=0.01, **sgd)
+    torch.manual_seed(derive(asked.seed, "initialisation"))
+    before = dict(network(asked, data.dataset).named_parameters())
+    after = next(fit(asked, data)).state["model"]
+    moved = sum(((after[name] - value) ** 2).sum() for name, value in before.items())
+    assert moved.sqrt().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
 def test_the_same_seed_trains_the_same_weights_and_another_seed_others(data):
