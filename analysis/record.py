@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from torch import nn
 
-from search.ledger import experiment_name
+from search.experiment import experiment_name
 from search.task import Job, Task
 from search.tracking import check_uri, sqlite_file
 from search.winner import SETTING_FILE, WEIGHTS_FILE

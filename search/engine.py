@@ -17,88 +17,16 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from search.events import Events, Follower
-from search.ledger import Ledger, Place, experiment_name
+from search.ledger import Ledger, Place
+from search.request import Limits, Request
 from search.resources import Resources, allot
-from search.scheduler import BaselineKeepingAsha
 from search.scoreboard import Scoreboard, Status, TrialRecord
-from search.searcher import TruthfulOptunaSearch
-from search.space import Budget, Sampler, Space
 from search.summary import SearchStatus, Summary, summarise
-from search.task import Job, Task
+from search.task import Task
 from search.terminal import LiveTable, PlainLines
 from search.trial import train_trial
 from search.winner import write_winner
-from trainables.data import Dataset
 from trainables.errors import UsageError
-from trainables.recipe import Value
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a search is asked to do, validated.
-
-    Attributes:
-        name: of the search.
-        space_name: of the space.
-        space_file: the file that it was read from.
-        space: what to search.
-        source: ``embedded`` or an absolute data folder.
-        dataset: the data, limited as asked.
-        train_limit: most training images, or None for all.
-        val_limit: most validation images, or None for all.
-        budget: trials and epochs.
-        seed: of everything that the search draws.
-        fixed: values that are given instead of searched.
-        cpus_per_trial: or None to choose.
-        gpus_per_trial: or None to choose.
-        concurrency: or None to choose.
-        address: of a running Ray cluster, or None to start one here.
-        out: folder of all searches.
-        tracking_uri: MLflow's.
-        quiet: show nothing while it runs.
-    """
-
-    name: str
-    space_name: str
-    space_file: Path
-    space: Space
-    source: str
-    dataset: Dataset
-    train_limit: int | None
-    val_limit: int | None
-    budget: Budget
-    seed: int
-    fixed: dict[str, Value]
-    cpus_per_trial: int | None
-    gpus_per_trial: float | None
-    concurrency: int | None
-    address: str | None
-    out: Path
-    tracking_uri: str
-    quiet: bool
-
-    @property
-    def folder(self) -> Path:
-        """The search's own folder."""
-        return self.out / self.name
-
-    @property
-    def experiment(self) -> str:
-        """The MLflow experiment of the space."""
-        return experiment_name(self.space_name, self.source)
-
-    def job(self, cpus: int) -> Job:
-        """What all trials share, each with ``cpus`` CPUs."""
-        return Job(
-            self.space.architecture,
-            self.space.data,
-            self.source,
-            self.train_limit,
-            self.val_limit,
-            self.budget.epochs,
-            self.seed,
-            cpus,
-        )
 
 
 @dataclass(frozen=True)
@@ -107,13 +35,17 @@ class Outcome:
 
     Attributes:
         summary: as written to ``summary.json``.
+        records: every trial, in order.
         signal: the signal that interrupted it, or None.
         errors: what the tracking store refused.
+        run_id: the search's own MLflow run, if it could be made.
     """
 
     summary: Summary
+    records: list[TrialRecord]
     signal: int | None
     errors: list[str]
+    run_id: str | None
 
 
 def run_search(request: Request, console: Console) -> Outcome:
@@ -122,8 +54,8 @@ def run_search(request: Request, console: Console) -> Outcome:
     Raises:
         trainables.errors.UsageError: more resources are asked of a trial than there are.
     """
-    with _cluster(request) as resources, _stop_gently() as stopped:
-        return _Search(request, resources, console).run(stopped)
+    with cluster(request.limits.address), _stop_gently() as stopped:
+        return _Search(request, _allotted(request.limits), console).run(stopped)
 
 
 class _Search:
@@ -172,15 +104,13 @@ class _Search:
 
     def _tune(self, followers: list[Follower]) -> tune.Tuner:
         request, resources = self._request, self._resources
-        sampler = Sampler(request.space, request.fixed)
-        searcher = TruthfulOptunaSearch(sampler, self._job, request.budget.trials)
         gpus = {"gpu": resources.gpus} if resources.gpus else {}
         return tune.Tuner(
             tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus}),
             tune_config=tune.TuneConfig(
                 num_samples=request.budget.trials,
-                search_alg=searcher,
-                scheduler=BaselineKeepingAsha(request.budget),
+                search_alg=request.proposals.searcher(self._job, request.budget),
+                scheduler=request.proposals.scheduler(request.budget),
                 max_concurrent_trials=resources.concurrency,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -202,12 +132,15 @@ class _Search:
         whole = self._board.finished >= self._request.budget.trials
         status: SearchStatus = "complete" if not self._board.count("failed") else "failed-trials"
         best = self._board.best()
-        weights = None if best is None else self._keep_winner(best, results, ledger)
+        wins = best is not None and self._request.kind == "search"
+        weights = self._keep_winner(best, results, ledger) if wins and best else None
         ledger.flush()
         run_id = None if best is None else ledger.run_id(best.trial_id)
         summary = self.write_summary(status if whole else "interrupted", run_id, weights)
         ledger.end_search(*self._search_records(best), "FINISHED" if whole else "KILLED")
-        return Outcome(summary, None if whole else caught or signal.SIGINT, ledger.close())
+        errors = ledger.close()
+        stop = None if whole else caught or signal.SIGINT
+        return Outcome(summary, self._board.records, stop, errors, ledger.parent)
 
     def _keep_winner(self, best: TrialRecord, results: tune.ResultGrid, ledger: Ledger) -> Path:
         result = next(r for r in results if (r.metrics or {}).get("trial_id") == best.trial_id)
@@ -247,17 +180,24 @@ class _Search:
         request = self._request
         local = request.tracking_uri.startswith("sqlite:")
         artifacts = request.out / "artifacts" if local else None
-        place = Place(request.tracking_uri, request.experiment, artifacts, request.name)
+        place = Place(
+            request.tracking_uri,
+            request.experiment,
+            artifacts,
+            request.name,
+            request.kind,
+            request.group,
+        )
         budget = request.budget.model_dump()
         shared = {
-            "architecture": request.space.architecture,
+            "architecture": request.architecture,
             "data": request.dataset.name,
             "data_fingerprint": request.dataset.fingerprint,
             "train_images": len(request.dataset.train),
             "val_images": len(request.dataset.val),
             "search_seed": request.seed,
         }
-        ledger = Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared)
+        ledger = Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared, self._job)
         ledger.flush()
         if errors := ledger.errors:
             request.folder.rmdir()
@@ -268,7 +208,7 @@ class _Search:
     def _display(self) -> Iterator[Follower]:
         request = self._request
         title = (
-            f"{request.name}: {request.space.architecture} on {request.dataset.name}, "
+            f"{request.name}: {request.architecture} on {request.dataset.name}, "
             f"{request.budget.trials} trials of up to {request.budget.epochs} epochs, "
             f"{self._resources.concurrency} at once"
         )
@@ -301,26 +241,34 @@ def _trial_folder(trial: Trial) -> str:
 
 
 @contextmanager
-def _cluster(request: Request) -> Iterator[Resources]:
-    """A Ray cluster, started here or joined, and what a trial gets of it."""
+def cluster(address: str | None) -> Iterator[None]:
+    """A Ray cluster for the searches within, joined at ``address`` or started here.
+
+    One that is already there is used, and left running.
+    """
     # Tune's one error tells of failed trials, which the table and the summary tell better.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = not ray.is_initialized()
     if started:
-        _start_ray(request.address)
+        _start_ray(address)
     try:
-        total = ray.cluster_resources()
-        yield allot(
-            int(total.get("CPU", os.cpu_count() or 1)),
-            int(total.get("GPU", 0)),
-            request.cpus_per_trial,
-            request.gpus_per_trial,
-            request.concurrency,
-        )
+        yield
     finally:
         if started:
             ray.shutdown()
+
+
+def _allotted(limits: Limits) -> Resources:
+    """What a trial gets of the cluster."""
+    total = ray.cluster_resources()
+    return allot(
+        int(total.get("CPU", os.cpu_count() or 1)),
+        int(total.get("GPU", 0)),
+        limits.cpus_per_trial,
+        limits.gpus_per_trial,
+        limits.concurrency,
+    )
 
 
 def _start_ray(address: str | None) -> None:

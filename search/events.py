@@ -8,11 +8,13 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from search.scoreboard import Scoreboard, TrialRecord
+from search.task import Task
 
 # What a trial reports; Tune adds some twenty keys of its own.
 METRICS = (
     "train_loss",
     "train_accuracy",
+    "train_accuracy_clean",
     "val_loss",
     "val_accuracy",
     "val_accuracy_aligned",
@@ -53,9 +55,8 @@ class Events(Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune started or restarted a trial."""
-        record = self._board.started(
-            trial.trial_id, trial.config["number"], dict(trial.config["values"])
-        )
+        task = Task.from_config(trial.config)
+        record = self._board.started(trial.trial_id, task.number, task.values, task.label)
         for follower in self._followers:
             follower.trial_started(record)
 

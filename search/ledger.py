@@ -4,13 +4,14 @@ One experiment a space, a parent run a search, a child run a trial, one batch an
 wait for the tracking store: events are queued and written in order.
 """
 
+import json
 import logging
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from search.scoreboard import Status, TrialRecord
-from trainables.data import EMBEDDED
+from search.task import Job
+from trainables.recipe import Setting
 
 # MLflow knows only how a run ended; convoy.status says why.
 _RUN_STATUS: dict[Status, str] = {
@@ -38,12 +40,16 @@ class Place:
         experiment: name of the experiment, ``convoy/SPACE``.
         artifacts: folder for the artifacts of a local store; None lets the server choose.
         search: name of the search.
+        kind: ``search`` or ``ablation``.
+        group: name of the leaderboard that the search belongs to, or empty.
     """
 
     uri: str
     experiment: str
     artifacts: Path | None
     search: str
+    kind: str = "search"
+    group: str = ""
 
 
 class Ledger:
@@ -56,13 +62,17 @@ class Ledger:
         place: where to record.
         params: what to log of the search as a whole.
         trial_params: what to log of every trial beside its values.
+        job: what all trials share, kept with every trial so that it can be trained again.
     """
 
-    def __init__(self, place: Place, params: dict[str, Any], trial_params: dict[str, Any]) -> None:
-        self._place, self._trial_params = place, trial_params
+    def __init__(
+        self, place: Place, params: dict[str, Any], trial_params: dict[str, Any], job: Job
+    ) -> None:
+        self._place, self._trial_params, self._job = place, trial_params, job
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._runs: dict[str, str] = {}
         self.errors: list[str] = []
+        self._parent = ""
         self._queue.put(lambda: self._open(params))
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
@@ -99,6 +109,11 @@ class Ledger:
         """The MLflow run of a trial, once it is written; ``flush`` first."""
         return self._runs.get(trial_id)
 
+    @property
+    def parent(self) -> str | None:
+        """The search's own run, once it is made."""
+        return self._parent or None
+
     def close(self) -> list[str]:
         """Write what is left and stop; the errors that writes met, in order."""
         self._queue.put(None)
@@ -118,9 +133,11 @@ class Ledger:
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()
         run = self._client.create_run(
-            self._experiment, run_name=self._place.search, tags=self._tags("search", "running")
+            self._experiment,
+            run_name=self._place.search,
+            tags=self._tags(self._place.kind, "running"),
         )
-        self._parent = run.info.run_id
+        self._parent = str(run.info.run_id)
         self._client.log_batch(self._parent, params=_params(params))
 
     def _experiment_id(self) -> str:
@@ -136,6 +153,7 @@ class Ledger:
             "convoy.kind": kind,
             "convoy.search": self._place.search,
             "convoy.status": status,
+            **({"convoy.leaderboard": self._place.group} if self._place.group else {}),
             "mlflow.user": os.environ.get("USER", "convoy"),
             "mlflow.source.name": "search.run",
             **more,
@@ -145,19 +163,30 @@ class Ledger:
         if record.trial_id in self._runs:
             return
         name = f"{self._place.search}-{record.number:03d}"
+        named = record.label != str(record.number)
         run = self._client.create_run(
             self._experiment,
             start_time=int(record.started * 1000),
-            run_name=f"{name}-baseline" if record.number == 0 else name,
+            run_name=f"{name}-{record.label}" if named else name,
             tags=self._tags(
                 "trial",
                 "running",
                 **{"mlflow.parentRunId": self._parent, "convoy.trial_id": record.trial_id},
+                **self._repeatable(record),
             ),
         )
         self._runs[record.trial_id] = run.info.run_id
         params = {**self._trial_params, "trial": record.number, **record.values}
         self._client.log_batch(run.info.run_id, params=_params(params))
+
+    def _repeatable(self, record: TrialRecord) -> dict[str, str]:
+        """Tags that hold all that is needed to train the trial again, and what it assumes."""
+        tags = {
+            "convoy.job": json.dumps(asdict(self._job)),
+            "convoy.values": json.dumps(record.values),
+        }
+        assumption = Setting.of(self._job.architecture, record.values, 1, 0).recipe.assumption
+        return {**tags, "convoy.assumption": assumption} if assumption else tags
 
     def _log_metrics(self, trial_id: str, values: dict[str, float], step: int, now: int) -> None:
         metrics = [Metric(name, value, now, step) for name, value in values.items()]
@@ -187,11 +216,6 @@ class Ledger:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self._parent, status, now)
-
-
-def experiment_name(space: str, source: str) -> str:
-    """``convoy/SPACE``, with ``-embedded`` behind it for the embedded data."""
-    return f"convoy/{space}{'-embedded' if source == EMBEDDED else ''}"
 
 
 def _params(values: dict[str, Any]) -> list[Param]:

@@ -18,8 +18,9 @@ class TrialRecord:
 
     Attributes:
         trial_id: Ray Tune's.
-        number: order of suggestion; 0 is the baseline.
+        number: order of suggestion; a search's 0 is its baseline.
         values: what was chosen.
+        label: what it is called; its number if it has no name.
         status: how it stands.
         epochs: epochs done.
         best_epoch: the first epoch with the highest validation accuracy; 0 before any.
@@ -32,6 +33,7 @@ class TrialRecord:
     trial_id: str
     number: int
     values: dict[str, Value]
+    label: str
     status: Status = "running"
     epochs: int = 0
     best_epoch: int = 0
@@ -79,10 +81,12 @@ class Scoreboard:
         """Wall time since the board was made."""
         return time.monotonic() - self._begun
 
-    def started(self, trial_id: str, number: int, values: dict[str, Value]) -> TrialRecord:
+    def started(
+        self, trial_id: str, number: int, values: dict[str, Value], label: str = ""
+    ) -> TrialRecord:
         """A trial began, or begins again."""
         known = self._records.get(trial_id)
-        fresh = TrialRecord(trial_id, number, values, started=time.time())
+        fresh = TrialRecord(trial_id, number, values, label or str(number), started=time.time())
         return self._put(replace(known, status="running") if known else fresh)
 
     def knows(self, trial_id: str) -> bool:

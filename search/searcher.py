@@ -49,7 +49,8 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """The configuration of the next trial."""
         trial = self._ot_trials[trial_id] = self._ot_study.ask()
-        return Task(self._job, trial.number, self._space(trial)).as_config()
+        label = "baseline" if trial.number == 0 else ""
+        return Task(self._job, trial.number, self._space(trial), label).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an intermediate value, once an epoch."""

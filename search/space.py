@@ -158,6 +158,10 @@ class Space(_Strict):
                 f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
             )
 
+    def has_key(self, key: str) -> bool:
+        """True if ``key`` is searched here, if only under some option."""
+        return any(name == key for name, _ in every_key(self.search))
+
     def check_value(self, key: str, value: Value) -> None:
         """Raise UsageError unless ``key`` is searched here and may have ``value``."""
         domains = [domain for name, domain in every_key(self.search) if name == key]

@@ -41,16 +41,21 @@ class Task:
         job: what it shares with the others.
         number: its place in the order of suggestion, 0 for the baseline.
         values: the flat values that were chosen.
+        label: what it is called in tables and records; empty for its number.
+        stream: which of the job's seeds it is trained with; None for one of its own.
     """
 
     job: Job
     number: int
     values: dict[str, Value]
+    label: str = ""
+    stream: int | None = None
 
     @property
     def setting(self) -> Setting:
-        """What is trained; its seed follows from the search's seed and the trial's number."""
-        seed = derive(self.job.seed, "trial", self.number)
+        """What is trained; its seed follows from the search's and the trial's stream or number."""
+        stream = self.number if self.stream is None else self.stream
+        seed = derive(self.job.seed, "trial", stream)
         return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
 
     def as_config(self) -> dict[str, Any]:
@@ -61,4 +66,4 @@ class Task:
     def from_config(cls, config: dict[str, Any]) -> "Task":
         """A task from what ``as_config`` gave."""
         job = {**config["job"], "data": DataSpec(**config["job"]["data"])}
-        return cls(Job(**job), config["number"], config["values"])
+        return cls(**{**config, "job": Job(**job)})

@@ -70,7 +70,7 @@ class PlainLines:
 
     def trial_started(self, record: TrialRecord) -> None:
         """Print the trial's settings."""
-        self._print(f"trial {_name(record)} started: {settings_line(record.values)}")
+        self._print(f"trial {record.label} started: {settings_line(record.values)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Print how the search stands, once a minute: an epoch a line would flood a log."""
@@ -82,7 +82,7 @@ class PlainLines:
         outcome = record.error or (
             f"best {_percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
         )
-        self._print(f"trial {_name(record)} {record.status}: {outcome}")
+        self._print(f"trial {record.label} {record.status}: {outcome}")
         self._progress()
 
     def _progress(self) -> None:
@@ -129,16 +129,12 @@ def _row(record: TrialRecord, epochs: int, best: bool) -> tuple[Text, ...]:
     style = _STYLE.get(record.status, "")
     accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
     return (
-        Text(_name(record)),
+        Text(record.label),
         Text(record.status, style=style),
         Text(f"{record.epochs}/{epochs}"),
         Text(f"{accuracy}{' *' if best else '  '}", style="bold" if best else ""),
         Text(record.error or settings_line(record.values), style="red" if record.error else "dim"),
     )
-
-
-def _name(record: TrialRecord) -> str:
-    return "baseline" if record.number == 0 else str(record.number)
 
 
 def _percent(accuracy: float) -> str:

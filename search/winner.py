@@ -18,7 +18,12 @@ WEIGHTS_FILE, SETTING_FILE, SPACE_FILE = "model.pt", "setting.json", "space.yaml
 
 
 def write_winner(
-    folder: Path, record: TrialRecord, task: Task, checkpoint: Path, dataset: Dataset, space: Path
+    folder: Path,
+    record: TrialRecord,
+    task: Task,
+    checkpoint: Path,
+    dataset: Dataset,
+    space: Path | None,
 ) -> Path:
     """Write the winner into ``folder``, which is made anew; the path of its weights.
 
@@ -31,7 +36,7 @@ def write_winner(
         task: its task.
         checkpoint: folder of its latest checkpoint, which holds the best epoch's weights too.
         dataset: what it was trained on.
-        space: the space file.
+        space: the space file, if there is one.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -43,7 +48,8 @@ def write_winner(
         )
     save(best["model"], folder / WEIGHTS_FILE)
     (folder / SETTING_FILE).write_text(json.dumps(_described(record, task, dataset), indent=2))
-    shutil.copyfile(space, folder / SPACE_FILE)
+    if space is not None:
+        shutil.copyfile(space, folder / SPACE_FILE)
     return folder / WEIGHTS_FILE
 
 

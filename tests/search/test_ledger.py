@@ -3,8 +3,13 @@
 import pytest
 from mlflow import MlflowClient
 
-from search.ledger import Ledger, Place, experiment_name
+from search.experiment import experiment_name
+from search.ledger import Ledger, Place
 from search.scoreboard import TrialRecord
+from search.task import Job
+from trainables.data import DataSpec
+
+JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 
 VALUES = {"lr": 0.01, "optimizer": "sgd", "momentum": 0.9}
 
@@ -20,7 +25,11 @@ def epochs(record: TrialRecord, accuracies: list[float]) -> list[TrialRecord]:
 def replay(ledger: Ledger, trial_id: str, number: int, accuracies, status, error="") -> None:
     import dataclasses
 
-    history = [TrialRecord(trial_id, number, VALUES, started=1000.0)]
+    history = [
+        TrialRecord(
+            trial_id, number, VALUES, "baseline" if number == 0 else str(number), started=1000.0
+        )
+    ]
     ledger.trial_started(history[0])
     history += epochs(history[0], accuracies)
     for record in history[1:]:
@@ -32,14 +41,14 @@ def replay(ledger: Ledger, trial_id: str, number: int, accuracies, status, error
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mlflow")
     place = Place(f"sqlite:///{folder}/mlflow.db", "convoy/test", folder / "artifacts", "search-a")
-    ledger = Ledger(place, {"trials": 3}, {"architecture": "gap5"})
+    ledger = Ledger(place, {"trials": 3}, {"architecture": "gap5"}, JOB)
     replay(ledger, "t0", 0, [0.2, 0.6, 0.4], "completed")
     replay(ledger, "t1", 1, [0.1], "pruned")
     replay(ledger, "t2", 2, [], "failed", "NonFiniteLossError: nan")
     winner = folder / "best"
     winner.mkdir()
     (winner / "model.pt").write_bytes(b"weights")
-    ledger.crown(epochs(TrialRecord("t0", 0, VALUES), [0.2, 0.6, 0.4])[-1], winner)
+    ledger.crown(epochs(TrialRecord("t0", 0, VALUES, "baseline"), [0.2, 0.6, 0.4])[-1], winner)
     ledger.end_search({"best_val_accuracy": 0.6}, {"convoy.status": "complete"}, "FINISHED")
     ledger.flush()
     runs = {name: ledger.run_id(name) for name in ("t0", "t1", "t2")}
@@ -110,7 +119,7 @@ def test_the_winner_is_tagged_and_holds_the_files(store):
 def test_a_store_that_refuses_is_reported_and_does_not_stop_the_search(tmp_path):
     place = Place(f"sqlite:///{tmp_path}/none/mlflow.db", "convoy/test", tmp_path, "search-a")
     (tmp_path / "none").write_text("a file where the folder should be")
-    ledger = Ledger(place, {}, {})
+    ledger = Ledger(place, {}, {}, JOB)
     replay(ledger, "t0", 0, [0.2], "completed")
     assert ledger.close()
 

@@ -68,7 +68,7 @@ FLAGS = [
     (["--set", "optimizer=adamx"], "optimizer must be one of"),
     (["--set", "batch_size=0"], "batch_size must be at least 1"),
     (["--set", "batch_size=1.5"], "batch_size must be of type int"),
-    (["--set", "pool_stride=3"], "pool_stride must be 1 or 2"),
+    (["--set", "pool_stride=3"], "pool_stride must be at least 1 and at most 2"),
     (["--set", "dropout=1"], "dropout must be in [0, 1)"),
     (["--name", "../up"], "no path separators"),
     (["--name", "a/b"], "no path separators"),
@@ -137,7 +137,7 @@ def test_images_too_small_for_the_network_are_refused_with_the_layer(capsys, pla
     for path in course_folder.rglob("*.png"):
         Image.open(path).resize((6, 6)).save(path)
     arguments = ["--space", "gap5", "--data", str(course_folder), "--set", "pool_stride=2"]
-    assert "image size 6 collapses at pool3" in refused(capsys, place, *arguments)
+    assert "gap5: pool3 gets 1x1 pixels" in refused(capsys, place, *arguments)
 
 
 def test_a_choice_that_the_space_lacks_is_refused(capsys, place, tmp_path):
@@ -179,12 +179,12 @@ def test_more_cpus_than_there_are_are_refused(place):
 )
 @given(key=st.sampled_from(["lr", "optimizer", "flip", "x", ""]), value=st.text(max_size=12))
 def test_whatever_is_set_is_refused_clearly_or_a_value_of_the_space(place, capsys, key, value):
-    from search.run import _assignment
+    from search.flags import assignment
     from search.space import read_space
     from trainables.errors import UsageError
 
     try:
-        read_space(SPACES / "gap5.yaml").check_value(*_assignment(f"{key}={value}"))
+        read_space(SPACES / "gap5.yaml").check_value(*assignment(f"{key}={value}"))
     except UsageError as error:
         assert "\n" not in str(error)
 

@@ -16,8 +16,9 @@ def asha():
     return BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
 
 
-def decisions(asha, number: int, accuracies: list[float]) -> list[str]:
-    trial = SimpleNamespace(trial_id=str(number), config={"number": number})
+def decisions(asha, number: int, accuracies: list[float], schedule: str = "cosine") -> list[str]:
+    config = {"number": number, "values": {"schedule": schedule}}
+    trial = SimpleNamespace(trial_id=str(number), config=config)
     asha.on_trial_add(None, trial)
     return [
         asha.on_trial_result(None, trial, {"epoch": e, "val_accuracy": a})
@@ -58,3 +59,26 @@ def test_every_trial_ends_at_the_budget(asha):
 def test_a_budget_shorter_than_the_grace_is_one_rung():
     short = BaselineKeepingAsha(Budget(trials=2, epochs=1, grace_epochs=5))
     assert decisions(short, 1, [0.5]) == [STOP]
+
+
+def test_a_trial_is_compared_with_those_of_its_own_schedule_alone(asha):
+    for number in (1, 2, 3):
+        decisions(asha, number, [0.6], "constant")
+    assert decisions(asha, 4, [0.3], "one_cycle") == [CONTINUE]
+    assert decisions(asha, 5, [0.2], "one_cycle") == [STOP]
+    assert decisions(asha, 6, [0.5], "constant") == [STOP]
+
+
+def test_the_ladder_follows_from_the_setting_and_not_from_chance(asha):
+    import numpy as np
+
+    before = np.random.get_state()[1].copy()
+    decisions(asha, 1, [0.5], "constant")
+    decisions(asha, 2, [0.5], "one_cycle")
+    assert (np.random.get_state()[1] == before).all()
+    assert len(asha._brackets) == 2
+
+
+def test_the_rungs_are_those_of_the_budget(asha):
+    decisions(asha, 1, [0.5], "constant")
+    assert [milestone for milestone, _ in asha._brackets[0]._rungs] == [9, 3, 1]

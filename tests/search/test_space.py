@@ -9,9 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search.domain import every_key
 from search.space import SPACES, Budget, Sampler, available, read_space, space_file
+from trainables import architectures
 from trainables.errors import UsageError
-from trainables.recipe import Setting
+from trainables.recipe import RECIPE_KEYS, Setting
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 GAP5 = yaml.safe_load((SPACES / "gap5.yaml").read_text())
@@ -51,7 +53,7 @@ FAULTS = [
     (("search", "flip", [True, True]), "names a value twice"),
     (("search", "flip", ["yes"]), "flip must be of type bool"),
     (("search", "batch_size", [0, 64]), "batch_size must be at least 1"),
-    (("search", "pool_stride", [1, 3]), "pool_stride must be 1 or 2"),
+    (("search", "pool_stride", [1, 3]), "pool_stride must be at least 1 and at most 2"),
     (("search", "optimizer", {"adamx": {}}), "optimizer must be one of"),
     (("search", 3), "search: Input should be a valid dictionary"),
     (("architecture", "gap55"), "architecture 'gap55' is not there"),
@@ -61,6 +63,11 @@ FAULTS = [
     (("baseline", "momentum", 0.9), "momentum is not a key of the search with these choices"),
     (("baseline", {"lr": 0.001}), "baseline: optimizer is missing"),
     (("embedded", "fix", {"colour": 1}), "the space has no key colour"),
+    (("guesses", [{"lr": 7.0}]), "guesses.0: lr is 7.0, but the space allows 0.001 to 0.03"),
+    (("guesses", [{"colour": 1}]), "guesses.0: colour is neither"),
+    (("guesses", [{"region_swap": "middle"}]), "guesses.0: region_swap must be one of"),
+    (("guesses", [{"swap_size": 0.4}]), "guesses.0: swap_size is not a key of the search"),
+    (("search", "optimizer", {"adma": {}}), "optimizer must be one of adamw, adam, sgd"),
     (("source", "accuracy", 75), "source.accuracy: Input should be less"),
 ]
 
@@ -174,14 +181,44 @@ def test_fixed_values_are_never_drawn():
 def test_an_enqueued_baseline_is_the_baseline():
     space = read_space(SPACES / "gap5.yaml")
     sampler, study = Sampler(space, {}), optuna.create_study()
-    study.enqueue_trial(sampler.baseline())
+    study.enqueue_trial(sampler.first_points()[0])
     assert sampler(study.ask()) == space.baseline
+
+
+def test_the_guesses_come_after_the_baseline_as_they_are_written():
+    space = read_space(SPACES / "gap5.yaml")
+    sampler, study = Sampler(space, {}), optuna.create_study()
+    for point in sampler.first_points():
+        study.enqueue_trial(point)
+    drawn = [sampler(study.ask()) for _ in range(1 + len(space.guesses))]
+    assert drawn[0] == space.baseline
+    assert all(
+        guess.items() <= values.items()
+        for guess, values in zip(space.guesses, drawn[1:], strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", available())
+def test_all_spaces_have_equal_budgets_so_that_a_leaderboard_compares_like_with_like(name):
+    one, other = read_space(space_file(name)), read_space(space_file("gap5"))
+    assert (one.budget, one.embedded.budget) == (other.budget, other.embedded.budget)
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_architecture_parameter_and_recipe_part_is_searched(name):
+    space = read_space(space_file(name))
+    searched = {key for key, _ in every_key(space.search)}
+    shortcut = {key for key in RECIPE_KEYS if key.startswith(("region", "swap", "reweight", "jtt"))}
+    source_alone = {"conv3": {"dense"}}  # a size that its source fixes
+    wanted = set(RECIPE_KEYS) - (shortcut if space.data.set == "cifar10" else set())
+    wanted |= set(architectures.parameters(space.architecture)) - source_alone.get(name, set())
+    assert wanted <= searched
 
 
 def test_a_baseline_with_a_fixed_choice_keeps_the_rest():
     space = read_space(SPACES / "gap5.yaml")
     sampler, study = Sampler(space, {"optimizer": "sgd"}), optuna.create_study()
-    study.enqueue_trial(sampler.baseline())
+    study.enqueue_trial(sampler.first_points()[0])
     values = sampler(study.ask())
     assert values["optimizer"] == "sgd"
     assert 0.8 <= values["momentum"] <= 0.98
@@ -198,4 +235,4 @@ def test_the_sampler_pickles():
     import pickle
 
     sampler = Sampler(read_space(SPACES / "gap5.yaml"), {"lr": 0.001})
-    assert pickle.loads(pickle.dumps(sampler)).baseline() == sampler.baseline()
+    assert pickle.loads(pickle.dumps(sampler)).first_points()[0] == sampler.first_points()[0]

@@ -1,0 +1,76 @@
+"""``python -m analysis.ablation FILE``: the figure of an ablation's result."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from trainables.arguments import Arguments
+from trainables.errors import UsageError
+from trainables.paths import user_path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; 0, or 2 where a file is wrong."""
+    parser = Arguments(
+        prog="python -m analysis.ablation",
+        description="Draw what search.ablate found.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", help="an ablation.json")
+    parser.add_argument("--out", metavar="PNG", help="default: beside the file")
+    try:
+        arguments = parser.parse_args(argv)
+        source = user_path(arguments.file, "FILE")
+        out = user_path(arguments.out, "--out") if arguments.out else source.with_suffix(".png")
+        draw(_read(source)).savefig(out, dpi=150)
+    except (UsageError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(out)
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text())
+        document["variants"][0]["accuracies"]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise UsageError(f"{path} is not an ablation.json ({error})") from error
+    return document
+
+
+def draw(document: dict[str, Any]) -> Figure:
+    """A point a seed, and the mean with its 95% interval, for every combination."""
+    variants = document["variants"]
+    figure = Figure(figsize=(7, 1.6 + 0.5 * len(variants)), layout="constrained")
+    axes = figure.add_subplot()
+    for row, variant in enumerate(variants):
+        seeds = [100 * accuracy for accuracy in variant["accuracies"].values()]
+        axes.plot(seeds, [row] * len(seeds), "o", color="0.65", markersize=5, zorder=2)
+        if mean := variant["accuracy"]:
+            centre, reach = 100 * mean["mean"], 100 * (mean["high"] - mean["mean"])
+            axes.errorbar(centre, row, xerr=reach, fmt="D", color="C0", capsize=4, zorder=3)
+    axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
+    axes.set_ylim(len(variants) - 0.5, -0.5)
+    axes.set_xlabel("validation accuracy of the best epoch, %")
+    axes.grid(axis="x", alpha=0.3)
+    data = document["data"]
+    axes.set_title(
+        f"{document['space']} on {data['name']}, {document['epochs']} epochs, "
+        f"{document['seeds']} seeds\ndiamond: mean and 95% interval; grey: single seeds",
+        fontsize=10,
+        loc="left",
+    )
+    return figure
+
+
+def _label(variant: dict[str, Any]) -> str:
+    return "\n".join(variant["on"]) or "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""``python -m search.ablate``: what each part of a setting brings."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from search import environment
+from search.flags import (
+    add_flags,
+    assignment,
+    check_flags,
+    check_free,
+    new_name,
+    out_folder,
+    tracking_uri,
+)
+from search.space import Budget, read_space, space_file
+from trainables.arguments import Arguments
+from trainables.atomic import atomic_file
+from trainables.data import load, resolve
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+from trainables.training import network
+
+if TYPE_CHECKING:
+    from search.ablation import Comparison, Estimate, Variant
+    from search.engine import Outcome
+    from search.request import Request
+    from search.task import Task
+
+FILE = "ablation.json"
+_EXAMPLES = """examples:
+  python -m search.ablate --space nin --toggle batch_norm --toggle dropout --data embedded
+  python -m search.ablate --run RUN_ID --toggle region_swap --seeds 5
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status, as of ``search.run``."""
+    console = Console(highlight=False)
+    try:
+        arguments = _parser().parse_args(argv)
+        environment.prepare(loopback=arguments.address is None)
+        return _ablate(arguments, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Arguments(
+        prog="python -m search.ablate",
+        description="Train a setting with every combination of its parts on and off.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--space", metavar="NAME", help="take the space's baseline")
+    parser.add_argument("--run", metavar="RUN_ID", help="take the setting of an MLflow run")
+    parser.add_argument(
+        "--toggle",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a part to switch off (false, 0 or none) and on; may be repeated",
+    )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
+    add_flags(parser)
+    return parser
+
+
+def _ablate(arguments: argparse.Namespace, console: Console) -> int:
+    from search.ablation import variants
+    from search.engine import run_search
+    from search.report import ending, exit_status, print_errors, print_lines
+
+    check_flags(arguments)
+    task, space_name = _task(arguments)
+    found = variants(task.setting, arguments.toggle)
+    request = _request(arguments, task, space_name, found)
+    outcome = run_search(request, console)
+    print_lines([ending(outcome)], console)
+    print_errors(outcome)
+    if outcome.signal is None:
+        _conclude(arguments, request, found, outcome, console)
+    return exit_status(outcome)
+
+
+def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":
+    """The setting to take apart, as a task, and the name of its space."""
+    if (arguments.space is None) is (arguments.run is None):
+        raise UsageError("give --space NAME or --run RUN_ID")
+    from search.recorded import recorded_task
+    from search.task import Job, Task
+
+    if arguments.run is not None:
+        task, space_name = recorded_task(tracking_uri(arguments), arguments.run)
+    else:
+        path = space_file(arguments.space)
+        space, space_name = read_space(path), path.stem
+        job = Job(space.architecture, space.data, "", None, None, space.budget.epochs, 0, 1)
+        task = Task(job, 0, space.baseline)
+    given = dict(assignment(written) for written in arguments.set)
+    source = resolve(arguments.data or task.job.source or None)
+    limits = (arguments.train_limit, arguments.val_limit)
+    if arguments.run is not None:
+        limits = (limits[0] or task.job.train_limit, limits[1] or task.job.val_limit)
+    job = replace(
+        task.job,
+        source=source,
+        train_limit=limits[0],
+        val_limit=limits[1],
+        epochs=arguments.epochs or task.job.epochs,
+        seed=arguments.seed,
+    )
+    return replace(task, job=job, values={**task.values, **given}), space_name
+
+
+def _request(
+    arguments: argparse.Namespace, task: "Task", space_name: str, found: "list[Variant]"
+) -> "Request":
+    from search.ablation import points
+    from search.plan import limits
+    from search.proposals import Planned
+    from search.request import Request
+
+    job, out = task.job, out_folder(arguments)
+    name = new_name(arguments.name, f"ablate-{space_name}")
+    check_free(name, out)
+    planned = points(found, arguments.seeds)
+    dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
+    for variant in found:
+        network(Setting.of(job.architecture, variant.values, 1, 0), dataset)
+    return Request(
+        name=name,
+        kind="ablation",
+        space_name=space_name,
+        space_file=None,
+        reference=None,
+        architecture=job.architecture,
+        data=job.data,
+        proposals=Planned(planned),
+        source=job.source,
+        dataset=dataset,
+        train_limit=job.train_limit,
+        val_limit=job.val_limit,
+        budget=Budget(trials=len(planned), epochs=job.epochs),
+        seed=job.seed,
+        limits=limits(arguments),
+        out=out,
+        tracking_uri=tracking_uri(arguments),
+        quiet=arguments.quiet,
+    )
+
+
+def _conclude(
+    arguments: argparse.Namespace,
+    request: "Request",
+    found: "list[Variant]",
+    outcome: "Outcome",
+    console: Console,
+) -> None:
+    """Compare, print, write, draw and record."""
+    from search.ablation import compare, effects, points
+
+    planned = points(found, arguments.seeds)
+    labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
+    ended = [record for record in outcome.records if record.status == "completed"]
+    accuracies = {labels[record.label]: record.best_accuracy for record in ended}
+    compared, brought = compare(found, accuracies), effects(found, accuracies)
+    console.print(_table(compared))
+    console.print(_effects_table(brought))
+    file = _write(request, arguments, compared, brought)
+    figure = _draw(file)
+    for path in (file, figure):
+        console.print(f"written    {path}", markup=False, soft_wrap=True)
+    _record(request, outcome, [file, figure], brought)
+
+
+def _table(compared: "list[Comparison]") -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title="validation accuracy of the best epoch, %",
+        title_justify="left",
+    )
+    table.add_column("on", overflow="fold")
+    for name in ("seeds", "mean", "std", "difference", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in compared:
+        accuracy, seeds = each.accuracy, str(len(each.accuracies))
+        if accuracy is None:
+            table.add_row(each.label, seeds, "-", "-", "-", "-")
+            continue
+        figures = (f"{100 * accuracy.mean:.2f}", f"{100 * accuracy.std:.2f}")
+        table.add_row(each.label, seeds, *figures, *_signed(each.difference))
+    return table
+
+
+def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title="what each part brings, averaged over the others, points",
+        title_justify="left",
+    )
+    table.add_column("part")
+    for name in ("on - off", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, estimate in brought.items():
+        table.add_row(key, *_signed(estimate))
+    return table
+
+
+def _signed(estimate: "Estimate | None") -> tuple[str, str]:
+    if estimate is None:
+        return "-", "-"
+    low, high = 100 * estimate.low, 100 * estimate.high
+    return f"{100 * estimate.mean:+.2f}", f"{low:+.2f} to {high:+.2f}"
+
+
+def _write(
+    request: "Request",
+    arguments: argparse.Namespace,
+    compared: "list[Comparison]",
+    brought: "dict[str, Estimate | None]",
+) -> Path:
+    """Write ``ablation.json`` into the search's folder; its path."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "search": request.name,
+        "space": request.space_name,
+        "data": request.dataset.described(),
+        "epochs": request.budget.epochs,
+        "seeds": arguments.seeds,
+        "toggles": arguments.toggle,
+        "metric": "val_accuracy of the best epoch",
+        "variants": [asdict(each) for each in compared],
+        "effects": {key: each and asdict(each) for key, each in brought.items()},
+    }
+    path = request.folder / FILE
+    with atomic_file(path) as file:
+        file.write(json.dumps(document, indent=2).encode())
+    return path
+
+
+def _draw(file: Path) -> Path:
+    """The figure of ``file``, drawn by the analysis in a process of its own: it reads records, and
+    nothing here may depend on it."""
+    figure = file.with_suffix(".png")
+    command = [sys.executable, "-m", "analysis.ablation", str(file), "--out", str(figure)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return figure
+
+
+def _record(
+    request: "Request",
+    outcome: "Outcome",
+    files: list[Path],
+    brought: "dict[str, Estimate | None]",
+) -> None:
+    """Add the result to the ablation's MLflow run."""
+    from mlflow import MlflowClient
+
+    if outcome.run_id is None:
+        return
+    try:
+        client = MlflowClient(request.tracking_uri)
+        for file in files:
+            client.log_artifact(outcome.run_id, str(file))
+        for key, estimate in brought.items():
+            if estimate is not None:
+                client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
+    except Exception as error:  # whatever the store raises, the files are written
+        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Flags that every command which trains has, and what they may be."""
+
+import argparse
+import math
+import os
+import re
+import socket
+from datetime import datetime
+from pathlib import Path
+
+from search.tracking import check_uri
+from trainables.data import EMBEDDED
+from trainables.errors import UsageError
+from trainables.paths import user_path
+from trainables.recipe import Value
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RESERVED = ("artifacts", "mlflow.db")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say on what, how long, with what and where to train."""
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help=f"data folder, or {EMBEDDED} (default: $CONVOY_DATA, else ./data)",
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="most epochs a trial (default: space)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of everything (default: 0)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="give a value; may be repeated",
+    )
+    parser.add_argument("--train-limit", type=int, metavar="N", help="most training images")
+    parser.add_argument("--val-limit", type=int, metavar="N", help="most validation images")
+    parser.add_argument("--cpus-per-trial", type=int, metavar="N")
+    parser.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="Ray cluster to join: auto or HOST:PORT"
+    )
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    parser.add_argument("--name", metavar="NAME", help="default: SPACE-DATE-TIME")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
+
+
+def check_flags(arguments: argparse.Namespace) -> None:
+    """Raise UsageError at the first number, address or tracking URI that cannot be used."""
+    least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
+    least |= {"train_limit": 1, "val_limit": 1, "seeds": 2}
+    for key, low in least.items():
+        value, flag = getattr(arguments, key, None), f"--{key.replace('_', '-')}"
+        if value is not None and value < low:
+            raise UsageError(f"{flag} must be {low} or more, not {value}")
+        if value is not None and value >= 2**31:
+            raise UsageError(f"{flag} must be below 2147483648, not {value}")
+    _check_gpus(arguments.gpus_per_trial)
+    _check_cluster(arguments.address)
+
+
+def _check_gpus(gpus: float | None) -> None:
+    if gpus is not None and not (math.isfinite(gpus) and gpus >= 0):
+        raise UsageError(f"--gpus-per-trial must be 0 or more, not {gpus}")
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise UsageError(f"--gpus-per-trial above 1 must be a whole number, not {gpus}")
+
+
+def _check_cluster(address: str | None) -> None:
+    """Ray itself tries for minutes, and prints its own warnings, before it gives up."""
+    if address in (None, "auto"):
+        return
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"--address {address}: write auto or HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
+
+
+def assignment(written: str) -> tuple[str, Value]:
+    """Key and value of a ``--set``: true or false, a whole number, a number, or a word.
+
+    Raises:
+        UsageError: it is not of the form KEY=VALUE.
+    """
+    key, equals, value = written.partition("=")
+    if not equals or not key or not value:
+        raise UsageError(f"--set {written}: write KEY=VALUE, such as --set lr=0.001")
+    words = {"true": True, "false": False}
+    if value.lower() in words:
+        return key, words[value.lower()]
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value
+
+
+def out_folder(arguments: argparse.Namespace) -> Path:
+    """The folder of all searches, absolute; it need not be there yet."""
+    return user_path(arguments.out, "--out")
+
+
+def tracking_uri(arguments: argparse.Namespace) -> str:
+    """Where to record, checked.
+
+    Raises:
+        UsageError: nothing can be recorded there.
+    """
+    return check_uri(arguments.tracking_uri or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}")
+
+
+def new_name(given: str | None, stem: str) -> str:
+    """``given``, or a name made of ``stem`` and the time.
+
+    Raises:
+        UsageError: it cannot be the name of a folder and of records.
+    """
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "search"
+    name = given if given is not None else f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"--name {name!r}: use letters, digits, '.', '_' and '-' (at most 100), no '..', "
+            "no path separators"
+        )
+    return name
+
+
+def check_free(name: str, out: Path) -> None:
+    """Raise UsageError unless ``out/name`` can be made."""
+    if name in _RESERVED:
+        raise UsageError(f"--name {name!r} is taken by MLflow's own files in {out}")
+    if (out / name).exists() or (out / name).is_symlink():
+        raise UsageError(f"--name {name}: {out / name} exists; choose another name")
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"--out {out}: {there} is not a folder that can be written to")

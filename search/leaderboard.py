@@ -1,0 +1,181 @@
+"""The result of several searches: each source's figure, its baseline as reproduced, the best."""
+
+import csv
+import io
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from rich.table import Table
+
+from search.engine import Outcome
+from search.experiment import LEADERBOARDS
+from search.report import assumption
+from search.request import Request
+from search.terminal import settings_line
+from trainables.atomic import atomic_file
+
+FILE = "leaderboard.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One space's line. Accuracies are in [0, 1]; None where there is none.
+
+    Attributes:
+        space: its name.
+        data: the set that it was searched on.
+        source_file: the document that the baseline comes from.
+        source_result: its result in words.
+        source_accuracy: its figure.
+        source_split: the split of that figure; ours are of the validation split.
+        baseline_val_accuracy: the source's settings, trained here.
+        best_val_accuracy: the best trial.
+        val_accuracy_conflicting: the best trial's, where the digit conflicts.
+        digit_following: the best trial's.
+        assumption: what the best trial claims to know about the shortcut.
+        status: of the search.
+        trials: finished.
+        epochs: of all trials.
+        seconds: of the search.
+        search: its name.
+        run_id: MLflow run of the best trial.
+        settings: of the best trial.
+    """
+
+    space: str
+    data: str
+    source_file: str
+    source_result: str
+    source_accuracy: float
+    source_split: str
+    baseline_val_accuracy: float | None
+    best_val_accuracy: float | None
+    val_accuracy_conflicting: float | None
+    digit_following: float | None
+    assumption: str
+    status: str
+    trials: int
+    epochs: int
+    seconds: float
+    search: str
+    run_id: str | None
+    settings: str
+
+
+def row(request: Request, outcome: Outcome) -> Row:
+    """The line of one search of a space."""
+    summary, source = outcome.summary, request.reference
+    if source is None:
+        raise ValueError(f"{request.name} has no source to be compared with")
+    best, counts = summary.best or {}, summary.trials
+    return Row(
+        space=request.space_name,
+        data=request.dataset.name,
+        source_file=source.file,
+        source_result=source.result,
+        source_accuracy=source.accuracy,
+        source_split=source.split,
+        baseline_val_accuracy=(summary.baseline or {}).get("val_accuracy"),
+        best_val_accuracy=best.get("val_accuracy"),
+        val_accuracy_conflicting=best.get("val_accuracy_conflicting"),
+        digit_following=best.get("digit_following"),
+        assumption=assumption(request, outcome),
+        status=summary.status,
+        trials=counts["completed"] + counts["pruned"] + counts["failed"],
+        epochs=summary.epochs,
+        seconds=summary.wall_seconds,
+        search=request.name,
+        run_id=best.get("run_id"),
+        settings=settings_line(best.get("params", {})),
+    )
+
+
+def table(rows: list[Row]) -> Table:
+    """The leaderboard for a terminal of 80 columns or more."""
+    drawn = Table(box=None, pad_edge=False)
+    for name in ("space", "data", "source", "baseline", "best", "gain", "remark"):
+        number = name in ("source", "baseline", "best", "gain")
+        drawn.add_column(name, justify="right" if number else "left", no_wrap=name != "remark")
+    for each in rows:
+        drawn.add_row(*_cells(each))
+    return drawn
+
+
+def _cells(each: Row) -> list[str]:
+    best, baseline = each.best_val_accuracy, each.baseline_val_accuracy
+    gain = "-" if best is None else f"{100 * (best - each.source_accuracy):+.1f}"
+    remarks = [] if each.status == "complete" else [each.status]
+    if each.assumption:
+        remarks.append(f"assumes: {each.assumption}")
+    split = {"validation": "val", "test": "test"}[each.source_split]
+    source = f"{_percent(each.source_accuracy)} {split}"
+    return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remarks[:1]]
+
+
+def as_csv(rows: list[Row]) -> str:
+    """The leaderboard as CSV, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [part.name for part in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(each) for each in rows)
+    return text.getvalue()
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """The leaderboard as MLflow shows it in a run's description."""
+    lines = [
+        "| space | data | source | baseline (validation) | best (validation) | assumes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for each in rows:
+        source = f"{_percent(each.source_accuracy)} {each.source_split}"
+        cells = [each.space, each.data, source, _percent(each.baseline_val_accuracy)]
+        cells += [_percent(each.best_val_accuracy), each.assumption or "-"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_csv(rows: list[Row], folder: Path) -> Path:
+    """Write ``folder/leaderboard.csv``, whole or not at all; its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(folder / FILE) as file:
+        file.write(as_csv(rows).encode())
+    return folder / FILE
+
+
+def record(rows: list[Row], name: str, uri: str, artifacts: Path | None, file: Path) -> str:
+    """Record the leaderboard as an MLflow run of its own; the run's id.
+
+    Args:
+        rows: what to record.
+        name: of the leaderboard; its searches have the tag ``convoy.leaderboard`` with it.
+        uri: MLflow's tracking URI.
+        artifacts: folder for the artifacts of a local store; None lets the server choose.
+        file: the CSV file.
+    """
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(LEADERBOARDS)
+    location = None if artifacts is None else (artifacts / LEADERBOARDS).as_uri()
+    experiment = found.experiment_id if found else client.create_experiment(LEADERBOARDS, location)
+    tags = {
+        "convoy.kind": "leaderboard",
+        "convoy.search": name,
+        "mlflow.note.content": as_markdown(rows),
+    }
+    run_id = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+    now = int(time.time() * 1000)
+    kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy")
+    figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
+    metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
+    params = [Param(f"{each.space}.search", each.search) for each in rows]
+    client.log_batch(run_id, metrics=metrics, params=params)
+    client.log_artifact(run_id, str(file))
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _percent(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{100 * accuracy:.2f}%"

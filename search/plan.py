@@ -1,0 +1,147 @@
+"""From the flags of ``search.run`` to requests, all checked before anything is written."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.flags import assignment, check_flags, check_free, new_name, out_folder, tracking_uri
+from search.proposals import Explore
+from search.request import Limits, Request
+from search.space import Budget, Space, available, read_space, space_file
+from trainables import architectures
+from trainables.data import EMBEDDED, Dataset, load, resolve
+from trainables.errors import UsageError
+from trainables.recipe import Setting, Value
+from trainables.training import network
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A space that was asked for, with the values that are given in it."""
+
+    path: Path
+    space: Space
+    fixed: dict[str, Value]
+
+    def budget(self, source: str) -> Budget:
+        return self.space.embedded.budget if source == EMBEDDED else self.space.budget
+
+
+def requests(arguments: argparse.Namespace) -> list[Request]:
+    """A request for every space that is asked for, all with as many trials of as many epochs.
+
+    Raises:
+        UsageError: a flag or file is wrong.
+    """
+    if not arguments.space:
+        raise UsageError("--space is missing; choose one of " + ", ".join(available()))
+    check_flags(arguments)
+    source = resolve(arguments.data)
+    spaces = _spaces(arguments, source)
+    names = _names(arguments, [each.path.stem for each in spaces])
+    tracking = tracking_uri(arguments)
+    budget = _budget(arguments, [each.budget(source) for each in spaces])
+    return [
+        _request(arguments, each, name, source, tracking, budget)
+        for each, name in zip(spaces, names, strict=True)
+    ]
+
+
+def group_name(arguments: argparse.Namespace) -> str:
+    """Name of the leaderboard, and of its folder; empty for a single space."""
+    return str(arguments.name) if len(arguments.space) > 1 else ""
+
+
+def _request(
+    arguments: argparse.Namespace,
+    named: _Named,
+    name: str,
+    source: str,
+    tracking: str,
+    budget: Budget,
+) -> Request:
+    space, out = named.space, out_folder(arguments)
+    dataset = load(space.data, source).limited(arguments.train_limit, arguments.val_limit)
+    _check_fits(space, named.fixed, dataset)
+    return Request(
+        name=name,
+        kind="search",
+        space_name=named.path.stem,
+        space_file=named.path.resolve(),
+        reference=space.source,
+        architecture=space.architecture,
+        data=space.data,
+        proposals=Explore(space, named.fixed),
+        source=source,
+        dataset=dataset,
+        train_limit=arguments.train_limit,
+        val_limit=arguments.val_limit,
+        budget=budget,
+        seed=arguments.seed,
+        limits=limits(arguments),
+        out=out,
+        tracking_uri=tracking,
+        quiet=arguments.quiet,
+        group=group_name(arguments),
+    )
+
+
+def limits(arguments: argparse.Namespace) -> Limits:
+    """What the flags let a search use."""
+    return Limits(
+        arguments.cpus_per_trial,
+        arguments.gpus_per_trial,
+        arguments.concurrency,
+        arguments.address,
+    )
+
+
+def _spaces(arguments: argparse.Namespace, source: str) -> list[_Named]:
+    """The spaces that are asked for, each once; ``arguments.space`` becomes their names."""
+    asked = [name for each in arguments.space for name in (available() if each == ALL else [each])]
+    arguments.space = list(dict.fromkeys(asked))
+    paths = [space_file(name) for name in arguments.space]
+    if len({path.stem for path in paths}) < len(paths):
+        raise UsageError("--space: two of the spaces have files of the same name")
+    spaces = [(path, read_space(path)) for path in paths]
+    given = dict(assignment(written) for written in arguments.set)
+    known = [{key for key in given if space.has_key(key)} for _, space in spaces]
+    for key, value in given.items():
+        if not any(key in keys for keys in known):
+            spaces[0][1].check_value(key, value)  # tells which keys there are
+    return [
+        _Named(path, space, _fixed(space, {key: given[key] for key in keys}, source))
+        for (path, space), keys in zip(spaces, known, strict=True)
+    ]
+
+
+def _fixed(space: Space, given: dict[str, Value], source: str) -> dict[str, Value]:
+    for key, value in given.items():
+        space.check_value(key, value)
+    return {**(space.embedded.fix if source == EMBEDDED else {}), **given}
+
+
+def _names(arguments: argparse.Namespace, stems: list[str]) -> list[str]:
+    """Name of each search; with several, ``arguments.name`` becomes their group's."""
+    out, several = out_folder(arguments), len(stems) > 1
+    name = new_name(arguments.name, "leaderboard" if several else stems[0])
+    names = [new_name(f"{name}-{stem}", stem) for stem in stems] if several else [name]
+    for each in (name, *names):
+        check_free(each, out)
+    arguments.name = name
+    return names
+
+
+def _budget(arguments: argparse.Namespace, budgets: list[Budget]) -> Budget:
+    """One budget for all, so that they can be compared: the largest of theirs, or what is asked."""
+    largest = max(budgets, key=lambda budget: budget.trials * budget.epochs)
+    return largest.asked(arguments.trials, arguments.epochs)
+
+
+def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None:
+    """Build the baseline's network, so that images that it cannot take are refused at once."""
+    known = architectures.parameters(space.architecture)
+    own = {key: v for key, v in {**space.baseline, **fixed}.items() if key in known}
+    network(Setting.of(space.architecture, own, 1, 0), dataset)

@@ -1,0 +1,82 @@
+"""What a command prints when its searches have ended."""
+
+import shlex
+import sys
+
+from rich.console import Console
+
+from search.engine import Outcome
+from search.request import Request
+from search.terminal import duration, settings_line
+from trainables.recipe import Setting
+
+
+def report(outcome: Outcome, request: Request, console: Console) -> None:
+    """Print a search's result, and the two commands to go on with."""
+    summary = outcome.summary
+    baseline, best = summary.baseline, summary.best
+    lines = [ending(outcome)]
+    if baseline is not None:
+        lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
+    if best is not None:
+        lines.append(f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}")
+        if "digit_following" in best:
+            lines.append(
+                f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
+                f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
+            )
+        if told := assumption(request, outcome):
+            lines.append(f"assumes    {told}")
+        lines += [f"settings   {settings_line(best['params'])}", *_next_steps(request)]
+    print_lines(lines, console)
+    print_errors(outcome)
+
+
+def ending(outcome: Outcome) -> str:
+    """How a search ended, in a line."""
+    summary, counts = outcome.summary, outcome.summary.trials
+    return (
+        f"{summary.search}: {summary.status}, {counts['completed']} completed, "
+        f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
+        f"{summary.epochs} epochs in {duration(summary.wall_seconds)}"
+    )
+
+
+def assumption(request: Request, outcome: Outcome) -> str:
+    """What the best trial claims to know about the shortcut; empty if nothing."""
+    best = outcome.summary.best
+    if best is None:
+        return ""
+    return Setting.of(request.architecture, best["params"], 1, 0).recipe.assumption
+
+
+def print_lines(lines: list[str], console: Console) -> None:
+    """Print each line whole, however narrow the terminal, so that it can be copied."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_errors(outcome: Outcome) -> None:
+    """Print what the tracking store refused."""
+    for error in outcome.errors[:3]:
+        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+
+
+def compare_line(uri: str) -> str:
+    """The line that says how to see the records."""
+    local = ["mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    return f"compare    {uri if uri.startswith('http') else shlex.join(local)}"
+
+
+def _next_steps(request: Request) -> list[str]:
+    uri = request.tracking_uri
+    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
+    analysis += ["--tracking-uri", uri, "--out", str(request.folder / "analysis")]
+    return [compare_line(uri), f"analyse    {shlex.join(analysis)}"]
+
+
+def exit_status(outcome: Outcome) -> int:
+    """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted."""
+    if outcome.signal is not None:
+        return 128 + outcome.signal
+    return 3 if outcome.summary.status == "failed-trials" or outcome.errors else 0

@@ -1,0 +1,98 @@
+"""What a search is asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from search.experiment import experiment_name
+from search.proposals import Proposals
+from search.space import Budget, Source
+from search.task import Job
+from trainables.data import Dataset, DataSpec
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a search may use.
+
+    Attributes:
+        cpus_per_trial: or None to choose.
+        gpus_per_trial: or None to choose.
+        concurrency: trials at once, or None to choose.
+        address: of a running Ray cluster, or None to start one here.
+    """
+
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    concurrency: int | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a search is asked to do, validated.
+
+    Attributes:
+        name: of the search.
+        kind: ``search``, which ends in a winner, or ``ablation``, which compares.
+        space_name: of the space.
+        space_file: the file that it was read from, or None if the settings come from a record.
+        reference: where its baseline comes from and what that reached, if it has one.
+        architecture: name of a file in ``trainables/architectures``.
+        data: which set.
+        proposals: the settings to try.
+        source: ``embedded`` or an absolute data folder.
+        dataset: the data, limited as asked.
+        train_limit: most training images, or None for all.
+        val_limit: most validation images, or None for all.
+        budget: trials and epochs.
+        seed: of everything that the search draws.
+        limits: what it may use.
+        out: folder of all searches.
+        tracking_uri: MLflow's.
+        quiet: show nothing while it runs.
+        group: name of the leaderboard that it belongs to, or empty.
+    """
+
+    name: str
+    kind: Literal["search", "ablation"]
+    space_name: str
+    space_file: Path | None
+    reference: Source | None
+    architecture: str
+    data: DataSpec
+    proposals: Proposals
+    source: str
+    dataset: Dataset
+    train_limit: int | None
+    val_limit: int | None
+    budget: Budget
+    seed: int
+    limits: Limits
+    out: Path
+    tracking_uri: str
+    quiet: bool
+    group: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The search's own folder."""
+        return self.out / self.name
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment of the space."""
+        return experiment_name(self.space_name, self.source)
+
+    def job(self, cpus: int) -> Job:
+        """What all trials share, each with ``cpus`` CPUs."""
+        return Job(
+            self.architecture,
+            self.data,
+            self.source,
+            self.train_limit,
+            self.val_limit,
+            self.budget.epochs,
+            self.seed,
+            cpus,
+        )
