@@ -85,7 +85,7 @@ def _ablate(arguments: argparse.Namespace, console: Console) -> int:
 
     check_flags(arguments)
     task, space_name = _task(arguments)
-    found = variants(task.setting, arguments.toggle)
+    found = variants(task.job.architecture, task.values, arguments.toggle)
     request = _request(arguments, task, space_name, found)
     outcome = run_search(request, console)
     print_lines([ending(outcome)], console)
@@ -171,28 +171,25 @@ def _conclude(
 ) -> None:
     """Compare, print, write, draw and record."""
     from search.ablation import compare, effects, points
+    from search.report import print_lines
 
     planned = points(found, arguments.seeds)
     labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
     ended = [record for record in outcome.records if record.status == "completed"]
     accuracies = {labels[record.label]: record.best_accuracy for record in ended}
     compared, brought = compare(found, accuracies), effects(found, accuracies)
+    print_lines(["validation accuracy of the best epoch, %; difference to the first line"], console)
     console.print(_table(compared))
+    print_lines(["what each part brings, averaged over the others, in points"], console)
     console.print(_effects_table(brought))
     file = _write(request, arguments, compared, brought)
     figure = _draw(file)
-    for path in (file, figure):
-        console.print(f"written    {path}", markup=False, soft_wrap=True)
+    print_lines([f"written    {path}" for path in (file, figure)], console)
     _record(request, outcome, [file, figure], brought)
 
 
 def _table(compared: "list[Comparison]") -> Table:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        title="validation accuracy of the best epoch, %",
-        title_justify="left",
-    )
+    table = Table(box=None, pad_edge=False)
     table.add_column("on", overflow="fold")
     for name in ("seeds", "mean", "std", "difference", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -207,12 +204,7 @@ def _table(compared: "list[Comparison]") -> Table:
 
 
 def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        title="what each part brings, averaged over the others, points",
-        title_justify="left",
-    )
+    table = Table(box=None, pad_edge=False)
     table.add_column("part")
     for name in ("on - off", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)

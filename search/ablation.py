@@ -80,35 +80,37 @@ class Comparison:
     difference: Estimate | None
 
 
-def variants(setting: Setting, toggles: Sequence[str]) -> list[Variant]:
+def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
     """Every combination of ``toggles``, the one with all of them on first.
 
-    A part that is on has the setting's value; off is false, 0 or none.
+    A part that is on has its value in ``values``, or its default; off is false, 0 or none.
 
     Raises:
         UsageError: a part that is not there, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
-    values = setting.values
-    off = {key: _off(key, values) for key in toggles}
+    known = Setting.of(architecture, values, 1, 0).values
+    off = {key: _off(key, known) for key in toggles}
     found = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
         switched = {key: off[key] for key in toggles if key not in on}
         try:
-            Setting.of(setting.architecture, {**values, **switched}, setting.epochs, setting.seed)
+            Setting.of(architecture, {**values, **switched}, 1, 0)
         except UsageError as error:
             raise UsageError(
                 f"--toggle: {min(switched)} cannot be switched off ({error})"
             ) from error
-        found.append(Variant(on, {**values, **switched}))
+        found.append(Variant(on, {**{key: known[key] for key in on}, **values, **switched}))
     return found
 
 
 def _off(key: str, values: dict[str, Value]) -> Value:
     if key not in values:
-        raise UsageError(f"--toggle {key}: the setting has no such key; it has {', '.join(values)}")
+        raise UsageError(
+            f"--toggle {key}: the setting has no such key; its keys are {', '.join(values)}"
+        )
     value = values[key]
     kind = type(value)
     off: Value = "none" if kind is str else kind(0)

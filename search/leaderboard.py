@@ -16,6 +16,7 @@ from search.report import assumption
 from search.request import Request
 from search.terminal import settings_line
 from trainables.atomic import atomic_file
+from trainables.data import EMBEDDED
 
 FILE = "leaderboard.csv"
 
@@ -27,6 +28,7 @@ class Row:
     Attributes:
         space: its name.
         data: the set that it was searched on.
+        comparable: whether that is of the kind that the source used.
         source_file: the document that the baseline comes from.
         source_result: its result in words.
         source_accuracy: its figure.
@@ -47,6 +49,7 @@ class Row:
 
     space: str
     data: str
+    comparable: bool
     source_file: str
     source_result: str
     source_accuracy: float
@@ -74,6 +77,7 @@ def row(request: Request, outcome: Outcome) -> Row:
     return Row(
         space=request.space_name,
         data=request.dataset.name,
+        comparable=request.source != EMBEDDED,
         source_file=source.file,
         source_result=source.result,
         source_accuracy=source.accuracy,
@@ -96,23 +100,29 @@ def row(request: Request, outcome: Outcome) -> Row:
 def table(rows: list[Row]) -> Table:
     """The leaderboard for a terminal of 80 columns or more."""
     drawn = Table(box=None, pad_edge=False)
-    for name in ("space", "data", "source", "baseline", "best", "gain", "remark"):
-        number = name in ("source", "baseline", "best", "gain")
-        drawn.add_column(name, justify="right" if number else "left", no_wrap=name != "remark")
-    for each in rows:
-        drawn.add_row(*_cells(each))
+    for name in ("space", "data"):
+        drawn.add_column(name, no_wrap=True)
+    for name in ("source", "baseline", "best", "over source"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    cells = [_cells(each) for each in rows]
+    if any(len(line) > 6 for line in cells):
+        drawn.add_column("remark")
+    for line in cells:
+        drawn.add_row(*line)
     return drawn
 
 
 def _cells(each: Row) -> list[str]:
     best, baseline = each.best_val_accuracy, each.baseline_val_accuracy
-    gain = "-" if best is None else f"{100 * (best - each.source_accuracy):+.1f}"
+    measured = each.comparable and best is not None
+    gain = f"{100 * ((best or 0) - each.source_accuracy):+.1f}" if measured else "-"
     remarks = [] if each.status == "complete" else [each.status]
     if each.assumption:
-        remarks.append(f"assumes: {each.assumption}")
+        remarks.append(f"assumes that {each.assumption}")
     split = {"validation": "val", "test": "test"}[each.source_split]
     source = f"{_percent(each.source_accuracy)} {split}"
-    return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remarks[:1]]
+    remark = ["; ".join(remarks)] if remarks else []
+    return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
 
 
 def as_csv(rows: list[Row]) -> str:

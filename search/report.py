@@ -26,7 +26,7 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
                 f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
             )
         if told := assumption(request, outcome):
-            lines.append(f"assumes    {told}")
+            lines.append(f"assumes    that {told}")
         lines += [f"settings   {settings_line(best['params'])}", *_next_steps(request)]
     print_lines(lines, console)
     print_errors(outcome)

@@ -131,7 +131,10 @@ def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
     file = write_csv(rows, request.out / name)
     console.print(table(rows))
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
-    print_lines([f"table      {file}", compare_line(uri)], console)
+    note = ["source: its own figure, test or validation; baseline and best: validation, here"]
+    if not all(each.comparable for each in rows):
+        note.append("the sources used CIFAR-10 or composite images, not the embedded ones")
+    print_lines([*note, f"table      {file}", compare_line(uri)], console)
     try:
         record(rows, name, uri, artifacts, file)
     except Exception as error:  # whatever the store raises, the table is written and printed

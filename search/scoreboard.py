@@ -9,6 +9,7 @@ from typing import Literal
 from trainables.data.batches import images_per_epoch
 from trainables.recipe import Value
 
+BASELINE = "baseline"
 Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
 
 
@@ -144,8 +145,8 @@ class Scoreboard:
         return max(candidates, key=lambda record: record.best_accuracy, default=None)
 
     def baseline(self) -> TrialRecord | None:
-        """Trial 0, once it has begun."""
-        return next((record for record in self.records if record.number == 0), None)
+        """The trial that is labelled so, once it has begun."""
+        return next((record for record in self.records if record.label == BASELINE), None)
 
     def seconds_left(self) -> float | None:
         """A guess from the epochs that finished trials took and the pace so far; None at first."""

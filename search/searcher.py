@@ -7,6 +7,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
 
+from search.scoreboard import BASELINE
 from search.space import Sampler
 from search.task import Job, Task
 
@@ -49,7 +50,7 @@ class TruthfulOptunaSearch(OptunaSearch):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """The configuration of the next trial."""
         trial = self._ot_trials[trial_id] = self._ot_study.ask()
-        label = "baseline" if trial.number == 0 else ""
+        label = BASELINE if trial.number == 0 else ""
         return Task(self._job, trial.number, self._space(trial), label).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

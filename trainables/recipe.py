@@ -93,7 +93,7 @@ class Recipe:
     @property
     def assumption(self) -> str:
         """What the recipe claims to know about the shortcut; empty if nothing."""
-        return f"shortcut lies {self.region_swap}" if self.region_swap in CORNERS else ""
+        return f"the shortcut lies {self.region_swap}" if self.region_swap in CORNERS else ""
 
 
 def check(key: str, value: Any) -> Value:

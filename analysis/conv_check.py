@@ -1,0 +1,184 @@
+"""``python -m analysis.conv_check``: the numpy convolution against torch's, in value and time."""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from trainables.arguments import Arguments
+from trainables.data import DataSpec, load, resolve
+from trainables.errors import UsageError
+from trainables.numpy_conv import Array, Conv2d
+
+Floats = NDArray[np.float64]
+TOLERANCE = 1e-12
+REPEATS = 15
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found.
+
+    Attributes:
+        differences: of the output and the gradients, the norm of ours less torch's over the norm
+            of torch's, in float64.
+        seconds: median times by pass and library, in float32.
+    """
+
+    differences: dict[str, float]
+    seconds: dict[str, dict[str, float]]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``: 0; 1 if a difference is above 1e-12; 2 for a wrong flag."""
+    try:
+        arguments = _parser().parse_args(argv)
+        _check_numbers(arguments)
+        images = _images(arguments)
+        torch.set_num_threads(1)
+        with threadpool_limits(1):
+            found = check(
+                images, arguments.filters, arguments.kernel, arguments.stride, arguments.padding
+            )
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    shape = "x".join(str(size) for size in images.shape)
+    print(
+        f"{shape} images, {arguments.filters} filters of {arguments.kernel}x{arguments.kernel}, "
+        f"stride {arguments.stride}, padding {arguments.padding}"
+    )
+    _print(found)
+    return 0 if max(found.differences.values()) <= TOLERANCE else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Arguments(
+        prog="python -m analysis.conv_check",
+        description="Compare the numpy convolution with torch's on real images.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", metavar="PATH", help="data folder, or embedded")
+    for name, default in (("images", 64), ("filters", 16), ("kernel", 5), ("stride", 1)):
+        parser.add_argument(
+            f"--{name}", type=int, default=default, metavar="N", help=f"default: {default}"
+        )
+    parser.add_argument("--padding", type=int, default=2, metavar="N", help="default: 2")
+    return parser
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    for name in ("images", "filters", "kernel", "stride"):
+        if not 1 <= getattr(arguments, name) <= 4096:
+            raise UsageError(f"--{name} must be between 1 and 4096, not {getattr(arguments, name)}")
+    if not 0 <= arguments.padding <= 4096:
+        raise UsageError(f"--padding must be between 0 and 4096, not {arguments.padding}")
+
+
+def _images(arguments: argparse.Namespace) -> Floats:
+    """Normalised training images, (N, 3, H, W)."""
+    dataset = load(DataSpec("cifar10"), resolve(arguments.data))
+    pixels = dataset.train.images[: arguments.images].transpose(0, 3, 1, 2) / 255
+    mean, std = (np.array(figure)[:, None, None] for figure in (dataset.mean, dataset.std))
+    return np.ascontiguousarray((pixels - mean) / std)
+
+
+def check(images: Floats, filters: int, kernel: int, stride: int, padding: int) -> Check:
+    """Compare on ``images``, with weights and a target drawn from a fixed seed.
+
+    The loss is the mean square of the output's difference to the target, as in the source.
+    """
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(filters, images.shape[1], kernel, kernel)) / kernel
+    ours = Conv2d(weight, stride, padding)
+    output = ours.forward(images)
+    target = rng.normal(size=output.shape)
+    by_images = ours.backward(2 * (output - target) / output.size)
+    assert ours.dLdW is not None
+    theirs = _torch_passes(images, weight, target, stride, padding)
+    mine = {"output": output, "dL/dW": ours.dLdW, "dL/dX": by_images}
+    differences = {name: _relative(mine[name], theirs[name]) for name in mine}
+    return Check(differences, _times(images, weight, target, stride, padding))
+
+
+def _torch_passes(
+    images: Floats, weight: Floats, target: Floats, stride: int, padding: int
+) -> dict[str, Floats]:
+    layer, inputs = _torch_layer(weight, stride, padding), torch.tensor(images, requires_grad=True)
+    output = layer(inputs)
+    nn.functional.mse_loss(output, torch.tensor(target)).backward()  # type: ignore[no-untyped-call]
+    found: dict[str, Tensor | None] = {
+        "output": output.detach(),
+        "dL/dW": layer.weight.grad,
+        "dL/dX": inputs.grad,
+    }
+    return {name: value.numpy() for name, value in found.items() if value is not None}
+
+
+def _torch_layer(weight: Floats, stride: int, padding: int) -> nn.Conv2d:
+    filters, channels, kernel, _ = weight.shape
+    layer = nn.Conv2d(channels, filters, kernel, stride, padding, bias=False)
+    layer.weight = nn.Parameter(torch.tensor(weight))
+    return layer
+
+
+def _relative(mine: Array, theirs: Array) -> float:
+    return float(np.linalg.norm(mine - theirs) / np.linalg.norm(theirs))
+
+
+def _times(
+    images: Floats, weight: Floats, target: Floats, stride: int, padding: int
+) -> dict[str, dict[str, float]]:
+    """Medians of interleaved repetitions after a warm-up."""
+    ours = Conv2d(weight.astype(np.float32), stride, padding)
+    layer = _torch_layer(weight, stride, padding).float()
+    small = images.astype(np.float32)
+    inputs = torch.tensor(small, requires_grad=True)
+    gradient = target.astype(np.float32)
+    output, torch_gradient = layer(inputs), torch.tensor(gradient)
+    ours.forward(small)
+    passes: dict[str, dict[str, Callable[[], object]]] = {
+        "forward": {"numpy": lambda: ours.forward(small), "torch": lambda: layer(inputs)},
+        "backward": {
+            "numpy": lambda: ours.backward(gradient),
+            "torch": lambda: output.backward(torch_gradient, retain_graph=True),
+        },
+    }
+    return {name: _medians(pair) for name, pair in passes.items()}
+
+
+def _medians(pair: dict[str, Callable[[], object]]) -> dict[str, float]:
+    taken: dict[str, list[float]] = {name: [] for name in pair}
+    for repeat in range(REPEATS + 2):
+        for name, run in pair.items():
+            start = time.perf_counter()
+            run()
+            if repeat >= 2:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def _print(found: Check) -> None:
+    print("relative difference to torch, float64")
+    for name, difference in found.differences.items():
+        mark = "" if difference <= TOLERANCE else f"   above {TOLERANCE:g}"
+        print(f"  {name:<8} {difference:.2e}{mark}")
+    print(f"median time of {REPEATS}, float32, one thread each")
+    for name, times in found.seconds.items():
+        ours, theirs = times["numpy"], times["torch"]
+        print(
+            f"  {name:<8} numpy {1000 * ours:8.3f} ms   torch {1000 * theirs:8.3f} ms   "
+            f"ratio {ours / theirs:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

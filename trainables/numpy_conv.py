@@ -1,0 +1,108 @@
+"""A convolution in numpy, forward and backward (source 003_78c93f4ac3ae7ba4.txt, Problem 1).
+
+The source's own layer took 18.5 s where torch took 0.0016 s: it loops in Python. Here the windows
+of the input are laid out by strides (im2col) and multiplied with the weights by BLAS.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from trainables.shapes import check_whole, side
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass
+class Conv2d:
+    """A convolution without bias (a cross-correlation, as in torch).
+
+    Attributes:
+        weight: (filters, channels, kernel, kernel).
+        stride: pixels between windows, 1 or more.
+        padding: zeros on each side of the input, 0 or more.
+        dLdW: gradient of the loss by the weights, of their shape, after ``backward``.
+
+    Raises:
+        trainables.errors.UsageError: stride or padding out of range, or a kernel that is not
+            square.
+    """
+
+    weight: Array
+    stride: int = 1
+    padding: int = 0
+    dLdW: Array | None = field(default=None, init=False)
+    _windows: Array | None = field(default=None, init=False, repr=False)
+    _shape: tuple[int, ...] = field(default=(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_whole("numpy_conv: stride", self.stride, 1, 1 << 20)
+        check_whole("numpy_conv: padding", self.padding, 0, 1 << 20)
+        if self.weight.ndim != 4:
+            raise ValueError(f"weight has shape {self.weight.shape}, not (filters, channels, k, k)")
+        height, width = self.weight.shape[2:]
+        check_whole(f"numpy_conv: kernel width beside a height of {height}", width, height, height)
+
+    def forward(self, images: Array) -> Array:
+        """Output (N, filters, H', W') of images (N, channels, H, W), of their type.
+
+        H' is (H + 2 padding - kernel) // stride + 1, and W' likewise.
+
+        Raises:
+            trainables.errors.UsageError: the kernel is larger than the padded images.
+            ValueError: the images have other channels than the weights.
+        """
+        filters, channels, kernel, _ = self.weight.shape
+        if images.ndim != 4 or images.shape[1] != channels:
+            raise ValueError(f"images have shape {images.shape}, not (N, {channels}, H, W)")
+        height, width = (
+            side("numpy_conv", size, kernel, self.stride, self.padding) for size in images.shape[2:]
+        )
+        self._shape, self._windows = images.shape, self._laid_out(images)
+        out = self.weight.reshape(filters, -1) @ self._windows
+        return out.reshape(len(images), filters, height, width)
+
+    def backward(self, gradient: Array) -> Array:
+        """Gradient of the loss by the images, (N, channels, H, W); sets ``dLdW``.
+
+        Args:
+            gradient: of the loss by the last ``forward``'s output, of its shape.
+
+        Raises:
+            RuntimeError: there was no ``forward``.
+        """
+        if self._windows is None:
+            raise RuntimeError("backward needs a forward before it")
+        filters = len(self.weight)
+        flat = gradient.reshape(len(gradient), filters, -1)
+        # One product over images and places together, rather than a sum of N small ones.
+        by_filter = flat.transpose(1, 0, 2).reshape(filters, -1)
+        by_place = self._windows.transpose(0, 2, 1).reshape(-1, self._windows.shape[1])
+        self.dLdW = (by_filter @ by_place).reshape(self.weight.shape)
+        windows = self.weight.reshape(filters, -1).T @ flat
+        return self._put_back(windows, gradient.shape[2:])
+
+    def _laid_out(self, images: Array) -> Array:
+        """Every window as a column, (N, channels * kernel * kernel, H' * W')."""
+        around, kernel = self.padding, self.weight.shape[2]
+        padded = np.pad(images, ((0, 0), (0, 0), (around, around), (around, around)))
+        windows = sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
+        windows = windows[:, :, :: self.stride, :: self.stride]
+        # Rows of the output stay together in memory, so that the copy runs along them.
+        columns = windows.transpose(0, 1, 4, 5, 2, 3)
+        return columns.reshape(len(images), -1, columns.shape[4] * columns.shape[5])
+
+    def _put_back(self, windows: Array, places: tuple[int, ...]) -> Array:
+        """The sum of all windows at their places: what ``_laid_out`` transposes to."""
+        count, channels, rows, columns = self._shape
+        kernel, step, around = self.weight.shape[2], self.stride, self.padding
+        parts = windows.reshape(count, channels, kernel, kernel, *places)
+        padded = np.zeros((count, channels, rows + 2 * around, columns + 2 * around), windows.dtype)
+        for y in range(kernel):
+            for x in range(kernel):
+                down, right = y + step * places[0], x + step * places[1]
+                padded[:, :, y:down:step, x:right:step] += parts[:, :, y, x]
+        return padded[:, :, around : around + rows, around : around + columns]
