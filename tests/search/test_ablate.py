@@ -1,0 +1,180 @@
+"""``python -m search.ablate`` as a user runs it, on little data."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, FinishedSearch
+from mlflow import MlflowClient
+from PIL import Image
+
+from search.ablate import main
+
+LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]
+
+
+@pytest.fixture(scope="module")
+def ablated(tmp_path_factory) -> FinishedSearch:
+    out = tmp_path_factory.mktemp("ablations")
+    command = [sys.executable, "-m", "search.ablate", "--space", "nin", "--data", "embedded"]
+    command += ["--toggle", "batch_norm", "--toggle", "dropout", "--seeds", "2", *LITTLE]
+    command += ["--set", "lr=0.02", "--out", str(out), "--name", "parts"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return FinishedSearch(done.returncode, out, "parts", done.stdout + done.stderr)
+
+
+def document(search: FinishedSearch) -> dict:
+    return json.loads((search.out / search.name / "ablation.json").read_text())
+
+
+def test_every_combination_is_trained_with_every_seed_to_the_end(ablated):
+    assert ablated.status == 0, ablated.printed
+    configs = ablated.configs()
+    chosen = [(c["values"]["batch_norm"], c["values"]["dropout"], c["stream"]) for c in configs]
+    expected = {(b, d, s) for b in (True, False) for d in (0.5, 0.0) for s in (0, 1)}
+    assert set(chosen) == expected
+    assert len(chosen) == 8
+    assert all(c["values"]["lr"] == 0.02 for c in configs)
+    assert [len(history) for history in ablated.histories()] == [2] * 8
+
+
+def test_the_figures_are_those_of_the_trials(ablated):
+    best = {
+        config["label"]: max(epoch["val_accuracy"] for epoch in history)
+        for config, history in zip(ablated.configs(), ablated.histories(), strict=True)
+    }
+    variants = document(ablated)["variants"]
+    assert len(variants) == 4
+    for variant in variants:
+        ours = [best[f"{variant['label']}-seed{seed}"] for seed in (0, 1)]
+        assert list(variant["accuracies"].values()) == ours
+        assert variant["accuracy"]["mean"] == pytest.approx(sum(ours) / 2)
+
+
+def test_the_table_shows_mean_spread_and_interval_in_80_columns(ablated):
+    lines = ablated.printed.splitlines()
+    header = next(line for line in lines if line.startswith("on "))
+    assert header.split() == ["on", "seeds", "mean", "std", "difference", "95%", "interval"]
+    assert sum(line.startswith(("batch_norm", "dropout", "none")) for line in lines) == 6
+    table = lines[lines.index(header) :]
+    assert max(len(line) for line in table if not line.startswith("written")) <= 80
+
+
+def test_the_figure_is_drawn_and_recorded_with_the_numbers(ablated):
+    with Image.open(ablated.out / "parts" / "ablation.png") as picture:
+        assert min(picture.size) > 300
+    client = MlflowClient(ablated.uri)
+    experiment = client.get_experiment_by_name("convoy/nin-embedded")
+    runs = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'ablation'")
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    files = {file.path for file in client.list_artifacts(runs[0].info.run_id)}
+    assert {"ablation.json", "ablation.png"} <= files
+    assert {"effect.batch_norm", "effect.dropout"} <= set(runs[0].data.metrics)
+
+
+def test_an_ablation_crowns_no_winner(ablated):
+    client = MlflowClient(ablated.uri)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    assert not client.search_runs(ids, "tags.`convoy.winner` = 'true'")
+    assert ablated.summary["baseline"] is None
+
+
+def test_a_recorded_run_is_taken_apart_as_it_was_trained(ablated, tmp_path, capsys):
+    client = MlflowClient(ablated.uri)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    run = client.search_runs(ids, "tags.`convoy.kind` = 'trial' and params.batch_norm = 'True'")[0]
+    status = main(
+        [
+            "--run",
+            run.info.run_id,
+            "--tracking-uri",
+            ablated.uri,
+            "--toggle",
+            "batch_norm",
+            "--seeds",
+            "2",
+            "--epochs",
+            "1",
+            "--out",
+            str(tmp_path),
+            "--name",
+            "again",
+            "--quiet",
+        ]
+    )
+    assert status == 0, capsys.readouterr()
+    config = json.loads(next((tmp_path / "again").glob("trial-0000*/params.json")).read_text())
+    assert config["job"]["architecture"] == "nin"
+    assert (config["job"]["source"], config["job"]["train_limit"]) == ("embedded", 400)
+    assert config["values"]["lr"] == 0.02
+
+
+BAD = [
+    ([], "give --space NAME or --run RUN_ID"),
+    (["--space", "nin", "--run", "x"], "give --space NAME or --run RUN_ID"),
+    (["--space", "nin"], "--toggle: name one part or more"),
+    (["--space", "nnn", "--toggle", "dropout"], "space 'nnn' is not there"),
+    (["--space", "nin", "--toggle", "drpout"], "the setting has no such key"),
+    (["--space", "nin", "--toggle", "flip"], "it is off in the setting already"),
+    (["--space", "nin", "--toggle", "dropout", "--seeds", "1"], "--seeds must be 2 or more"),
+    (["--space", "nin", "--toggle", "dropout", "--set", "colour=1"], "colour is neither"),
+]
+
+
+@pytest.mark.parametrize(("flags", "message"), BAD, ids=[m for _, m in BAD])
+def test_a_wrong_flag_is_refused_in_one_line_and_nothing_is_written(
+    flags, message, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", "embedded", "--out", str(tmp_path / "runs"), *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_is_not_there_is_refused(ablated, capsys):
+    flags = ["--run", "0" * 32, "--tracking-uri", ablated.uri, "--toggle", "dropout"]
+    assert main(flags) == 2
+    assert "--run 000" in capsys.readouterr().err
+
+
+def test_the_figure_of_another_file_is_refused(tmp_path):
+    from analysis.ablation import main as draw
+
+    file = tmp_path / "other.json"
+    file.write_text("{}")
+    assert draw([str(file)]) == 2
+    assert not Path(tmp_path / "other.png").exists()
+
+
+def test_a_leaderboard_is_a_table_a_file_and_a_record(tmp_path):
+    command = [sys.executable, "-m", "search.run", "--space", "conv3", "--space", "gap5"]
+    command += ["--data", "embedded", *LITTLE, "--trials", "2", "--concurrency", "1"]
+    command += ["--set", "pool_stride=2", "--out", str(tmp_path), "--name", "both"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "both" / "leaderboard.csv").open()))
+    assert [(row["space"], row["source_split"]) for row in rows] == [
+        ("conv3", "test"),
+        ("gap5", "test"),
+    ]
+    for row in rows:
+        summary = json.loads((tmp_path / row["search"] / "summary.json").read_text())
+        assert summary["trials"]["completed"] == summary["trials"]["requested"] == 2
+        assert float(row["best_val_accuracy"]) == summary["best"]["val_accuracy"]
+        assert float(row["baseline_val_accuracy"]) == summary["baseline"]["val_accuracy"]
+        assert row["source_accuracy"] in ("0.7429", "0.75")
+    assert "74.29% test" in done.stdout
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("convoy/leaderboard")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.metrics["conv3.source_accuracy"] == 0.7429
+    assert run.data.metrics["gap5.best_val_accuracy"] == float(rows[1]["best_val_accuracy"])
+    assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["leaderboard.csv"]
+    ids = [each.experiment_id for each in client.search_experiments()]
+    searches = client.search_runs(ids, "tags.`convoy.leaderboard` = 'both'")
+    assert sum(each.data.tags["convoy.kind"] == "search" for each in searches) == 2
