@@ -5,7 +5,13 @@ A first, short training learns what is easiest, a shortcut above all. The traini
 gets wrong are mostly those whose shortcut misleads, and a second training, from scratch, draws them
 more often. It assumes nothing about the shortcut's form or place, only that it is learnt first and
 that the validation images, on which one chooses, do not have it.
+
+The first training sees the images as they are. Augmentation makes a shortcut harder to read: with
+random flips alone, the errors of one epoch on the composite set held 17% of the images whose digit
+agrees with the label, without them 7%, beside 68% and 69% of the others.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +30,20 @@ def first_epochs(recipe: Recipe, epochs: int) -> int:
         return 0
     first = max(1, round(recipe.jtt_share * epochs))
     return first if first < epochs else 0
+
+
+def plain(recipe: Recipe) -> Recipe:
+    """``recipe`` without augmentation, as the first training has it."""
+    return replace(
+        recipe,
+        flip=False,
+        crop_padding=0,
+        auto_augment=False,
+        noise=0.0,
+        erasing=0.0,
+        mixup=0.0,
+        region_swap="none",
+    )
 
 
 def weights_by_errors(

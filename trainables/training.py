@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from trainables.data.batches import (
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
-from trainables.just_train_twice import first_epochs, weights_by_errors
+from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Setting
@@ -149,17 +149,16 @@ class _Trainer:
             self._begin(None)
 
     def _begin_first(self) -> None:
-        """Begin the first of two trainings; it shall find the shortcut, so nothing is swapped."""
+        """Begin the first of two trainings."""
         self._weights: Tensor | None = None
-        self._augment = Augmentation(replace(self._setting.recipe, region_swap="none"))
+        self._recipe = plain(self._setting.recipe)
         self._learner = _Learner.fresh(
             self._setting, self._data, "first training", self._first_epochs
         )
 
     def _begin(self, weights: Tensor | None) -> None:
         """Begin the training that counts, which draws images by ``weights``."""
-        self._weights = weights
-        self._augment = Augmentation(self._setting.recipe)
+        self._weights, self._recipe = weights, self._setting.recipe
         epochs = self._setting.epochs - self._first_epochs
         self._learner = _Learner.fresh(self._setting, self._data, "initialisation", epochs)
 
@@ -241,9 +240,9 @@ class _Trainer:
 
     def _step(self, batch: Batch, draws: torch.Generator, shares: np.random.Generator) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        recipe = self._setting.recipe
-        pixels = self._augment.pixels(batch.images, draws)
-        inputs = self._augment.values(self._data.normalise(pixels), draws)
+        recipe, augment = self._recipe, Augmentation(self._recipe)
+        pixels = augment.pixels(batch.images, draws)
+        inputs = augment.values(self._data.normalise(pixels), draws)
         inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
         with self._autocast():
             logits = self._learner.model(inputs)

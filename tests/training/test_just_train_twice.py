@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trainables.data.batches import DeviceSplit
-from trainables.just_train_twice import first_epochs, weights_by_errors
+from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.recipe import Recipe
 
 JTT = Recipe(reweighting="jtt", jtt_share=0.2)
@@ -17,6 +17,21 @@ def test_the_first_training_has_its_share_of_the_epochs(epochs, first):
 
 def test_without_jtt_there_is_no_first_training():
     assert first_epochs(Recipe(jtt_share=0.5), 10) == 0
+
+
+def test_the_first_training_sees_the_images_as_they_are():
+    augmented = Recipe(
+        flip=True,
+        crop_padding=4,
+        auto_augment=True,
+        noise=0.1,
+        erasing=0.5,
+        mixup=0.4,
+        region_swap="random",
+        lr=0.03,
+        label_smoothing=0.1,
+    )
+    assert plain(augmented) == Recipe(lr=0.03, label_smoothing=0.1)
 
 
 def test_errors_alone_get_the_weight():
