@@ -1,4 +1,4 @@
-"""ASHA (Li et al. 2020), a ladder a schedule, with the baseline always trained to the end."""
+"""ASHA (Li et al. 2020) on two ladders, with the baseline always trained to the end."""
 
 from typing import Any
 
@@ -9,13 +9,16 @@ from ray.tune.schedulers.async_hyperband import _Bracket
 from search.searcher import METRIC
 from search.space import Budget
 
+# Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
+ANNEALED = ("cosine", "one_cycle")
+
 
 class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
     """Asynchronous successive halving on validation accuracy.
 
-    A trial is compared with those of its own learning-rate schedule alone: half-way, a rate that
-    falls only at the end looks worse than one that is low already, and ends better. One ladder
-    for all would stop it there.
+    Trials whose learning rate anneals are compared with each other alone, and so are the others:
+    half-way, a rate that falls only at the end looks worse than one that is low already, and ends
+    better. One ladder for all would stop it there.
 
     Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
     beats its baseline, and half a training would flatter it.
@@ -35,19 +38,16 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
             reduction_factor=budget.reduction_factor,
             brackets=1,
         )
-        self._brackets: list[_Bracket] = []  # Tune's name; it prints and saves them
-        self._ladders: dict[str, _Bracket] = {}
+        # Tune's name for them, under which it prints and saves them: annealed, and others.
+        self._brackets = [self._ladder(), self._ladder()]
+
+    def _ladder(self) -> _Bracket:
+        return _Bracket(self._grace, self._max_t, self._reduction_factor, 0, self._stop_last_trials)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Put the trial on the ladder of its schedule."""
-        schedule = str(trial.config["values"].get("schedule"))
-        if schedule not in self._ladders:
-            ladder = _Bracket(
-                self._grace, self._max_t, self._reduction_factor, 0, self._stop_last_trials
-            )
-            self._ladders[schedule] = ladder
-            self._brackets.append(ladder)
-        self._trial_info[trial.trial_id] = self._ladders[schedule]
+        """Put the trial on the ladder of its kind of schedule."""
+        annealed = trial.config["values"].get("schedule") in ANNEALED
+        self._trial_info[trial.trial_id] = self._brackets[0 if annealed else 1]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""

@@ -250,8 +250,8 @@ class _Trainer:
         objective = targets.cross_entropy(logits, recipe.label_smoothing)
         self._update(objective)
         with torch.no_grad():
-            plain = targets.cross_entropy(logits) if recipe.label_smoothing else objective
-            losses = len(logits) * torch.stack([objective.detach(), plain.detach()])
+            unsmoothed = targets.cross_entropy(logits) if recipe.label_smoothing else objective
+            losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
             return torch.cat([losses, targets.hits(logits)[None]])
 
     def _update(self, objective: Tensor) -> None:
