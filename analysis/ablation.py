@@ -69,7 +69,7 @@ def draw(document: dict[str, Any]) -> Figure:
 
 
 def _label(variant: dict[str, Any]) -> str:
-    return "\n".join(variant["on"]) or "none"
+    return " +\n".join(variant["on"]) or "none"
 
 
 if __name__ == "__main__":

@@ -182,10 +182,10 @@ def _conclude(
     console.print(_table(compared))
     print_lines(["what each part brings, averaged over the others, in points"], console)
     console.print(_effects_table(brought))
-    file = _write(request, arguments, compared, brought)
-    figure = _draw(file)
-    print_lines([f"written    {path}" for path in (file, figure)], console)
-    _record(request, outcome, [file, figure], brought)
+    files = [_write(request, arguments, compared, brought)]
+    files += _draw(files[0])
+    print_lines([f"written    {path}" for path in files], console)
+    _record(request, outcome, files, brought)
 
 
 def _table(compared: "list[Comparison]") -> Table:
@@ -245,13 +245,16 @@ def _write(
     return path
 
 
-def _draw(file: Path) -> Path:
-    """The figure of ``file``, drawn by the analysis in a process of its own: it reads records, and
-    nothing here may depend on it."""
+def _draw(file: Path) -> list[Path]:
+    """The figure of ``file``, if it could be drawn.
+
+    The analysis draws it, in a process of its own: it reads records, and nothing here may import
+    it.
+    """
     figure = file.with_suffix(".png")
     command = [sys.executable, "-m", "analysis.ablation", str(file), "--out", str(figure)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return figure
+    drawn = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return [figure] if drawn else []
 
 
 def _record(

@@ -5,9 +5,11 @@ from mlflow import MlflowClient
 
 from search.experiment import experiment_name
 from search.ledger import Ledger, Place
+from search.recorded import recorded_task
 from search.scoreboard import TrialRecord
 from search.task import Job
 from trainables.data import DataSpec
+from trainables.errors import UsageError
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 
@@ -72,6 +74,42 @@ def test_a_trial_has_its_values_and_tags(store):
     assert data.params["architecture"] == "gap5"
     assert data.tags["convoy.search"] == "search-a"
     assert data.tags["convoy.trial_id"] == "t0"
+
+
+def test_a_trial_can_be_trained_again_from_its_record(store):
+    client, runs = store
+    task, space = recorded_task(client.tracking_uri, runs["t0"])
+    assert space == "test"
+    assert (task.job, task.values) == (JOB, VALUES)
+
+
+def test_a_run_that_is_no_trials_is_refused(store):
+    client, runs = store
+    parent = client.get_run(runs["t0"]).data.tags["mlflow.parentRunId"]
+    with pytest.raises(UsageError, match="is not a trial's run"):
+        recorded_task(client.tracking_uri, parent)
+    with pytest.raises(UsageError, match="--run nosuchrun"):
+        recorded_task(client.tracking_uri, "nosuchrun")
+
+
+def test_a_trial_that_uses_the_known_place_is_tagged(place_and_swap):
+    known, random = place_and_swap
+    assert known.data.tags["convoy.assumption"] == "the shortcut lies bottom_right"
+    assert "convoy.assumption" not in random.data.tags
+
+
+@pytest.fixture
+def place_and_swap(tmp_path):
+    place = Place(f"sqlite:///{tmp_path / 'mlflow.db'}", "convoy/test", tmp_path / "a", "s")
+    ledger = Ledger(place, {}, {}, JOB)
+    for number, swap in enumerate(("bottom_right", "random")):
+        values = {**VALUES, "region_swap": swap}
+        ledger.trial_started(TrialRecord(f"t{number}", number, values, str(number)))
+    ledger.flush()
+    client = MlflowClient(place.uri)
+    runs = [client.get_run(ledger.run_id(f"t{number}")) for number in (0, 1)]
+    ledger.close()
+    return runs
 
 
 def test_every_epoch_is_logged_once_at_its_step(store):

@@ -1,0 +1,95 @@
+"""From flags to requests: several spaces, one budget, and values that reach whom they concern."""
+
+import shutil
+
+import pytest
+
+from search.plan import requests
+from search.run import _parser, main
+from search.space import SPACES, available
+
+
+def asked(tmp_path, *flags: str):
+    flags = ("--data", "embedded", "--out", str(tmp_path / "runs"), *flags)
+    return requests(_parser().parse_args(flags))
+
+
+def fixed(request) -> dict:
+    return request.proposals.fixed
+
+
+def test_all_is_every_space_with_a_search_of_its_own_and_one_budget(tmp_path):
+    found = asked(tmp_path, "--space", "all", "--name", "x", "--trials", "5", "--epochs", "6")
+    assert [request.space_name for request in found] == available()
+    assert [request.name for request in found] == [f"x-{name}" for name in available()]
+    assert {(r.budget.trials, r.budget.epochs, r.budget.grace_epochs) for r in found} == {(5, 6, 2)}
+    assert {request.group for request in found} == {"x"}
+    assert {request.architecture for request in found} == set(available())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_space_that_is_named_twice_is_searched_once(tmp_path):
+    found = asked(tmp_path, "--space", "nin", "--space", "nin", "--name", "x")
+    assert [(request.name, request.group) for request in found] == [("x", "")]
+
+
+def test_spaces_of_different_budgets_get_the_largest(tmp_path):
+    other = tmp_path / "small.yaml"
+    text = (SPACES / "nin.yaml").read_text()
+    other.write_text(text.replace("trials: 8, epochs: 8", "trials: 3, epochs: 2"))
+    found = asked(tmp_path, "--space", str(other), "--space", "nin", "--name", "x")
+    assert [(r.budget.trials, r.budget.epochs) for r in found] == [(8, 8)] * 2
+
+
+def test_a_value_reaches_the_spaces_that_have_the_key(tmp_path):
+    flags = ("--space", "nin", "--space", "conv3", "--set", "width=1.0", "--set", "lr=0.01")
+    nin, conv3 = asked(tmp_path, *flags, "--name", "x")
+    assert (fixed(nin)["width"], fixed(nin)["lr"], fixed(conv3)["lr"]) == (1.0, 0.01, 0.01)
+    assert "width" not in fixed(conv3)
+
+
+REFUSED = [
+    (["--space", "all", "--set", "colour=1"], "the space has no key colour"),
+    (["--space", "all", "--set", "pool_stride=3"], "pool_stride must be at least 1"),
+    (["--space", "nin", "--space", "nnn"], "space 'nnn' is not there"),
+    (["--space", "nin", "--space", "conv3", "--name", "a/b"], "no path separators"),
+    (["--space", "nin", "--space", "conv3", "--name", "x" * 98], "at most 100"),
+    (["--space", "nin", "--set", "kernel=12"], "nin: kernel must be at least 1 and at most 11"),
+    (["--space", "alexnet", "--set", "width=0.0001"], "alexnet: conv1 would get 96 x 0.0001"),
+]
+
+
+@pytest.mark.parametrize(("flags", "message"), REFUSED)
+def test_a_fault_in_one_of_several_spaces_is_refused_before_anything_is_written(
+    tmp_path, capsys, flags, message
+):
+    out = tmp_path / "runs"
+    assert main(["--data", "embedded", "--out", str(out), *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_name_that_one_of_the_searches_has_already_is_refused(tmp_path, capsys):
+    (tmp_path / "runs" / "x-nin").mkdir(parents=True)
+    flags = ["--space", "nin", "--space", "conv3", "--name", "x"]
+    assert main(["--data", "embedded", "--out", str(tmp_path / "runs"), *flags]) == 2
+    assert "x-nin exists" in capsys.readouterr().err
+
+
+def test_two_files_of_one_name_are_refused(tmp_path, capsys):
+    shutil.copy(SPACES / "nin.yaml", tmp_path / "nin.yaml")
+    flags = ["--space", "nin", "--space", str(tmp_path / "nin.yaml")]
+    assert main(["--data", "embedded", "--out", str(tmp_path / "runs"), *flags]) == 2
+    assert "files of the same name" in capsys.readouterr().err
+
+
+def test_the_list_shows_every_space_with_data_source_and_baseline(capsys):
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line for line in lines if not line.startswith(" ")]
+    assert names == available()
+    assert len(names) == 6
+    for kind in ("data", "source", "baseline"):
+        assert sum(line.startswith(f"  {kind} ") for line in lines) == 6
