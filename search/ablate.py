@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FILE = "ablation.json"
 _EXAMPLES = """examples:
-  python -m search.ablate --space nin --toggle batch_norm --toggle dropout --data embedded
+  python -m search.ablate --space nin --toggle batch_norm --toggle dropout
   python -m search.ablate --run RUN_ID --toggle region_swap --seeds 5
 """
 

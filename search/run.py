@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from search.request import Request
 
 _EXAMPLES = """examples:
-  python -m search.run --space gap5 --data embedded       a first search, nothing to download
-  python -m search.run --space gap5 --set pool_stride=2   affordable without a GPU
-  python -m search.run --space all --trials 8             every space, then a leaderboard
-  python -m search.run --list                             the spaces there are
+  python -m search.run --space gap5 --data embedded      nothing to download
+  python -m search.run --space gap5 --set pool_stride=2  without a GPU
+  python -m search.run --space all --trials 8            all, and a leaderboard
+  python -m search.run --list                            the spaces there are
 """
 
 

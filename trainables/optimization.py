@@ -45,4 +45,6 @@ def _one_cycle(recipe: Recipe, optimizer: Optimizer, steps: int) -> OneCycleLR:
     total = max(4, steps)
     rise = max(recipe.warmup, 2 / total)
     peak = recipe.lr * recipe.peak_factor
-    return OneCycleLR(optimizer, peak, total_steps=total, pct_start=rise, cycle_momentum=False)
+    return OneCycleLR(
+        optimizer, peak, total_steps=total, pct_start=rise, cycle_momentum=recipe.cycle_momentum
+    )

@@ -36,6 +36,8 @@ class Recipe:
         t_max: of cosine, the steps to the least rate as a share of all; below 1 it rises again.
         warmup: of one_cycle, the share of the steps in which the rate rises.
         peak_factor: of one_cycle, its peak over ``lr``.
+        cycle_momentum: of one_cycle, whether momentum, or Adam's first beta, falls from 0.95 to
+            0.85 while the rate rises, and then rises again; torch's default.
         halve_every: of halving, the epochs after which the rate is halved each time.
         batch_size: images a step.
         clip_norm: gradients are scaled to this norm where theirs is larger; 0 is off.
@@ -69,6 +71,7 @@ class Recipe:
     t_max: float = _number(1.0, 0, 10, above=True)
     warmup: float = _number(0.3, 0.01, 0.99)
     peak_factor: float = _number(1.0, 0, 100, above=True)
+    cycle_momentum: bool = False
     halve_every: int = _number(10, 1, 10_000)
     batch_size: int = _number(128, 1, 8192)
     clip_norm: float = _number(0.0, 0, 1e6)

@@ -112,6 +112,22 @@ def test_one_cycle_peaks_at_the_factor_times_the_rate():
     assert max(found) == pytest.approx(0.00182 * 6.74, rel=1e-3)
 
 
+def test_one_cycle_moves_adams_first_beta_only_when_asked():
+    found = {}
+    for asked in (True, False):
+        recipe = Recipe(schedule="one_cycle", cycle_momentum=asked)
+        optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
+        schedule = schedule_of(recipe, optimizer, 1, 100)
+        betas = []
+        for _ in range(100):
+            betas.append(optimizer.param_groups[0]["betas"][0])
+            optimizer.step()
+            schedule.step()
+        found[asked] = (betas[0], min(betas), betas[-1])
+    assert found[False] == (0.9, 0.9, 0.9)
+    assert found[True] == pytest.approx((0.95, 0.85, 0.95), abs=1e-3)
+
+
 def test_cosine_rises_again_after_a_shorter_period():
     found = rates(Recipe(lr=0.1, schedule="cosine", t_max=0.5), 100)
     assert found[50] == pytest.approx(0, abs=1e-6)

@@ -22,6 +22,7 @@ RECIPES = {
     "adamw-cosine": {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.01},
     "adam-constant": {"optimizer": "adam", "schedule": "constant", "label_smoothing": 0.1},
     "sgd-one-cycle": {"optimizer": "sgd", "schedule": "one_cycle", "lr": 0.05, "peak_factor": 2.0},
+    "adamw-one-cycle": {"schedule": "one_cycle", "cycle_momentum": True, "clip_norm": 1.0},
     "halving-clipped": {"schedule": "halving", "halve_every": 1, "clip_norm": 0.5},
     "cosine-rising": {"schedule": "cosine", "t_max": 0.4, "eta_min": 0.1},
     "mixup": {"mixup": 0.4, "label_smoothing": 0.04},
