@@ -26,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         source = user_path(arguments.file, "FILE")
         out = user_path(arguments.out, "--out") if arguments.out else source.with_suffix(".png")
-        draw(_read(source)).savefig(out, dpi=150)
+        if out.suffix.lower() != ".png":
+            raise UsageError(f"--out {out}: the name of the figure must end in .png")
+        _drawn(source).savefig(out, dpi=150)
     except (UsageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -34,13 +36,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _drawn(path: Path) -> Figure:
     try:
-        document: dict[str, Any] = json.loads(path.read_text())
-        document["variants"][0]["accuracies"]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise UsageError(f"{path} is not an ablation.json ({error})") from error
-    return document
+        return draw(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is not an ablation.json ({type(error).__name__}: {error})"
+        ) from error
 
 
 def draw(document: dict[str, Any]) -> Figure:

@@ -17,10 +17,12 @@ from trainables.arguments import Arguments
 from trainables.data import DataSpec, load, resolve
 from trainables.errors import UsageError
 from trainables.numpy_conv import Array, Conv2d
+from trainables.shapes import side
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
 REPEATS = 15
+MOST = 1 << 30  # bytes of one array
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         _check_numbers(arguments)
         images = _images(arguments)
+        _check_size(images, arguments)
         torch.set_num_threads(1)
         with threadpool_limits(1):
             found = check(
@@ -81,6 +84,19 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} must be between 1 and 4096, not {getattr(arguments, name)}")
     if not 0 <= arguments.padding <= 4096:
         raise UsageError(f"--padding must be between 0 and 4096, not {arguments.padding}")
+
+
+def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
+    """Refuse what would not fit into memory: every window of every image is laid out."""
+    _, channels, height, _ = images.shape
+    kernel, padding = arguments.kernel, arguments.padding
+    across = side("conv_check", height, kernel, arguments.stride, padding)
+    size = 8 * len(images) * across**2 * max(channels * kernel**2, arguments.filters)
+    if size > MOST:
+        raise UsageError(
+            f"the windows of these images take {size / 2**30:.1f} GiB, more than "
+            f"{MOST >> 30}; ask for fewer --images or --filters, or a smaller --padding or --kernel"
+        )
 
 
 def _images(arguments: argparse.Namespace) -> Floats:

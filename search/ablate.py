@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from search.engine import Outcome
     from search.request import Request
     from search.task import Task
+    from trainables.recipe import Value
 
 FILE = "ablation.json"
 _EXAMPLES = """examples:
@@ -99,30 +100,38 @@ def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":
     """The setting to take apart, as a task, and the name of its space."""
     if (arguments.space is None) is (arguments.run is None):
         raise UsageError("give --space NAME or --run RUN_ID")
+    task, space_name = _of_run(arguments) if arguments.run else _of_space(arguments)
+    asked = {
+        "train_limit": arguments.train_limit,
+        "val_limit": arguments.val_limit,
+        "epochs": arguments.epochs,
+    }
+    given = {key: value for key, value in asked.items() if value is not None}
+    return replace(task, job=replace(task.job, seed=arguments.seed, **given)), space_name
+
+
+def _of_run(arguments: argparse.Namespace) -> "tuple[Task, str]":
     from search.recorded import recorded_task
+
+    task, space_name = recorded_task(tracking_uri(arguments), arguments.run)
+    source = resolve(arguments.data or task.job.source)
+    values = {**task.values, **_given(arguments)}
+    return replace(task, job=replace(task.job, source=source), values=values), space_name
+
+
+def _of_space(arguments: argparse.Namespace) -> "tuple[Task, str]":
     from search.task import Job, Task
 
-    if arguments.run is not None:
-        task, space_name = recorded_task(tracking_uri(arguments), arguments.run)
-    else:
-        path = space_file(arguments.space)
-        space, space_name = read_space(path), path.stem
-        job = Job(space.architecture, space.data, "", None, None, space.budget.epochs, 0, 1)
-        task = Task(job, 0, space.baseline)
-    given = dict(assignment(written) for written in arguments.set)
-    source = resolve(arguments.data or task.job.source or None)
-    limits = (arguments.train_limit, arguments.val_limit)
-    if arguments.run is not None:
-        limits = (limits[0] or task.job.train_limit, limits[1] or task.job.val_limit)
-    job = replace(
-        task.job,
-        source=source,
-        train_limit=limits[0],
-        val_limit=limits[1],
-        epochs=arguments.epochs or task.job.epochs,
-        seed=arguments.seed,
-    )
-    return replace(task, job=job, values={**task.values, **given}), space_name
+    path, source = space_file(arguments.space), resolve(arguments.data)
+    space = read_space(path)
+    epochs = space.budget_on(source).epochs
+    job = Job(space.architecture, space.data, source, None, None, epochs, arguments.seed, 1)
+    fixed = space.fixed_on(source, _given(arguments))
+    return Task(job, 0, space.baseline_with(fixed)), path.stem
+
+
+def _given(arguments: argparse.Namespace) -> "dict[str, Value]":
+    return dict(assignment(written) for written in arguments.set)
 
 
 def _request(
@@ -159,7 +168,13 @@ def _request(
         out=out,
         tracking_uri=tracking_uri(arguments),
         quiet=arguments.quiet,
+        about=_about(arguments),
     )
+
+
+def _about(arguments: argparse.Namespace) -> dict[str, str]:
+    of = {"of_run": arguments.run} if arguments.run else {"of_baseline": arguments.space}
+    return {"toggles": " ".join(arguments.toggle), "seeds": str(arguments.seeds), **of}
 
 
 def _conclude(

@@ -83,15 +83,15 @@ class Comparison:
 def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
     """Every combination of ``toggles``, the one with all of them on first.
 
-    A part that is on has its value in ``values``, or its default; off is false, 0 or none.
+    A part that is on has its value in ``values``; off is false, 0 or none.
 
     Raises:
         UsageError: a part that is not there, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
-    known = Setting.of(architecture, values, 1, 0).values
-    off = {key: _off(key, known) for key in toggles}
+    Setting.of(architecture, values, 1, 0)
+    off = {key: _off(key, values) for key in toggles}
     found = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
@@ -102,7 +102,7 @@ def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]
             raise UsageError(
                 f"--toggle: {min(switched)} cannot be switched off ({error})"
             ) from error
-        found.append(Variant(on, {**{key: known[key] for key in on}, **values, **switched}))
+        found.append(Variant(on, {**values, **switched}))
     return found
 
 

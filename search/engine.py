@@ -96,11 +96,13 @@ class _Search:
 
     def _abandon(self, ledger: Ledger) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
-        for record in self._board.interrupt():
-            ledger.trial_ended(record)
-        self.write_summary("interrupted")
-        ledger.end_search(*self._search_records(None), "FAILED")
-        ledger.close()
+        try:
+            for record in self._board.interrupt():
+                ledger.trial_ended(record)
+            self.write_summary("interrupted")
+        finally:
+            ledger.end_search(*self._search_records(None), "FAILED")
+            ledger.close()
 
     def _tune(self, followers: list[Follower]) -> tune.Tuner:
         request, resources = self._request, self._resources
@@ -189,6 +191,8 @@ class _Search:
             request.group,
         )
         budget = request.budget.model_dump()
+        if request.kind == "ablation":  # which stops nothing early
+            budget = {"trials": request.budget.trials, "epochs": request.budget.epochs}
         shared = {
             "architecture": request.architecture,
             "data": request.dataset.name,
@@ -197,7 +201,12 @@ class _Search:
             "val_images": len(request.dataset.val),
             "search_seed": request.seed,
         }
-        ledger = Ledger(place, {**shared, **budget, **asdict(self._resources)}, shared, self._job)
+        ledger = Ledger(
+            place,
+            {**shared, **budget, **asdict(self._resources), **request.about},
+            shared,
+            self._job,
+        )
         ledger.flush()
         if errors := ledger.errors:
             request.folder.rmdir()

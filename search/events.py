@@ -56,7 +56,9 @@ class Events(Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune started or restarted a trial."""
         task = Task.from_config(trial.config)
-        record = self._board.started(trial.trial_id, task.number, task.values, task.label)
+        record = self._board.started(
+            trial.trial_id, task.number, task.values, task.label, task.stream
+        )
         for follower in self._followers:
             follower.trial_started(record)
 

@@ -28,7 +28,7 @@ class Row:
     Attributes:
         space: its name.
         data: the set that it was searched on.
-        comparable: whether that is of the kind that the source used.
+        comparable: whether it is the whole set, of the kind that the source used.
         source_file: the document that the baseline comes from.
         source_result: its result in words.
         source_accuracy: its figure.
@@ -37,6 +37,8 @@ class Row:
         best_val_accuracy: the best trial.
         val_accuracy_conflicting: the best trial's, where the digit conflicts.
         digit_following: the best trial's.
+        fixed: values that were given for all trials, the baseline's too.
+        train_images: training images.
         assumption: what the best trial claims to know about the shortcut.
         status: of the search.
         trials: finished.
@@ -58,6 +60,8 @@ class Row:
     best_val_accuracy: float | None
     val_accuracy_conflicting: float | None
     digit_following: float | None
+    fixed: str
+    train_images: int
     assumption: str
     status: str
     trials: int
@@ -77,7 +81,7 @@ def row(request: Request, outcome: Outcome) -> Row:
     return Row(
         space=request.space_name,
         data=request.dataset.name,
-        comparable=request.source != EMBEDDED,
+        comparable=request.source != EMBEDDED and request.train_limit is None,
         source_file=source.file,
         source_result=source.result,
         source_accuracy=source.accuracy,
@@ -86,6 +90,8 @@ def row(request: Request, outcome: Outcome) -> Row:
         best_val_accuracy=best.get("val_accuracy"),
         val_accuracy_conflicting=best.get("val_accuracy_conflicting"),
         digit_following=best.get("digit_following"),
+        fixed=settings_line(request.fixed),
+        train_images=len(request.dataset.train),
         assumption=assumption(request, outcome),
         status=summary.status,
         trials=counts["completed"] + counts["pruned"] + counts["failed"],
@@ -117,6 +123,10 @@ def _cells(each: Row) -> list[str]:
     measured = each.comparable and best is not None
     gain = f"{100 * ((best or 0) - each.source_accuracy):+.1f}" if measured else "-"
     remarks = [] if each.status == "complete" else [each.status]
+    if not each.comparable:
+        remarks.append(f"{each.train_images:,} training images")
+    if each.fixed and each.comparable:
+        remarks.append(f"with {each.fixed}")
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": "val", "test": "test"}[each.source_split]
@@ -173,6 +183,7 @@ def record(rows: list[Row], name: str, uri: str, artifacts: Path | None, file: P
     tags = {
         "convoy.kind": "leaderboard",
         "convoy.search": name,
+        "convoy.status": "complete" if all(r.status == "complete" for r in rows) else "not whole",
         "mlflow.note.content": as_markdown(rows),
     }
     run_id = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)

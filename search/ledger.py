@@ -29,6 +29,7 @@ _RUN_STATUS: dict[Status, str] = {
     "failed": "FAILED",
     "interrupted": "KILLED",
 }
+_COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Ledger:
             "convoy.status": status,
             **({"convoy.leaderboard": self._place.group} if self._place.group else {}),
             "mlflow.user": os.environ.get("USER", "convoy"),
-            "mlflow.source.name": "search.run",
+            "mlflow.source.name": _COMMANDS[self._place.kind],
             **more,
         }
 
@@ -184,6 +185,8 @@ class Ledger:
         tags = {
             "convoy.job": json.dumps(asdict(self._job)),
             "convoy.values": json.dumps(record.values),
+            "convoy.label": record.label,
+            "convoy.stream": json.dumps(record.stream),
         }
         assumption = Setting.of(self._job.architecture, record.values, 1, 0).recipe.assumption
         return {**tags, "convoy.assumption": assumption} if assumption else tags

@@ -9,7 +9,7 @@ from search.proposals import Explore
 from search.request import Limits, Request
 from search.space import Budget, Space, available, read_space, space_file
 from trainables import architectures
-from trainables.data import EMBEDDED, Dataset, load, resolve
+from trainables.data import Dataset, load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
 from trainables.training import network
@@ -25,9 +25,6 @@ class _Named:
     space: Space
     fixed: dict[str, Value]
 
-    def budget(self, source: str) -> Budget:
-        return self.space.embedded.budget if source == EMBEDDED else self.space.budget
-
 
 def requests(arguments: argparse.Namespace) -> list[Request]:
     """A request for every space that is asked for, all with as many trials of as many epochs.
@@ -42,7 +39,7 @@ def requests(arguments: argparse.Namespace) -> list[Request]:
     spaces = _spaces(arguments, source)
     names = _names(arguments, [each.path.stem for each in spaces])
     tracking = tracking_uri(arguments)
-    budget = _budget(arguments, [each.budget(source) for each in spaces])
+    budget = _budget(arguments, [each.space.budget_on(source) for each in spaces])
     return [
         _request(arguments, each, name, source, tracking, budget)
         for each, name in zip(spaces, names, strict=True)
@@ -85,6 +82,7 @@ def _request(
         tracking_uri=tracking,
         quiet=arguments.quiet,
         group=group_name(arguments),
+        fixed=named.fixed,
     )
 
 
@@ -112,22 +110,18 @@ def _spaces(arguments: argparse.Namespace, source: str) -> list[_Named]:
         if not any(key in keys for keys in known):
             spaces[0][1].check_value(key, value)  # tells which keys there are
     return [
-        _Named(path, space, _fixed(space, {key: given[key] for key in keys}, source))
+        _Named(path, space, space.fixed_on(source, {key: given[key] for key in keys}))
         for (path, space), keys in zip(spaces, known, strict=True)
     ]
-
-
-def _fixed(space: Space, given: dict[str, Value], source: str) -> dict[str, Value]:
-    for key, value in given.items():
-        space.check_value(key, value)
-    return {**(space.embedded.fix if source == EMBEDDED else {}), **given}
 
 
 def _names(arguments: argparse.Namespace, stems: list[str]) -> list[str]:
     """Name of each search; with several, ``arguments.name`` becomes their group's."""
     out, several = out_folder(arguments), len(stems) > 1
     name = new_name(arguments.name, "leaderboard" if several else stems[0])
-    names = [new_name(f"{name}-{stem}", stem) for stem in stems] if several else [name]
+    if several and len(name) + 1 + max(map(len, stems)) > 100:
+        raise UsageError(f"--name {name}: too long for NAME-SPACE to stay within 100 letters")
+    names = [f"{name}-{stem}" for stem in stems] if several else [name]
     for each in (name, *names):
         check_free(each, out)
     arguments.name = name

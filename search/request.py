@@ -1,6 +1,6 @@
 """What a search is asked to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from search.proposals import Proposals
 from search.space import Budget, Source
 from search.task import Job
 from trainables.data import Dataset, DataSpec
+from trainables.recipe import Value
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Request:
         tracking_uri: MLflow's.
         quiet: show nothing while it runs.
         group: name of the leaderboard that it belongs to, or empty.
+        fixed: values that were given for all trials.
+        about: what else is recorded of it.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Request:
     tracking_uri: str
     quiet: bool
     group: str = ""
+    fixed: dict[str, Value] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,7 +14,6 @@ from trainables.arguments import Arguments
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
-    from search.engine import Outcome
     from search.leaderboard import Row
     from search.request import Request
 
@@ -79,7 +79,10 @@ def _listing() -> str:
         lines += [
             f"{name}",
             f"  data      {space.data.set}",
-            f"  source    {space.source.file}: {space.source.result}",
+            f"  source    {space.source.file}",
+            *textwrap.wrap(
+                space.source.result, 66, initial_indent=12 * " ", subsequent_indent=12 * " "
+            ),
             f"  baseline  {baseline}",
         ]
     return "\n".join(lines)
@@ -107,19 +110,21 @@ def _several(asked: "list[Request]", console: Console) -> int:
     from search.leaderboard import row
     from search.report import ending, exit_status, print_errors, print_lines
 
-    outcomes: list[Outcome] = []
+    statuses: list[int] = []
     rows: list[Row] = []
-    with cluster(asked[0].limits.address):
-        for request in asked:
-            outcome = run_search(request, console)
-            print_lines([ending(outcome)], console)
-            print_errors(outcome)
-            outcomes.append(outcome)
-            rows.append(row(request, outcome))
-            if outcome.signal is not None:
-                break
-    refused = _lead(rows, asked[0], console)
-    return max([exit_status(outcome) for outcome in outcomes] + [3 * refused])
+    try:
+        with cluster(asked[0].limits.address):
+            for request in asked:
+                outcome = run_search(request, console)
+                print_lines([ending(outcome)], console)
+                print_errors(outcome)
+                statuses.append(exit_status(outcome))
+                rows.append(row(request, outcome))
+                if outcome.signal is not None:
+                    break
+    finally:  # whatever ends a search, those that are done have their leaderboard
+        refused = bool(rows) and _lead(rows, asked[0], console)
+    return max([*statuses, 3 * refused])
 
 
 def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
@@ -133,7 +138,7 @@ def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
     note = ["source: its own figure, test or validation; baseline and best: validation, here"]
     if not all(each.comparable for each in rows):
-        note.append("the sources used CIFAR-10 or composite images, not the embedded ones")
+        note.append("the sources trained on all of CIFAR-10 or its composite images")
     print_lines([*note, f"table      {file}", compare_line(uri)], console)
     try:
         record(rows, name, uri, artifacts, file)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainables.data.batches import images_per_epoch
-from trainables.recipe import Value
+from trainables.recipe import Recipe, Value
 
 BASELINE = "baseline"
 Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
@@ -22,6 +22,7 @@ class TrialRecord:
         number: order of suggestion; a search's 0 is its baseline.
         values: what was chosen.
         label: what it is called; its number if it has no name.
+        stream: which of the search's seeds it is trained with; None for one of its own.
         status: how it stands.
         epochs: epochs done.
         best_epoch: the first epoch with the highest validation accuracy; 0 before any.
@@ -35,6 +36,7 @@ class TrialRecord:
     number: int
     values: dict[str, Value]
     label: str
+    stream: int | None = None
     status: Status = "running"
     epochs: int = 0
     best_epoch: int = 0
@@ -83,11 +85,16 @@ class Scoreboard:
         return time.monotonic() - self._begun
 
     def started(
-        self, trial_id: str, number: int, values: dict[str, Value], label: str = ""
+        self,
+        trial_id: str,
+        number: int,
+        values: dict[str, Value],
+        label: str = "",
+        stream: int | None = None,
     ) -> TrialRecord:
         """A trial began, or begins again."""
-        known = self._records.get(trial_id)
-        fresh = TrialRecord(trial_id, number, values, label or str(number), started=time.time())
+        known, label = self._records.get(trial_id), label or str(number)
+        fresh = TrialRecord(trial_id, number, values, label, stream, started=time.time())
         return self._put(replace(known, status="running") if known else fresh)
 
     def knows(self, trial_id: str) -> bool:
@@ -131,7 +138,7 @@ class Scoreboard:
     def images(self) -> int:
         """Training images seen by all trials together."""
         return sum(
-            record.epochs * images_per_epoch(self.train_images, int(record.values["batch_size"]))
+            record.epochs * images_per_epoch(self.train_images, _batch_size(record))
             for record in self.records
         )
 
@@ -162,3 +169,7 @@ class Scoreboard:
         with self._lock:
             self._records[record.trial_id] = record
         return record
+
+
+def _batch_size(record: TrialRecord) -> int:
+    return int(record.values.get("batch_size", Recipe().batch_size))

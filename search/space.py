@@ -29,7 +29,7 @@ from search.domain import (
     suggest,
 )
 from trainables import architectures
-from trainables.data import DataSpec
+from trainables.data import EMBEDDED, DataSpec
 from trainables.errors import UsageError
 from trainables.paths import user_path
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
@@ -158,6 +158,32 @@ class Space(_Strict):
                 f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
             )
 
+    def budget_on(self, source: str) -> Budget:
+        """The budget on data from ``source``."""
+        return self.embedded.budget if source == EMBEDDED else self.budget
+
+    def fixed_on(self, source: str, given: dict[str, Value]) -> dict[str, Value]:
+        """The values that are fixed on data from ``source``, and those ``given``.
+
+        Raises:
+            UsageError: one of these is not a key of the space, or not allowed.
+        """
+        for key, value in given.items():
+            self.check_value(key, value)
+        return {**(self.embedded.fix if source == EMBEDDED else {}), **given}
+
+    def baseline_with(self, fixed: dict[str, Value]) -> dict[str, Value]:
+        """A value for every key that exists in the baseline once ``fixed`` is applied.
+
+        Keys that ``fixed`` brings with it are at their defaults.
+        """
+        values = {**self.baseline, **fixed}
+        found = list(existing(self.search, values))
+        single = {key: domain.value for _, key, domain in found if isinstance(domain, Fixed)}
+        return {
+            key: {**single, **values}[key] for _, key, _ in found if key in {**single, **values}
+        }
+
     def has_key(self, key: str) -> bool:
         """True if ``key`` is searched here, if only under some option."""
         return any(name == key for name, _ in every_key(self.search))
@@ -177,9 +203,7 @@ class Space(_Strict):
             self._check_parameter(key, value)
 
     def _check_parameter(self, key: str, value: Value) -> None:
-        kind = type(architectures.parameters(self.architecture)[key])
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
+        Setting.of(self.architecture, {key: value}, 1, 0)
         build = architectures.builder(self.architecture)
         build(image_size=32, classes=10, **{key: value})
 

@@ -54,7 +54,8 @@ class Recipe:
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.
         reweighting: ``none``, or ``jtt``, Just Train Twice, see ``trainables.just_train_twice``.
-        jtt_share: of jtt, the share of the epochs that goes to the first training.
+        jtt_share: of jtt, the epochs of the first training as a share of the second's, to which
+            they are added.
         jtt_weight: of jtt, how many times as often its errors are drawn in the second.
 
     Raises:
@@ -106,11 +107,7 @@ def check(key: str, value: Any) -> Value:
         UsageError: ``value`` is of the wrong type or out of bounds.
     """
     part = next(f for f in fields(Recipe) if f.name == key)
-    kind: type[Any] = type(part.default)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind or value != value:  # NaN differs from itself
-        raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
+    value = _of_type(key, value, type(part.default))
     if options := part.metadata.get("options"):
         if value not in options:
             raise UsageError(f"{key} must be one of {', '.join(options)}, not {value!r}")
@@ -118,6 +115,15 @@ def check(key: str, value: Any) -> Value:
         _check_bounds(key, value, **part.metadata)
     allowed: Value = value
     return allowed
+
+
+def _of_type(key: str, value: Any, kind: type) -> Any:
+    """``value``, if it is of type ``kind``; an int becomes a float where that is wanted."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind or value != value:  # NaN differs from itself
+        raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
+    return value
 
 
 def _check_bounds(key: str, value: float, low: float, high: float, above: bool) -> None:
@@ -165,7 +171,11 @@ class Setting:
                     f"{key} is neither a recipe's key nor a parameter of {architecture}"
                 )
         recipe = {key: check(key, v) for key, v in values.items() if key in RECIPE_KEYS}
-        own = {key: v for key, v in values.items() if key not in RECIPE_KEYS}
+        own = {
+            key: _of_type(key, v, type(known[key]))
+            for key, v in values.items()
+            if key not in RECIPE_KEYS
+        }
         return cls(architecture, own, Recipe(**recipe), epochs, seed)  # type: ignore[arg-type]
 
     @property

@@ -29,7 +29,7 @@ from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
-from trainables.recipe import Setting
+from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
 
 
@@ -69,8 +69,7 @@ class Epoch:
         number: 1 for the first.
         metrics: the figures that are recorded, by name; losses in nats, accuracies in [0, 1].
         state: everything from which the training goes on, and the weights of the best epoch so
-            far; valid until the next epoch begins. With JTT, the first training's last state is
-            already the second's first.
+            far; valid until the next epoch begins.
     """
 
     number: int
@@ -125,6 +124,15 @@ class _Learner:
         steps = steps_per_epoch(len(data.train), setting.recipe.batch_size)
         return cls(model, optimizer, schedule_of(setting.recipe, optimizer, epochs, steps))
 
+    def update(self, objective: Tensor, clip_norm: float) -> None:
+        """One step against the gradient of ``objective``, clipped unless ``clip_norm`` is 0."""
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()  # type: ignore[no-untyped-call]
+        if clip_norm:
+            clip_grad_norm_(self.model.parameters(), clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name).state_dict() for name in self.__dataclass_fields__}
 
@@ -137,51 +145,35 @@ class _Trainer:
     """A training between two epochs."""
 
     def __init__(self, setting: Setting, data: TrainingData) -> None:
-        self._setting, self._data, recipe = setting, data, setting.recipe
-        self._images = images_per_epoch(len(data.train), recipe.batch_size)
+        self._setting, self._data = setting, data
+        self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
         self._dtype = training_dtype(data.device)
+        self._learner = _Learner.fresh(setting, data, "initialisation", setting.epochs)
+        self._weights: Tensor | None = None
         self.epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
-        self._first_epochs = first_epochs(recipe, setting.epochs)
-        if self._first_epochs:
-            self._begin_first()
-        else:
-            self._begin(None)
-
-    def _begin_first(self) -> None:
-        """Begin the first of two trainings."""
-        self._weights: Tensor | None = None
-        self._recipe = plain(self._setting.recipe)
-        self._learner = _Learner.fresh(
-            self._setting, self._data, "first training", self._first_epochs
-        )
-
-    def _begin(self, weights: Tensor | None) -> None:
-        """Begin the training that counts, which draws images by ``weights``."""
-        self._weights, self._recipe = weights, self._setting.recipe
-        epochs = self._setting.epochs - self._first_epochs
-        self._learner = _Learner.fresh(self._setting, self._data, "initialisation", epochs)
 
     def run_epoch(self) -> Epoch:
+        recipe, begun = self._setting.recipe, time.perf_counter()
+        if recipe.reweighting == "jtt" and self._weights is None:
+            self._weights = self._train_first()
         start = time.perf_counter()
         lr = self._learner.optimizer.param_groups[0]["lr"]
-        train = self._train()
+        train = self._train(self._learner, recipe, (self.epoch,), self._weights)
         seconds = time.perf_counter() - start
         val = self._evaluate(self._data.val)
         self._check_finite(val["val_loss"], "validation")
-        if self._setting.recipe.mixup:
+        if recipe.mixup:
             clean = self._evaluate(self._data.train.evenly(len(self._data.val)))
             train["train_accuracy_clean"] = clean["val_accuracy"]
         self.epoch += 1
         self._keep_best(val)
-        if self.epoch == self._first_epochs:
-            self._begin(self._errors_weighted())
         metrics = {
             **train,
             **val,
             "lr": lr,
             "images_per_second": self._images / seconds,
-            "epoch_seconds": time.perf_counter() - start,
+            "epoch_seconds": time.perf_counter() - begun,
         }
         return Epoch(self.epoch, metrics, self.state())
 
@@ -194,9 +186,7 @@ class _Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.epoch = state["epoch"]
-        if self.epoch >= self._first_epochs > 0:
-            self._begin(state["weights"])
+        self.epoch, self._weights = state["epoch"], state["weights"]
         self._learner.restore(state)
         self._best = state["best"]
 
@@ -206,27 +196,43 @@ class _Trainer:
             model = {name: value.clone() for name, value in state.items()}
             self._best = {"epoch": self.epoch, "model": model, **val}
 
-    def _errors_weighted(self) -> Tensor:
-        weight = self._setting.recipe.jtt_weight
-        return weights_by_errors(
-            self._learner.model, self._data.train, self._data.normalise, weight
-        )
+    def _train_first(self) -> Tensor:
+        """The first of JTT's two trainings; how often the second draws each image."""
+        setting, data = self._setting, self._data
+        epochs = first_epochs(setting.recipe, setting.epochs)
+        learner = _Learner.fresh(setting, data, "first training", epochs)
+        for epoch in range(epochs):
+            self._train(learner, plain(setting.recipe), ("first training", epoch), None)
+        weight = setting.recipe.jtt_weight
+        return weights_by_errors(learner.model, data.train, data.normalise, weight)
 
     def _evaluate(self, split: DeviceSplit) -> dict[str, float]:
         return evaluate(self._learner.model, split, self._data.normalise).metrics()
 
-    def _train(self) -> dict[str, float]:
-        """One pass over the training images; the sums stay on the device until its end."""
-        device, place = self._data.device, (self._setting.seed, self.epoch)
-        torch.manual_seed(derive(*place, "dropout"))
-        draws = generator(device, *place, "augmentation")
-        shares = np.random.default_rng(derive(*place, "mixup"))
-        order = generator(device, *place, "order")
+    def _train(
+        self,
+        learner: _Learner,
+        recipe: Recipe,
+        place: tuple[int | str, ...],
+        weights: Tensor | None,
+    ) -> dict[str, float]:
+        """One pass over the training images; the sums stay on the device until its end.
+
+        Args:
+            learner: what is trained.
+            recipe: how.
+            place: names the pass's random streams.
+            weights: how often each image is drawn, or None for once each.
+        """
+        device, seed = self._data.device, self._setting.seed
+        torch.manual_seed(derive(seed, *place, "dropout"))
+        draws = generator(device, seed, *place, "augmentation")
+        shares = np.random.default_rng(derive(seed, *place, "mixup"))
+        order = generator(device, seed, *place, "order")
         sums = torch.zeros(3, device=device)
-        self._learner.model.train()
-        size = self._setting.recipe.batch_size
-        for batch in self._data.train.shuffled(size, order, self._weights):
-            sums += self._step(batch, draws, shares)
+        learner.model.train()
+        for batch in self._data.train.shuffled(recipe.batch_size, order, weights):
+            sums += self._step(learner, recipe, batch, draws, shares)
         objective, loss, right = sums.tolist()
         self._check_finite(objective, "training")
         return {"train_loss": loss / self._images, "train_accuracy": right / self._images}
@@ -238,31 +244,28 @@ class _Trainer:
                 "a smaller learning rate usually helps"
             )
 
-    def _step(self, batch: Batch, draws: torch.Generator, shares: np.random.Generator) -> Tensor:
+    def _step(
+        self,
+        learner: _Learner,
+        recipe: Recipe,
+        batch: Batch,
+        draws: torch.Generator,
+        shares: np.random.Generator,
+    ) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        recipe, augment = self._recipe, Augmentation(self._recipe)
+        augment = Augmentation(recipe)
         pixels = augment.pixels(batch.images, draws)
         inputs = augment.values(self._data.normalise(pixels), draws)
         inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
         with self._autocast():
-            logits = self._learner.model(inputs)
+            logits = learner.model(inputs)
         logits = logits.float()
         objective = targets.cross_entropy(logits, recipe.label_smoothing)
-        self._update(objective)
+        learner.update(objective, recipe.clip_norm)
         with torch.no_grad():
             unsmoothed = targets.cross_entropy(logits) if recipe.label_smoothing else objective
             losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
             return torch.cat([losses, targets.hits(logits)[None]])
-
-    def _update(self, objective: Tensor) -> None:
-        """One step against the gradient of ``objective``."""
-        learner = self._learner
-        learner.optimizer.zero_grad(set_to_none=True)
-        objective.backward()  # type: ignore[no-untyped-call]
-        if self._setting.recipe.clip_norm:
-            clip_grad_norm_(learner.model.parameters(), self._setting.recipe.clip_norm)
-        learner.optimizer.step()
-        learner.schedule.step()
 
     def _autocast(self) -> AbstractContextManager[None]:
         if self._dtype == torch.float32:

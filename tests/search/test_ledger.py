@@ -86,7 +86,7 @@ def test_a_trial_can_be_trained_again_from_its_record(store):
 def test_a_run_that_is_no_trials_is_refused(store):
     client, runs = store
     parent = client.get_run(runs["t0"]).data.tags["mlflow.parentRunId"]
-    with pytest.raises(UsageError, match="is not a trial's run"):
+    with pytest.raises(UsageError, match="is not the run of a trial"):
         recorded_task(client.tracking_uri, parent)
     with pytest.raises(UsageError, match="--run nosuchrun"):
         recorded_task(client.tracking_uri, "nosuchrun")

@@ -95,16 +95,27 @@ def _model(epoch):
     return model.to(memory_format=torch.channels_last)
 
 
-def test_the_second_training_starts_from_scratch_and_draws_the_errors_of_the_first(data):
-    asked = setting(4, lr=0.01, reweighting="jtt", jtt_share=0.5, jtt_weight=8.0)
-    states = {epoch.number: copy.deepcopy(epoch.state) for epoch in fit(asked, data)}
-    plain = setting(2, lr=0.01)
-    torch.manual_seed(derive(plain.seed, "initialisation"))
-    fresh = network(plain, data.dataset).state_dict()
-    assert states[1]["weights"] is None
-    assert_equal(weights(states[2]), fresh)
-    assert set(states[2]["weights"].tolist()) == {1.0, 8.0}
-    assert torch.equal(states[4]["weights"], states[2]["weights"])
+JTT = {"reweighting": "jtt", "jtt_share": 0.5, "jtt_weight": 8.0}
+
+
+def test_the_errors_of_a_first_training_are_drawn_from_the_first_epoch_on(data):
+    states = [copy.deepcopy(epoch.state) for epoch in fit(setting(2, lr=0.01, **JTT), data)]
+    assert set(states[0]["weights"].tolist()) == {1.0, 8.0}
+    assert torch.equal(states[0]["weights"], states[1]["weights"])
+    assert next(fit(setting(1), data)).state["weights"] is None
+
+
+def test_the_first_training_leaves_no_trace_but_the_weights(data):
+    """With a weight of 1 every image is as likely as ever: only the order of images differs."""
+    jtt = {**JTT, "jtt_weight": 1.0}
+    with_first = list(fit(setting(2, lr=0.01, **jtt), data))
+    assert [epoch.number for epoch in with_first] == [1, 2]
+    rates = [epoch.metrics["lr"] for epoch in with_first]
+    assert rates == [epoch.metrics["lr"] for epoch in fit(setting(2, lr=0.01), data)]
+    untrained = {"lr": 1e-12, "schedule": "constant"}
+    tiny = next(fit(setting(1, **untrained, **jtt), data)).state["model"]
+    plain = next(fit(setting(1, **untrained), data)).state["model"]
+    assert torch.allclose(tiny["conv1.weight"], plain["conv1.weight"], atol=1e-8)
 
 
 def test_gradients_are_clipped_to_the_norm(data):
