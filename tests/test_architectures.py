@@ -30,6 +30,23 @@ def test_logits_have_a_column_a_class_at_both_image_sizes(name, size):
     assert build(name, size)(images(size=size)).shape == (8, 10)
 
 
+# With the defaults, at 32x32 and ten classes. gap6's is its source's own count, and resnet18's that
+# of kuangliu/pytorch-cifar's; the others follow from the layers, as tests below show.
+PARAMETERS = {
+    "alexnet": 24_740_746,
+    "conv3": 620_362,
+    "gap5": 95_882,
+    "gap6": 4_079_429,
+    "nin": 402_918,
+    "resnet18": 11_173_962,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_architecture_has_its_count_of_parameters(name):
+    assert sum(p.numel() for p in build(name).parameters()) == PARAMETERS[name]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradient_reaches_every_parameter(name):
     model = build(name)
@@ -284,6 +301,23 @@ def test_alexnet_halves_its_maps_after_the_first_the_second_and_the_last_convolu
     found = shapes(build("alexnet", stride=stride, width=0.25, dense=64), 32)
     layers = ("conv1", "conv2", "conv3", "pool5")
     assert tuple(found[layer][1] for layer in layers) == sides
+
+
+def test_alexnet_has_the_layers_of_its_source_in_their_order():
+    model = build("alexnet")
+    convolutions = [m for m in model if isinstance(m, nn.Conv2d)]
+    assert [m.out_channels for m in convolutions] == [96, 256, 384, 384, 256]
+    assert [m.kernel_size[0] for m in convolutions] == [5, 5, 3, 3, 3]
+    dense = [m.out_features for m in model if isinstance(m, nn.Linear)]
+    assert dense == [4096, 4096, 10]
+    kinds = [type(m).__name__ for m in model if not isinstance(m, nn.ReLU | nn.BatchNorm2d)]
+    head = ["Flatten", "Linear", "Dropout", "Linear", "Dropout", "Linear"]
+    body = ["Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", *3 * ["Conv2d"], "MaxPool2d"]
+    assert kinds == [*body, *head]
+    weights = [(75, 96), (2400, 256), (2304, 384), (3456, 384), (3456, 256)]
+    weights += [(256 * 2 * 2, 4096), (4096, 4096), (4096, 10)]
+    norm = 2 * 256
+    assert sum(i * o + o for i, o in weights) + norm == PARAMETERS["alexnet"]
 
 
 @pytest.mark.parametrize(("norm", "count"), [("none", 0), ("grouped", 1), ("every", 5)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.conv_check import check
+from analysis.conv_check import check, main
 from trainables.errors import UsageError
 from trainables.numpy_conv import Conv2d
 
@@ -115,3 +115,29 @@ def test_the_check_finds_a_wrong_convolution(embedded, monkeypatch):
     right = Conv2d.forward
     monkeypatch.setattr(Conv2d, "forward", lambda self, x: right(self, x) * (1 + 1e-9))
     assert check(images, 4, 5, 1, 2).differences["output"] > 1e-12
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--images", "0"], "--images must be between 1 and 4096"),
+        (["--padding", "-1"], "--padding must be between 0 and 4096"),
+        (["--padding", "2000"], "the windows of these images take"),
+        (["--kernel", "99"], "gets 32x32 pixels, too few for its 99x99 kernel"),
+        (["--stride", "x"], "argument --stride: invalid int value"),
+        (["--data", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_wrong_flag_of_the_check_is_refused_in_one_line(flags, message, capsys):
+    assert main(["--data", "embedded", *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_the_check_prints_differences_times_and_ratio(capsys):
+    assert main(["--data", "embedded", "--images", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("4x3x32x32 images, 16 filters of 5x5, stride 1, padding 2\n")
+    assert [line.split()[0] for line in printed.splitlines()[2:5]] == ["output", "dL/dW", "dL/dX"]
+    assert printed.count("ratio") == 2

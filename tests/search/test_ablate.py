@@ -4,14 +4,15 @@ import csv
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT, FinishedSearch
 from mlflow import MlflowClient
 from PIL import Image
 
-from search.ablate import main
+from analysis.ablation import main as draw
+from search.ablate import _parser, _task, main
+from search.recorded import recorded_task
 
 LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]
 
@@ -120,7 +121,11 @@ BAD = [
     (["--space", "nin", "--toggle", "drpout"], "the setting has no such key"),
     (["--space", "nin", "--toggle", "flip"], "it is off in the setting already"),
     (["--space", "nin", "--toggle", "dropout", "--seeds", "1"], "--seeds must be 2 or more"),
-    (["--space", "nin", "--toggle", "dropout", "--set", "colour=1"], "colour is neither"),
+    (["--space", "nin", "--toggle", "dropout", "--set", "colour=1"], "has no key colour"),
+    (["--space", "nin", "--toggle", "dropout", "--set", "kernel=2.5"], "must be of type int"),
+    (["--space", "nin", "--toggle", "dropout", "--set", "batch_norm=maybe"], "of type bool"),
+    (["--space", "gap5", "--toggle", "momentum"], "the setting has no such key"),
+    (["--run", "0" * 32, "--toggle", "dropout"], "there are no records"),
 ]
 
 
@@ -136,19 +141,61 @@ def test_a_wrong_flag_is_refused_in_one_line_and_nothing_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+def test_on_the_embedded_data_it_trains_as_a_search_there_does(tmp_path):
+    flags = ["--space", "gap6", "--toggle", "dropout", "--data", "embedded"]
+    task, space = _task(_parser().parse_args(flags))
+    assert (space, task.job.epochs, task.values["width"]) == ("gap6", 8, 0.125)
+    assert (task.values["auto_augment"], task.values["mixup"]) == (False, 0.0)
+
+
+def test_every_trial_can_be_repeated_with_its_seed(ablated):
+    client = MlflowClient(ablated.uri)
+    experiment = client.get_experiment_by_name("convoy/nin-embedded")
+    runs = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'trial'")
+    recorded = {
+        task.label: task.as_config()
+        for task, _ in (recorded_task(ablated.uri, run.info.run_id) for run in runs)
+    }
+    assert recorded == {config["label"]: config for config in ablated.configs()}
+
+
+def test_the_record_says_what_was_compared(ablated):
+    client = MlflowClient(ablated.uri)
+    experiment = client.get_experiment_by_name("convoy/nin-embedded")
+    (run,) = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'ablation'")
+    said = {key: run.data.params[key] for key in ("toggles", "seeds", "of_baseline")}
+    assert said == {"toggles": "batch_norm dropout", "seeds": "2", "of_baseline": "nin"}
+    assert "grace_epochs" not in run.data.params
+
+
 def test_a_run_that_is_not_there_is_refused(ablated, capsys):
     flags = ["--run", "0" * 32, "--tracking-uri", ablated.uri, "--toggle", "dropout"]
     assert main(flags) == 2
     assert "--run 000" in capsys.readouterr().err
 
 
-def test_the_figure_of_another_file_is_refused(tmp_path):
-    from analysis.ablation import main as draw
+OTHER = [
+    "{}",
+    "[]",
+    "x",
+    '{"variants": [{"accuracies": {}}]}',
+    '{"variants": [{"accuracies": [1]}]}',
+]
 
+
+@pytest.mark.parametrize("text", OTHER)
+def test_the_figure_of_another_file_is_refused(tmp_path, capsys, text):
     file = tmp_path / "other.json"
-    file.write_text("{}")
+    file.write_text(text)
     assert draw([str(file)]) == 2
-    assert not Path(tmp_path / "other.png").exists()
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_a_figure_of_another_kind_is_refused(ablated, tmp_path, capsys):
+    file = ablated.out / "parts" / "ablation.json"
+    assert draw([str(file), "--out", str(tmp_path / "x.foo")]) == 2
+    assert "must end in .png" in capsys.readouterr().err
 
 
 def test_a_leaderboard_is_a_table_a_file_and_a_record(tmp_path):

@@ -22,6 +22,8 @@ GAP5 = Row(
     best_val_accuracy=0.8048,
     val_accuracy_conflicting=0.8014,
     digit_following=0.0202,
+    fixed="",
+    train_images=45000,
     assumption="the shortcut lies bottom_right",
     status="complete",
     trials=6,
@@ -68,7 +70,12 @@ def test_a_result_below_the_source_has_a_minus():
 
 
 def test_data_that_the_source_did_not_use_are_not_compared_with_it():
-    assert printed([replace(NIN, comparable=False)])[1].split()[-1] == "-"
+    line = printed([replace(NIN, comparable=False, train_images=1000)])[1].split()
+    assert line[-4:] == ["-", "1,000", "training", "images"]
+
+
+def test_values_that_were_given_for_all_trials_are_told():
+    assert printed([replace(NIN, fixed="width=0.25")])[1].split()[-2:] == ["with", "width=0.25"]
 
 
 def test_a_search_without_a_best_or_that_is_not_whole_says_so():

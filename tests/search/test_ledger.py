@@ -7,7 +7,7 @@ from search.experiment import experiment_name
 from search.ledger import Ledger, Place
 from search.recorded import recorded_task
 from search.scoreboard import TrialRecord
-from search.task import Job
+from search.task import Job, Task
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 
@@ -80,7 +80,7 @@ def test_a_trial_can_be_trained_again_from_its_record(store):
     client, runs = store
     task, space = recorded_task(client.tracking_uri, runs["t0"])
     assert space == "test"
-    assert (task.job, task.values) == (JOB, VALUES)
+    assert task == Task(JOB, 0, VALUES, "baseline")
 
 
 def test_a_run_that_is_no_trials_is_refused(store):

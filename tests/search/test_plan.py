@@ -53,7 +53,7 @@ REFUSED = [
     (["--space", "all", "--set", "pool_stride=3"], "pool_stride must be at least 1"),
     (["--space", "nin", "--space", "nnn"], "space 'nnn' is not there"),
     (["--space", "nin", "--space", "conv3", "--name", "a/b"], "no path separators"),
-    (["--space", "nin", "--space", "conv3", "--name", "x" * 98], "at most 100"),
+    (["--space", "nin", "--space", "conv3", "--name", "x" * 98], "too long for NAME-SPACE"),
     (["--space", "nin", "--set", "kernel=12"], "nin: kernel must be at least 1 and at most 11"),
     (["--space", "alexnet", "--set", "width=0.0001"], "alexnet: conv1 would get 96 x 0.0001"),
 ]

@@ -59,6 +59,15 @@ def test_a_key_of_neither_recipe_nor_architecture_is_refused():
         Setting.of("gap5", {"widht": 3}, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [("kernel", 2.5, "int"), ("width", "abc", "float"), ("batch_norm", "maybe", "bool")],
+)
+def test_an_architectures_parameter_of_another_type_is_refused(key, value, kind):
+    with pytest.raises(UsageError, match=f"{key} must be of type {kind}"):
+        Setting.of("nin", {key: value}, 1, 0)
+
+
 def test_no_epochs_are_refused():
     with pytest.raises(UsageError, match="epochs"):
         Setting.of("gap5", {}, 0, 0)
