@@ -69,7 +69,8 @@ def test_the_figure_is_drawn_and_recorded_with_the_numbers(ablated):
         assert min(picture.size) > 300
     client = MlflowClient(ablated.uri)
     experiment = client.get_experiment_by_name("convoy/nin-embedded")
-    runs = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'ablation'")
+    condition = "tags.`convoy.kind` = 'ablation' and tags.`convoy.search` = 'parts'"
+    runs = client.search_runs([experiment.experiment_id], condition)
     assert [run.info.status for run in runs] == ["FINISHED"]
     files = {file.path for file in client.list_artifacts(runs[0].info.run_id)}
     assert {"ablation.json", "ablation.png"} <= files
@@ -151,7 +152,8 @@ def test_on_the_embedded_data_it_trains_as_a_search_there_does(tmp_path):
 def test_every_trial_can_be_repeated_with_its_seed(ablated):
     client = MlflowClient(ablated.uri)
     experiment = client.get_experiment_by_name("convoy/nin-embedded")
-    runs = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'trial'")
+    condition = "tags.`convoy.kind` = 'trial' and tags.`convoy.search` = 'parts'"
+    runs = client.search_runs([experiment.experiment_id], condition)
     recorded = {
         task.label: task.as_config()
         for task, _ in (recorded_task(ablated.uri, run.info.run_id) for run in runs)
@@ -162,7 +164,8 @@ def test_every_trial_can_be_repeated_with_its_seed(ablated):
 def test_the_record_says_what_was_compared(ablated):
     client = MlflowClient(ablated.uri)
     experiment = client.get_experiment_by_name("convoy/nin-embedded")
-    (run,) = client.search_runs([experiment.experiment_id], "tags.`convoy.kind` = 'ablation'")
+    condition = "tags.`convoy.kind` = 'ablation' and tags.`convoy.search` = 'parts'"
+    (run,) = client.search_runs([experiment.experiment_id], condition)
     said = {key: run.data.params[key] for key in ("toggles", "seeds", "of_baseline")}
     assert said == {"toggles": "batch_norm dropout", "seeds": "2", "of_baseline": "nin"}
     assert "grace_epochs" not in run.data.params

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.scoreboard import Scoreboard
+from search.scoreboard import BASELINE, Scoreboard
 
 
 def board(epochs: int = 4, requested: int = 5) -> Scoreboard:
@@ -10,7 +10,9 @@ def board(epochs: int = 4, requested: int = 5) -> Scoreboard:
 
 
 def add(board: Scoreboard, name: str, accuracies: list[float], end: str = "ended"):
-    board.started(name, len(board.records), {"lr": 0.1, "batch_size": 300})
+    number = len(board.records)
+    label = BASELINE if number == 0 else ""
+    board.started(name, number, {"lr": 0.1, "batch_size": 300}, label)
     for epoch, accuracy in enumerate(accuracies, start=1):
         board.reported(name, epoch, {"val_accuracy": accuracy})
     if end == "ended":
@@ -67,12 +69,25 @@ def test_of_equal_trials_the_first_is_best_and_of_equal_epochs_the_first():
     assert (b.best().trial_id, b.best().best_epoch) == ("first", 2)
 
 
-def test_the_baseline_is_trial_0():
+def test_the_baseline_is_the_trial_of_that_name():
     b = board()
     assert b.baseline() is None
     add(b, "base", [0.1])
     add(b, "other", [0.9])
     assert b.baseline().trial_id == "base"
+
+
+def test_a_search_without_a_baseline_has_none():
+    b = board()
+    b.started("a", 0, {"lr": 0.1}, "dropout-seed0")
+    assert b.baseline() is None
+
+
+def test_a_setting_without_a_batch_size_counts_the_recipes_own():
+    b = board()
+    b.started("a", 0, {"lr": 0.1})
+    b.reported("a", 1, {"val_accuracy": 0.5})
+    assert b.images == 1000 // 128 * 128
 
 
 def test_counts_and_epochs_add_up():

@@ -15,7 +15,7 @@ VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
 def board():
     board = Scoreboard(30, 4, 1000)
     for number in range(20):
-        board.started(f"t{number}", number, VALUES)
+        board.started(f"t{number}", number, VALUES, "" if number else "baseline")
         board.reported(f"t{number}", 1, {"val_accuracy": 0.3 + number / 100})
         if number < 17:
             board.ended(f"t{number}")
