@@ -81,5 +81,6 @@ def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedSearch:
-    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1")
+    # One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some.
+    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1", "--set", "schedule=cosine")
     return run_small_search(tmp_path_factory.mktemp("runs"), "small", *flags)
