@@ -62,8 +62,8 @@ def draw(document: dict[str, Any]) -> Figure:
     axes.grid(axis="x", alpha=0.3)
     data = document["data"]
     axes.set_title(
-        f"{document['space']} on {data['name']}, {document['epochs']} epochs, "
-        f"{document['seeds']} seeds\ndiamond: mean and 95% interval; grey: single seeds",
+        f"{document['space']}, {document['epochs']} epochs of {data['train']:,} {data['name']} "
+        f"images, {document['seeds']} seeds\ndiamond: mean and 95% interval; grey: single seeds",
         fontsize=10,
         loc="left",
     )
