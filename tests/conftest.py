@@ -79,8 +79,10 @@ def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> 
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
 
 
+# One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some.
+FLAGS = ("--trials", "6", "--seed", "1", "--concurrency", "1", "--set", "schedule=cosine")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedSearch:
-    # One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some.
-    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1", "--set", "schedule=cosine")
-    return run_small_search(tmp_path_factory.mktemp("runs"), "small", *flags)
+    return run_small_search(tmp_path_factory.mktemp("runs"), "small", *FLAGS)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from conftest import ROOT, SMALL, run_small_search
+from conftest import FLAGS, ROOT, SMALL, run_small_search
 from mlflow import MlflowClient
 
 from search.summary import SCHEMA
@@ -20,8 +20,7 @@ from search.summary import SCHEMA
 
 @pytest.fixture(scope="module")
 def repeated(finished, tmp_path_factory):
-    flags = ("--trials", "6", "--seed", "1", "--concurrency", "1")
-    return run_small_search(tmp_path_factory.mktemp("again"), "again", *flags)
+    return run_small_search(tmp_path_factory.mktemp("again"), "again", *FLAGS)
 
 
 @pytest.fixture(scope="module")
