@@ -178,15 +178,6 @@ class Setting:
         }
         return cls(architecture, own, Recipe(**recipe), epochs, seed)  # type: ignore[arg-type]
 
-    @property
-    def values(self) -> dict[str, Value]:
-        """Every value of recipe and architecture by its key; ``of`` takes them."""
-        return {
-            **asdict(self.recipe),
-            **architectures.parameters(self.architecture),
-            **self.parameters,
-        }
-
     def as_dict(self) -> dict[str, Any]:
         """The setting as JSON values; ``from_dict`` reads them back."""
         return asdict(self)
