@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from torch import nn
 
+from analysis.trials import History, RecordedSearch, RecordedTrial, rungs
 from search.experiment import experiment_name
 from search.task import Job, Task
 from search.tracking import check_uri, sqlite_file
@@ -22,7 +23,13 @@ from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import network
 
-History = dict[str, list[tuple[int, float]]]
+# What the figures of a whole search need of every trial.
+VALIDATION = (
+    "val_accuracy",
+    "val_accuracy_aligned",
+    "val_accuracy_conflicting",
+    "digit_following",
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,45 @@ class Records:
                 f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
             ) from error
 
+    def search_of(self, run: RecordedRun) -> RecordedSearch:
+        """All trials of the search that ``run`` belongs to."""
+        with self._answering():
+            experiment = self._client.get_run(run.run_id).info.experiment_id
+            found = self._pages(experiment, f"tags.convoy.search = '{_quoted(run.search)}'")
+            parents = [r for r in found if r.data.tags["convoy.kind"] != "trial"]
+            trials = [self._trial(r) for r in found if r.data.tags["convoy.kind"] == "trial"]
+        trials.sort(key=lambda trial: trial.number)
+        return RecordedSearch(run.search, tuple(trials), _rungs(parents))
+
+    def log(self, run_id: str, folder: Path, name: str) -> None:
+        """Log ``folder`` as artifact ``name`` of a run.
+
+        Raises:
+            UsageError: the store refuses it.
+        """
+        with self._answering():
+            self._client.log_artifacts(run_id, str(folder), name)
+
+    def _pages(self, experiment: str, condition: str) -> list[Run]:
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs([experiment], condition, page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _trial(self, run: Run) -> RecordedTrial:
+        return RecordedTrial(
+            run_id=run.info.run_id,
+            number=int(run.data.params["trial"]),
+            label=run.data.tags["convoy.label"],
+            status=run.data.tags["convoy.status"],
+            values=json.loads(run.data.tags["convoy.values"]),
+            history=self._history(run, VALIDATION),
+        )
+
     def winner_of(self, search: str) -> str:
         """Run id of a search's winner.
 
@@ -161,14 +207,25 @@ class Records:
         except Exception as error:  # a store raises what its database or server raises
             raise UsageError(f"{self._uri}: {str(error)[:300]}") from error
 
-    def _history(self, run: Run) -> History:
+    def _history(self, run: Run, names: tuple[str, ...] | None = None) -> History:
         return {
             name: sorted(
                 (point.step, point.value)
                 for point in self._client.get_metric_history(run.info.run_id, name)
             )
             for name in run.data.metrics
+            if names is None or name in names
         }
+
+
+def _rungs(parents: list[Run]) -> tuple[int, ...]:
+    """ASHA's rungs as the search's own run tells them; none where it does not."""
+    params = parents[0].data.params if parents else {}
+    try:
+        grace, factor = int(params["grace_epochs"]), int(params["reduction_factor"])
+        return rungs(grace, factor, int(params["epochs"]))
+    except (KeyError, ValueError):
+        return ()
 
 
 def _evidence(run: Run) -> tuple[int, float]:

@@ -3,7 +3,11 @@
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +19,15 @@ from search import environment
 from trainables.arguments import Arguments
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
+from trainables.device import use_threads
 from trainables.errors import UsageError
 from trainables.paths import user_path
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
+    from analysis.figures import Drawing
     from analysis.record import Records
+    from analysis.subject import Subject
 
 _EXAMPLES = """examples:
   python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
@@ -64,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", metavar="DIR", help="default: ./runs/SEARCH/analysis")
     parser.add_argument("--only", nargs="+", metavar="FIGURE", help="draw these figures alone")
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        default="val",
+        help="the images that the figures show (default: val)",
+    )
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
     return parser
@@ -72,8 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 def _list(console: Console) -> int:
     from analysis.figures import available
 
+    width = max(map(len, available()))
     for name, shows in available().items():
-        console.print(f"{name:12} {shows}", markup=False)
+        console.print(f"{name:{width}}  {shows}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -84,7 +98,8 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.record import Records
     from analysis.subject import open_subject
 
-    drawers = {name: figures.drawer(name) for name in arguments.only or figures.available()}
+    chosen = list(arguments.only or figures.available())
+    drawers = {name: figures.drawer(name) for name in dict.fromkeys(chosen)}
     given = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}")
     run = records.load(_run_id(records, arguments))
@@ -93,20 +108,42 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
         f"{run.data['val']} validation images ({run.data['name']})",
         soft_wrap=True,
     )
-    subject = open_subject(run, _source(arguments.data, run.job.source))
+    subject = open_subject(run, _source(arguments.data, run.job.source), arguments.split, records)
     certificate, predictions = certify(subject), predictions_text(subject)
+    use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
     out = given or Path("runs", run.search, "analysis").resolve()
-    _make_folder(out / "figures")
-    (out / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
-    (out / "predictions.txt").write_text(predictions)
-    save(run.weights, out / "model.pt")
-    for name in track(drawers, "figures", console=console, disable=not console.is_terminal):
-        drawing = drawers[name](subject)
-        drawing.figure.savefig(out / "figures" / f"{name}.png", dpi=150)
-        (out / "figures" / f"{name}.json").write_text(json.dumps(drawing.numbers))
+    with _whole(out) as folder:
+        (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
+        (folder / "predictions.txt").write_text(predictions)
+        save(run.weights, folder / "model.pt")
+        drawn = _draw(subject, drawers, folder / "figures", console)
     tested = len(subject.dataset.test)
-    console.print(f"{tested} test images predicted, {len(drawers)} figures: {out}", soft_wrap=True)
+    console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
     return _verdict(certificate, console)
+
+
+def _draw(
+    subject: "Subject",
+    drawers: "dict[str, Callable[[Subject], Drawing]]",
+    folder: Path,
+    console: Console,
+) -> int:
+    """Write every figure that applies, and name those that do not; how many were drawn."""
+    from analysis.figures import NotApplicableError
+
+    folder.mkdir()
+    left_out: dict[str, str] = {}
+    for name in track(drawers, "figures", console=console, disable=not console.is_terminal):
+        try:
+            drawing = drawers[name](subject)
+        except NotApplicableError as reason:
+            left_out[name] = str(reason)
+            continue
+        drawing.figure.savefig(folder / f"{name}.png", dpi=150)
+        (folder / f"{name}.json").write_text(json.dumps(drawing.numbers, allow_nan=False))
+    for name, reason_given in left_out.items():
+        console.print(f"left out: {name}: {reason_given}", soft_wrap=True)
+    return len(drawers) - len(left_out)
 
 
 def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
@@ -127,11 +164,22 @@ def _source(given: str | None, recorded: str) -> str:
     return resolve(given)
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A folder whose files replace those of ``out`` once the context ends without an error."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".analysis-", dir=out))
     except OSError as error:
-        raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+        raise UsageError(f"--out: {out} cannot be made ({error.strerror})") from error
+    try:
+        yield folder
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            target = out / file.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            file.replace(target)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _verdict(certificate: "Certificate", console: Console) -> int:

@@ -1,14 +1,19 @@
 """A recorded run with its data: what every figure is drawn from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from analysis.record import RecordedRun
+from analysis.activations import Activations, observe
+from analysis.layers import Layer, layers_of
+from analysis.record import RecordedRun, Records
+from analysis.trials import RecordedSearch
 from trainables.data import Dataset, load
 from trainables.data.batches import DeviceSplit, Normaliser
-from trainables.data.dataset import Split
+from trainables.data.dataset import Integers, Split
 from trainables.device import best_device, use_threads
 from trainables.errors import UsageError
 from trainables.evaluation import Evaluation, evaluate
@@ -16,7 +21,7 @@ from trainables.evaluation import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Subject:
-    """A run, its network, and what that makes of the validation images.
+    """A run, its network, and what that makes of the images.
 
     Attributes:
         run: the record.
@@ -24,6 +29,8 @@ class Subject:
         model: its network, in eval mode, on ``device``.
         device: where figures are computed.
         validation: the network's logits on the validation split.
+        shown: the split whose images the figures show: ``train``, ``val`` or ``test``.
+        records: where the run was found, for the other trials of its search.
     """
 
     run: RecordedRun
@@ -31,18 +38,69 @@ class Subject:
     model: nn.Module
     device: torch.device
     validation: Evaluation
+    shown: str = "val"
+    records: Records | None = None
+
+    @property
+    def split(self) -> Split:
+        """The images that the figures show."""
+        return self.dataset.splits[self.shown]
+
+    @property
+    def split_name(self) -> str:
+        """What the figures call that split."""
+        return {"train": "training", "val": "validation", "test": "test"}[self.shown]
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The network's logits on the images that the figures show."""
+        return self.validation if self.shown == "val" else self.evaluate(self.split)
+
+    @cached_property
+    def normalise(self) -> Normaliser:
+        """From pixels to the network's input."""
+        return Normaliser(self.dataset, self.device)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The convolutions, in the order in which they are computed."""
+        return layers_of(self.model, self.inputs(np.array([0])))
+
+    @cached_property
+    def activations(self) -> Activations:
+        """What the first and the last convolution make of the shown images, in one pass."""
+        ends = {layer.name: layer for layer in (self.layers[0], self.layers[-1])}
+        layers, classes = tuple(ends.values()), len(self.dataset.classes)
+        return observe(self.model, layers, self.device_split, self.normalise, classes)
+
+    @cached_property
+    def device_split(self) -> DeviceSplit:
+        """The shown images on ``device``."""
+        return DeviceSplit.of(self.split, self.device)
+
+    @cached_property
+    def search(self) -> RecordedSearch | None:
+        """All trials of the run's search, or None if they are not at hand."""
+        return None if self.records is None else self.records.search_of(self.run)
 
     def evaluate(self, split: Split) -> Evaluation:
         """The network's logits on ``split``."""
-        normalise = Normaliser(self.dataset, self.device)
-        return evaluate(self.model, DeviceSplit.of(split, self.device), normalise)
+        return evaluate(self.model, DeviceSplit.of(split, self.device), self.normalise)
+
+    def inputs(self, indices: Integers) -> Tensor:
+        """The shown images at ``indices`` as the network takes them, (N, 3, H, W)."""
+        images = torch.from_numpy(np.ascontiguousarray(self.split.images[indices]))
+        return self.normalise(images.to(self.device))
 
 
-def open_subject(run: RecordedRun, source: str) -> Subject:
+def open_subject(
+    run: RecordedRun, source: str, shown: str = "val", records: Records | None = None
+) -> Subject:
     """``run`` with its data from ``source``.
 
     Raises:
-        UsageError: the data are not those that the run was trained on.
+        UsageError: the data are not those that the run was trained on, or the split that is to be
+            shown has no labels.
     """
     whole = load(run.job.data, source)
     if whole.fingerprint != run.data["fingerprint"]:
@@ -51,9 +109,10 @@ def open_subject(run: RecordedRun, source: str) -> Subject:
             f"{run.run_id} ({run.data['name']}, {run.data['fingerprint'][:12]}); give its --data"
         )
     dataset = whole.limited(run.job.train_limit, run.job.val_limit)
+    if not dataset.splits[shown].labelled:
+        raise UsageError(f"--split {shown}: its images have no labels; choose train or val")
     use_threads(run.job.cpus)
     device = best_device()
     model = run.model(dataset).to(device).to(memory_format=torch.channels_last)
-    normalise = Normaliser(dataset, device)
-    validation = evaluate(model, DeviceSplit.of(dataset.val, device), normalise)
-    return Subject(run, dataset, model, device, validation)
+    validation = evaluate(model, DeviceSplit.of(dataset.val, device), Normaliser(dataset, device))
+    return Subject(run, dataset, model, device, validation, shown, records)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 FORBIDDEN = {
     "trainables": {"ray", "optuna", "mlflow", "pydantic", "rich", "yaml", "search", "analysis"},
     "search": {"analysis", "matplotlib", "sklearn"},
-    "analysis": {"ray", "optuna"},
+    "analysis": {"ray"},
 }
 
 

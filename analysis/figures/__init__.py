@@ -1,7 +1,9 @@
-"""Figures, found by the name of their file: ``NAME.py`` with a function ``draw``.
+"""Figures, found by the name of their file: ``NAME.py`` with ``GROUP`` and a function ``draw``.
 
-``draw(subject: Subject) -> Drawing`` makes the figure and the numbers behind it. It is drawn on a
-matplotlib Figure of its own, so that nothing is shared with pyplot or with another figure.
+``draw(subject: Subject) -> Drawing`` makes the figure, the numbers behind it and the words below
+it. It is drawn on a matplotlib Figure of its own, so that nothing is shared with pyplot or with
+another figure, and nothing in it is random. Where a figure does not apply to a run, ``draw`` raises
+``NotApplicableError``.
 """
 
 import pkgutil
@@ -15,19 +17,58 @@ from matplotlib.figure import Figure
 from analysis.subject import Subject
 from trainables.errors import UsageError
 
+# In the order in which a report shows them.
+GROUPS = (
+    "audit",
+    "predictions",
+    "training",
+    "search",
+    "data",
+    "filters",
+    "activations",
+    "attribution",
+    "synthesis",
+)
+
+
+class NotApplicableError(Exception):
+    """A figure cannot be made of this run; the message says why, as a phrase."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What stands below a figure, each a sentence or more.
+
+    Attributes:
+        shows: what is to be seen.
+        made: how it was computed.
+        limits: what it does not show.
+    """
+
+    shows: str
+    made: str
+    limits: str
+
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and the numbers that it shows, as JSON values."""
+    """A figure, the numbers that it shows, as JSON values, and its caption."""
 
     figure: Figure
     numbers: dict[str, Any]
+    caption: Caption
 
 
 def available() -> dict[str, str]:
-    """Names of all figures, sorted, each with the first line of what it shows."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Names of all figures, by group and name, each with the first line of what it shows."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    names.sort(key=lambda name: (GROUPS.index(group(name)), name))
     return {name: str(_module(name).__doc__).splitlines()[0] for name in names}
+
+
+def group(name: str) -> str:
+    """The group that figure ``name`` belongs to, one of ``GROUPS``."""
+    return str(_module(name).GROUP)
 
 
 def drawer(name: str) -> Callable[[Subject], Drawing]:

@@ -3,11 +3,14 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import Drawing
-from analysis.record import History
+from analysis.figures import Caption, Drawing
+from analysis.published import LOSSES
 from analysis.subject import Subject
+from analysis.trials import History
 
+GROUP = "training"
 _SHORTCUT = {"val_accuracy_aligned": "aligned", "val_accuracy_conflicting": "conflicting"}
+_CLEAN = {"train_accuracy_clean": "training, unmixed"}
 
 
 def draw(subject: Subject) -> Drawing:
@@ -17,19 +20,21 @@ def draw(subject: Subject) -> Drawing:
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     _plot(loss, history, {"train_loss": "training", "val_loss": "validation"})
+    published = _plot_published(loss, subject.run.setting.architecture)
     loss.axvline(least, color="0.4", linestyle=":", label=f"least validation loss: epoch {least}")
     loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
     _plot(accuracy, history, {"train_accuracy": "training", "val_accuracy": "validation"})
-    _plot(accuracy, history, _SHORTCUT, linestyle="--", linewidth=1)
+    _plot(accuracy, history, _CLEAN | _SHORTCUT, linestyle="--", linewidth=1)
     accuracy.axvline(best, color="0.4", linestyle=":", label=f"best: epoch {best}")
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="share of images", ylim=(0, 1))
     for axes in (loss, accuracy):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    shown = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", *_SHORTCUT)
+    shown = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", *_CLEAN, *_SHORTCUT)
     numbers = {name: history[name] for name in shown if name in history}
-    return Drawing(figure, {**numbers, "best_epoch": best, "least_val_loss_epoch": least})
+    marks = {"best_epoch": best, "least_val_loss_epoch": least, "published": published}
+    return Drawing(figure, {**numbers, **marks}, _caption(best, least, bool(published)))
 
 
 def _plot(
@@ -44,3 +49,26 @@ def _plot(
             epochs, values = zip(*history[name], strict=True)
             (line,) = axes.plot(epochs, values, marker="o", markersize=3, label=label)
             line.set(linestyle=linestyle, linewidth=linewidth)
+
+
+def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
+    """The source's own losses as points, where it prints them."""
+    found = LOSSES.get(architecture, {})
+    for (name, values), colour in zip(found.items(), ("C0", "C1"), strict=False):
+        label = {"train_loss": "source, training", "val_loss": "source, validation"}[name]
+        axes.plot(range(1, len(values) + 1), values, "x", color=colour, markersize=4, label=label)
+    return {name: list(values) for name, values in found.items()}
+
+
+def _caption(best: int, least: int, published: bool) -> Caption:
+    beside = " Crosses: the losses that the source prints of its own training." if published else ""
+    return Caption(
+        f"Loss and accuracy after every epoch: validation is most accurate in epoch {best}, its "
+        f"loss is least in epoch {least}.{beside}",
+        "As recorded while it was trained. Training figures are averages over the augmented "
+        "batches of the epoch, in passing; validation's are of the weights at its end, in eval "
+        "mode. The analysed weights are those of the best epoch.",
+        "The best epoch was chosen on these validation images, so its accuracy is a little lucky. "
+        "A gap between the curves is not overfitting alone: augmentation and smoothing widen it "
+        "or turn it around.",
+    )

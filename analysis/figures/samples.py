@@ -1,35 +1,43 @@
-"""Validation images with their predictions: green right, red wrong, and the confidence."""
+"""Images with their predictions: green right, red wrong, and the confidence."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures import Drawing
+from analysis.examples import colour, example_at, title
+from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
+GROUP = "predictions"
 ROWS, COLUMNS = 4, 6
 
 
 def draw(subject: Subject) -> Drawing:
-    """The first images of the split, not chosen; confidence is the largest softmax output."""
-    dataset, evaluation = subject.dataset, subject.validation
-    confidences, predictions = evaluation.logits.softmax(dim=1).max(dim=1)
-    count = min(ROWS * COLUMNS, len(dataset.val))
+    """The first images of the split, not chosen."""
     figure = Figure(figsize=(1.9 * COLUMNS, 2.25 * ROWS), layout="constrained")
     rows = []
     for index, axes in enumerate(np.ravel(figure.subplots(ROWS, COLUMNS))):
         axes.axis("off")
-        if index >= count:
+        if index >= len(subject.split):
             continue
-        label, predicted = int(evaluation.labels[index]), int(predictions[index])
-        confidence = float(confidences[index])
-        axes.imshow(dataset.val.images[index])
-        truth = "" if label == predicted else f"\nis {dataset.classes[label]}"
-        axes.set_title(
-            f"{dataset.classes[predicted]} {100 * confidence:.0f}%{truth}",
-            color="tab:green" if label == predicted else "tab:red",
-            fontsize=9,
-        )
+        example = example_at(subject, index)
+        axes.imshow(subject.split.images[index])
+        axes.set_title(title(subject, example), color=colour(example), fontsize=9)
         rows.append(
-            {"index": index, "label": label, "predicted": predicted, "confidence": confidence}
+            {
+                "index": index,
+                "label": example.label,
+                "predicted": example.predicted,
+                "confidence": example.confidence,
+            }
         )
-    return Drawing(figure, {"classes": dataset.classes, "images": rows})
+    numbers = {"classes": subject.dataset.classes, "images": rows}
+    return Drawing(figure, numbers, _caption(subject))
+
+
+def _caption(subject: Subject) -> Caption:
+    return Caption(
+        f"{subject.split_name.capitalize()} images with what the network says they are: green is "
+        "right, red is wrong, with the truth below.",
+        "The first images of the split, not chosen. The percentage is the largest softmax output.",
+        "The percentage is not the chance of being right: see the calibration figure for that.",
+    )

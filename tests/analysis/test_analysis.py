@@ -94,7 +94,8 @@ def test_a_figure_can_be_drawn_saved_and_told_in_numbers(subject, tmp_path, name
     drawing = figures.drawer(name)(subject)
     drawing.figure.savefig(tmp_path / "figure.png")
     assert imread(tmp_path / "figure.png").std() > 0.01
-    assert json.loads(json.dumps(drawing.numbers))
+    assert json.loads(json.dumps(drawing.numbers, allow_nan=False))
+    assert all((drawing.caption.shows, drawing.caption.made, drawing.caption.limits))
 
 
 @pytest.mark.parametrize("name", figures.available())

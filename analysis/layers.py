@@ -1,0 +1,105 @@
+"""The convolutions of a network in the order in which they are computed."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution.
+
+    Attributes:
+        name: of the convolution in its network.
+        convolution: the module.
+        normalised: the BN that alone reads its output, or the convolution itself.
+        activation: the ReLU that its output reaches by way of BN and pooling alone, or None.
+        activation_name: of that ReLU, or empty.
+    """
+
+    name: str
+    convolution: nn.Conv2d
+    normalised: nn.Module
+    activation: nn.ReLU | None
+    activation_name: str
+
+    def activated(self, normalised: Tensor) -> Tensor:
+        """The activation map of what ``normalised`` gave, before any pooling.
+
+        Max pooling commutes with the ReLU, so where it stands before it the map is the same.
+        """
+        return normalised if self.activation is None else normalised.relu()
+
+
+@dataclass(frozen=True)
+class _Call:
+    name: str
+    module: nn.Module
+    given: Any
+    output: Any
+
+
+def layers_of(model: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
+    """The convolutions that ``model`` calls for ``inputs``, (N, 3, H, W), in their order."""
+    calls = _calls(model, inputs)
+    return tuple(
+        _layer(call, calls[place + 1 :])
+        for place, call in enumerate(calls)
+        if isinstance(call.module, nn.Conv2d)
+    )
+
+
+def _layer(call: _Call, later: list[_Call]) -> Layer:
+    """Follow the convolution's output, as the same tensor, through BN and pools to a ReLU."""
+    assert isinstance(call.module, nn.Conv2d)
+    tensor, normalised = call.output, call.module
+    for reader in later:
+        if reader.given is not tensor:
+            continue
+        if isinstance(reader.module, nn.ReLU):
+            return Layer(call.name, call.module, normalised, reader.module, reader.name)
+        if isinstance(reader.module, nn.BatchNorm2d):
+            normalised = reader.module  # type: ignore[assignment]
+        elif not isinstance(reader.module, _POOLS):
+            break
+        tensor = reader.output
+    return Layer(call.name, call.module, normalised, None, "")
+
+
+def _calls(model: nn.Module, inputs: Tensor) -> list[_Call]:
+    """The calls of all modules without children, in their order."""
+    calls: list[_Call] = []
+    with ExitStack() as hooks, torch.no_grad():
+        for name, module in model.named_modules():
+            if not list(module.children()):
+                handle = module.register_forward_hook(_noting(calls, name))
+                hooks.callback(handle.remove)
+        model(inputs)
+    return calls
+
+
+def _noting(calls: list[_Call], name: str) -> Any:
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+        calls.append(_Call(name, module, inputs[0], output))
+
+    return hook
+
+
+@contextmanager
+def captured(*modules: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
+    """The latest output of every one of ``modules`` while the context lasts."""
+    outputs: dict[nn.Module, Tensor] = {}
+
+    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        outputs[module] = output
+
+    with ExitStack() as hooks:
+        for module in set(modules):
+            hooks.callback(module.register_forward_hook(keep).remove)
+        yield outputs
