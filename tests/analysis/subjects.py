@@ -1,0 +1,91 @@
+"""Subjects trained here for some seconds, without a search around them."""
+
+from functools import cache
+
+import numpy as np
+import torch
+
+from analysis.record import RecordedRun
+from analysis.subject import Subject
+from analysis.trials import History, RecordedSearch, RecordedTrial
+from search.task import Job
+from trainables.data import Dataset, DataSpec, load
+from trainables.evaluation import evaluate
+from trainables.recipe import Setting
+from trainables.training import TrainingData, fit
+
+# Small forms of the networks that are slow on a CPU.
+SMALL = {
+    "alexnet": {"width": 0.125, "dense": 64},
+    "gap5": {"pool_stride": 2},
+    "gap6": {"width": 0.125},
+    "nin": {"width": 0.25},
+    "resnet18": {"width": 0.125},
+}
+EPOCHS = 2
+
+
+def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
+    """The record of ``setting`` trained on ``dataset``, as MLflow would have kept it."""
+    torch.set_num_threads(1)
+    history: History = {}
+    for epoch in fit(setting, TrainingData.of(dataset, torch.device("cpu"))):
+        for name, value in epoch.metrics.items():
+            history.setdefault(name, []).append((epoch.number, value))
+        best = epoch.state["best"]
+    limits = {"train_limit": len(dataset.train), "val_limit": len(dataset.val)}
+    job = Job(
+        setting.architecture, spec, "embedded", **limits, epochs=setting.epochs, seed=0, cpus=1
+    )
+    return RecordedRun(
+        run_id="0" * 32,
+        search="constructed",
+        setting=setting,
+        job=job,
+        data=dataset.described(),
+        best_epoch=best["epoch"],
+        val_accuracy=best["val_accuracy"],
+        history=history,
+        weights=best["model"],
+        settings={"device": "cpu", "validation_dtype": "float32", "versions": {}},
+    )
+
+
+@cache
+def constructed(architecture: str, set_name: str = "composite") -> Subject:
+    """``architecture`` after two epochs of 400 embedded images, shown on 200."""
+    spec = DataSpec(set_name)
+    dataset = load(spec, "embedded").limited(400, 200)
+    values = {**SMALL.get(architecture, {}), "flip": True, "lr": 0.003}
+    run = recorded(Setting.of(architecture, values, EPOCHS, 0), spec, dataset)
+    return subject_of(run, run.model(dataset), dataset)
+
+
+def subject_of(run: RecordedRun, model: torch.nn.Module, dataset: Dataset) -> Subject:
+    """A subject of any network on ``dataset``."""
+    data = TrainingData.of(dataset, torch.device("cpu"))
+    validation = evaluate(model.eval(), data.val, data.normalise)
+    subject = Subject(run, dataset, model, data.device, validation)
+    subject.__dict__["search"] = small_search()  # the cache of the property that reads MLflow
+    return subject
+
+
+def small_search() -> RecordedSearch:
+    """Six trials of made-up curves, two of them stopped on the first rung."""
+    rng = np.random.default_rng(0)
+    trials = []
+    for number in range(6):
+        epochs = 2 if number in (2, 4) else 6
+        level = 0.3 + 0.05 * number
+        curve = {
+            "val_accuracy": level + 0.02 * np.arange(epochs) + rng.normal(0, 0.005, epochs),
+            "val_accuracy_aligned": level + 0.2 + 0.01 * np.arange(epochs),
+            "val_accuracy_conflicting": level - 0.02 + 0.02 * np.arange(epochs),
+            "digit_following": np.full(epochs, 0.1),
+        }
+        history = {k: [(e + 1, float(x)) for e, x in enumerate(v)] for k, v in curve.items()}
+        values = {"lr": 0.001 * 2**number, "optimizer": ("adam", "sgd")[number % 2], "flip": True}
+        label = "baseline" if number == 0 else str(number)
+        status = "pruned" if epochs == 2 else "completed"
+        trials.append(RecordedTrial(f"{number:032d}", number, label, status, values, history))
+    return RecordedSearch("constructed", tuple(trials), (2,))
