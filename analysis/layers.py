@@ -38,7 +38,16 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class _Call:
+class Call:
+    """One call of a module without children.
+
+    Attributes:
+        name: of the module in its network.
+        module: what was called.
+        given: its first argument.
+        output: what it returned.
+    """
+
     name: str
     module: nn.Module
     given: Any
@@ -47,7 +56,7 @@ class _Call:
 
 def layers_of(model: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
     """The convolutions that ``model`` calls for ``inputs``, (N, 3, H, W), in their order."""
-    calls = _calls(model, inputs)
+    calls = calls_of(model, inputs)
     return tuple(
         _layer(call, calls[place + 1 :])
         for place, call in enumerate(calls)
@@ -55,7 +64,7 @@ def layers_of(model: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
     )
 
 
-def _layer(call: _Call, later: list[_Call]) -> Layer:
+def _layer(call: Call, later: list[Call]) -> Layer:
     """Follow the convolution's output, as the same tensor, through BN and pools to a ReLU."""
     assert isinstance(call.module, nn.Conv2d)
     tensor, normalised = call.output, call.module
@@ -72,9 +81,9 @@ def _layer(call: _Call, later: list[_Call]) -> Layer:
     return Layer(call.name, call.module, normalised, None, "")
 
 
-def _calls(model: nn.Module, inputs: Tensor) -> list[_Call]:
-    """The calls of all modules without children, in their order."""
-    calls: list[_Call] = []
+def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
+    """The calls of all modules without children that ``model`` makes, in their order."""
+    calls: list[Call] = []
     with ExitStack() as hooks, torch.no_grad():
         for name, module in model.named_modules():
             if not list(module.children()):
@@ -84,9 +93,9 @@ def _calls(model: nn.Module, inputs: Tensor) -> list[_Call]:
     return calls
 
 
-def _noting(calls: list[_Call], name: str) -> Any:
+def _noting(calls: list[Call], name: str) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        calls.append(_Call(name, module, inputs[0], output))
+        calls.append(Call(name, module, inputs[0], output))
 
     return hook
 

@@ -61,10 +61,15 @@ class Subject:
         """From pixels to the network's input."""
         return Normaliser(self.dataset, self.device)
 
+    @property
+    def first(self) -> Integers:
+        """The index of the first image, for what any image can tell."""
+        return np.array([0])
+
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The convolutions, in the order in which they are computed."""
-        return layers_of(self.model, self.inputs(np.array([0])))
+        return layers_of(self.model, self.inputs(self.first))
 
     @cached_property
     def activations(self) -> Activations:

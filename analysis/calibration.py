@@ -1,0 +1,51 @@
+"""Whether a network's confidence is its chance of being right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence and accuracy by bin of confidence.
+
+    Attributes:
+        edges: (bins + 1,), ends of the bins; one is open to the left and closed to the right.
+        counts: (bins,), images in each.
+        confidence: (bins,), their mean confidence; NaN for an empty bin.
+        accuracy: (bins,), their share of right predictions; NaN for an empty bin.
+    """
+
+    edges: Floats
+    counts: NDArray[np.int64]
+    confidence: Floats
+    accuracy: Floats
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error: mean gap of the bins, weighted by their images."""
+        gaps = np.abs(self.accuracy - self.confidence)
+        return float(np.nansum(gaps * self.counts) / self.counts.sum())
+
+
+def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability:
+    """Bins of equal width over the largest softmax output (Guo et al. 2017, section 2).
+
+    Args:
+        logits: (N, classes).
+        labels: (N,), class indices.
+        bins: number of bins over [0, 1].
+    """
+    confidence, predicted = (value.numpy() for value in logits.double().softmax(dim=1).max(dim=1))
+    right = predicted == labels.numpy()
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: an empty bin has no mean
+        means = [np.bincount(place, value, bins) / counts for value in (confidence, right)]
+    return Reliability(edges, counts, *means)

@@ -1,0 +1,58 @@
+"""Training images, and below them what the run's own augmentation makes of them."""
+
+import numpy as np
+import torch
+
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.panels import image_grid
+from analysis.subject import Subject
+from trainables.data.augmentation import Augmentation
+from trainables.data.batches import Normaliser
+from trainables.recipe import Recipe
+from trainables.seeding import generator
+
+GROUP = "data"
+COUNT, DRAWS = 8, 3
+CHANGES = ("flip", "crop_padding", "auto_augment", "noise", "erasing")
+
+
+def draw(subject: Subject) -> Drawing:
+    """Originals in the first row, three draws of the augmentation below."""
+    recipe = subject.run.setting.recipe
+    used = [name for name in CHANGES if getattr(recipe, name)]
+    used += ["region_swap"] if recipe.region_swap != "none" else []
+    if not used:
+        raise NotApplicableError("the run augments nothing")
+    originals = subject.dataset.train.images[:COUNT]
+    rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
+    figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.2)
+    for axes, image in zip(panels, np.concatenate(rows), strict=True):
+        axes.imshow(image)
+    for row, label in enumerate(("original", *(f"draw {n + 1}" for n in range(DRAWS)))):
+        panels[row * len(originals)].set_ylabel(label, fontsize=9)
+    settings = {name: getattr(recipe, name) for name in used}
+    return Drawing(figure, {"augmentation": settings, "images": len(originals)}, _caption(settings))
+
+
+def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
+    """The first training images, augmented and de-normalised with the run's own statistics."""
+    device = torch.device("cpu")
+    draws = generator(device, 0, "figure", number)
+    images = torch.from_numpy(np.ascontiguousarray(subject.dataset.train.images[:COUNT]))
+    augment = Augmentation(recipe)
+    pixels = augment.pixels(images, draws)
+    values = augment.values(Normaliser(subject.dataset, device)(pixels), draws)
+    mean, std = (torch.tensor(value) for value in (subject.dataset.mean, subject.dataset.std))
+    shown = (values.permute(0, 2, 3, 1) * std + mean).clamp(0, 1)
+    return np.asarray((255 * shown).round().to(torch.uint8))
+
+
+def _caption(settings: dict[str, object]) -> Caption:
+    told = ", ".join(f"{name}={value}" for name, value in settings.items())
+    return Caption(
+        f"Training images as they are, and three draws of this run's augmentation ({told}).",
+        "Drawn as in training, from a fixed seed; then de-normalised with the run's own mean and "
+        "standard deviation and cut to what a screen can show.",
+        "A few draws of what is random. Validation and everything else in this analysis see the "
+        "images unaugmented. MixUp, if it was used, is not shown.",
+    )

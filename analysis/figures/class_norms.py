@@ -1,0 +1,105 @@
+"""Class-wise mean activation norms of every filter of the first and last convolution."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure, SubFigure
+
+from analysis.activations import FilterStatistics, Floats
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "activations"
+COLUMNS, MOST = 12, 128
+
+
+def draw(subject: Subject) -> Drawing:
+    """A small bar plot a filter, one bar a class, all of a layer on one scale."""
+    found = list(subject.activations.values())
+    rows = [-(-min(len(each.norms["raw"]), MOST) // COLUMNS) for each in found]
+    figure = Figure(figsize=(14, sum(0.85 * count + 0.7 for count in rows)))
+    heights = [0.85 * count + 0.7 for count in rows]
+    parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)
+    for part, each, count in zip(parts[:, 0], found, rows, strict=True):
+        _draw_layer(part, each, count)
+    numbers = {each.layer.name: _numbers(each) for each in found}
+    return Drawing(figure, numbers, _caption(subject))
+
+
+def selectivity(norms: Floats) -> Floats:
+    """(largest - mean of the others) / (their sum) over the classes of (filters, classes).
+
+    0 for a filter that treats all classes alike, 1 for one that one class alone excites
+    (Morcos et al. 2018, "On the importance of single directions for generalization").
+    """
+    classes = (~np.isnan(norms)).sum(axis=1)
+    largest = np.nanmax(norms, axis=1)
+    others = (np.nansum(norms, axis=1) - largest) / np.maximum(classes - 1, 1)
+    found: Floats = (largest - others) / np.maximum(largest + others, 1e-12)
+    return found
+
+
+def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
+    """One axes for the whole layer: hundreds of them would take minutes to draw."""
+    norms = each.norms["raw"][:MOST]
+    top = float(np.nanmax(norms)) or 1.0
+    axes = part.add_axes((0.03, 0.05, 0.95, 0.82))
+    classes = norms.shape[1]
+    for number, row in enumerate(norms):
+        line, column = divmod(number, COLUMNS)
+        left, base = column * (classes + 3), (rows - 1 - line) * 1.35
+        places = left + np.arange(classes)
+        colours = [f"C{label % 10}" for label in range(classes)]
+        axes.bar(places, np.nan_to_num(row) / top, 0.9, base, color=colours)
+        axes.text(left - 0.5, base + 1.03, str(number), fontsize=6, va="bottom")
+        axes.plot((left - 0.6, left + classes - 0.4), (base, base), color="0.6", linewidth=0.5)
+    axes.set(xlim=(-1, COLUMNS * (classes + 3) - 2), ylim=(-0.05, rows * 1.35))
+    axes.axis("off")
+    part.suptitle(
+        f"{each.layer.name}: mean norm of each filter's map by class (C0 to C{classes - 1} from "
+        f"left to right); full height is {top:.3g}",
+        fontsize=10,
+    )
+
+
+def _numbers(each: FilterStatistics) -> dict[str, Any]:
+    raw = each.norms["raw"]
+    places = {
+        name: {
+            "mean_norm": _rounded(norms),
+            "mean_norm_over_root_of_area": _rounded(norms / np.sqrt(each.area)),
+            "spread_within_class": _rounded(each.spreads[name]),
+            "variance_across_classes": _rounded(np.nanvar(norms, axis=1)),
+            "selectivity": _rounded(selectivity(norms)),
+        }
+        for name, norms in each.norms.items()
+    }
+    order = np.argsort(-selectivity(raw), kind="stable")[:5]
+    return {"area": each.area, "most_selective": order.tolist(), **places}
+
+
+def _rounded(values: Floats) -> Any:
+    """As lists, a class without images as None."""
+    if values.ndim > 1:
+        return [_rounded(row) for row in values]
+    return [None if math.isnan(value) else round(value, 6) for value in values.tolist()]
+
+
+def _caption(subject: Subject) -> Caption:
+    names = ", ".join(f"{place} {name}" for place, name in enumerate(subject.dataset.classes))
+    told = "; ".join(
+        f"{name}: mean selectivity {float(selectivity(each.norms['raw']).mean()):.3f}, most "
+        f"selective filter {int(np.argmax(selectivity(each.norms['raw'])))}"
+        for name, each in subject.activations.items()
+    )
+    return Caption(
+        "For every filter of the first and the last convolution, how strongly each class excites "
+        f"it ({names}). {told}.",
+        f"The L2 norm of the filter's map, averaged over the class's {subject.split_name} images. "
+        "Bars show the convolution's own output; the numbers hold it after BN and ReLU too, and "
+        "divided by the root of the map's area, so that layers can be compared; with the variance "
+        "across classes and the selectivity index (largest - others) / (largest + others).",
+        "A norm has no sign: a filter may answer a class by falling silent. A selective filter "
+        f"need not matter for the prediction. At most {MOST} filters of a layer are drawn.",
+    )

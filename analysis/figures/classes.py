@@ -1,0 +1,27 @@
+"""One image of each class."""
+
+import numpy as np
+
+from analysis.figures import Caption, Drawing
+from analysis.panels import image_grid
+from analysis.subject import Subject
+
+GROUP = "data"
+COLUMNS = 5
+
+
+def draw(subject: Subject) -> Drawing:
+    """The first image of each class in the split; a class without one is left out."""
+    split, names = subject.split, subject.dataset.classes
+    firsts = [np.flatnonzero(split.labels == label)[:1] for label in range(len(names))]
+    found = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
+    figure, panels = image_grid(len(found), COLUMNS)
+    for axes, (label, index) in zip(panels, found, strict=True):
+        axes.imshow(split.images[index])
+        axes.set_title(names[label], fontsize=9)
+    caption = Caption(
+        f"An image of each class, of the {subject.split_name} split.",
+        "The first of its class in the split, as the network sees it before normalisation.",
+        "One image tells little of how varied its class is.",
+    )
+    return Drawing(figure, {"indices": {names[label]: index for label, index in found}}, caption)

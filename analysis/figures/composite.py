@@ -1,0 +1,46 @@
+"""Composite images: pictures whose digit agrees with the label, and others."""
+
+import numpy as np
+
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.panels import image_grid
+from analysis.subject import Subject
+
+GROUP = "data"
+COUNT = 8
+
+
+def draw(subject: Subject) -> Drawing:
+    """Aligned images above, conflicting ones below, and the share of each in the splits."""
+    dataset = subject.dataset
+    if not dataset.has_digits:
+        raise NotApplicableError("the images carry no digit")
+    split, names = subject.split, dataset.classes
+    assert split.digits is not None
+    aligned = split.digits == split.labels
+    kinds = {"aligned": np.flatnonzero(aligned), "conflicting": np.flatnonzero(~aligned)}
+    figure, panels = image_grid(2 * COUNT, COUNT, 1.3)
+    for row, (kind, indices) in enumerate(kinds.items()):
+        panels[row * COUNT].set_ylabel(kind, fontsize=9)
+        for axes, index in zip(panels[row * COUNT :], indices[:COUNT], strict=False):
+            axes.imshow(split.images[index])
+            label, digit = int(split.labels[index]), int(split.digits[index])
+            ink = "tab:green" if label == digit else "tab:red"
+            axes.set_title(f"{names[label]} ({label})\ndigit {digit}", fontsize=8, color=ink)
+    shares = {
+        name: float(np.mean(part.digits == part.labels))
+        for name, part in (("train", dataset.train), ("val", dataset.val))
+        if part.digits is not None
+    }
+    return Drawing(figure, {"aligned_share": shares}, _caption(subject, shares))
+
+
+def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
+    told = ", ".join(f"{100 * share:.1f}% in {name}" for name, share in shares.items())
+    return Caption(
+        f"{subject.split_name.capitalize()} images whose digit is the number of their class "
+        f"(aligned, green) and whose digit is another (conflicting, red). Aligned: {told}.",
+        "The first of each kind in the split.",
+        "The picture alone decides the label. Where aligned images are many, the digit is a "
+        "shortcut that pays in training and is worthless later.",
+    )

@@ -1,0 +1,88 @@
+"""What up to three layers make of an image that is predicted rightly and of one that is not."""
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from analysis.examples import Example, colour, examples, title
+from analysis.figures import Caption, Drawing
+from analysis.layers import Layer, captured
+from analysis.panels import bare, mosaic
+from analysis.subject import Subject
+
+GROUP = "activations"
+LAYERS, MOST, COLUMNS = 3, 32, 8
+
+
+def draw(subject: Subject) -> Drawing:
+    """A row an image: the image, then the maps of the first, a middle and the last layer."""
+    shown = examples(subject, 1, 1)
+    places = np.unique(np.linspace(0, len(subject.layers) - 1, LAYERS).astype(int))
+    layers = [subject.layers[place] for place in places]
+    figure = Figure(figsize=(3 + 3.6 * len(layers), 2.6 * len(shown)), layout="constrained")
+    grid = figure.subplots(
+        len(shown), 1 + len(layers), squeeze=False, width_ratios=[1, *[2.4] * len(layers)]
+    )
+    maps = _maps(subject, layers, shown)
+    for row, example in enumerate(shown):
+        grid[row, 0].imshow(subject.split.images[example.index])
+        grid[row, 0].set_title(title(subject, example), color=colour(example), fontsize=9)
+        bare(grid[row, 0])
+        for axes, layer in zip(grid[row, 1:], layers, strict=True):
+            tiles = maps[layer.name][row][:MOST]
+            reach = float(np.abs(maps[layer.name]).max())
+            axes.imshow(mosaic(_scaled(tiles), COLUMNS), cmap="magma", vmin=0, vmax=1)
+            count, side = maps[layer.name].shape[1], tiles.shape[-1]
+            heading = f"{layer.name}: {len(tiles)} of {count} maps of {side}x{side}"
+            axes.set_title(f"{heading}, up to {reach:.1f}", fontsize=9)
+            bare(axes)
+    numbers = [_numbers(example, maps, row) for row, example in enumerate(shown)]
+    return Drawing(figure, {"images": numbers}, _caption(subject))
+
+
+def _maps(subject: Subject, layers: list[Layer], shown: list[Example]) -> dict[str, np.ndarray]:
+    """Activation maps by layer, (images, filters, H, W)."""
+    inputs = subject.inputs(np.array([example.index for example in shown]))
+    with torch.inference_mode(), captured(*(layer.normalised for layer in layers)) as outputs:
+        subject.model(inputs)
+    return {
+        layer.name: layer.activated(outputs[layer.normalised]).float().cpu().numpy()
+        for layer in layers
+    }
+
+
+def _scaled(maps: np.ndarray) -> np.ndarray:
+    """Each map stretched to [0, 1]; one that is constant is 0."""
+    low = maps.min(axis=(1, 2), keepdims=True)
+    reach = maps.max(axis=(1, 2), keepdims=True) - low
+    scaled: np.ndarray = (maps - low) / np.where(reach > 0, reach, 1)
+    return scaled
+
+
+def _numbers(example: Example, maps: dict[str, np.ndarray], row: int) -> dict[str, object]:
+    layers = {
+        name: {
+            "mean": float(found[row].mean()),
+            "max": float(found[row].max()),
+            "share_of_zeros": float((found[row] == 0).mean()),
+        }
+        for name, found in maps.items()
+    }
+    return {
+        "index": example.index,
+        "label": example.label,
+        "predicted": example.predicted,
+        "layers": layers,
+    }
+
+
+def _caption(subject: Subject) -> Caption:
+    return Caption(
+        f"A {subject.split_name} image that is predicted rightly and one that is not, and the "
+        "activation maps that the first, a middle and the last convolution make of each.",
+        "Maps after BN and ReLU where they follow, before pooling. Each map is stretched to its "
+        "own range; the figure above a panel is the layer's largest value on these images. "
+        f"At most {MOST} maps of a layer, in their order.",
+        "Two images; stretched maps do not show which are strong. The order of filters means "
+        "nothing.",
+    )

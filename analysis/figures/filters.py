@@ -1,0 +1,101 @@
+"""The weights of the first convolution, in colour and by input channel, and of later ones."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+
+from analysis.figures import Caption, Drawing
+from analysis.layers import Layer
+from analysis.panels import bare, mosaic
+from analysis.subject import Subject
+
+GROUP = "filters"
+MOST, LATER = 64, 3  # filters of a layer; layers beside the first
+CHANNELS = ("red", "green", "blue")
+
+
+def draw(subject: Subject) -> Drawing:
+    """The first layer's filters four times, one later layer a row below."""
+    first, *rest = subject.layers
+    later = _spread([layer for layer in rest if layer.convolution.kernel_size[0] > 1])
+    weights = _weights(first)
+    figure = Figure(figsize=(11, 3.2 + 2.2 * len(later)), layout="constrained")
+    grid = GridSpec(1 + len(later), 4, figure=figure)
+    columns = int(np.ceil(np.sqrt(len(weights))))
+    colour = figure.add_subplot(grid[0, 0])
+    colour.imshow(mosaic(_in_colour(weights), columns))
+    colour.set_title(f"{first.name}: {len(weights)} filters in colour", fontsize=9)
+    bare(colour)
+    reach = float(np.abs(weights).max())
+    scale: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+    for place, name in enumerate(CHANNELS):
+        axes = figure.add_subplot(grid[0, place + 1])
+        image = axes.imshow(mosaic(weights[:, place], columns), **scale)
+        axes.set_title(name, fontsize=9)
+        bare(axes)
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    for row, layer in enumerate(later, start=1):
+        _draw_later(figure, grid, row, layer)
+    names = [first.name, *(layer.name for layer in later)]
+    return Drawing(figure, {"layers": [_numbers(subject, n) for n in names]}, _caption(first))
+
+
+def _spread(layers: list[Layer]) -> list[Layer]:
+    """At most ``LATER`` of the layers, from the first to the last."""
+    places = np.linspace(0, len(layers) - 1, LATER).astype(int).tolist() if layers else []
+    return [layers[place] for place in sorted(set(places))]
+
+
+def _weights(layer: Layer) -> np.ndarray:
+    """The layer's first filters, (filters, inputs, k, k)."""
+    return layer.convolution.weight.detach().float().cpu().numpy()[:MOST]
+
+
+def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
+    """Each filter (3, k, k) on a scale of its own, as uint8 (k, k, 3)."""
+    low = weights.min(axis=(1, 2, 3), keepdims=True)
+    high = weights.max(axis=(1, 2, 3), keepdims=True)
+    scaled = 255 * (weights - low) / np.maximum(high - low, 1e-12)
+    return list(scaled.round().astype(np.uint8).transpose(0, 2, 3, 1))
+
+
+def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
+    """Single kernels: rows are the layer's first filters, columns their first inputs."""
+    weights = _weights(layer)[:8, :40]
+    axes = figure.add_subplot(grid[row, :])
+    reach = float(np.abs(weights).max())
+    tiles = mosaic(weights.reshape(-1, *weights.shape[2:]), weights.shape[1])
+    image = axes.imshow(tiles, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    axes.set_title(
+        f"{layer.name}: first {len(weights)} filters (down), "
+        f"first {weights.shape[1]} input channels (across)",
+        fontsize=9,
+    )
+    bare(axes)
+    figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def _numbers(subject: Subject, name: str) -> dict[str, Any]:
+    layer = next(layer for layer in subject.layers if layer.name == name)
+    weight = layer.convolution.weight.detach().float().cpu()
+    norms = weight.flatten(1).norm(dim=1)
+    return {
+        "layer": name,
+        "shape": list(weight.shape),
+        "norm_of_each_filter": [round(float(norm), 6) for norm in norms],
+    }
+
+
+def _caption(first: Layer) -> Caption:
+    size = first.convolution.kernel_size[0]
+    return Caption(
+        f"The {size}x{size} filters of {first.name}: together as colours, then what each does with "
+        "the red, green and blue input, all on one scale; below, single kernels of later layers.",
+        "Weights of the best epoch. In colour, each filter is stretched to its own range; the other "
+        "panels share one symmetric scale a row, so that blue subtracts, red adds and white does "
+        f"nothing. At most {MOST} filters of a layer are shown.",
+        "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
+        "layers act on features, not on pixels.",
+    )

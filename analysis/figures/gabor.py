@@ -1,0 +1,52 @@
+"""How well Gabor functions fit the first layer's filters, against random filters."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.gabor import fit
+from analysis.subject import Subject
+
+GROUP = "filters"
+LEAST_SIDE, MOST = 5, 64
+
+
+def draw(subject: Subject) -> Drawing:
+    """R² of every filter, sorted, beside that of as many random filters."""
+    layer = subject.layers[0]
+    side = layer.convolution.kernel_size[0]
+    if side < LEAST_SIDE:
+        raise NotApplicableError(
+            f"the first layer's filters are {side}x{side}: a Gabor function has about as many "
+            "parameters and fits anything that small"
+        )
+    weights = layer.convolution.weight.detach().double().cpu().numpy()[:MOST].mean(axis=1)
+    noise = np.random.default_rng(0).normal(size=weights.shape)
+    learned, random = (np.sort([fit(kernel) for kernel in many])[::-1] for many in (weights, noise))
+    beaten = float(np.mean(learned > np.quantile(random, 0.95)))
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(learned, "o-", markersize=4, label=f"learned, median {np.median(learned):.2f}")
+    axes.plot(random, "s--", color="0.5", markersize=3, label=f"random, {np.median(random):.2f}")
+    axes.set(xlabel="filter, best fit first", ylabel="R² of the best Gabor fit", ylim=(0, 1.02))
+    axes.set_title(f"{layer.name}: {100 * beaten:.0f}% of the filters fit better than 95% of noise")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    numbers = {
+        "layer": layer.name,
+        "r2": learned.tolist(),
+        "r2_of_random_filters": random.tolist(),
+        "share_above_95_percent_of_random": beaten,
+    }
+    return Drawing(figure, numbers, _caption(side))
+
+
+def _caption(side: int) -> Caption:
+    return Caption(
+        "How much of each filter of the first layer the best Gabor function explains (a wave below "
+        "a Gaussian: an edge detector), and the same for filters of pure noise.",
+        f"Each filter's mean over its input channels, {side}x{side}, fitted by least squares from "
+        "a grid of starting points; the noise is drawn once, from a fixed seed.",
+        "A Gabor function has nine parameters, so it explains much of any small filter: only what "
+        "lies above the noise is evidence. Colour is averaged away.",
+    )

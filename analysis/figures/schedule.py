@@ -1,0 +1,32 @@
+"""The learning rate by epoch."""
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "training"
+
+
+def draw(subject: Subject) -> Drawing:
+    """The rate at the start of every epoch, as recorded."""
+    points = subject.run.history["lr"]
+    recipe = subject.run.setting.recipe
+    epochs, rates = zip(*points, strict=True)
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(epochs, rates, marker="o", markersize=3)
+    best = subject.run.best_epoch
+    axes.axvline(best, color="0.4", linestyle=":", label=f"best: epoch {best}")
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    caption = Caption(
+        f"The learning rate of {recipe.optimizer} with schedule {recipe.schedule}.",
+        "As recorded at the start of every epoch; it changes with every step between them.",
+        "The size of the steps: adaptive optimizers scale them by gradient too.",
+    )
+    numbers = {"lr": points, "schedule": recipe.schedule, "optimizer": recipe.optimizer}
+    return Drawing(figure, numbers, caption)

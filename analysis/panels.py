@@ -1,0 +1,45 @@
+"""Grids of small images on one figure."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+
+def image_grid(count: int, columns: int, size: float = 1.6) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels for images, without ticks, ``size`` inches wide each."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(size * columns, (size + 0.3) * rows), layout="constrained")
+    panels = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+    for axes in panels:
+        bare(axes)
+    return figure, panels
+
+
+def bare(axes: Axes) -> None:
+    """Take the ticks from a panel that shows an image; its frame stays."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def mosaic(
+    images: Iterable[NDArray[np.generic]], columns: int, gap: int = 1
+) -> NDArray[np.generic]:
+    """Images (H, W) or (H, W, 3) of one shape and type side by side, row by row, in one array.
+
+    One image for hundreds of panels draws in a fraction of the time. The gaps are white: 255 where
+    the images are uint8, else NaN.
+    """
+    tiles = list(images)
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    blank = 255 if tiles[0].dtype == np.uint8 else np.nan
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *tiles[0].shape[2:])
+    canvas = np.full(shape, blank, dtype=tiles[0].dtype)
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        canvas[top : top + height, left : left + width] = tile
+    return canvas
