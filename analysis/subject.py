@@ -19,6 +19,10 @@ from trainables.errors import UsageError
 from trainables.evaluation import Evaluation, evaluate
 
 
+class NotApplicableError(Exception):
+    """A figure cannot be made of this run; the message says why, as a phrase."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A run, its network, and what that makes of the images.
@@ -84,9 +88,15 @@ class Subject:
         return DeviceSplit.of(self.split, self.device)
 
     @cached_property
-    def search(self) -> RecordedSearch | None:
-        """All trials of the run's search, or None if they are not at hand."""
-        return None if self.records is None else self.records.search_of(self.run)
+    def search(self) -> RecordedSearch:
+        """All trials of the run's search.
+
+        Raises:
+            NotApplicableError: they are not at hand.
+        """
+        if self.records is None:
+            raise NotApplicableError("the records of its search are not at hand")
+        return self.records.search_of(self.run)
 
     def evaluate(self, split: Split) -> Evaluation:
         """The network's logits on ``split``."""

@@ -14,8 +14,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from analysis.subject import Subject
+from analysis.subject import NotApplicableError, Subject
 from trainables.errors import UsageError
+
+__all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
 
 # In the order in which a report shows them.
 GROUPS = (
@@ -29,10 +31,6 @@ GROUPS = (
     "attribution",
     "synthesis",
 )
-
-
-class NotApplicableError(Exception):
-    """A figure cannot be made of this run; the message says why, as a phrase."""
 
 
 @dataclass(frozen=True)

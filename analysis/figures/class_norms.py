@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Patch
 
 from analysis.activations import FilterStatistics, Floats
 from analysis.figures import Caption, Drawing
@@ -16,13 +17,15 @@ COLUMNS, MOST = 12, 128
 
 def draw(subject: Subject) -> Drawing:
     """A small bar plot a filter, one bar a class, all of a layer on one scale."""
-    found = list(subject.activations.values())
+    found, names = list(subject.activations.values()), subject.dataset.classes
     rows = [-(-min(len(each.norms["raw"]), MOST) // COLUMNS) for each in found]
-    figure = Figure(figsize=(14, sum(0.85 * count + 0.7 for count in rows)))
-    heights = [0.85 * count + 0.7 for count in rows]
+    heights = [0.85 * count + 0.6 for count in rows]
+    figure = Figure(figsize=(14, sum(heights) + 0.3))
     parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)
     for part, each, count in zip(parts[:, 0], found, rows, strict=True):
         _draw_layer(part, each, count)
+    handles = [Patch(color=f"C{place % 10}", label=n) for place, n in enumerate(names)]
+    figure.legend(handles=handles, loc="lower center", ncols=len(names), fontsize=8, frameon=False)
     numbers = {each.layer.name: _numbers(each) for each in found}
     return Drawing(figure, numbers, _caption(subject))
 
@@ -44,7 +47,7 @@ def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
     """One axes for the whole layer: hundreds of them would take minutes to draw."""
     norms = each.norms["raw"][:MOST]
     top = float(np.nanmax(norms)) or 1.0
-    axes = part.add_axes((0.03, 0.05, 0.95, 0.82))
+    axes = part.add_axes((0.02, 0.07, 0.97, 0.8))
     classes = norms.shape[1]
     for number, row in enumerate(norms):
         line, column = divmod(number, COLUMNS)
@@ -57,9 +60,9 @@ def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
     axes.set(xlim=(-1, COLUMNS * (classes + 3) - 2), ylim=(-0.05, rows * 1.35))
     axes.axis("off")
     part.suptitle(
-        f"{each.layer.name}: mean norm of each filter's map by class (C0 to C{classes - 1} from "
-        f"left to right); full height is {top:.3g}",
+        f"{each.layer.name}: mean norm of each filter's map by class; full height is {top:.3g}",
         fontsize=10,
+        y=0.97,
     )
 
 

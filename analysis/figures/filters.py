@@ -72,8 +72,10 @@ def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
         f"{layer.name}: first {len(weights)} filters (down), "
         f"first {weights.shape[1]} input channels (across)",
         fontsize=9,
+        loc="left",
     )
     bare(axes)
+    axes.set_anchor("W")
     figure.colorbar(image, ax=axes, shrink=0.8)
 
 
@@ -93,9 +95,9 @@ def _caption(first: Layer) -> Caption:
     return Caption(
         f"The {size}x{size} filters of {first.name}: together as colours, then what each does with "
         "the red, green and blue input, all on one scale; below, single kernels of later layers.",
-        "Weights of the best epoch. In colour, each filter is stretched to its own range; the other "
-        "panels share one symmetric scale a row, so that blue subtracts, red adds and white does "
-        f"nothing. At most {MOST} filters of a layer are shown.",
+        "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
+        "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
+        f"does nothing. At most {MOST} filters of a layer are shown.",
         "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
         "layers act on features, not on pixels.",
     )

@@ -1,0 +1,56 @@
+"""Which settings the accuracy of the trials depended on (fANOVA)."""
+
+import optuna
+from matplotlib.figure import Figure
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.study import after, common_epoch, study_of
+from analysis.subject import Subject
+
+GROUP = "search"
+LEAST = 6  # trials
+
+
+def draw(subject: Subject) -> Drawing:
+    """Shares of the variance of accuracy after the first rung, over all trials that reached it."""
+    search = subject.search
+    epoch = common_epoch(search)
+    study = study_of(search, after(epoch))
+    if len(study.trials) < LEAST:
+        raise NotApplicableError(f"{len(study.trials)} trials are too few; it wants {LEAST}")
+    found = _importances(study)
+    left_out = sorted({key for trial in study.trials for key in trial.params} - set(found))
+    figure = Figure(figsize=(7, 1.2 + 0.3 * len(found)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(list(found)[::-1], list(found.values())[::-1])
+    axes.bar_label(bars, [f"{value:.2f}" for value in list(found.values())[::-1]], padding=3)
+    axes.set(xlabel="share of the variance explained", xlim=(0, 1.1 * max(found.values())))
+    numbers = {
+        "epoch": epoch,
+        "trials": len(study.trials),
+        "importance": found,
+        "left_out": left_out,
+    }
+    return Drawing(figure, numbers, _caption(len(study.trials), epoch, left_out))
+
+
+def _importances(study: optuna.Study) -> dict[str, float]:
+    if len({trial.value for trial in study.trials}) < 2:
+        raise NotApplicableError("all trials are equally accurate")
+    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    if not found:
+        raise NotApplicableError("no setting that all trials have differs between them")
+    return found
+
+
+def _caption(trials: int, epoch: int, left_out: list[str]) -> Caption:
+    more = f" Conditional settings are left out: {', '.join(left_out)}." if left_out else ""
+    return Caption(
+        f"How much of the differences in accuracy after {epoch} epochs each setting explains by "
+        f"itself, over {trials} trials.",
+        "fANOVA (Hutter et al. 2014) as Optuna has it, over the best accuracy of the first "
+        f"{epoch} epochs, which all these trials had.{more}",
+        "With few trials, and trials that a search did not draw at random, shares are rough. What "
+        "matters early need not matter at the end.",
+    )

@@ -1,0 +1,84 @@
+"""A recorded search as an Optuna study in memory, for Optuna's own analyses."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from analysis.trials import RecordedSearch, RecordedTrial
+
+WIDE = 20  # a positive range whose ends differ by more is drawn on a logarithmic scale
+
+
+def study_of(
+    search: RecordedSearch, value: Callable[[RecordedTrial], float | None]
+) -> optuna.Study:
+    """A study of the trials for which ``value`` has a figure, greater being better.
+
+    Settings that are the same in all of them are left out. The ranges are those that were tried.
+
+    Args:
+        search: as recorded.
+        value: what is compared; None leaves a trial out.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found = [(trial, result) for t in search.trials for trial, result in [(t, value(t))]]
+    known = [(trial, result) for trial, result in found if result is not None]
+    ranges = _ranges([trial.values for trial, _ in known])
+    study = optuna.create_study(direction="maximize", study_name=search.name)
+    for trial, result in known:
+        params = {key: _as(ranges[key], v) for key, v in trial.values.items() if key in ranges}
+        own = {key: ranges[key] for key in params}
+        study.add_trial(optuna.create_trial(params=params, distributions=own, value=result))
+    return study
+
+
+def after(epoch: int) -> Callable[[RecordedTrial], float | None]:
+    """Best validation accuracy within the first ``epoch`` epochs, of trials that had as many."""
+
+    def value(trial: RecordedTrial) -> float | None:
+        early = [accuracy for number, accuracy in trial.accuracies if number <= epoch]
+        return max(early) if len(early) >= epoch else None
+
+    return value
+
+
+def _ranges(settings: list[dict[str, Any]]) -> dict[str, BaseDistribution]:
+    keys = {key: None for values in settings for key in values}
+    tried = {key: [values[key] for values in settings if key in values] for key in keys}
+    return {key: _range(values) for key, values in tried.items() if len(set(values)) > 1}
+
+
+def _range(values: list[Any]) -> BaseDistribution:
+    if any(isinstance(value, bool | str) for value in values):
+        return CategoricalDistribution(sorted({str(value) for value in values}))
+    low, high = min(values), max(values)
+    log = low > 0 and high / low > WIDE
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def _as(distribution: BaseDistribution, value: Any) -> Any:
+    """The value in the type that its distribution holds."""
+    if isinstance(distribution, CategoricalDistribution):
+        return str(value)
+    return value if isinstance(distribution, IntDistribution) else float(value)
+
+
+def common_epoch(search: RecordedSearch) -> int:
+    """The epoch after which trials are compared: the first rung, or the least that one reached.
+
+    Trials that ASHA stopped saw fewer epochs: comparing their best accuracy with that of whole
+    trainings would tell who was stopped, not which settings are good.
+    """
+    reached = [len(trial.accuracies) for trial in search.trials if trial.accuracies]
+    first = min(search.rungs, default=math.inf)
+    return int(min(first, min(reached, default=0))) if reached else 0

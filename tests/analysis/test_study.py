@@ -1,0 +1,69 @@
+"""A recorded search in Optuna's form."""
+
+import matplotlib
+import pytest
+from matplotlib import pyplot
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from subjects import constructed, small_search
+
+from analysis import figures
+from analysis.optuna_axes import own_figure
+from analysis.study import after, common_epoch, study_of
+from analysis.trials import RecordedSearch, rungs
+
+
+def test_trials_are_compared_after_the_first_rung():
+    search = small_search()
+    assert common_epoch(search) == 2
+    study = study_of(search, after(2))
+    expected = [max(a for _, a in trial.accuracies[:2]) for trial in search.trials]
+    assert [trial.value for trial in study.trials] == expected
+
+
+def test_a_trial_that_did_not_get_so_far_is_left_out():
+    assert len(study_of(small_search(), after(3)).trials) == 4
+
+
+def test_settings_that_are_the_same_in_all_trials_are_left_out():
+    (first, *_) = study_of(small_search(), after(2)).trials
+    assert set(first.params) == {"lr", "optimizer"}
+
+
+def test_ranges_are_those_that_were_tried():
+    (first, *_) = study_of(small_search(), after(2)).trials
+    assert first.distributions["lr"] == FloatDistribution(0.001, 0.032, log=True)
+    assert first.distributions["optimizer"] == CategoricalDistribution(["adam", "sgd"])
+
+
+def test_the_setting_that_decides_is_the_important_one():
+    numbers = figures.drawer("importance")(constructed("gap5")).numbers
+    assert max(numbers["importance"], key=numbers["importance"].get) == "lr"
+    assert sum(numbers["importance"].values()) == pytest.approx(1)
+
+
+def test_a_search_of_one_trial_has_no_importances():
+    subject = constructed("conv3")
+    whole = subject.search
+    subject.__dict__["search"] = RecordedSearch("one", whole.trials[:1], ())
+    try:
+        for name in ("importance", "parallel", "slices"):
+            with pytest.raises(figures.NotApplicableError):
+                figures.drawer(name)(subject)
+    finally:
+        subject.__dict__["search"] = whole
+
+
+def test_rungs_are_the_grace_times_powers_of_the_factor():
+    assert rungs(5, 3, 20) == (5, 15)
+    assert rungs(2, 3, 6) == (2,)
+    assert rungs(20, 3, 20) == ()
+
+
+def test_optunas_plots_leave_pyplot_and_its_style_as_they_were():
+    before, numbers = dict(matplotlib.rcParams), pyplot.get_fignums()
+    with own_figure((3, 2)) as shown:
+        pyplot.style.use("ggplot")
+        pyplot.subplots()
+    assert pyplot.get_fignums() == numbers
+    assert dict(matplotlib.rcParams) == before
+    assert shown.figure.get_size_inches().tolist() == [3, 2]
