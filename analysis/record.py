@@ -14,9 +14,10 @@ from torch import nn
 
 from analysis.trials import History, RecordedSearch, RecordedTrial, rungs
 from search.experiment import experiment_name
+from search.kept import SETTING_FILE, WEIGHTS_FILE
+from search.scoreboard import BASELINE
 from search.task import Job, Task
 from search.tracking import check_uri, sqlite_file
-from search.winner import SETTING_FILE, WEIGHTS_FILE
 from trainables import checkpoint
 from trainables.data import Dataset
 from trainables.errors import UsageError
@@ -34,7 +35,7 @@ VALIDATION = (
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A winner's record.
+    """A trial's record.
 
     Attributes:
         run_id: MLflow's.
@@ -47,6 +48,8 @@ class RecordedRun:
         history: every metric's (epoch, value) pairs, in order.
         weights: state dict of the best epoch.
         settings: the record as it was written.
+        label: what the trial is called in its search: ``baseline``, or its number.
+        is_winner: True if it is the best of its search.
     """
 
     run_id: str
@@ -59,6 +62,14 @@ class RecordedRun:
     history: History
     weights: dict[str, Any]
     settings: dict[str, Any]
+    label: str = ""
+    is_winner: bool = False
+
+    @property
+    def described(self) -> str:
+        """What the run is to its search, such as ``winner of search gap5-1, trial 3``."""
+        place = "baseline" if self.label == BASELINE else f"trial {self.label}"
+        return f"{'winner' if self.is_winner else 'a run'} of search {self.search}, {place}"
 
     def model(self, dataset: Dataset) -> nn.Module:
         """The network with the recorded weights, in eval mode.
@@ -107,7 +118,8 @@ class Records:
             files = {file.path for file in self._client.list_artifacts(run_id)}
         if SETTING_FILE not in files:
             raise UsageError(
-                f"run {run_id} has no weights; only the winner of a finished search has"
+                f"run {run_id} has no weights; only the completed trials of a search have, and its "
+                "winner"
             )
         with tempfile.TemporaryDirectory() as folder, self._answering():
             for name in (SETTING_FILE, WEIGHTS_FILE):
@@ -247,6 +259,8 @@ def _recorded(
         history=history,
         weights=weights,
         settings=written,
+        label=run.data.tags["convoy.label"],
+        is_winner=run.data.tags.get("convoy.winner") == "true",
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from search.events import Events, Follower
+from search.kept import write_kept
 from search.ledger import Ledger, Place
 from search.request import Limits, Request
 from search.resources import Resources, allot
@@ -25,7 +27,6 @@ from search.summary import SearchStatus, Summary, summarise
 from search.task import Task
 from search.terminal import LiveTable, PlainLines
 from search.trial import train_trial
-from search.winner import write_winner
 from trainables.errors import UsageError
 
 
@@ -136,6 +137,8 @@ class _Search:
         best = self._board.best()
         wins = best is not None and self._request.kind == "search"
         weights = self._keep_winner(best, results, ledger) if wins and best else None
+        if wins:
+            self._keep_others(best, results, ledger)
         ledger.flush()
         run_id = None if best is None else ledger.run_id(best.trial_id)
         summary = self.write_summary(status if whole else "interrupted", run_id, weights)
@@ -145,18 +148,32 @@ class _Search:
         return Outcome(summary, self._board.records, stop, errors, ledger.parent)
 
     def _keep_winner(self, best: TrialRecord, results: tune.ResultGrid, ledger: Ledger) -> Path:
-        result = next(r for r in results if (r.metrics or {}).get("trial_id") == best.trial_id)
-        task = Task(self._job, best.number, best.values)
-        weights = write_winner(
-            self._request.folder / "best",
-            best,
-            task,
+        weights = self._keep(best, results, self._request.folder / "best")
+        ledger.keep(best, weights.parent)
+        ledger.crown(best)
+        return weights
+
+    def _keep_others(
+        self, best: TrialRecord | None, results: tune.ResultGrid, ledger: Ledger
+    ) -> None:
+        """Log the weights of every other completed trial, so that it can be analysed too."""
+        with tempfile.TemporaryDirectory() as parent:
+            for record in self._board.records:
+                if record.status == "completed" and record != best:
+                    weights = self._keep(record, results, Path(parent) / str(record.number))
+                    ledger.keep(record, weights.parent)
+            ledger.flush()
+
+    def _keep(self, record: TrialRecord, results: tune.ResultGrid, folder: Path) -> Path:
+        result = next(r for r in results if (r.metrics or {}).get("trial_id") == record.trial_id)
+        return write_kept(
+            folder,
+            record,
+            Task(self._job, record.number, record.values),
             Path(result.checkpoint.path),
             self._request.dataset,
             self._request.space_file,
         )
-        ledger.crown(best, weights.parent)
-        return weights
 
     def _search_records(self, best: TrialRecord | None) -> tuple[dict[str, float], dict[str, str]]:
         baseline, board = self._board.baseline(), self._board

@@ -70,7 +70,7 @@ class Ledger:
         self, place: Place, params: dict[str, Any], trial_params: dict[str, Any], job: Job
     ) -> None:
         self._place, self._trial_params, self._job = place, trial_params, job
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._queue: queue.Queue[Callable[[], object] | None] = queue.Queue()
         self._runs: dict[str, str] = {}
         self.errors: list[str] = []
         self._parent = ""
@@ -92,9 +92,17 @@ class Ledger:
         now = _milliseconds()
         self._queue.put(lambda: self._end_trial(record, now))
 
-    def crown(self, record: TrialRecord, folder: Path) -> None:
-        """Log ``folder`` as artifacts of the winner's run, and tag the run as the winner."""
-        self._queue.put(lambda: self._crown(record, folder))
+    def keep(self, record: TrialRecord, folder: Path) -> None:
+        """Log ``folder`` as artifacts of the trial's run; it must stay until ``flush``."""
+        self._queue.put(
+            lambda: self._client.log_artifacts(self._runs[record.trial_id], str(folder))
+        )
+
+    def crown(self, record: TrialRecord) -> None:
+        """Tag the trial's run as the winner."""
+        self._queue.put(
+            lambda: self._client.set_tag(self._runs[record.trial_id], "convoy.winner", "true")
+        )
 
     def end_search(self, metrics: dict[str, float], tags: dict[str, str], status: str) -> None:
         """Log the result of the search and close its run."""
@@ -205,11 +213,6 @@ class Ledger:
         metrics = [Metric(name, value, now, record.epochs) for name, value in best.items()]
         self._client.log_batch(run, metrics=metrics, tags=tags)
         self._client.set_terminated(run, _RUN_STATUS[record.status], now)
-
-    def _crown(self, record: TrialRecord, folder: Path) -> None:
-        run = self._runs[record.trial_id]
-        self._client.log_artifacts(run, str(folder))
-        self._client.set_tag(run, "convoy.winner", "true")
 
     def _end_search(self, metrics: dict[str, float], tags: dict[str, str], status: str) -> None:
         now = _milliseconds()

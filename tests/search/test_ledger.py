@@ -50,7 +50,9 @@ def store(tmp_path_factory):
     winner = folder / "best"
     winner.mkdir()
     (winner / "model.pt").write_bytes(b"weights")
-    ledger.crown(epochs(TrialRecord("t0", 0, VALUES, "baseline"), [0.2, 0.6, 0.4])[-1], winner)
+    best = epochs(TrialRecord("t0", 0, VALUES, "baseline"), [0.2, 0.6, 0.4])[-1]
+    ledger.keep(best, winner)
+    ledger.crown(best)
     ledger.end_search({"best_val_accuracy": 0.6}, {"convoy.status": "complete"}, "FINISHED")
     ledger.flush()
     runs = {name: ledger.run_id(name) for name in ("t0", "t1", "t2")}

@@ -133,6 +133,21 @@ def test_the_winners_run_holds_weights_setting_and_space(finished):
     assert {file.path for file in files} == {"model.pt", "setting.json", "space.yaml"}
 
 
+def test_every_completed_trials_run_holds_its_weights(finished):
+    client = MlflowClient(finished.uri)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(ids, "tags.`convoy.kind` = 'trial'")
+    mine = [r for r in runs if r.data.tags["convoy.search"] == "small"]
+    holding = {
+        run.info.run_id
+        for run in mine
+        if "model.pt" in {file.path for file in client.list_artifacts(run.info.run_id)}
+    }
+    completed = {r.info.run_id for r in mine if r.data.tags["convoy.status"] == "completed"}
+    assert len(completed) > 1
+    assert holding == completed | {finished.summary["best"]["run_id"]}
+
+
 def test_the_end_names_the_two_commands_to_go_on_with(finished):
     assert "mlflow ui --backend-store-uri sqlite:///" in finished.printed
     assert "python -m analysis.run --search small" in finished.printed

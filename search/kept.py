@@ -1,4 +1,4 @@
-"""What is kept of the winner: weights, settings and space file, as files."""
+"""What is kept of a trial: weights, settings and space file, as files."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from trainables.device import best_device, training_dtype
 WEIGHTS_FILE, SETTING_FILE, SPACE_FILE = "model.pt", "setting.json", "space.yaml"
 
 
-def write_winner(
+def write_kept(
     folder: Path,
     record: TrialRecord,
     task: Task,
@@ -25,14 +25,14 @@ def write_winner(
     dataset: Dataset,
     space: Path | None,
 ) -> Path:
-    """Write the winner into ``folder``, which is made anew; the path of its weights.
+    """Write a trial into ``folder``, which is made anew; the path of its weights.
 
     ``model.pt`` is the state dict of the best epoch, ``setting.json`` everything that is needed to
     build the network, load its data and repeat its figures, ``space.yaml`` the space as read.
 
     Args:
         folder: where to write.
-        record: the winner.
+        record: the trial.
         task: its task.
         checkpoint: folder of its latest checkpoint, which holds the best epoch's weights too.
         dataset: what it was trained on.
