@@ -23,6 +23,7 @@ from analysis.subject import Subject
 from trainables.data.composite import CANVAS, DIGIT, PICTURE
 
 CORRECT, WRONG = 3, 3
+DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
 DIGIT_AREA = DIGIT**2 / CANVAS**2  # .16
 
 
@@ -37,8 +38,8 @@ class Explanation:
         inputs: (N, 3, H, W), as the network takes them.
         targets: (N,), the predicted classes.
         maps: (N, C, H, W), on the CPU as all below.
-        redrawn: likewise, with the last layer drawn anew.
-        unlearned: likewise, of the untrained network.
+        redrawn: likewise, with the last layer drawn anew, once or several times.
+        unlearned: likewise, of the untrained network; None without digits, where nothing asks it.
         layer: name of the last layer.
     """
 
@@ -48,25 +49,26 @@ class Explanation:
     inputs: Tensor
     targets: Tensor
     maps: Tensor
-    redrawn: Tensor
-    unlearned: Tensor
+    redrawn: list[Tensor]
+    unlearned: Tensor | None
     layer: str
 
     @cached_property
     def correlations(self) -> list[float | None]:
-        """Spearman's, of each map's strength with and without the last layer."""
-        return rank_correlations(strength(self.maps), strength(self.redrawn))
+        """Spearman's, of each map's strength with and without the last layer, mean over draws."""
+        own = strength(self.maps)
+        draws = [rank_correlations(own, strength(maps)) for maps in self.redrawn]
+        return [_mean(list(values)) for values in zip(*draws, strict=True)]
 
     @property
     def correlation(self) -> float | None:
         """Their mean over the images that have one."""
-        known = [value for value in self.correlations if value is not None]
-        return float(np.mean(known)) if known else None
+        return _mean(self.correlations)
 
     def sanity(self) -> str:
         """The control in a line."""
-        value = "none" if self.correlation is None else f"{self.correlation:.2f}"
-        return f"sanity: rank correlation with {self.layer} redrawn {value} ({self.meaning})"
+        value = _number(self.correlation)
+        return f"sanity: rank correlation with the last layer redrawn {value} ({self.meaning})"
 
     @property
     def meaning(self) -> str:
@@ -75,7 +77,7 @@ class Explanation:
 
     def digit(self) -> str:
         """Where the maps' mass lies on composite images, in a line; else empty."""
-        if not self.subject.dataset.has_digits:
+        if self.unlearned is None:
             return ""
         own, control = mean_mass(self.maps), mean_mass(self.unlearned)
         return (
@@ -85,7 +87,11 @@ class Explanation:
 
     def numbers(self) -> dict[str, Any]:
         """The controls, over all images and for each."""
-        sanity = {"rank_correlation": self.correlation, "layer": self.layer, "seed": SEED}
+        sanity = {
+            "rank_correlation": self.correlation,
+            "layer": self.layer,
+            "seeds": [SEED + draw for draw in range(len(self.redrawn))],
+        }
         rows: list[dict[str, Any]] = [
             {
                 "index": example.index,
@@ -98,12 +104,12 @@ class Explanation:
             for example, correlation in zip(self.examples, self.correlations, strict=True)
         ]
         found = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
-        if self.subject.dataset.has_digits:
+        if self.unlearned is not None:
             for row, mass in zip(rows, digit_mass(self.maps), strict=True):
                 row["digit_mass"] = mass
             found["digit_mass"] = {
                 "mean": mean_mass(self.maps),
-                "last_layer_redrawn": mean_mass(self.redrawn),
+                "last_layer_redrawn": mean_mass(torch.cat(self.redrawn)),
                 "untrained": mean_mass(self.unlearned),
                 "area": DIGIT_AREA,
             }
@@ -113,11 +119,11 @@ class Explanation:
         """The sentences on the controls that every caption ends with."""
         words = (
             f"Redrawing the last layer ({self.layer}) leaves a mean rank correlation of "
-            f"{_number(self.correlation)} over these {len(self.examples)} images: {self.meaning}. "
-            "A value near 1 means that the map follows the picture's edges and not what was "
-            "learned (Adebayo et al. 2018); one seed, few images."
+            f"{_number(self.correlation)} over these {len(self.examples)} images and "
+            f"{len(self.redrawn)} draw(s): {self.meaning}. A value near 1 means that the map "
+            "follows the picture's edges and not what was learned (Adebayo et al. 2018)."
         )
-        if self.subject.dataset.has_digits:
+        if self.unlearned is not None:
             words += (
                 f" The digit's square has {_percent(mean_mass(self.maps))} of the mass; a "
                 "share above its area proves nothing by itself, as the untrained network has "
@@ -126,16 +132,25 @@ class Explanation:
         return words
 
 
-def explain(subject: Subject, method: Method) -> Explanation:
-    """``method`` on the first images predicted rightly and wrongly, and on both controls."""
+def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
+    """``method`` on the first images predicted rightly and wrongly, and on its controls.
+
+    The last layer is redrawn ``draws`` times.
+    """
     shown = examples(subject, CORRECT, WRONG)
     inputs = subject.inputs(np.array([example.index for example in shown]))
     targets = torch.tensor([example.predicted for example in shown], device=subject.device)
     model = copy.deepcopy(subject.model).eval()
-    networks = (model, with_last_layer_redrawn(model, inputs), untrained(model))
-    own, redrawn, unlearned = (method(each, inputs, targets).cpu() for each in networks)
+
+    def maps(network: nn.Module) -> Tensor:
+        return method(network, inputs, targets).cpu()
+
+    redrawn = [maps(with_last_layer_redrawn(model, inputs, SEED + draw)) for draw in range(draws)]
+    unlearned = maps(untrained(model)) if subject.dataset.has_digits else None
     layer = last_layer(model, inputs)
-    return Explanation(subject, model, shown, inputs, targets, own, redrawn, unlearned, layer)
+    return Explanation(
+        subject, model, shown, inputs, targets, maps(model), redrawn, unlearned, layer
+    )
 
 
 def digit_mass(maps: Tensor) -> list[float | None]:
@@ -148,7 +163,11 @@ def digit_mass(maps: Tensor) -> list[float | None]:
 
 def mean_mass(maps: Tensor) -> float | None:
     """The mean of ``digit_mass`` over the maps that have one."""
-    known = [share for share in digit_mass(maps) if share is not None]
+    return _mean(digit_mass(maps))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 

@@ -18,7 +18,7 @@ from trainables.data.composite import DIGIT, PICTURE
 
 Floats = NDArray[np.float32]
 _SIDE, _GAP, _NOTE = 1.45, 0.08, 0.27  # inches: of a panel, between panels, of the line below one
-_LEFT, _RIGHT, _TOP = 0.65, 0.95, 0.95
+_LEFT, _RIGHT, _TOP = 0.65, 0.95, 0.9
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Row:
         pictures: each (H, W) in the scale's unit, or (H, W, 3) in [0, 1].
         scale: of pictures without colours of their own; None for the others.
         notes: below each panel.
-        over: grey pictures (H, W) below half-transparent ones, or none.
+        over: grey pictures (H, W) in [0, 255], shown light below half-transparent ones, or none.
     """
 
     label: str
@@ -93,12 +93,12 @@ def draw_rows(explanation: Explanation, name: str, rows: list[Row]) -> Figure:
     rows = [images, *rows]
     columns = len(explanation.examples)
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
-    width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.35
+    width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
     figure = Figure(figsize=(width, height))
     head = "\n".join(line for line in (name, explanation.sanity(), explanation.digit()) if line)
     figure.text(0.01, 1 - 0.06 / height, head, va="top", fontsize=8.5, linespacing=1.35)
     for number, row in enumerate(rows):
-        bottom = height - _TOP - 0.35 - sum(heights[:number]) - _SIDE
+        bottom = height - _TOP - sum(heights[:number]) - _SIDE
         all_axes = [
             _panel(figure, _LEFT + column * (_SIDE + _GAP), bottom) for column in range(columns)
         ]
@@ -129,7 +129,7 @@ def _draw_row(all_axes: list[Axes], row: Row, digits: bool) -> None:
     for place, axes in enumerate(all_axes):
         picture, scale = row.pictures[place], row.scale
         if row.over:
-            axes.imshow(row.over[place], cmap="gray", vmin=0, vmax=255)
+            axes.imshow(row.over[place], cmap="gray", vmin=-255, vmax=255)  # light, for the colours
         if scale is None:
             axes.imshow(picture)
         else:

@@ -25,7 +25,7 @@ def draw(subject: Subject) -> Drawing:
     names = subject.dataset.classes
     rows = [
         *_over(found, [(f"{kind},\npredicted", found.maps), (f"{kind},\nrival", rival_maps)], unit),
-        signed("predicted, last\nlayer redrawn", found.redrawn, unit, sanity_notes(found)),
+        signed("predicted, last\nlayer redrawn", found.redrawn[0], unit, sanity_notes(found)),
     ]
     rows[0].notes.extend(names[target] for target in found.targets.tolist())
     rows[1].notes.extend(names[rival] for rival in rivals.tolist())

@@ -29,7 +29,7 @@ def draw(subject: Subject) -> Drawing:
     filters = [f"filter {channel}" for channel in channels.tolist()]
     rows = [
         strengths("predicted class", found.maps, []),
-        strengths("class, last layer\nredrawn", found.redrawn, sanity_notes(found)),
+        strengths("class, last layer\nredrawn", found.redrawn[0], sanity_notes(found)),
         coloured("most active filter", _projected(found, channels), filters),
     ]
     branches = (TRUNK, SHORTCUT) if has_residual_blocks(found.model) else ()

@@ -15,7 +15,7 @@ def draw(subject: Subject) -> Drawing:
     rows = [
         coloured("gradient", found.maps, []),
         strengths("strength", found.maps, []),
-        strengths("strength,\nlast layer redrawn", found.redrawn, sanity_notes(found)),
+        strengths("strength,\nlast layer redrawn", found.redrawn[0], sanity_notes(found)),
     ]
     figure = draw_rows(found, "Guided backpropagation of the predicted class", rows)
     caption = Caption(
