@@ -1,0 +1,92 @@
+"""Deconvolution (Zeiler and Fergus 2014, section 2.1), by captum: a map projected back to pixels.
+
+Going back, a convolution becomes its transpose, and a ReLU passes the positive part of what comes
+back, whatever it saw on the way forth. A max pool puts each value at the real switch, the place of
+the maximum: that is what autograd's backward does, equal to ``F.max_unpool2d`` where pools do not
+overlap, and a sum at the switches (scatter-add) where they do. BN in eval mode is a scale a
+channel, and an average pool spreads evenly.
+"""
+
+import copy
+import warnings
+
+import torch
+from captum.attr import Deconvolution, NeuronDeconvolution
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from analysis.attribution.head import head_of
+from analysis.attribution.relus import check_relus
+
+TRUNK, SHORTCUT = "trunk", "shortcut"
+_Block = BasicBlock | Bottleneck
+
+
+def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """The target's logit projected back, (N, 3, H, W).
+
+    Raises:
+        UsageError: a ReLU is functional or works in place.
+    """
+    check_relus(model, inputs)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Setting backward hooks")
+        maps: Tensor = Deconvolution(model).attribute(inputs.clone().requires_grad_(), targets)
+    return maps.detach()
+
+
+def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Tensor:
+    """The positive part of one of the last feature maps projected back, (N, 3, H, W).
+
+    All other maps count as zero. The gradient of half the square of a map is the map itself.
+
+    Args:
+        model: in eval mode.
+        inputs: (N, 3, H, W).
+        channels: (N,), the map of each.
+
+    Raises:
+        UsageError: a ReLU is functional or works in place, or the network has no known head.
+    """
+    check_relus(model, inputs)
+
+    def half_square(features: Tensor) -> Tensor:
+        chosen = features[torch.arange(len(channels)), channels]
+        return 0.5 * chosen.relu().square().flatten(1).sum(dim=1)
+
+    method = NeuronDeconvolution(model, head_of(model, inputs).entry)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Setting backward hooks")
+        maps: Tensor = method.attribute(
+            inputs.clone().requires_grad_(), half_square, attribute_to_neuron_input=True
+        )
+    return maps.detach()
+
+
+def has_residual_blocks(model: nn.Module) -> bool:
+    """True if some module is a residual block of torchvision's kind."""
+    return any(isinstance(module, _Block) for module in model.modules())
+
+
+def through(model: nn.Module, branch: str) -> nn.Module:
+    """A copy of ``model`` whose gradients pass every residual block by one branch alone.
+
+    Args:
+        model: with residual blocks of torchvision's kind; its outputs stay the same.
+        branch: ``trunk`` (the convolutions) or ``shortcut``.
+    """
+    copied = copy.deepcopy(model)
+    for block in [module for module in copied.modules() if isinstance(module, _Block)]:
+        if branch == TRUNK:
+            block.downsample = nn.Sequential(block.downsample or nn.Identity(), _Stop())
+        else:
+            last = "bn3" if isinstance(block, Bottleneck) else "bn2"
+            setattr(block, last, nn.Sequential(getattr(block, last), _Stop()))
+    return copied
+
+
+class _Stop(nn.Module):
+    """The identity, through which no gradient comes back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.detach()

@@ -1,0 +1,179 @@
+"""One method on some examples, with the controls without which its maps say little."""
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.attribution import Method, strength
+from analysis.examples import Example, examples
+from analysis.sanity import (
+    SEED,
+    last_layer,
+    meaning,
+    rank_correlations,
+    untrained,
+    with_last_layer_redrawn,
+)
+from analysis.subject import Subject
+from trainables.data.composite import CANVAS, DIGIT, PICTURE
+
+CORRECT, WRONG = 3, 3
+DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
+DIGIT_AREA = DIGIT**2 / CANVAS**2  # .16
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Maps of the predicted class for some images of the shown split.
+
+    Attributes:
+        subject: whose network.
+        model: a copy of it in eval mode, to try things on.
+        examples: the images, those predicted rightly first.
+        inputs: (N, 3, H, W), as the network takes them.
+        targets: (N,), the predicted classes.
+        maps: (N, C, H, W), on the CPU as all below.
+        redrawn: likewise, with the last layer drawn anew, once or several times.
+        unlearned: likewise, of the untrained network; None without digits, where nothing asks it.
+        layer: name of the last layer.
+    """
+
+    subject: Subject
+    model: nn.Module
+    examples: list[Example]
+    inputs: Tensor
+    targets: Tensor
+    maps: Tensor
+    redrawn: list[Tensor]
+    unlearned: Tensor | None
+    layer: str
+
+    @cached_property
+    def correlations(self) -> list[float | None]:
+        """Spearman's, of each map's strength with and without the last layer, mean over draws."""
+        own = strength(self.maps)
+        draws = [rank_correlations(own, strength(maps)) for maps in self.redrawn]
+        return [_mean(list(values)) for values in zip(*draws, strict=True)]
+
+    @property
+    def correlation(self) -> float | None:
+        """Their mean over the images that have one."""
+        return _mean(self.correlations)
+
+    def sanity(self) -> str:
+        """The control in a line."""
+        value = _number(self.correlation)
+        return f"sanity: rank correlation with the last layer redrawn {value} ({self.meaning})"
+
+    @property
+    def meaning(self) -> str:
+        """What the mean correlation says, as a phrase."""
+        return meaning(self.correlation)
+
+    def digit(self) -> str:
+        """Where the maps' mass lies on composite images, in a line; else empty."""
+        if self.unlearned is None:
+            return ""
+        own, control = mean_mass(self.maps), mean_mass(self.unlearned)
+        return (
+            f"in the digit's square: {_percent(own)} of the maps' mass (untrained network "
+            f"{_percent(control)}, area {_percent(DIGIT_AREA)})"
+        )
+
+    def numbers(self) -> dict[str, Any]:
+        """The controls, over all images and for each."""
+        sanity = {
+            "rank_correlation": self.correlation,
+            "layer": self.layer,
+            "seeds": [SEED + draw for draw in range(len(self.redrawn))],
+        }
+        rows: list[dict[str, Any]] = [
+            {
+                "index": example.index,
+                "label": example.label,
+                "predicted": example.predicted,
+                "confidence": example.confidence,
+                "digit": example.digit,
+                "rank_correlation": correlation,
+            }
+            for example, correlation in zip(self.examples, self.correlations, strict=True)
+        ]
+        found = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
+        if self.unlearned is not None:
+            for row, mass in zip(rows, digit_mass(self.maps), strict=True):
+                row["digit_mass"] = mass
+            found["digit_mass"] = {
+                "mean": mean_mass(self.maps),
+                "last_layer_redrawn": mean_mass(torch.cat(self.redrawn)),
+                "untrained": mean_mass(self.unlearned),
+                "area": DIGIT_AREA,
+            }
+        return found
+
+    def limits(self) -> str:
+        """The sentences on the controls that every caption ends with."""
+        words = (
+            f"Redrawing the last layer ({self.layer}) leaves a mean rank correlation of "
+            f"{_number(self.correlation)} over these {len(self.examples)} images and "
+            f"{len(self.redrawn)} draw(s): {self.meaning}. A value near 1 means that the map "
+            "follows the picture's edges and not what was learned (Adebayo et al. 2018)."
+        )
+        if self.unlearned is not None:
+            words += (
+                f" The digit's square has {_percent(mean_mass(self.maps))} of the mass; a "
+                "share above its area proves nothing by itself, as the untrained network has "
+                f"{_percent(mean_mass(self.unlearned))}: see the audit for what the digit does."
+            )
+        return words
+
+
+def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
+    """``method`` on the first images predicted rightly and wrongly, and on its controls.
+
+    The last layer is redrawn ``draws`` times.
+    """
+    shown = examples(subject, CORRECT, WRONG)
+    inputs = subject.inputs(np.array([example.index for example in shown]))
+    targets = torch.tensor([example.predicted for example in shown], device=subject.device)
+    model = copy.deepcopy(subject.model).eval()
+
+    def maps(network: nn.Module) -> Tensor:
+        return method(network, inputs, targets).cpu()
+
+    redrawn = [maps(with_last_layer_redrawn(model, inputs, SEED + draw)) for draw in range(draws)]
+    unlearned = maps(untrained(model)) if subject.dataset.has_digits else None
+    layer = last_layer(model, inputs)
+    return Explanation(
+        subject, model, shown, inputs, targets, maps(model), redrawn, unlearned, layer
+    )
+
+
+def digit_mass(maps: Tensor) -> list[float | None]:
+    """Share of each map's strength, (N, C, 40, 40), inside the digit's square; None if it is 0."""
+    found = strength(maps).double()
+    inside = found[:, PICTURE:, PICTURE:].sum(dim=(1, 2)).tolist()
+    whole = found.sum(dim=(1, 2)).tolist()
+    return [part / total if total > 0 else None for part, total in zip(inside, whole, strict=True)]
+
+
+def mean_mass(maps: Tensor) -> float | None:
+    """The mean of ``digit_mass`` over the maps that have one."""
+    return _mean(digit_mass(maps))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{100 * share:.0f}%"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"

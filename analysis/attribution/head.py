@@ -1,0 +1,78 @@
+"""The head of a network: what turns the last feature maps into logits."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainables.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Head:
+    """What follows the last feature maps.
+
+    Attributes:
+        entry: the module that takes the feature maps (N, C, h, w): a pooling to one pixel, or a
+            flattening.
+        linear: the only layer with weights behind a global average pool; None if there is none.
+        averages: True if the logits are means of maps: a global average pool with at most one
+            linear layer behind it. Then class activation maps are exact.
+    """
+
+    entry: nn.Module
+    linear: nn.Linear | None
+    averages: bool
+
+
+def head_of(model: nn.Module, inputs: Tensor) -> Head:
+    """The head of ``model``, found from what it calls for the first of ``inputs`` (N, 3, H, W).
+
+    Raises:
+        UsageError: the network neither pools globally nor flattens by a module.
+    """
+    called = _called(model, inputs[:1])
+    pools = [m for m in called if isinstance(m, nn.AdaptiveAvgPool2d)]
+    flattenings = [m for m in called if isinstance(m, nn.Flatten)]
+    if not pools and not flattenings:
+        raise UsageError(
+            f"{type(model).__name__}: no nn.AdaptiveAvgPool2d or nn.Flatten leads from maps to "
+            "logits; use one of them as a module"
+        )
+    entry = pools[-1] if pools else flattenings[0]
+    rest = [m for m in called[called.index(entry) + 1 :] if not isinstance(m, _WEIGHTLESS)]
+    linear = rest[0] if rest and isinstance(rest[0], nn.Linear) else None
+    averages = bool(pools) and _to_one_pixel(entry) and len(rest) == (linear is not None)
+    return Head(entry, linear if averages else None, averages)
+
+
+def feature_maps(model: nn.Module, inputs: Tensor, entry: nn.Module) -> Tensor:
+    """What enters ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
+    found: list[Tensor] = []
+    hook = entry.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    try:
+        with torch.no_grad():
+            model(inputs)
+    finally:
+        hook.remove()
+    return found[-1]
+
+
+_WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)
+
+
+def _to_one_pixel(pool: nn.Module) -> bool:
+    return isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size in (1, (1, 1))
+
+
+def _called(model: nn.Module, inputs: Tensor) -> list[nn.Module]:
+    """The modules without children that ``model`` calls, in their order."""
+    called: list[nn.Module] = []
+    with ExitStack() as hooks, torch.no_grad():
+        for module in model.modules():
+            if not list(module.children()):
+                handle = module.register_forward_hook(lambda m, *_: called.append(m))
+                hooks.callback(handle.remove)
+        model(inputs)
+    return called

@@ -1,0 +1,30 @@
+"""Occlusion (Zeiler and Fergus 2014, section 4.2), by captum: the logit's loss under a patch."""
+
+import torch
+from captum.attr import Occlusion
+from torch import Tensor, nn
+
+WINDOW, STRIDE = 8, 4  # pixels
+WINDOWS_AT_ONCE = 16
+
+
+def occlusion(
+    model: nn.Module, inputs: Tensor, targets: Tensor, window: int = WINDOW, stride: int = STRIDE
+) -> Tensor:
+    """What the target's logit loses where a patch of the mean colour lies, (N, 1, H, W).
+
+    A pixel has the mean over the patches that cover it. ``window`` is the patch's side and
+    ``stride`` its step, in pixels; both are cut to the image's side.
+    """
+    side = min(window, *inputs.shape[2:])
+    step = min(stride, side)
+    with torch.no_grad():
+        maps: Tensor = Occlusion(model).attribute(
+            inputs,
+            sliding_window_shapes=(3, side, side),
+            strides=(3, step, step),
+            baselines=0,
+            target=targets,
+            perturbations_per_eval=WINDOWS_AT_ONCE,
+        )
+    return maps[:, :1].float()  # all three channels are covered at once and have the same value

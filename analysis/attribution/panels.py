@@ -1,0 +1,151 @@
+"""Rows of maps below the images that they explain."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.attribution import strength
+from analysis.attribution.explanation import Explanation
+from analysis.examples import colour, title
+from trainables.data.composite import DIGIT, PICTURE
+
+Floats = NDArray[np.float32]
+_SIDE, _GAP, _NOTE = 1.45, 0.08, 0.27  # inches: of a panel, between panels, of the line below one
+_LEFT, _RIGHT, _TOP = 0.65, 0.95, 0.9
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What colours mean.
+
+    Attributes:
+        colours: a matplotlib colour map.
+        least, most: values at its ends.
+        unit: what is written beside the colour bar.
+    """
+
+    colours: str
+    least: float
+    most: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One panel for each image.
+
+    Attributes:
+        label: what is written left of it.
+        pictures: each (H, W) in the scale's unit, or (H, W, 3) in [0, 1].
+        scale: of pictures without colours of their own; None for the others.
+        notes: below each panel.
+        over: grey pictures (H, W) in [0, 255], shown light below half-transparent ones, or none.
+    """
+
+    label: str
+    pictures: list[Floats]
+    scale: Scale | None = None
+    notes: list[str] = field(default_factory=list)
+    over: list[Floats] = field(default_factory=list)
+
+
+def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> Row:
+    """Maps (N, C, H, W) summed over C on one scale: red for, blue against.
+
+    The scale ends at the strength that 99.5% of the pixels stay below.
+    """
+    values = maps.sum(dim=1).numpy()
+    limit = float(np.quantile(np.abs(values), 0.995)) or 1.0
+    return Row(label, list(values), Scale("RdBu_r", -limit, limit, unit), notes)
+
+
+def strengths(label: str, maps: Tensor, notes: list[str]) -> Row:
+    """Absolute values of maps (N, C, H, W) summed over C, each as a share of its own greatest."""
+    values = strength(maps)
+    shares = values / values.amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)
+    scale = Scale("magma", 0, 1, "share of the\npanel's greatest")
+    return Row(label, list(shares.numpy()), scale, notes)
+
+
+def coloured(label: str, maps: Tensor, notes: list[str]) -> Row:
+    """Maps (N, 3, H, W) as colours around grey, each scaled by its own greatest value."""
+    greatest = maps.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-30)
+    pictures = (0.5 + 0.5 * maps / greatest).permute(0, 2, 3, 1).numpy()
+    return Row(label, list(pictures), None, notes)
+
+
+def sanity_notes(explanation: Explanation) -> list[str]:
+    """The rank correlation of each map with its control."""
+    values = explanation.correlations
+    return ["rank corr. none" if value is None else f"rank corr. {value:.2f}" for value in values]
+
+
+def draw_rows(explanation: Explanation, name: str, rows: list[Row]) -> Figure:
+    """The images, with prediction and truth, above ``rows``, headed ``name`` and the controls."""
+    images = Row("image", list(explanation.subject.split.images[_indices(explanation)]))
+    rows = [images, *rows]
+    columns = len(explanation.examples)
+    heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
+    width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
+    figure = Figure(figsize=(width, height))
+    head = "\n".join(line for line in (name, explanation.sanity(), explanation.digit()) if line)
+    figure.text(0.01, 1 - 0.06 / height, head, va="top", fontsize=8.5, linespacing=1.35)
+    for number, row in enumerate(rows):
+        bottom = height - _TOP - sum(heights[:number]) - _SIDE
+        all_axes = [
+            _panel(figure, _LEFT + column * (_SIDE + _GAP), bottom) for column in range(columns)
+        ]
+        _draw_row(all_axes, row, explanation.subject.dataset.has_digits)
+        if row.scale:
+            _draw_scale(figure, row.scale, _LEFT + columns * (_SIDE + _GAP), bottom)
+        if number == 0:
+            for axes, example in zip(all_axes, explanation.examples, strict=True):
+                words = title(explanation.subject, example)
+                axes.set_title(words, color=colour(example), fontsize=8.5, pad=3)
+    return figure
+
+
+def _indices(explanation: Explanation) -> NDArray[np.int64]:
+    return np.array([example.index for example in explanation.examples])
+
+
+def _panel(figure: Figure, left: float, bottom: float, width: float = _SIDE) -> Axes:
+    """Axes at a place in inches."""
+    across, up = figure.get_size_inches()
+    axes = figure.add_axes((left / across, bottom / up, width / across, _SIDE / up))
+    axes.set(xticks=[], yticks=[])
+    return axes
+
+
+def _draw_row(all_axes: list[Axes], row: Row, digits: bool) -> None:
+    all_axes[0].set_ylabel(row.label, fontsize=8.5)
+    for place, axes in enumerate(all_axes):
+        picture, scale = row.pictures[place], row.scale
+        if row.over:
+            axes.imshow(row.over[place], cmap="gray", vmin=-255, vmax=255)  # light, for the colours
+        if scale is None:
+            axes.imshow(picture)
+        else:
+            norm = Normalize(scale.least, scale.most)
+            axes.imshow(picture, cmap=scale.colours, norm=norm, alpha=0.6 if row.over else None)
+        if row.notes:
+            axes.set_xlabel(row.notes[place], fontsize=8, labelpad=2)
+        if digits and scale is not None:
+            square = Rectangle((PICTURE - 0.5, PICTURE - 0.5), DIGIT, DIGIT, fill=False)
+            square.set(edgecolor="tab:gray", linestyle=":", linewidth=0.8)
+            axes.add_patch(square)
+
+
+def _draw_scale(figure: Figure, scale: Scale, left: float, bottom: float) -> None:
+    axes = _panel(figure, left + 0.02, bottom, width=0.12)
+    colours = ScalarMappable(Normalize(scale.least, scale.most), scale.colours)
+    bar = figure.colorbar(colours, cax=axes)
+    bar.set_label(scale.unit, fontsize=7.5)
+    bar.ax.tick_params(labelsize=7)

@@ -1,0 +1,57 @@
+"""Every ReLU must be a module that hooks can see.
+
+captum changes what ReLUs do to gradients by hooks on ``nn.ReLU`` modules. A functional ReLU has no
+hooks: guided backpropagation would silently become the plain gradient.
+"""
+
+from contextlib import ExitStack
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from trainables.errors import UsageError
+
+_NODES = ("Relu", "Clamp", "Threshold")  # what autograd calls x.relu(), x.clamp(0), F.threshold
+
+
+def check_relus(model: nn.Module, inputs: Tensor) -> None:
+    """Compare the ReLUs that autograd saw with the calls of modules.
+
+    Args:
+        model: any network.
+        inputs: (N, 3, H, W), of which the first is tried.
+
+    Raises:
+        UsageError: a ReLU is functional, or works in place.
+    """
+    relus = {name: m for name, m in model.named_modules() if isinstance(m, nn.ReLU)}
+    inplace = [name for name, relu in relus.items() if relu.inplace]
+    if inplace:
+        raise UsageError(
+            f"{type(model).__name__}: ReLU {inplace[0]} works in place, which gradient hooks "
+            "cannot follow; make it nn.ReLU()"
+        )
+    seen: list[Node | None] = []
+    with ExitStack() as hooks, torch.enable_grad():
+        for relu in relus.values():
+            hooks.callback(relu.register_forward_hook(lambda *a: seen.append(a[2].grad_fn)).remove)
+        output = model(inputs[:1].detach().clone().requires_grad_())
+        functional = _relu_nodes(output) - set(seen)
+    if functional:
+        raise UsageError(
+            f"{type(model).__name__}: {len(functional)} ReLU call(s) are functional (F.relu), "
+            "which gradient hooks cannot see; make each an nn.ReLU() module"
+        )
+
+
+def _relu_nodes(output: Tensor) -> set[Node]:
+    """ReLUs in the autograd graph of ``output``, however they were called."""
+    seen: set[Node] = set()
+    queue = [output.grad_fn]
+    while queue:
+        node = queue.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            queue += [parent for parent, _ in node.next_functions]
+    return {node for node in seen if node.name().startswith(_NODES)}

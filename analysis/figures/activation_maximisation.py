@@ -1,0 +1,138 @@
+"""Images changed a little so that filters of the last convolution respond more."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.activation_maximisation import STEP_SIZE, STEPS, WEIGHT, Maximised, maximise
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.layers import Layer
+from analysis.subject import Subject
+from trainables.data.composite import DIGIT, PICTURE
+
+GROUP = "synthesis"
+FILTERS = 4
+
+
+def draw(subject: Subject) -> Drawing:
+    """Start, result and difference for some filters, with the way there."""
+    layer = subject.layers[-1]
+    top = subject.activations[layer.name].top["mean"]
+    filters = _evenly_spaced(top.values[:, 0], layer)
+    images = top.images[filters, 0]
+    start = torch.from_numpy(np.ascontiguousarray(subject.split.images[images])) / 255
+    found = maximise(
+        subject.model,
+        layer,
+        subject.normalise,
+        start.to(subject.device),
+        torch.from_numpy(filters).to(subject.device),
+    )
+    return Drawing(
+        _figure(found, filters, layer),
+        _numbers(subject, found, layer, filters, images),
+        _caption(subject, found, layer),
+    )
+
+
+def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.int64]:
+    """At most four filters, from the first on; those behind a ReLU that none excites are passed."""
+    alive = np.flatnonzero(greatest)
+    if not len(alive):
+        raise NotApplicableError(f"no image excites any filter of {layer.name}")
+    return alive[np.arange(min(FILTERS, len(alive))) * len(alive) // min(FILTERS, len(alive))]
+
+
+def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
+    columns = len(filters)
+    figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
+    pictures, traces = figure.subfigures(1, 2, width_ratios=(1.75 * columns, 4.2))
+    start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
+    difference = result - start
+    greatest = max(float(np.abs(difference).max()), 1e-9)
+    rows = {
+        "start": start,
+        "result": result,
+        f"difference\n(grey is 0, ends ±{greatest:.2f})": 0.5 + 0.5 * difference / greatest,
+    }
+    all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
+    for row, (label, images) in enumerate(rows.items()):
+        for axes, image in zip(all_axes[row], images, strict=True):
+            axes.imshow(image)
+            axes.set(xticks=[], yticks=[])
+        all_axes[row, 0].set_ylabel(label, fontsize=9)
+    for axes, number in zip(all_axes[0], filters, strict=True):
+        axes.set_title(f"{layer.name}\nfilter {number}", fontsize=9)
+    activation, distance = traces.subplots(2, 1, sharex=True)
+    _trace(activation, found.activations, filters, "mean activation")
+    _trace(distance, found.distances, filters, "distance to the start (RMS)")
+    activation.legend(fontsize=8)
+    distance.set_xlabel("step")
+    return figure
+
+
+def _trace(axes: Axes, values: torch.Tensor, filters: NDArray[np.int64], label: str) -> None:
+    for number, line in zip(filters, values.cpu().numpy().T, strict=True):
+        axes.plot(line, label=f"filter {number}")
+    axes.set_ylabel(label, fontsize=9)
+    axes.grid(alpha=0.3)
+
+
+def _numbers(
+    subject: Subject,
+    found: Maximised,
+    layer: Layer,
+    filters: NDArray[np.int64],
+    images: NDArray[np.int64],
+) -> dict[str, Any]:
+    numbers = {
+        "layer": layer.name,
+        "filters": filters.tolist(),
+        "images": images.tolist(),
+        "weight": WEIGHT,
+        "steps": STEPS,
+        "step_size": STEP_SIZE,
+        "activations": found.activations.T.tolist(),
+        "distances": found.distances.T.tolist(),
+    }
+    if subject.dataset.has_digits:
+        numbers["change_in_digit"] = _share_in_digit(found)
+        numbers["digit_area"] = DIGIT**2 / subject.dataset.image_size**2
+    return numbers
+
+
+def _share_in_digit(found: Maximised) -> list[float | None]:
+    """Share of each image's squared change inside the digit's square; None without a change."""
+    change = (found.result - found.start).square().sum(dim=3).double()
+    inside, whole = change[:, PICTURE:, PICTURE:].sum(dim=(1, 2)), change.sum(dim=(1, 2))
+    pairs = zip(inside.tolist(), whole.tolist(), strict=True)
+    return [part / total if total > 0 else None for part, total in pairs]
+
+
+def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
+    reached = float(found.distances[-1].max())
+    shows = (
+        f"For some filters of the last convolution ({layer.name}) the {subject.split_name} image "
+        "that excites the filter most, the image that a search makes of it, what was changed, and "
+        "the activation and the distance at every step."
+    )
+    if subject.dataset.has_digits:
+        shares = [share for share in _share_in_digit(found) if share is not None]
+        shows += (
+            f" The digit's square holds {100 * np.mean(shares or [0]):.0f}% of the squared change, "
+            f"at {100 * DIGIT**2 / subject.dataset.image_size**2:.0f}% of the area."
+        )
+    return Caption(
+        shows,
+        "Gradient ascent on the filter's mean activation, in units of its slope at the start, less "
+        f"{WEIGHT:g} times the mean squared distance to the start: {STEPS} proximal steps of "
+        f"{STEP_SIZE:g}, pixels kept in [0, 1]. The filters are evenly spaced, not chosen; those "
+        "that no image excites are passed over. The first step's mean activation is the start's.",
+        f"The results, up to {reached:.2f} from an image (RMS of a pixel's values in [0, 1]), are "
+        "none that a camera took: they show what raises the filter, not what it responds to "
+        "among images. Another weight or start gives another picture.",
+    )

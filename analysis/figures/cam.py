@@ -1,0 +1,85 @@
+"""Class activation maps over images right and wrong (Grad-CAM for dense heads)."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.attribution.cam import cam
+from analysis.attribution.explanation import Explanation, explain
+from analysis.attribution.head import head_of
+from analysis.attribution.panels import Row, draw_rows, sanity_notes, signed
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "attribution"
+
+
+def draw(subject: Subject) -> Drawing:
+    """The predicted class, its rival (the truth where wrong), and the control."""
+    found = explain(subject, cam)
+    rivals = _rivals(found)
+    rival_maps = cam(found.model, found.inputs, rivals.to(subject.device)).cpu()
+    exact = head_of(found.model, found.inputs).averages
+    kind, unit = ("CAM", "logit") if exact else ("Grad-CAM", "mean gradient\nx activation")
+    names = subject.dataset.classes
+    rows = [
+        *_over(found, [(f"{kind},\npredicted", found.maps), (f"{kind},\nrival", rival_maps)], unit),
+        signed("predicted, last\nlayer redrawn", found.redrawn[0], unit, sanity_notes(found)),
+    ]
+    rows[0].notes.extend(names[target] for target in found.targets.tolist())
+    rows[1].notes.extend(names[rival] for rival in rivals.tolist())
+    title = "Class activation maps" if exact else "Grad-CAM (the head is dense: no exact CAM)"
+    figure = draw_rows(found, title, rows)
+    numbers = found.numbers() | {"method": kind, "rivals": rivals.tolist()}
+    return Drawing(figure, numbers, _caption(found, exact))
+
+
+def _rivals(found: Explanation) -> Tensor:
+    """The label where the prediction is wrong, else the second likeliest class, (N,)."""
+    logits = found.subject.evaluation.logits
+    second = [int(logits[example.index].argsort()[-2]) for example in found.examples]
+    pairs = zip(found.examples, second, strict=True)
+    return torch.tensor([other if e.correct else e.label for e, other in pairs])
+
+
+def _over(found: Explanation, maps: list[tuple[str, Tensor]], unit: str) -> list[Row]:
+    """Maps over the grey images, all on one scale."""
+    both = signed("", torch.cat([each for _, each in maps]), unit, [])
+    count, grey = len(found.examples), _grey(found)
+    return [
+        Row(label, both.pictures[place * count : (place + 1) * count], both.scale, [], grey)
+        for place, (label, _) in enumerate(maps)
+    ]
+
+
+def _grey(found: Explanation) -> list[NDArray[np.float32]]:
+    indices = np.array([example.index for example in found.examples])
+    return list(found.subject.split.images[indices].mean(axis=3, dtype=np.float32))
+
+
+def _caption(found: Explanation, exact: bool) -> Caption:
+    rival = "the rival: the true class where the prediction is wrong, else the second likeliest"
+    shows = (
+        "What each place adds to (red) or takes from (blue) the logit of the predicted class, and "
+        f"of {rival}. Below the control: the predicted class with the last layer drawn anew, and "
+        "the rank correlation of both maps' absolute values."
+    )
+    made = (
+        "Exact class activation maps: the last feature maps, weighted as the linear layer weights "
+        "them for the class, or as they are where no layer follows the global average pool. Their "
+        "mean over the picture and the bias are the logit."
+        if exact
+        else "Grad-CAM, as the head is dense and has no class activation map: the feature maps "
+        "that enter it, weighted by the mean gradient of the logit. Shown before the final ReLU "
+        "of its paper, so that what speaks against the class is seen."
+    )
+    limits = (
+        "The maps are small and were stretched over the image: a place sees a receptive field far "
+        "larger than itself, so the borders are not sharp. "
+    )
+    return Caption(
+        shows,
+        made + " Stretched bilinearly; one scale for both rows, another for the control.",
+        limits + found.limits(),
+    )

@@ -1,0 +1,76 @@
+"""Deconvolution of the predicted class and of the most active filter, on images right and wrong."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from analysis.attribution.deconvolution import (
+    SHORTCUT,
+    TRUNK,
+    deconvolution,
+    deconvolve_channel,
+    has_residual_blocks,
+    through,
+)
+from analysis.attribution.explanation import Explanation, explain
+from analysis.attribution.head import feature_maps, head_of
+from analysis.attribution.panels import coloured, draw_rows, sanity_notes, strengths
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "attribution"
+
+
+def draw(subject: Subject) -> Drawing:
+    """The class, its control, the filter and, of residual networks, the filter by branch."""
+    found = explain(subject, deconvolution)
+    channels = _most_active(found)
+    filters = [f"filter {channel}" for channel in channels.tolist()]
+    rows = [
+        strengths("predicted class", found.maps, []),
+        strengths("class, last layer\nredrawn", found.redrawn[0], sanity_notes(found)),
+        coloured("most active filter", _projected(found, channels), filters),
+    ]
+    branches = (TRUNK, SHORTCUT) if has_residual_blocks(found.model) else ()
+    for branch in branches:
+        one = replace(found, model=through(found.model, branch))
+        rows.append(coloured(f"filter, through\n{branch}s alone", _projected(one, channels), []))
+    figure = draw_rows(found, "Deconvolution of the predicted class and of a filter", rows)
+    numbers = found.numbers() | {"filters": channels.tolist(), "branches": list(branches)}
+    return Drawing(figure, numbers, _caption(found, bool(branches)))
+
+
+def _most_active(found: Explanation) -> Tensor:
+    """Of each image, the last feature map whose positive part has the largest mean, (N,)."""
+    entry = head_of(found.model, found.inputs).entry
+    features = feature_maps(found.model, found.inputs, entry)
+    return features.relu().mean(dim=(2, 3)).argmax(dim=1)
+
+
+def _projected(found: Explanation, channels: Tensor) -> Tensor:
+    with torch.enable_grad():
+        return deconvolve_channel(found.model, found.inputs, channels).cpu()
+
+
+def _caption(found: Explanation, residual: bool) -> Caption:
+    branches = (
+        " Then the same filter with the way back led through the trunks (the convolutions) of all "
+        "residual blocks alone, and through their shortcuts alone; behind ReLUs the two do not "
+        "add up to the whole."
+        if residual
+        else " The network has no residual blocks, so nothing is shown by branch."
+    )
+    return Caption(
+        "What the logit of the predicted class looks like when it is projected back to pixels, "
+        "and below the control: the same with the last layer drawn anew. "
+        "Then the last feature map that is most active in the image, projected back alone."
+        + branches,
+        "captum's Deconvolution (Zeiler and Fergus): transposed convolutions, ReLUs that pass the "
+        "positive part of what comes back, and max pools undone at their real switches, summed "
+        "where pools overlap. Of a filter, its map's positive part is projected, all others being "
+        "zero. Each panel is scaled by its own greatest value; filters are in colours around grey.",
+        "It shows which pattern the switches allow, not what the class owes to the pixels. The "
+        "control is of the class: a filter lies below the last layer where that is linear, and "
+        "would not change. " + found.limits(),
+    )

@@ -1,0 +1,61 @@
+"""Integrated gradients of the predicted class, on images right and wrong."""
+
+from typing import Any
+
+from torch import Tensor
+
+from analysis.attribution.explanation import Explanation, explain
+from analysis.attribution.integrated_gradients import (
+    STEPS,
+    completeness_error,
+    integrated_gradients,
+)
+from analysis.attribution.panels import draw_rows, sanity_notes, signed
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "attribution"
+
+
+def draw(subject: Subject) -> Drawing:
+    """The maps, signed, and the same with the last layer redrawn."""
+    found = explain(subject, integrated_gradients, draws=1)  # hundreds of passes a draw
+    errors = completeness_error(
+        found.model, found.inputs, found.targets, found.maps.to(subject.device)
+    ).cpu()
+    totals = found.maps.sum(dim=(1, 2, 3))
+    sums = [
+        f"sum {total:+.1f} (error {error:+.2f})"
+        for total, error in zip(totals, errors, strict=True)
+    ]
+    rows = [
+        signed("integrated\ngradients", found.maps, "logit", sums),
+        signed("last layer\nredrawn", found.redrawn[0], "logit", sanity_notes(found)),
+    ]
+    figure = draw_rows(found, "Integrated gradients of the predicted class", rows)
+    numbers = found.numbers() | _completeness(totals, errors)
+    return Drawing(figure, numbers, _caption(found, errors))
+
+
+def _completeness(totals: Tensor, errors: Tensor) -> dict[str, Any]:
+    return {
+        "baseline": "mean image",
+        "steps": STEPS,
+        "sums": totals.tolist(),
+        "completeness_errors": errors.tolist(),
+        "completeness_error_greatest": float(errors.abs().max()),
+    }
+
+
+def _caption(found: Explanation, errors: Tensor) -> Caption:
+    return Caption(
+        "What each pixel adds to (red) or takes from (blue) the logit of the predicted class, "
+        "against an image of the mean colour. Below the control: the same with the last layer "
+        "drawn anew, and the rank correlation of both maps' absolute values.",
+        f"captum's IntegratedGradients with {STEPS} steps from the mean image, which is zero after "
+        "normalisation; summed over the colours. A row has one scale, which ends at the value "
+        "that 99.5% of its pixels stay below. A map should sum to the logit less that of the mean "
+        f"image; it misses that by {float(errors.abs().max()):.2g} at most.",
+        "Pixels of the mean colour get nothing whatever they mean, and another baseline gives "
+        "other maps. " + found.limits(),
+    )

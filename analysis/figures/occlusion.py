@@ -1,0 +1,35 @@
+"""Occlusion: what the predicted class loses where a patch covers the image."""
+
+from analysis.attribution.explanation import Explanation, explain
+from analysis.attribution.occlusion import STRIDE, WINDOW, occlusion
+from analysis.attribution.panels import draw_rows, sanity_notes, signed
+from analysis.figures import Caption, Drawing
+from analysis.subject import Subject
+
+GROUP = "attribution"
+
+
+def draw(subject: Subject) -> Drawing:
+    """The maps, signed, and the same with the last layer redrawn."""
+    found = explain(subject, occlusion, draws=1)  # hundreds of passes a draw
+    greatest = [f"greatest {value:+.1f}" for value in found.maps.amax(dim=(1, 2, 3)).tolist()]
+    rows = [
+        signed("loss under\nthe patch", found.maps, "logit", greatest),
+        signed("last layer\nredrawn", found.redrawn[0], "logit", sanity_notes(found)),
+    ]
+    figure = draw_rows(found, "Occlusion, logit of the predicted class", rows)
+    numbers = found.numbers() | {"window": WINDOW, "stride": STRIDE, "filled_with": "mean colour"}
+    return Drawing(figure, numbers, _caption(found))
+
+
+def _caption(found: Explanation) -> Caption:
+    return Caption(
+        "How much the logit of the predicted class falls (red) or rises (blue) when a patch covers "
+        "the place. Below the control: the same with the last layer drawn anew, and the rank "
+        "correlation of both maps' absolute values.",
+        f"captum's Occlusion: a square of {WINDOW}x{WINDOW} pixels of the mean colour in steps of "
+        f"{STRIDE}; a pixel has the mean over the patches that cover it. A row has one scale, "
+        "which ends at the value that 99.5% of its pixels stay below.",
+        "The patch is itself an edge that no training image had, and evidence in two places at "
+        "once shows in neither. " + found.limits(),
+    )
