@@ -2,8 +2,8 @@
 
 In this order:
 
-* ``reads neither picture nor digit``: neither the accuracy nor the digit following of conflicting images is above
-  chance, with the interval's lower end.
+* ``reads neither picture nor digit``: neither the accuracy nor the digit following of conflicting
+  images is above chance, with the interval's lower end.
 * ``cheats``: where picture and digit disagree, it says the digit more often than the label.
 * ``leans on the digit``: the digit's boost is ``LEANING_NATS`` or more, which multiplies the odds
   of its class by 1.65 (a network that follows Bayes' rule on the biased set: 16; one trained on
