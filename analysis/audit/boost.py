@@ -1,0 +1,33 @@
+"""The digit's boost to its own class, beta, in nats.
+
+B[c, k] is the mean log-probability of class c with a digit k pasted in. Double-centred, nothing is
+left of what the classes and the digits do by themselves, nor of the softmax's normaliser. A network
+that adds beta to the logit of the digit's class has beta (delta[c, k] - 1/10) there, so that beta
+is the mean of the diagonal times 10/9, exactly. A network that follows Bayes' rule on images whose
+digit is the label with odds of .64 to .04 adds ln 16 = 2.77.
+"""
+
+import numpy as np
+
+from analysis.audit.intervals import Estimate, Floats, mean
+
+
+def centred(scores: Floats) -> Floats:
+    """``scores``, (..., K, K), less the means of rows and of columns, plus the whole mean."""
+    rows, columns = scores.mean(-1, keepdims=True), scores.mean(-2, keepdims=True)
+    return np.asarray(scores - rows - columns + scores.mean((-2, -1), keepdims=True))
+
+
+def matrix(scores: Floats) -> Floats:
+    """B, (classes, digits), double-centred, of log-probabilities (N, digits, classes)."""
+    return centred(scores.mean(axis=0).T)
+
+
+def beta(scores: Floats) -> Estimate | None:
+    """The boost of log-probabilities (N, digits, classes), as many classes as digits.
+
+    It is a mean over images, each with a beta of its own: the interval is that of such a mean.
+    """
+    kinds = scores.shape[-1]
+    diagonal = np.diagonal(centred(scores), axis1=-2, axis2=-1)
+    return mean(diagonal.mean(axis=-1) * kinds / (kinds - 1))

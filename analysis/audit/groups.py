@@ -1,0 +1,92 @@
+"""How accurate a network is on each group of images: by class, and by what the digit says."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+from analysis.audit.intervals import Estimate, share
+from trainables.data.dataset import Integers
+
+_GRID = 2001  # points over [0, 1] of the expected least; its error is below 1 / (_GRID - 1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The images of one class whose digits agree with it, or do not.
+
+    Attributes:
+        label: the class.
+        aligned: whether the digits say it.
+        accuracy: None of a cell without images.
+    """
+
+    label: int
+    aligned: bool
+    accuracy: Estimate | None
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Accuracy as a whole, by alignment, and by class and alignment.
+
+    Attributes:
+        accuracy: over all images.
+        aligned: over the aligned.
+        conflicting: over the conflicting.
+        following: share of the conflicting that are predicted as their digit.
+        cells: two of every class, the aligned one first.
+    """
+
+    accuracy: Estimate | None
+    aligned: Estimate | None
+    conflicting: Estimate | None
+    following: Estimate | None
+    cells: tuple[Cell, ...]
+
+    @property
+    def worst(self) -> Cell | None:
+        """The cell of the lowest accuracy, the first of equals; None without images."""
+        filled = [cell for cell in self.cells if cell.accuracy is not None]
+        return min(filled, key=_accuracy, default=None)
+
+    @property
+    def expected_least(self) -> float | None:
+        """What the lowest of the cells would be in the mean if they differed by chance alone.
+
+        By chance alone: every aligned cell of the accuracy of all aligned images, every conflicting
+        one likewise. The least of many small cells is well below the accuracy of each of them.
+        """
+        sizes, shares = [], []
+        for cell in self.cells:
+            group = self.aligned if cell.aligned else self.conflicting
+            if cell.accuracy is not None and group is not None:
+                sizes.append(cell.accuracy.images)
+                shares.append(group.value)
+        return expected_least(sizes, shares) if sizes else None
+
+
+def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
+    """The groups of N images, from (N,) class indices each."""
+    right, aligned = predictions == labels, digits == labels
+    cells = tuple(
+        Cell(label, wanted, share(right[(labels == label) & (aligned == wanted)]))
+        for label in range(classes)
+        for wanted in (True, False)
+    )
+    following = share((predictions == digits)[~aligned])
+    return Groups(share(right), share(right[aligned]), share(right[~aligned]), following, cells)
+
+
+def expected_least(sizes: list[int], shares: list[float]) -> float:
+    """The mean of the least of independent binomial shares, of ``sizes`` and true ``shares``."""
+    grid = np.linspace(0, 1, _GRID)
+    above = np.ones(_GRID)
+    for size, true in zip(sizes, shares, strict=True):
+        above *= binom.sf(np.floor(grid * size + 1e-9), size, true)
+    return float(np.trapezoid(above, grid))
+
+
+def _accuracy(cell: Cell) -> float:
+    assert cell.accuracy is not None
+    return cell.accuracy.value

@@ -1,0 +1,103 @@
+"""The audit as rows of a table: each figure with its interval, beside those of known networks."""
+
+from dataclasses import dataclass
+
+from analysis.audit.attribution import Mass
+from analysis.audit.decodability import Decodability
+from analysis.audit.intervals import Estimate
+from analysis.audit.reference import Reference, references
+from analysis.audit.report import Audit
+
+_TITLES = {
+    "accuracy": "accuracy",
+    "aligned": "accuracy, aligned images",
+    "conflicting": "accuracy, conflicting images",
+    "worst_cell": "lowest of the class and alignment cells",
+    "following": "digit following (conflicting images)",
+    "paired": "label's digit pasted in, less another: accuracy",
+    "flips": "another digit pasted in: prediction changes",
+    "control": "   control: same digit, another image of it",
+    "any_flips": "any of the ten digits changes the prediction",
+    "boost": "β, the digit's boost to its own logit (nats)",
+    "picture_greyed": "picture greyed: predicted as the digit",
+    "digit_greyed": "digit greyed: accuracy",
+    "refit_gain": "last layer refitted: gain in accuracy",
+    "digit_decodability": "digit decodable from the last features",
+    "digit_decodability_control": "   control: random weights",
+    "mass": "attribution in the digit's square (16% of area)",
+    "mass_control": "   control: random weights",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row.
+
+    Attributes:
+        name: of the figure.
+        title: what the table calls it.
+        estimate: of the network, or None.
+        reference: of networks whose ways are known.
+        missing: why there is no estimate; empty where there is.
+    """
+
+    name: str
+    title: str
+    estimate: Estimate | None
+    reference: Reference
+    missing: str = ""
+
+
+def metrics(audit: Audit) -> list[Metric]:
+    """All rows, in the order of the table."""
+    accuracy = audit.groups.accuracy
+    known = references(0.0 if accuracy is None else accuracy.value)
+    found = _estimates(audit)
+    return [
+        Metric(name, title, found[name], known[name], _missing(audit, name, found[name]))
+        for name, title in _TITLES.items()
+    ]
+
+
+def _estimates(audit: Audit) -> dict[str, Estimate | None]:
+    groups, swaps, worst = audit.groups, audit.swaps, audit.groups.worst
+    return {
+        "accuracy": groups.accuracy,
+        "aligned": groups.aligned,
+        "conflicting": groups.conflicting,
+        "worst_cell": None if worst is None else worst.accuracy,
+        "following": groups.following,
+        "paired": swaps.paired,
+        "flips": swaps.flips,
+        "control": swaps.control,
+        "any_flips": swaps.any_flips,
+        "boost": swaps.boost,
+        "picture_greyed": audit.picture_greyed,
+        "digit_greyed": audit.digit_greyed,
+        **_of_features(audit.decodability),
+        **_of_attribution(audit.mass),
+    }
+
+
+def _of_features(found: Decodability | str) -> dict[str, Estimate | None]:
+    names = ("refit_gain", "digit_decodability", "digit_decodability_control")
+    if isinstance(found, str):
+        return dict.fromkeys(names)
+    return dict(zip(names, (found.gain, found.digit, found.control), strict=True))
+
+
+def _of_attribution(found: Mass | str) -> dict[str, Estimate | None]:
+    names = ("mass", "mass_control")
+    if isinstance(found, str):
+        return dict.fromkeys(names)
+    return dict(zip(names, (found.trained, found.control), strict=True))
+
+
+def _missing(audit: Audit, name: str, estimate: Estimate | None) -> str:
+    if estimate is not None:
+        return ""
+    if name.startswith("mass") and isinstance(audit.mass, str):
+        return audit.mass
+    if name.startswith(("refit", "digit_decod")) and isinstance(audit.decodability, str):
+        return audit.decodability
+    return "no such images"

@@ -1,0 +1,68 @@
+"""Composite images changed in pixel space: another digit pasted in, or one of the parts greyed.
+
+The geometry is that of ``trainables.data.composite``: the picture in the upper left corner, the
+digit in the lower right one.
+"""
+
+import numpy as np
+from torch import Tensor
+
+from trainables.data.composite import BACKGROUND, PICTURE
+from trainables.data.dataset import Integers
+
+_SEED = 0  # of the digits' images; everything here is the same at every call
+
+
+def with_digits(images: Tensor, patches: Tensor) -> Tensor:
+    """Copies of ``images``, (N, 40, 40, 3) uint8, with the digits of ``patches``, likewise."""
+    pasted = images.clone()
+    pasted[:, PICTURE:, PICTURE:] = patches[:, PICTURE:, PICTURE:]
+    return pasted
+
+
+def picture_greyed(images: Tensor) -> Tensor:
+    """Copies of ``images``, (N, 40, 40, 3) uint8, with the background's grey for a picture."""
+    greyed = images.clone()
+    greyed[:, :PICTURE, :PICTURE] = BACKGROUND
+    return greyed
+
+
+def digit_greyed(images: Tensor) -> Tensor:
+    """Copies of ``images``, (N, 40, 40, 3) uint8, with the background's grey for a digit."""
+    greyed = images.clone()
+    greyed[:, PICTURE:, PICTURE:] = BACKGROUND
+    return greyed
+
+
+def sources(digits: Integers, places: Integers, kinds: int = 10) -> Integers:
+    """For each of ``places``, (N,), an image of each kind of digit, (N, kinds), all in the split.
+
+    Drawn with a fixed generator, and never the image itself, unless no other shows that digit.
+
+    Args:
+        digits: of the split.
+        places: indices into the split.
+        kinds: of digits.
+
+    Raises:
+        ValueError: the split lacks a kind of digit.
+    """
+    rng = np.random.default_rng(_SEED)
+    return np.stack([_drawn(digits, places, kind, rng) for kind in range(kinds)], axis=1)
+
+
+def other_than(values: Integers, kinds: int = 10) -> Integers:
+    """For each of ``values``, (N,) in [0, kinds), another one, drawn with a fixed generator."""
+    rng = np.random.default_rng(_SEED + 1)
+    return (values + rng.integers(1, kinds, len(values))) % kinds
+
+
+def _drawn(digits: Integers, places: Integers, kind: int, rng: np.random.Generator) -> Integers:
+    shown = np.flatnonzero(digits == kind)
+    if not len(shown):
+        raise ValueError(f"no image shows the digit {kind}")
+    chosen = rng.integers(len(shown), size=len(places))
+    own = shown[chosen] == places
+    # Of those that drew themselves: any of the others, by a step of 1 to all but one.
+    steps = rng.integers(1, max(len(shown), 2), size=len(places))
+    return shown[np.where(own, (chosen + steps) % len(shown), chosen)]

@@ -1,0 +1,97 @@
+"""What becomes of the predictions when another digit is pasted beside the same picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.audit.boost import beta, matrix
+from analysis.audit.intervals import Estimate, Floats, difference, share
+from analysis.audit.paste import other_than, sources, with_digits
+from trainables.data.batches import DeviceSplit, Normaliser
+from trainables.data.dataset import Integers
+from trainables.evaluation import evaluate
+
+KINDS = 10
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Every digit pasted beside the same pictures.
+
+    Attributes:
+        flips: share of predictions that change with an image of another digit.
+        control: share that change with another image of the same digit.
+        any_flips: share that at least one of the ten digits changes.
+        paired: accuracy with the label's digit pasted in less that with another, on the same
+            pictures.
+        boost: beta, in nats.
+        matrix: B, (classes, digits), double-centred, in nats.
+        images: pictures that were used.
+    """
+
+    flips: Estimate | None
+    control: Estimate | None
+    any_flips: Estimate | None
+    paired: Estimate | None
+    boost: Estimate | None
+    matrix: Floats
+    images: int
+
+
+def swaps(
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, predictions: Integers, most: int
+) -> Swaps:
+    """Paste all ten digits into at most ``most`` evenly chosen images of ``split``.
+
+    Args:
+        model: from normalised images to ten logits.
+        split: composite images with labels and digits; also where the pasted digits are from.
+        normalise: from pixels to the model's input.
+        predictions: (N,), of the model on the split as it is.
+        most: images; ten forward passes each.
+
+    Raises:
+        ValueError: no image of the split shows one of the digits.
+    """
+    assert split.digits is not None
+    places = np.arange(len(split))[:: -(-len(split) // most)]
+    scores = pasted_scores(model, split, normalise, places)
+    labels, digits = (t.cpu().numpy()[places] for t in (split.labels, split.digits))
+    return swaps_of(scores, predictions[places], labels, digits)
+
+
+def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integers) -> Swaps:
+    """From log-probabilities (N, digits, classes); predictions, labels and digits are (N,)."""
+    after, rows = scores.argmax(axis=-1), np.arange(len(before))
+    changed = after != before[:, None]
+    right = after == labels[:, None]
+    return Swaps(
+        flips=share(changed[rows, other_than(digits)]),
+        control=share(changed[rows, digits]),
+        any_flips=share(changed.any(axis=1)),
+        paired=difference(right[rows, labels], right[rows, other_than(labels)]),
+        boost=beta(scores),
+        matrix=matrix(scores),
+        images=len(before),
+    )
+
+
+def pasted_scores(
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, places: Integers
+) -> Floats:
+    """Log-probabilities, (N, digits, classes) in float64, of each digit pasted into ``places``."""
+    assert split.digits is not None
+    chosen = sources(split.digits.cpu().numpy(), places, KINDS)
+    images, labels = split.images[_index(places, split)], split.labels[_index(places, split)]
+    scores = []
+    for kind in range(KINDS):
+        patches = split.images[_index(chosen[:, kind], split)]
+        pasted = DeviceSplit(with_digits(images, patches), labels, None)
+        scores.append(evaluate(model, pasted, normalise).logits.double().log_softmax(dim=1))
+    return torch.stack(scores, dim=1).numpy()
+
+
+def _index(places: Integers, split: DeviceSplit) -> Tensor:
+    return torch.from_numpy(places).to(split.images.device)

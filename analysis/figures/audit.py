@@ -1,0 +1,227 @@
+"""Does it read the picture or the digit: the figures that tell, beside those of known networks."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from analysis.audit.groups import Cell
+from analysis.audit.intervals import Estimate
+from analysis.audit.metrics import Metric, metrics
+from analysis.audit.report import Audit, audit
+from analysis.audit.swaps import KINDS
+from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.subject import Subject
+
+GROUP = "audit"
+_HEADS = ("", "this network", "95% interval", "cheater", "robust", "Bayes", "biased", "unbiased")
+_WIDTHS = (0.36, 0.11, 0.15, 0.075, 0.075, 0.075, 0.0775, 0.0775)
+_ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
+
+
+def draw(subject: Subject) -> Drawing:
+    """A table of the audit, accuracy by class and alignment, and what each digit does."""
+    found = _audited(subject)
+    rows = metrics(found)
+    figure = Figure(figsize=(11, 11.2))
+    figure.suptitle(_title(subject, found), fontsize=14, fontweight="bold", y=0.985)
+    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows)
+    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), found, subject.dataset.classes)
+    _draw_matrix(figure.add_axes((0.61, 0.06, 0.37, 0.34)), found, subject.dataset.classes)
+    return Drawing(figure, _numbers(subject, found, rows), _caption(subject, found, rows))
+
+
+def _audited(subject: Subject) -> Audit:
+    digits = subject.split.digits
+    if digits is None:
+        raise NotApplicableError("the images show no digit")
+    if len(subject.dataset.classes) != KINDS:
+        raise NotApplicableError("the classes are not ten, as the digits are")
+    if len(np.unique(digits)) != KINDS:
+        raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
+    return audit(subject.model, subject.split, subject.normalise, subject.device)
+
+
+def _title(subject: Subject, found: Audit) -> str:
+    words, fault = found.verdict.words, found.verdict.fault
+    beside = {
+        "readout": " (the last layer is at fault)",
+        "features": " (the features are at fault)",
+    }
+    architecture = subject.run.setting.architecture
+    return f"Shortcut audit: {architecture} {words}{beside.get(fault, '')}"
+
+
+def _draw_table(axes: Axes, rows: list[Metric]) -> None:
+    axes.axis("off")
+    cells = [list(_cells(row)) for row in rows]
+    table = axes.table(
+        cells,
+        colLabels=_HEADS,
+        colWidths=_WIDTHS,
+        loc="upper center",
+        bbox=Bbox.from_bounds(0, 0, 1, 0.94),
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(9.5)
+    for (row, column), cell in table.get_celld().items():
+        cell.set(edgecolor="0.85", linewidth=0.6)
+        cell.get_text().set_horizontalalignment("left" if column == 0 else "center")
+        cell.PAD = 0.02
+        if row == 0 or column == 1:
+            cell.get_text().set_fontweight("bold")
+        cell.set_facecolor("0.93" if row == 0 else "white")
+    axes.text(0.735, 0.965, "known networks", ha="center", fontsize=9.5, transform=axes.transAxes)
+    axes.text(0.923, 0.965, "gap5, measured", ha="center", fontsize=9.5, transform=axes.transAxes)
+
+
+def _cells(row: Metric) -> tuple[str, ...]:
+    known = asdict(row.reference)
+    if row.name == "boost":
+        known["cheater"] = "large"
+    texts = [v if isinstance(v, str) else "-" if v is None else f"{v:.3f}" for v in known.values()]
+    value, interval = _told(row.estimate)
+    return (row.title, value, interval, *texts)
+
+
+def _told(estimate: Estimate | None) -> tuple[str, str]:
+    if estimate is None:
+        return "-", ""
+    return f"{estimate.value:z.3f}", f"{estimate.low:z.3f} to {estimate.high:z.3f}"
+
+
+def _draw_cells(axes: Axes, found: Audit, classes: tuple[str, ...]) -> None:
+    groups = {True: (_ALIGNED, "aligned", 0.15), False: (_CONFLICTING, "conflicting", -0.15)}
+    for aligned, (colour, name, shift) in groups.items():
+        cells = [c for c in found.groups.cells if c.aligned == aligned and c.accuracy is not None]
+        _draw_points(axes, cells, shift, colour, name)
+        whole = found.groups.aligned if aligned else found.groups.conflicting
+        if whole is not None:
+            axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.invert_yaxis()
+    axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: of all such images)")
+    axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=2, fontsize=9, frameon=False)
+
+
+def _draw_points(axes: Axes, cells: list[Cell], shift: float, colour: str, name: str) -> None:
+    found = [cell.accuracy for cell in cells if cell.accuracy is not None]
+    values = np.array([e.value for e in found])
+    lows, highs = np.array([e.low for e in found]), np.array([e.high for e in found])
+    places = [cell.label - shift for cell in cells]
+    spread = np.abs([values - lows, highs - values])
+    axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
+
+
+def _draw_matrix(axes: Axes, found: Audit, classes: tuple[str, ...]) -> None:
+    matrix = found.swaps.matrix
+    bound = max(float(np.abs(matrix).max()), 1.0)  # noise is not to look like a finding
+    axes.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
+    for (row, column), value in np.ndenumerate(matrix):
+        ink = "white" if abs(value) > 0.6 * bound else "black"
+        axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
+    axes.set_xticks(range(KINDS))
+    axes.set_yticks(range(KINDS), classes)
+    axes.set(xlabel="digit pasted in")
+    axes.set_title("What each digit adds to each class (nats)", fontsize=11)
+
+
+def _numbers(subject: Subject, found: Audit, rows: list[Metric]) -> dict[str, Any]:
+    worst = found.groups.worst
+    refit = found.decodability
+    return {
+        "verdict": found.verdict.words,
+        "fault": found.verdict.fault,
+        "verdict_sentence": found.verdict.sentence,
+        "thresholds": {"nats": LEANING_NATS, "flips": LEANING_FLIPS, "gain": GAIN},
+        "split": subject.shown,
+        "classes": subject.dataset.classes,
+        "metrics": {row.name: _row(row) for row in rows},
+        "cells": [
+            {"class": c.label, "aligned": c.aligned, "accuracy": _json(c.accuracy)}
+            for c in found.groups.cells
+        ],
+        "worst_cell": worst and {"class": worst.label, "aligned": worst.aligned},
+        "expected_least_cell": found.groups.expected_least,
+        "boost_matrix": found.swaps.matrix.tolist(),
+        "pasted_images": found.swaps.images,
+        "readout": None if isinstance(refit, str) else refit.layer,
+        "refitted_accuracy": None if isinstance(refit, str) else _json(refit.refitted),
+    }
+
+
+def _row(row: Metric) -> dict[str, Any]:
+    return {**(_json(row.estimate) or {"value": None}), "missing": row.missing} | {
+        f"reference_{name}": value for name, value in asdict(row.reference).items()
+    }
+
+
+def _json(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else asdict(estimate)
+
+
+def _caption(subject: Subject, found: Audit, rows: list[Metric]) -> Caption:
+    missing = {row.missing for row in rows if row.missing}
+    left_out = f" Not to be had: {'; '.join(sorted(missing))}." if missing else ""
+    return Caption(_shows(subject, found), _made(found) + left_out, _limits(subject, found))
+
+
+def _shows(subject: Subject, found: Audit) -> str:
+    beta, following = found.swaps.boost, found.groups.following
+    parts = [f"The network {found.verdict.sentence}."]
+    if beta is not None:
+        parts.append(
+            f"The digit multiplies the odds of its own class by e to the {beta.value:z.2f}, "
+            f"{np.exp(beta.value):.3g}."
+        )
+    if following is not None:
+        parts.append(
+            f"Of the conflicting {subject.split_name} images {100 * following.value:.1f}% are "
+            "predicted as their digit."
+        )
+    parts.append(
+        "Beside each figure those of a network that says the digit (cheater), of one of this "
+        "accuracy that never looks at it (robust), of one that follows Bayes' rule on training "
+        "images of which 64% agree, and of gap5 as it was measured once after training on such "
+        "images (biased) and on random digits (unbiased)."
+    )
+    return " ".join(parts)
+
+
+def _made(found: Audit) -> str:
+    return (
+        f"Every digit, cut from another image of the split, was pasted into {found.swaps.images:,} "
+        "images before normalisation. The matrix is the mean log-probability by class and digit, "
+        "less the means of its rows and columns; β is the mean of its diagonal times 10/9. The "
+        "last layer was refitted (standardised logistic regression) on every second image and "
+        "scored on the others, and the other way round. Intervals are Wilson's for shares, Bonett "
+        "and Price's for differences on the same images, normal for means. It leans where β is "
+        f"{LEANING_NATS} nats or more or another digit changes {100 * LEANING_FLIPS:.0f}% more "
+        "predictions than another image of the same one; it cheats where conflicting images are "
+        "predicted as the digit more often than as the label; the last layer is at fault where "
+        f"refitting gains {100 * GAIN:.0f}% or more."
+    )
+
+
+def _limits(subject: Subject, found: Audit) -> str:
+    parts = []
+    least, worst = found.groups.expected_least, found.groups.worst
+    if least is not None and worst is not None and worst.accuracy is not None:
+        parts.append(
+            f"The least of {len(found.groups.cells)} small cells is biased low: if the cells "
+            f"differed by chance alone, {least:.2f} would be expected in the mean "
+            f"({worst.accuracy.value:.2f} was found, in a cell of size {worst.accuracy.images})."
+        )
+    parts.append(
+        "Decodability and attribution mislead without their controls: random weights let much of "
+        "the digit through. The intervals are of the images, not of another training."
+    )
+    if subject.shown == "train":
+        parts.append("Most training digits agree with the label: this accuracy is not unbiased.")
+    return " ".join(parts)

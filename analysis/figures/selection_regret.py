@@ -1,0 +1,154 @@
+"""What a validation split biased like the training images would have chosen, and its price."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.regret import Candidate, Regret, aligned_share, regret_of
+from analysis.subject import Subject
+
+GROUP = "audit"
+_HONEST, _MISLED = "tab:blue", "tab:orange"
+
+
+def draw(subject: Subject) -> Drawing:
+    """Every trial by both accuracies, and the two winners beside each other."""
+    share = _share(subject)
+    regret = _regret(subject, share)
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    scatter, bars = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_scatter(scatter, regret, share)
+    _draw_bars(bars, regret)
+    figure.suptitle(_title(regret), fontweight="bold")
+    return Drawing(figure, _numbers(regret, share), _caption(regret, share))
+
+
+def _share(subject: Subject) -> float:
+    forced = subject.run.job.data.forced
+    if not subject.dataset.has_digits:
+        raise NotApplicableError("the images show no digit")
+    if forced == 0:
+        raise NotApplicableError("the training digits are random, a split like them is unbiased")
+    return aligned_share(forced)
+
+
+def _regret(subject: Subject, share: float) -> Regret:
+    if subject.search is None:
+        raise NotApplicableError("the search's other trials are not at hand")
+    regret = regret_of(subject.search, share)
+    if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
+        raise NotApplicableError("the search has fewer than two trials to choose among")
+    return regret
+
+
+def _title(regret: Regret) -> str:
+    if _same(regret.honest, regret.misled):
+        return "A biased validation split would have chosen the same weights"
+    cost = 100 * regret.accuracy
+    return f"A biased validation split would have cost {cost:.1f} points of unbiased accuracy"
+
+
+def _draw_scatter(axes: Axes, regret: Regret, share: float) -> None:
+    every, best = regret.candidates, bests(regret.candidates)
+    axes.scatter(*_points(every), s=9, color="0.75", label="an epoch of a trial")
+    axes.scatter(*_points(best), s=32, color="0.35", label="a trial's best epoch (unbiased)")
+    baseline = [candidate for candidate in best if candidate.baseline]
+    axes.scatter(
+        *_points(baseline), s=130, facecolors="none", edgecolors="black", label="the baseline"
+    )
+    for chosen, colour, marker, size, name in (
+        (regret.honest, _HONEST, "D", 150, "chosen on the unbiased split"),
+        (regret.misled, _MISLED, "X", 80, "chosen on a biased split"),
+    ):
+        label = f"{name}: {_called(chosen)}, epoch {chosen.epoch}"
+        points = ([chosen.biased], [chosen.unbiased])
+        axes.scatter(*points, s=size, color=colour, marker=marker, label=label, zorder=3)
+    axes.set(
+        xlabel=f"expected accuracy where {100 * share:.0f}% of the digits agree",
+        ylabel="accuracy on the unbiased split",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=1)
+
+
+def bests(candidates: tuple[Candidate, ...]) -> list[Candidate]:
+    """Every trial's first epoch of the highest unbiased accuracy."""
+    found: dict[int, Candidate] = {}
+    for candidate in candidates:
+        if candidate.trial not in found or candidate.unbiased > found[candidate.trial].unbiased:
+            found[candidate.trial] = candidate
+    return list(found.values())
+
+
+def _points(candidates: list[Candidate] | tuple[Candidate, ...]) -> tuple[list[float], list[float]]:
+    return [c.biased for c in candidates], [c.unbiased for c in candidates]
+
+
+def _draw_bars(axes: Axes, regret: Regret) -> None:
+    names = ("unbiased", "conflicting", "following")
+    places = np.arange(len(names))
+    for chosen, colour, shift, name in (
+        (regret.honest, _HONEST, -0.2, "chosen on the unbiased split"),
+        (regret.misled, _MISLED, 0.2, "chosen on a biased split"),
+    ):
+        values = [float(getattr(chosen, key)) for key in names]
+        bars = axes.bar(places + shift, values, 0.38, color=colour, label=name)
+        axes.bar_label(bars, [f"{value:.3f}" for value in values], fontsize=9, padding=2)
+    axes.set_xticks(places, ["unbiased\naccuracy", "accuracy,\nconflicting", "digit\nfollowing"])
+    axes.set(ylabel="share of images", ylim=(0, 1), title="The two winners")
+    axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.16))
+
+
+def _called(candidate: Candidate) -> str:
+    return "the baseline" if candidate.baseline else f"trial {candidate.label}"
+
+
+def _same(first: Candidate, second: Candidate) -> bool:
+    return (first.trial, first.epoch) == (second.trial, second.epoch)
+
+
+def _numbers(regret: Regret, share: float) -> dict[str, Any]:
+    return {
+        "aligned_share": share,
+        "honest": asdict(regret.honest),
+        "misled": asdict(regret.misled),
+        "regret": {
+            "accuracy": regret.accuracy,
+            "conflicting": regret.conflicting,
+            "following": regret.following,
+        },
+        "trials": [asdict(candidate) for candidate in bests(regret.candidates)],
+        "epochs": len(regret.candidates),
+    }
+
+
+def _caption(regret: Regret, share: float) -> Caption:
+    return Caption(
+        _shows(regret, share),
+        f"The accuracy on such a split is, in expectation, {share:.2f} times that on aligned "
+        f"images plus {1 - share:.2f} times that on conflicting ones, both as recorded at the end "
+        "of every epoch. Each choice is the highest accuracy over all epochs of all trials that "
+        "ended, as the search chooses; of equals the first.",
+        "Trials were stopped and proposed by the unbiased accuracy: a search that had looked at "
+        "the biased one would also have gone on with others, so that this cost is rather too low. "
+        "The mixture rests on the few aligned images and is noisy; the unbiased choice was made "
+        "on the very images it is scored on, so it cannot lose here.",
+    )
+
+
+def _shows(regret: Regret, share: float) -> str:
+    honest, misled = regret.honest, regret.misled
+    split = f"A validation split whose digits agree with {100 * share:.0f}% of the labels, as in "
+    split += "training, would have chosen "
+    if _same(honest, misled):
+        return f"{split}the same weights: epoch {honest.epoch} of {_called(honest)}."
+    return (
+        f"{split}epoch {misled.epoch} of {_called(misled)}. Beside epoch {honest.epoch} of "
+        f"{_called(honest)}, the unbiased choice, that is {100 * regret.accuracy:.1f} points of "
+        f"unbiased accuracy and {100 * regret.conflicting:.1f} points on conflicting images less; "
+        f"digit following goes from {100 * honest.following:.1f}% to {100 * misled.following:.1f}%."
+    )

@@ -1,0 +1,108 @@
+"""What choosing on a biased validation split would have cost a search.
+
+Accuracy on a split whose digits agree with a share s of the labels is, in expectation, s times the
+accuracy on aligned images plus (1 - s) times that on conflicting ones, both of which were recorded
+on the unbiased split at every epoch.
+"""
+
+from dataclasses import dataclass
+
+from analysis.trials import RecordedSearch, RecordedTrial
+
+ENDED = ("completed", "pruned")  # a failed or interrupted trial is never chosen
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One epoch of one trial.
+
+    Attributes:
+        trial: its number.
+        label: what it is called.
+        epoch: from 1.
+        unbiased: accuracy on the unbiased split.
+        biased: expected accuracy on one that is biased like the training images.
+        conflicting: accuracy on conflicting images.
+        following: share of those that are predicted as their digit.
+        baseline: whether the trial has the source's own settings.
+    """
+
+    trial: int
+    label: str
+    epoch: int
+    unbiased: float
+    biased: float
+    conflicting: float
+    following: float
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class Regret:
+    """The choice on the unbiased split and the choice on the biased one.
+
+    Attributes:
+        candidates: every recorded epoch of every trial that ended, in order.
+        honest: the first of the highest unbiased accuracy.
+        misled: the first of the highest biased accuracy.
+    """
+
+    candidates: tuple[Candidate, ...]
+    honest: Candidate
+    misled: Candidate
+
+    @property
+    def accuracy(self) -> float:
+        """Unbiased accuracy that the biased choice costs, 0 or more."""
+        return self.honest.unbiased - self.misled.unbiased
+
+    @property
+    def conflicting(self) -> float:
+        """Accuracy on conflicting images that it costs."""
+        return self.honest.conflicting - self.misled.conflicting
+
+    @property
+    def following(self) -> float:
+        """Digit following that it adds."""
+        return self.misled.following - self.honest.following
+
+
+def aligned_share(forced: float, kinds: int = 10) -> float:
+    """The share of images whose digit agrees when it is forced for ``forced`` of them."""
+    return forced + (1 - forced) / kinds
+
+
+def regret_of(search: RecordedSearch, share: float) -> Regret | None:
+    """The regret of a split of which ``share`` is aligned; None where no epoch was recorded."""
+    candidates = tuple(
+        candidate
+        for trial in search.trials
+        if trial.status in ENDED
+        for candidate in _candidates(trial, share)
+    )
+    if not candidates:
+        return None
+    honest = max(candidates, key=lambda candidate: candidate.unbiased)
+    misled = max(candidates, key=lambda candidate: candidate.biased)
+    return Regret(candidates, honest, misled)
+
+
+def _candidates(trial: RecordedTrial, share: float) -> list[Candidate]:
+    aligned, conflicting, following = (
+        dict(trial.history.get(name, []))
+        for name in ("val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
+    )
+    return [
+        Candidate(
+            trial=trial.number,
+            label=trial.label,
+            epoch=epoch,
+            unbiased=accuracy,
+            biased=share * aligned[epoch] + (1 - share) * conflicting[epoch],
+            conflicting=conflicting[epoch],
+            following=following[epoch],
+            baseline=trial.is_baseline,
+        )
+        for epoch, accuracy in trial.accuracies
+        if epoch in aligned and epoch in conflicting and epoch in following
+    ]
