@@ -99,7 +99,7 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "not logged to its run" in error
-    assert REPORT < set(files_in(tmp_path / "out"))
+    assert set(files_in(tmp_path / "out")) > REPORT
 
 
 def test_a_figure_that_fails_leaves_the_last_report_as_it_was(finished, tmp_path, monkeypatch):
