@@ -1,11 +1,13 @@
-# make demo   a first search and its analysis, with nothing to download
-# make test   lint, types and tests
-# make check  the same without the tests
+# make demo      a first search and its analysis, with nothing to download
+# make test      lint, types and tests, that of the report in a browser too where there is one
+# make check     the same without the tests
+# make browser   the test of the report in a browser alone
+# make chromium  a browser for it, where there is none
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test
+.PHONY: install demo check test browser chromium
 
 install: $(VENV)/.installed
 
@@ -26,3 +28,15 @@ check: install
 
 test: check
 	$(RUN) -m pytest
+
+browser: install chromium
+	$(RUN) -m pytest tests/browser
+
+# Debian's Chromium, installed where there is none and this is root on a machine with apt-get.
+# Elsewhere nothing happens, and the tests in a browser are skipped.
+chromium:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
+	|| echo "no Chromium here: the tests in a browser will be skipped"

@@ -42,6 +42,17 @@ class Certificate:
     versions: dict[str, str]
     recorded_versions: dict[str, str]
 
+    @property
+    def verdict(self) -> str:
+        """What was found, in words."""
+        logged, reloaded = 100 * self.logged_val_accuracy, 100 * self.reloaded_val_accuracy
+        if self.certified:
+            return f"certified: the reloaded weights give the logged {logged:.2f}%"
+        return (
+            f"not certified: {logged:.4f}% was logged, the reloaded weights give {reloaded:.4f}% "
+            f"({self.recorded_device} then, {self.device} now)"
+        )
+
 
 def certify(subject: Subject) -> Certificate:
     """The certificate of a run, measured on its whole validation split."""

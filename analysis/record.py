@@ -77,13 +77,13 @@ class RecordedRun:
         Raises:
             UsageError: the weights do not fit the architecture as it is now.
         """
-        model = network(self.setting, dataset)
         try:
+            model = network(self.setting, dataset)
             model.load_state_dict(self.weights)
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "
-                f"{self.setting.architecture} as it is here ({str(error)[:200]})"
+                f"{self.setting.architecture} as it is here ({_one_line(error)})"
             ) from error
         return model.eval()
 
@@ -217,7 +217,7 @@ class Records:
         except UsageError:
             raise
         except Exception as error:  # a store raises what its database or server raises
-            raise UsageError(f"{self._uri}: {str(error)[:300]}") from error
+            raise UsageError(f"{self._uri}: {_one_line(error)}") from error
 
     def _history(self, run: Run, names: tuple[str, ...] | None = None) -> History:
         return {
@@ -268,3 +268,7 @@ def _quoted(text: str) -> str:
     if "'" in text or "\\" in text:
         raise UsageError(f"{text!r} is not the name of a search")
     return text
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

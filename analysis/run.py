@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import track
 
+from analysis.output import whole_folder
 from search import environment
 from trainables.arguments import Arguments
 from trainables.checkpoint import save
@@ -25,9 +25,11 @@ from trainables.paths import user_path
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
-    from analysis.figures import Drawing
     from analysis.record import Records
     from analysis.subject import Subject
+
+HTML_FILE, PDF_FILE = "report.html", "report.pdf"
+ARTIFACTS = "analysis"  # where a run's artifacts hold the report
 
 _EXAMPLES = """examples:
   python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
@@ -39,7 +41,8 @@ _EXAMPLES = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 certified; 3 the reloaded weights do not give the logged accuracy; 2 a flag or file is wrong.
+    0 certified; 3 the reloaded weights do not give the logged accuracy, or the store refuses the
+    report; 2 a flag or file is wrong.
     """
     console = Console(highlight=False)
     try:
@@ -56,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Arguments(
         prog="python -m analysis.run",
-        description="Certify a recorded run, predict the test images and draw its figures.",
+        description="Certify a recorded run, predict the test images, draw figures and report.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -98,8 +101,9 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.record import Records
     from analysis.subject import open_subject
 
-    chosen = list(arguments.only or figures.available())
-    drawers = {name: figures.drawer(name) for name in dict.fromkeys(chosen)}
+    names = list(dict.fromkeys(arguments.only or figures.available()))
+    for name in names:
+        figures.drawer(name)  # a wrong name is told before any work
     given = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}")
     run = records.load(_run_id(records, arguments))
@@ -112,38 +116,51 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
     out = given or Path("runs", run.search, "analysis").resolve()
-    with _whole(out) as folder:
-        (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
-        (folder / "predictions.txt").write_text(predictions)
-        save(run.weights, folder / "model.pt")
-        drawn = _draw(subject, drawers, folder / "figures", console)
+    with tempfile.TemporaryDirectory() as scratch:
+        with whole_folder(out) as folder:
+            drawn = _report(subject, certificate, names, folder, console)
+            shutil.copytree(folder, scratch, dirs_exist_ok=True)
+            (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
+            (folder / "predictions.txt").write_text(predictions)
+            save(run.weights, folder / "model.pt")
+        logged = _log(records, run.run_id, Path(scratch))
     tested = len(subject.dataset.test)
     console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
-    return _verdict(certificate, console)
+    console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
+    return max(_verdict(certificate, console), logged)
 
 
-def _draw(
+def _report(
     subject: "Subject",
-    drawers: "dict[str, Callable[[Subject], Drawing]]",
+    certificate: "Certificate",
+    names: list[str],
     folder: Path,
     console: Console,
 ) -> int:
-    """Write every figure that applies, and name those that do not; how many were drawn."""
-    from analysis.figures import NotApplicableError
+    """Draw the figures that apply, report them, and name those that do not; how many were drawn."""
+    from analysis.drawn import draw_figures
+    from analysis.report.document import report_of
+    from analysis.report.html import html_text
+    from analysis.report.pdf import write_pdf
 
-    folder.mkdir()
-    left_out: dict[str, str] = {}
-    for name in track(drawers, "figures", console=console, disable=not console.is_terminal):
-        try:
-            drawing = drawers[name](subject)
-        except NotApplicableError as reason:
-            left_out[name] = str(reason)
-            continue
-        drawing.figure.savefig(folder / f"{name}.png", dpi=150)
-        (folder / f"{name}.json").write_text(json.dumps(drawing.numbers, allow_nan=False))
-    for name, reason_given in left_out.items():
-        console.print(f"left out: {name}: {reason_given}", soft_wrap=True)
-    return len(drawers) - len(left_out)
+    shown = track(names, "figures", console=console, disable=not console.is_terminal)
+    gallery = draw_figures(subject, shown, folder / "figures")
+    for name, reason in gallery.left_out.items():
+        console.print(f"left out: {name}: {reason}", soft_wrap=True)
+    report = report_of(subject, certificate, gallery, datetime.now().astimezone())
+    (folder / HTML_FILE).write_text(html_text(report), encoding="utf-8")
+    write_pdf(report, folder / PDF_FILE)
+    return len(gallery.drawn)
+
+
+def _log(records: "Records", run_id: str, folder: Path) -> int:
+    """Log the report in ``folder`` to its run; 0, or 3 if the store refuses it."""
+    try:
+        records.log(run_id, folder, ARTIFACTS)
+    except UsageError as error:
+        print(f"the report is written, but not logged to its run: {error}", file=sys.stderr)
+        return 3
+    return 0
 
 
 def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
@@ -164,34 +181,11 @@ def _source(given: str | None, recorded: str) -> str:
     return resolve(given)
 
 
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """A folder whose files replace those of ``out`` once the context ends without an error."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".analysis-", dir=out))
-    except OSError as error:
-        raise UsageError(f"--out: {out} cannot be made ({error.strerror})") from error
-    try:
-        yield folder
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            target = out / file.relative_to(folder)
-            target.parent.mkdir(exist_ok=True)
-            file.replace(target)
-    finally:
-        shutil.rmtree(folder)
-
-
 def _verdict(certificate: "Certificate", console: Console) -> int:
-    logged, reloaded = certificate.logged_val_accuracy, certificate.reloaded_val_accuracy
     if certificate.certified:
-        console.print(f"certified: the reloaded weights give the logged {100 * logged:.2f}%")
+        console.print(certificate.verdict, soft_wrap=True)
         return 0
-    print(
-        f"not certified: {100 * logged:.4f}% was logged, the reloaded weights give "
-        f"{100 * reloaded:.4f}% ({certificate.recorded_device} then, {certificate.device} now)",
-        file=sys.stderr,
-    )
+    print(certificate.verdict, file=sys.stderr)
     return 3
 
 

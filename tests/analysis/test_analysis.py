@@ -1,5 +1,7 @@
 """From a recorded search to its certificate, predictions and figures."""
 
+import contextlib
+import io
 import json
 import shutil
 import sqlite3
@@ -17,6 +19,7 @@ from sklearn.metrics import confusion_matrix
 
 from analysis import figures
 from analysis.certificate import certify
+from analysis.figures import NotApplicableError
 from analysis.record import Records
 from analysis.run import main
 from analysis.subject import Subject, open_subject
@@ -48,10 +51,67 @@ def written(finished, tmp_path_factory) -> Path:
     return out
 
 
-def test_it_writes_weights_predictions_certificate_and_every_figure(written):
-    names = {str(path.relative_to(written)) for path in written.rglob("*") if path.is_file()}
-    drawn = {f"figures/{name}.{kind}" for name in figures.available() for kind in ("png", "json")}
-    assert names == {"model.pt", "predictions.txt", "certificate.json"} | drawn
+def files_in(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+REPORT = {"report.html", "report.pdf"}
+
+
+def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_applies(
+    written, subject
+):
+    drawn = set()
+    for name in figures.available():
+        with contextlib.suppress(NotApplicableError):
+            figures.drawer(name)(subject)
+            drawn |= {f"figures/{name}.{kind}" for kind in ("png", "json")}
+    others = {"model.pt", "predictions.txt", "certificate.json"}
+    assert set(files_in(written)) == others | REPORT | drawn
+
+
+def test_report_and_figures_are_logged_to_the_run(written, run, finished, tmp_path):
+    MlflowClient(finished.uri).download_artifacts(run.run_id, "analysis", str(tmp_path))
+    logged, made = files_in(tmp_path / "analysis"), files_in(written)
+    assert set(logged) == REPORT | {name for name in made if name.startswith("figures/")}
+    assert all(made[name] == content for name, content in logged.items())
+
+
+def test_a_report_of_one_figure_holds_that_alone(finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    out = tmp_path / "out"
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
+    assert main([*flags, "--only", "curves", "curves"]) == 0
+    assert (out / "report.html").read_text().count("<img") == 1
+    assert {path.name for path in (out / "figures").iterdir()} == {"curves.png", "curves.json"}
+
+
+def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
+    finished, tmp_path, capsys, monkeypatch
+):
+    def refuse(*_):
+        raise OSError("no space\nleft on device")
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
+    flags = ["--search", "small", "--tracking-uri", finished.uri, "--out", str(tmp_path / "out")]
+    assert main([*flags, "--only", "curves"]) == 3
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "not logged to its run" in error
+    assert set(files_in(tmp_path / "out")) > REPORT
+
+
+def test_a_figure_that_fails_leaves_the_last_report_as_it_was(finished, tmp_path, monkeypatch):
+    def fail(subject):
+        raise ZeroDivisionError
+
+    (tmp_path / "report.html").write_text("of before")
+    monkeypatch.setattr(figures, "drawer", lambda name: fail)
+    flags = ["--search", "small", "--tracking-uri", finished.uri, "--out", str(tmp_path)]
+    with pytest.raises(ZeroDivisionError):
+        main([*flags, "--only", "curves"])
+    assert files_in(tmp_path) == {"report.html": b"of before"}
 
 
 def test_the_winner_is_certified(written, finished):
@@ -263,13 +323,67 @@ def test_the_best_of_a_space_is_the_best_on_the_most_images(finished, tmp_path):
     assert Records(uri).best_of("gap5", "embedded") == whole
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
-def test_damaged_weights_are_refused(finished, capsys, tmp_path, damage):
-    uri = copied_store(finished, tmp_path)
+def bytes_of(state) -> bytes:
+    file = io.BytesIO()
+    torch.save(state, file)
+    return file.getvalue()
+
+
+TENSORS = {"weight": torch.zeros(3)}
+DAMAGES = {
+    "empty": (b"", "does not load"),
+    "text": (b"not a checkpoint", "does not load"),
+    "cut": (bytes_of({"a": torch.zeros(1000)})[:-100], "does not load"),
+    "list": (bytes_of([torch.zeros(3)]), "holds a list"),
+    "wrong keys": (bytes_of(TENSORS), "do not fit architecture gap5"),
+    "numbered keys": (bytes_of({1: torch.zeros(3)}), "do not fit architecture gap5"),
+    "no tensors": (bytes_of({"conv1.weight": "text"}), "do not fit architecture gap5"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_weights_that_are_none_are_refused(finished, capsys, tmp_path, damage):
+    content, message = DAMAGES[damage]
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
     for path in (tmp_path / "artifacts").rglob("model.pt"):
-        path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
-    line = refused(capsys, "--search", "small", "--tracking-uri", uri)
-    assert "does not load" in line
+        path.write_bytes(content)
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
+    assert message in refused(capsys, *flags)
+    assert not out.exists()
+
+
+def test_a_run_whose_weights_are_gone_is_refused(finished, capsys, tmp_path):
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
+    for path in (tmp_path / "artifacts").rglob("model.pt"):
+        path.unlink()
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
+    assert "model.pt" in refused(capsys, *flags)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "gone"}, "architecture 'gone' is not there"),
+        ({"parameters": {"gone": 1}}, "do not fit architecture gap5"),
+    ],
+)
+def test_a_run_whose_architecture_is_gone_is_refused(finished, capsys, tmp_path, change, message):
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
+    for path in (tmp_path / "artifacts").rglob("setting.json"):
+        written = json.loads(path.read_text())
+        path.write_text(json.dumps({**written, "setting": {**written["setting"], **change}}))
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
+    assert message in refused(capsys, *flags)
+    assert not out.exists()
+
+
+def test_data_that_are_not_the_runs_leave_nothing_behind(finished, capsys, tmp_path):
+    export(load(DataSpec(seed=5), "embedded").truncated(50), tmp_path / "other")
+    out = tmp_path / "out"
+    flags = ["--search", "small", "--tracking-uri", finished.uri, "--out", str(out)]
+    assert "are not those of run" in refused(capsys, *flags, "--data", str(tmp_path / "other"))
+    assert not out.exists()
 
 
 def test_the_list_tells_what_every_figure_shows(capsys):

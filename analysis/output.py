@@ -1,0 +1,31 @@
+"""Where an analysis is written."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trainables.errors import UsageError
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder whose files replace those of ``out`` once the context ends without an error.
+
+    Raises:
+        UsageError: ``out`` cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".analysis-", dir=out))
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be made ({error.strerror})") from error
+    try:
+        yield folder
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            target = out / file.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            file.replace(target)
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,205 @@
+"""What a report holds, whatever its form."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from scipy.stats import binomtest
+
+from analysis.certificate import Certificate
+from analysis.drawn import DrawnFigure, Gallery
+from analysis.figures import GROUPS
+from analysis.subject import Subject
+from trainables.recipe import Value
+
+Pairs = tuple[tuple[str, str], ...]
+
+_TITLES = {
+    "audit": "Picture or shortcut",
+    "data": "Data",
+    "filters": "Filters and parameters",
+    "activations": "Activations",
+    "attribution": "Attribution",
+    "synthesis": "Synthesised images",
+}
+# Where the name of the file does not read as a heading.
+_HEADINGS = {
+    "activation_maximisation": "Activation maximisation",
+    "audit": "Shortcut audit",
+    "cam": "Class activation maps",
+    "class_counts": "Images per class",
+    "class_norms": "Activation norms by class",
+    "classes": "An image of every class",
+    "composite": "Composite images",
+    "confusion": "Confusion matrix",
+    "curves": "Training curves",
+    "gabor": "Gabor fits of the filters",
+    "guided_backprop": "Guided backpropagation",
+    "history": "Search history",
+    "importance": "Importance of the settings",
+    "occlusion": "Occlusion maps",
+    "parallel": "Settings in parallel coordinates",
+    "per_class": "Accuracy by class",
+    "samples": "Sample predictions",
+    "schedule": "Learning rate schedule",
+    "slices": "Accuracy by setting",
+    "top_images": "Most activating images",
+}
+# What a data set is called in a title.
+_DATA = {
+    "cifar10": "CIFAR-10",
+    "composite": "composite images",
+    "embedded": "the embedded images",
+    "folder": "a folder of images",
+}
+_LIBRARIES = ("matplotlib", "captum", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Section:
+    """The figures of one group, and its title."""
+
+    group: str
+    title: str
+    figures: tuple[DrawnFigure, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report.
+
+    Attributes:
+        title: the network and its data.
+        summary: the result, in a sentence.
+        certified: whether the reloaded weights gave the logged accuracy.
+        certificate: that, in a sentence.
+        verdict: what the shortcut audit found, in a sentence; None without an audit.
+        facts: what was trained and measured, as terms and values.
+        settings: hyperparameters of the run, as names and values.
+        sections: the figures, by group.
+        left_out: headings of the figures that did not apply, and why.
+        made: when.
+        versions: of Convoy and its libraries.
+    """
+
+    title: str
+    summary: str
+    certified: bool
+    certificate: str
+    verdict: str | None
+    facts: Pairs
+    settings: Pairs
+    sections: tuple[Section, ...]
+    left_out: Pairs
+    made: datetime
+    versions: Pairs
+
+    @property
+    def figures(self) -> tuple[DrawnFigure, ...]:
+        """All figures, in order."""
+        return tuple(figure for section in self.sections for figure in section.figures)
+
+
+def report_of(
+    subject: Subject, certificate: Certificate, gallery: Gallery, made: datetime
+) -> Report:
+    """The report of a run's ``gallery``."""
+    run, data = subject.run, subject.dataset.name
+    return Report(
+        title=f"{run.setting.architecture} on {_DATA.get(data, data)}",
+        summary=(
+            f"The best trial of search {run.search} names {100 * run.val_accuracy:.2f}% of "
+            f"{len(subject.dataset.val):,} validation images rightly, with the weights of epoch "
+            f"{run.best_epoch} of {run.setting.epochs}."
+        ),
+        certified=certificate.certified,
+        certificate=_sentence(certificate.verdict),
+        verdict=_audit_verdict(gallery),
+        facts=_facts(subject),
+        settings=_settings(subject),
+        sections=_sections(gallery),
+        left_out=tuple((heading(name), why) for name, why in gallery.left_out.items()),
+        made=made,
+        versions=_versions(certificate),
+    )
+
+
+def heading(name: str) -> str:
+    """What figure ``name`` is called above it."""
+    return _HEADINGS.get(name) or name.replace("_", " ").capitalize()
+
+
+def _sections(gallery: Gallery) -> tuple[Section, ...]:
+    grouped = {g: tuple(f for f in gallery.drawn if f.group == g) for g in GROUPS}
+    return tuple(
+        Section(group, _TITLES.get(group, group.capitalize()), figures)
+        for group, figures in grouped.items()
+        if figures
+    )
+
+
+def _audit_verdict(gallery: Gallery) -> str | None:
+    verdicts = [f.numbers.get("verdict") for f in gallery.drawn if f.name == "audit"]
+    return _sentence(verdicts[0]) if verdicts and isinstance(verdicts[0], str) else None
+
+
+def _facts(subject: Subject) -> Pairs:
+    run, dataset = subject.run, subject.dataset
+    side = dataset.image_size
+    parameters = sum(parameter.numel() for parameter in subject.model.parameters())
+    facts = {
+        "Validation accuracy": f"{100 * run.val_accuracy:.2f}% {_interval(subject)}",
+        "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
+        "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
+        "Data": (
+            f"{dataset.name}: {len(dataset.train):,} training, {len(dataset.val):,} validation "
+            f"and {len(dataset.test):,} test images of {side} by {side} "
+            f"pixels, {len(dataset.classes)} classes"
+        ),
+        "Figures show": f"{subject.split_name} images",
+        "Assumption": run.setting.recipe.assumption,
+        "Search": run.search,
+        "Seed": str(run.setting.seed),
+        "Run": run.run_id,
+        "Data fingerprint": dataset.fingerprint[:16],
+    }
+    return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _interval(subject: Subject) -> str:
+    """Wilson's 95% interval of the validation accuracy."""
+    images = len(subject.dataset.val)
+    right = round(subject.run.val_accuracy * images)
+    interval = binomtest(right, images).proportion_ci(method="wilson")
+    return f"(95% interval {100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def _settings(subject: Subject) -> Pairs:
+    values = {"epochs": subject.run.setting.epochs, **_chosen(subject)}
+    return tuple((key, _short(value)) for key, value in values.items())
+
+
+def _chosen(subject: Subject) -> dict[str, Value]:
+    """The settings as the trial had them, without keys of options that were not chosen.
+
+    Where the search's trials are not at hand, the whole recipe and the architecture's parameters.
+    """
+    run = subject.run
+    trials = () if subject.search is None else subject.search.trials
+    found = [trial.values for trial in trials if trial.run_id == run.run_id]
+    return found[0] if found else {**run.setting.parameters, **vars(run.setting.recipe)}
+
+
+def _short(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _versions(certificate: Certificate) -> Pairs:
+    others = {name: version(name) for name in _LIBRARIES}
+    return (("Convoy", version("convoy")), *certificate.versions.items(), *others.items())
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

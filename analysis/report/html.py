@@ -1,0 +1,28 @@
+"""``report.html``: the report as one file that needs no other, and no network."""
+
+from base64 import b64encode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from analysis.report.document import Report, heading
+from analysis.report.numbers import excerpt
+
+TEMPLATE = "report.html.j2"
+CSS_INCH = 96  # pixels, by definition
+
+
+def html_text(report: Report) -> str:
+    """The report as HTML: images and style are inside, there is no script."""
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(heading=heading, excerpt=excerpt, data_uri=_data_uri)
+    return environment.get_template(TEMPLATE).render(report=report, css_inch=CSS_INCH)
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"

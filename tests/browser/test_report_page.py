@@ -1,0 +1,155 @@
+"""The report as a browser shows it: on a desk and on a phone, without a network."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from subjects import constructed
+
+from analysis import figures
+from analysis.certificate import certify
+from analysis.drawn import draw_figures
+from analysis.report.document import Report, report_of
+from analysis.report.html import html_text
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = 1280, 390  # pixels
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH; make chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Report:
+    subject = constructed("gap5")
+    folder = tmp_path_factory.mktemp("drawn") / "figures"
+    gallery = draw_figures(subject, figures.available(), folder)
+    return report_of(subject, certify(subject), gallery, datetime(2026, 3, 1, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def address(report, tmp_path_factory) -> str:
+    path: Path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html_text(report), encoding="utf-8")
+    return path.as_uri()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The page, with what the browser asked for and complained of while it was opened."""
+
+    page: Page
+    width: int
+    requests: list[str]
+    complaints: list[str]
+
+
+@pytest.fixture(scope="module", params=[DESK, PHONE])
+def opened(request, browser: Browser, address):
+    page = browser.new_page(viewport={"width": request.param, "height": 844})
+    requests, complaints = [], []
+    page.on("request", lambda asked: requests.append(asked.url))
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address)
+    yield Opened(page, request.param, requests, complaints)
+    page.close()
+
+
+def test_the_browser_has_nothing_to_complain_of(opened):
+    assert opened.complaints == []
+
+
+def test_no_request_leaves_the_page(opened, address):
+    assert {url for url in opened.requests if not url.startswith("data:")} == {address}
+
+
+def test_every_figure_is_visible_within_the_window(opened, report):
+    images = opened.page.locator("figure img").all()
+    assert len(images) == len(report.figures)
+    for image in images:
+        image.scroll_into_view_if_needed()
+        box = image.bounding_box()
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+        assert image.is_visible()
+        assert box["width"] > 100
+        assert box["height"] > 50
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= opened.width
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def test_the_page_is_no_wider_than_its_window(opened):
+    assert overflow(opened.page) <= 0
+
+
+def test_open_numbers_do_not_widen_the_page(opened):
+    for summary in opened.page.locator("summary").all():
+        summary.click()
+    assert overflow(opened.page) <= 0
+
+
+def test_full_size_scrolls_within_its_frame(opened):
+    image = opened.page.locator("figure img").first
+    natural = image.evaluate("image => image.naturalWidth")
+    opened.page.get_by_label("Full size").first.check()
+    assert image.bounding_box()["width"] == pytest.approx(natural, abs=1)
+    assert overflow(opened.page) <= 0
+    opened.page.get_by_label("Full size").first.uncheck()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(opened, scheme):
+    """WCAG 2's contrast of at least 4.5 for every visible text."""
+    opened.page.emulate_media(color_scheme=scheme)
+    pairs = opened.page.evaluate(COLOURS)
+    assert len(pairs) > 20
+    assert min(contrast(ink, ground) for ink, ground in pairs) >= 4.5
+
+
+COLOURS = """() => {
+  const ground = element => {
+    const colour = getComputedStyle(element).backgroundColor;
+    return colour === 'rgba(0, 0, 0, 0)' ? ground(element.parentElement) : colour;
+  };
+  const rgb = colour => colour.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  return [...document.body.querySelectorAll('p, a, h1, h2, h3, dt, dd, label, summary, pre, b')]
+    .map(element => [rgb(getComputedStyle(element).color), rgb(ground(element))]);
+}"""
+
+
+def contrast(ink: list[float], ground: list[float]) -> float:
+    lights = sorted(luminance(colour) + 0.05 for colour in (ink, ground))
+    return lights[1] / lights[0]
+
+
+def luminance(colour: list[float]) -> float:
+    linear = [
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        for v in (value / 255 for value in colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
