@@ -62,17 +62,22 @@ def draw_figures(subject: Subject, names: Iterable[str], folder: Path) -> Galler
     return Gallery(tuple(drawn), left_out)
 
 
-def _saved(name: str, drawing: Drawing, folder: Path) -> DrawnFigure:
+def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
+    """Write ``NAME.json`` and ``NAME.png`` into ``folder``, which is there; the image's path."""
     path = folder / f"{name}.png"
     drawing.figure.savefig(path, dpi=DPI)
-    numbers = json.dumps(drawing.numbers, allow_nan=False)
-    path.with_suffix(".json").write_text(numbers)
+    path.with_suffix(".json").write_text(json.dumps(drawing.numbers, allow_nan=False))
+    return path
+
+
+def _saved(name: str, drawing: Drawing, folder: Path) -> DrawnFigure:
+    path = save_drawing(name, drawing, folder)
     width, height = map(float, drawing.figure.get_size_inches())
     return DrawnFigure(
         name=name,
         group=figures.group(name),
         caption=drawing.caption,
-        numbers=json.loads(numbers),
+        numbers=json.loads(path.with_suffix(".json").read_text()),
         png=path.read_bytes(),
         size=(width, height),
     )

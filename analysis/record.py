@@ -67,9 +67,11 @@ class RecordedRun:
 
     @property
     def described(self) -> str:
-        """What the run is to its search, such as ``winner of search gap5-1, trial 3``."""
+        """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
         place = "baseline" if self.label == BASELINE else f"trial {self.label}"
-        return f"{'winner' if self.is_winner else 'a run'} of search {self.search}, {place}"
+        if self.is_winner:
+            return f"winner of search {self.search} ({place})"
+        return f"{place} of search {self.search}"
 
     def model(self, dataset: Dataset) -> nn.Module:
         """The network with the recorded weights, in eval mode.

@@ -34,6 +34,7 @@ ARTIFACTS = "analysis"  # where a run's artifacts hold the report
 _EXAMPLES = """examples:
   python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
   python -m analysis.run --search NAME --only curves    one figure of a search's winner
+  python -m analysis.run --run RUN_A --run RUN_B        where two runs disagree
   python -m analysis.run --list                         the figures there are
 """
 
@@ -50,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         environment.prepare(loopback=True)
         if arguments.list:
             return _list(console)
+        if arguments.run and len(arguments.run) > 1:
+            return _compare(arguments, console)
         return _analyse(arguments, console)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--search", metavar="NAME", help="the winner of a search")
-    which.add_argument("--run", metavar="RUN_ID", help="an MLflow run")
+    which.add_argument(
+        "--run", metavar="RUN_ID", action="append", help="an MLflow run; twice to compare two"
+    )
     which.add_argument("--space", metavar="NAME", help="the best winner among a space's searches")
     parser.add_argument(
         "--data",
@@ -105,10 +110,10 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     for name in names:
         figures.drawer(name)  # a wrong name is told before any work
     given = user_path(arguments.out, "--out") if arguments.out else None
-    records = Records(arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}")
+    records = Records(_uri(arguments))
     run = records.load(_run_id(records, arguments))
     console.print(
-        f"run {run.run_id}, winner of search {run.search}: {100 * run.val_accuracy:.2f}% of "
+        f"run {run.run_id}, {run.described}: {100 * run.val_accuracy:.2f}% of "
         f"{run.data['val']} validation images ({run.data['name']})",
         soft_wrap=True,
     )
@@ -128,6 +133,40 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return max(_verdict(certificate, console), logged)
+
+
+def _compare(arguments: argparse.Namespace, console: Console) -> int:
+    """Write and log what two runs make of the same images."""
+    from analysis.comparison import compare
+    from analysis.drawn import save_drawing
+    from analysis.record import Records
+    from analysis.subject import open_subject
+
+    if len(set(arguments.run)) != 2 or len(arguments.run) != 2:
+        raise UsageError("--run: give two different runs to compare, or one to analyse")
+    if arguments.only:
+        raise UsageError("--only: a comparison of two runs is one figure; leave it out")
+    given = user_path(arguments.out, "--out") if arguments.out else None
+    records = Records(_uri(arguments))
+    runs = [records.load(run_id) for run_id in arguments.run]
+    sources = [_source(arguments.data, run.job.source) for run in runs]
+    subjects = [
+        open_subject(run, source, arguments.split, records)
+        for run, source in zip(runs, sources, strict=True)
+    ]
+    name = "comparison-" + "-".join(run.run_id[:8] for run in runs)
+    drawing = compare(*subjects)
+    out = given or Path("runs", runs[0].search, name).resolve()
+    with tempfile.TemporaryDirectory() as scratch:
+        with whole_folder(out) as folder:
+            save_drawing("comparison", drawing, folder)
+            shutil.copytree(folder, scratch, dirs_exist_ok=True)
+        logged = max(_log(records, run.run_id, Path(scratch), name) for run in runs)
+    for letter, run in zip("AB", runs, strict=True):
+        console.print(f"{letter}: run {run.run_id}, {run.described}", soft_wrap=True)
+    console.print(drawing.caption.shows, soft_wrap=True)
+    console.print(f"comparison: {out / 'comparison.png'}", soft_wrap=True)
+    return logged
 
 
 def _report(
@@ -153,19 +192,23 @@ def _report(
     return len(gallery.drawn)
 
 
-def _log(records: "Records", run_id: str, folder: Path) -> int:
-    """Log the report in ``folder`` to its run; 0, or 3 if the store refuses it."""
+def _log(records: "Records", run_id: str, folder: Path, name: str = ARTIFACTS) -> int:
+    """Log what is in ``folder`` to the run as ``name``; 0, or 3 if the store refuses it."""
     try:
-        records.log(run_id, folder, ARTIFACTS)
+        records.log(run_id, folder, name)
     except UsageError as error:
-        print(f"the report is written, but not logged to its run: {error}", file=sys.stderr)
+        print(f"the files are written, but not logged to their run: {error}", file=sys.stderr)
         return 3
     return 0
 
 
+def _uri(arguments: argparse.Namespace) -> str:
+    return arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}"
+
+
 def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
     if arguments.run:
-        return str(arguments.run)
+        return str(arguments.run[0])
     if arguments.search:
         return records.winner_of(arguments.search)
     if arguments.space:

@@ -108,8 +108,8 @@ def report_of(
     return Report(
         title=f"{run.setting.architecture} on {_DATA.get(data, data)}",
         summary=(
-            f"The best trial of search {run.search} names {100 * run.val_accuracy:.2f}% of "
-            f"{len(subject.dataset.val):,} validation images rightly, with the weights of epoch "
+            f"The {run.described} is right on {100 * run.val_accuracy:.2f}% of "
+            f"{len(subject.dataset.val):,} validation images, with the weights of epoch "
             f"{run.best_epoch} of {run.setting.epochs}."
         ),
         certified=certificate.certified,
@@ -185,7 +185,7 @@ def _chosen(subject: Subject) -> dict[str, Value]:
     Where the search's trials are not at hand, the whole recipe and the architecture's parameters.
     """
     run = subject.run
-    trials = () if subject.search is None else subject.search.trials
+    trials = () if subject.records is None else subject.search.trials
     found = [trial.values for trial in trials if trial.run_id == run.run_id]
     return found[0] if found else {**run.setting.parameters, **vars(run.setting.recipe)}
 

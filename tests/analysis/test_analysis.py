@@ -98,7 +98,7 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     assert main([*flags, "--only", "curves"]) == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "not logged to its run" in error
+    assert "not logged to their run" in error
     assert set(files_in(tmp_path / "out")) > REPORT
 
 
@@ -271,6 +271,40 @@ def test_a_store_that_is_not_there_is_refused_and_not_made(capsys, tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     assert "no records at" in refused(capsys, "--search", "a", "--tracking-uri", uri)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def two_runs(finished) -> list[str]:
+    """The winner and another completed trial of the small search."""
+    client = MlflowClient(finished.uri)
+    experiment = client.get_experiment_by_name("convoy/gap5-embedded").experiment_id
+    found = client.search_runs([experiment], "tags.convoy.status = 'completed'")
+    winner = Records(finished.uri).winner_of("small")
+    trials = [run.info.run_id for run in found if run.data.tags["convoy.kind"] == "trial"]
+    return [winner, next(run for run in trials if run != winner)]
+
+
+def test_two_runs_are_compared_and_the_comparison_is_logged_to_both(
+    finished, two_runs, tmp_path, capsys
+):
+    flags = [flag for run in two_runs for flag in ("--run", run)]
+    flags += ["--tracking-uri", finished.uri, "--out", str(tmp_path)]
+    assert main(flags) == 0
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    counts = ("both_right", "only_first", "only_second", "both_wrong")
+    assert sum(found[name] for name in counts) == 300
+    records = [Records(finished.uri).load(run) for run in two_runs]
+    assert found["accuracies"] == pytest.approx([run.val_accuracy for run in records])
+    client, name = MlflowClient(finished.uri), "comparison-" + "-".join(r[:8] for r in two_runs)
+    for run in two_runs:
+        logged = {file.path for file in client.list_artifacts(run, name)}
+        assert logged == {f"{name}/comparison.png", f"{name}/comparison.json"}
+    assert "winner of search small" in capsys.readouterr().out
+
+
+def test_a_run_is_not_compared_with_itself(finished, two_runs, capsys, tmp_path):
+    flags = ["--run", two_runs[0], "--run", two_runs[0], "--tracking-uri", finished.uri]
+    assert "two different runs" in refused(capsys, *flags, "--out", str(tmp_path / "out"))
 
 
 def test_a_run_without_weights_is_refused(finished, capsys, tmp_path):
