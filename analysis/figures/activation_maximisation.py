@@ -50,7 +50,8 @@ def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.in
 def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
     columns = len(filters)
     figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
-    pictures, traces = figure.subfigures(1, 2, width_ratios=(1.75 * columns, 4.2))
+    sides = figure.subfigures(1, 2, width_ratios=(1.75 * columns, 4.2))
+    pictures, traces = np.ravel(sides)
     start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
     difference = result - start
     greatest = max(float(np.abs(difference).max()), 1e-9)
@@ -70,7 +71,7 @@ def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figur
     activation, distance = traces.subplots(2, 1, sharex=True)
     _trace(activation, found.activations, filters, "mean activation")
     _trace(distance, found.distances, filters, "distance to the start (RMS)")
-    activation.legend(fontsize=8)
+    distance.legend(fontsize=8, loc="lower right")
     distance.set_xlabel("step")
     return figure
 
@@ -131,7 +132,7 @@ def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
         "Gradient ascent on the filter's mean activation, in units of its slope at the start, less "
         f"{WEIGHT:g} times the mean squared distance to the start: {STEPS} proximal steps of "
         f"{STEP_SIZE:g}, pixels kept in [0, 1]. The filters are evenly spaced, not chosen; those "
-        "that no image excites are passed over. The first step's mean activation is the start's.",
+        "that no image excites are passed over.",
         f"The results, up to {reached:.2f} from an image (RMS of a pixel's values in [0, 1]), are "
         "none that a camera took: they show what raises the filter, not what it responds to "
         "among images. Another weight or start gives another picture.",
