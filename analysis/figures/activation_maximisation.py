@@ -50,8 +50,8 @@ def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.in
 def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
     columns = len(filters)
     figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
-    sides = figure.subfigures(1, 2, width_ratios=(1.75 * columns, 4.2))
-    pictures, traces = np.ravel(sides)
+    grid = figure.add_gridspec(1, 2, width_ratios=(1.75 * columns, 4.2))
+    pictures, traces = (figure.add_subfigure(grid[0, side]) for side in (0, 1))
     start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
     difference = result - start
     greatest = max(float(np.abs(difference).max()), 1e-9)
