@@ -54,11 +54,11 @@ def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figur
     pictures, traces = (figure.add_subfigure(grid[0, side]) for side in (0, 1))
     start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
     difference = result - start
-    greatest = max(float(np.abs(difference).max()), 1e-9)
+    greatest = np.abs(difference).max(axis=(1, 2, 3), keepdims=True).clip(1e-9)
     rows = {
         "start": start,
         "result": result,
-        f"difference\n(grey is 0, ends ±{greatest:.2f})": 0.5 + 0.5 * difference / greatest,
+        "difference": 0.5 + 0.5 * difference / greatest,
     }
     all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
     for row, (label, images) in enumerate(rows.items()):
@@ -66,6 +66,8 @@ def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figur
             axes.imshow(image)
             axes.set(xticks=[], yticks=[])
         all_axes[row, 0].set_ylabel(label, fontsize=9)
+    for axes, limit in zip(all_axes[-1], greatest.ravel(), strict=True):
+        axes.set_xlabel(f"grey 0, ends ±{limit:.2f}", fontsize=8)
     for axes, number in zip(all_axes[0], filters, strict=True):
         axes.set_title(f"{layer.name}\nfilter {number}", fontsize=9)
     activation, distance = traces.subplots(2, 1, sharex=True)
