@@ -121,7 +121,8 @@ class Explanation:
             f"Redrawing the last layer ({self.layer}) leaves a mean rank correlation of "
             f"{_number(self.correlation)} over these {len(self.examples)} images and "
             f"{len(self.redrawn)} draw(s): {self.meaning}. A value near 1 means that the map "
-            "follows the picture's edges and not what was learned (Adebayo et al. 2018)."
+            "follows the picture (its edges, or where it is busy) and not what the last layer "
+            "learned (Adebayo et al. 2018)."
         )
         if self.unlearned is not None:
             words += (

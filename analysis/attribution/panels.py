@@ -18,7 +18,7 @@ from trainables.data.composite import DIGIT, PICTURE
 
 Floats = NDArray[np.float32]
 _SIDE, _GAP, _NOTE = 1.45, 0.08, 0.27  # inches: of a panel, between panels, of the line below one
-_LEFT, _RIGHT, _TOP = 0.65, 0.95, 0.9
+_LEFT, _RIGHT, _TOP = 0.65, 1.05, 0.9
 
 
 @dataclass(frozen=True)

@@ -50,15 +50,15 @@ def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.in
 def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
     columns = len(filters)
     figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
-    parts = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.75 * columns, 4.2))
-    pictures, traces = parts[0]
+    grid = figure.add_gridspec(1, 2, width_ratios=(1.75 * columns, 4.2))
+    pictures, traces = (figure.add_subfigure(grid[0, side]) for side in (0, 1))
     start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
     difference = result - start
-    greatest = max(float(np.abs(difference).max()), 1e-9)
+    greatest = np.abs(difference).max(axis=(1, 2, 3), keepdims=True).clip(1e-9)
     rows = {
         "start": start,
         "result": result,
-        f"difference\n(grey is 0, ends ±{greatest:.2f})": 0.5 + 0.5 * difference / greatest,
+        "difference": 0.5 + 0.5 * difference / greatest,
     }
     all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
     for row, (label, images) in enumerate(rows.items()):
@@ -66,12 +66,14 @@ def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figur
             axes.imshow(image)
             axes.set(xticks=[], yticks=[])
         all_axes[row, 0].set_ylabel(label, fontsize=9)
+    for axes, limit in zip(all_axes[-1], greatest.ravel(), strict=True):
+        axes.set_xlabel(f"grey 0, ends ±{limit:.2f}", fontsize=8)
     for axes, number in zip(all_axes[0], filters, strict=True):
         axes.set_title(f"{layer.name}\nfilter {number}", fontsize=9)
     activation, distance = traces.subplots(2, 1, sharex=True)
     _trace(activation, found.activations, filters, "mean activation")
     _trace(distance, found.distances, filters, "distance to the start (RMS)")
-    activation.legend(fontsize=8)
+    distance.legend(fontsize=8, loc="lower right")
     distance.set_xlabel("step")
     return figure
 
@@ -132,7 +134,7 @@ def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
         "Gradient ascent on the filter's mean activation, in units of its slope at the start, less "
         f"{WEIGHT:g} times the mean squared distance to the start: {STEPS} proximal steps of "
         f"{STEP_SIZE:g}, pixels kept in [0, 1]. The filters are evenly spaced, not chosen; those "
-        "that no image excites are passed over. The first step's mean activation is the start's.",
+        "that no image excites are passed over.",
         f"The results, up to {reached:.2f} from an image (RMS of a pixel's values in [0, 1]), are "
         "none that a camera took: they show what raises the filter, not what it responds to "
         "among images. Another weight or start gives another picture.",

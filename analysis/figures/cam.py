@@ -1,5 +1,7 @@
 """Class activation maps over images right and wrong (Grad-CAM for dense heads)."""
 
+from itertools import islice
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,13 +24,14 @@ def draw(subject: Subject) -> Drawing:
     rival_maps = cam(found.model, found.inputs, rivals.to(subject.device)).cpu()
     exact = head_of(found.model, found.inputs).averages
     kind, unit = ("CAM", "logit") if exact else ("Grad-CAM", "mean gradient\nx activation")
-    names = subject.dataset.classes
+    both = [
+        (f"{kind},\npredicted", found.maps, found.targets),
+        (f"{kind},\nrival", rival_maps, rivals),
+    ]
     rows = [
-        *_over(found, [(f"{kind},\npredicted", found.maps), (f"{kind},\nrival", rival_maps)], unit),
+        *_over(found, both, unit),
         signed("predicted, last\nlayer redrawn", found.redrawn[0], unit, sanity_notes(found)),
     ]
-    rows[0].notes.extend(names[target] for target in found.targets.tolist())
-    rows[1].notes.extend(names[rival] for rival in rivals.tolist())
     title = "Class activation maps" if exact else "Grad-CAM (the head is dense: no exact CAM)"
     figure = draw_rows(found, title, rows)
     numbers = found.numbers() | {"method": kind, "rivals": rivals.tolist()}
@@ -43,13 +46,20 @@ def _rivals(found: Explanation) -> Tensor:
     return torch.tensor([other if e.correct else e.label for e, other in pairs])
 
 
-def _over(found: Explanation, maps: list[tuple[str, Tensor]], unit: str) -> list[Row]:
-    """Maps over the grey images, all on one scale."""
-    both = signed("", torch.cat([each for _, each in maps]), unit, [])
-    count, grey = len(found.examples), _grey(found)
+def _over(found: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str) -> list[Row]:
+    """Of each label, maps and their classes: the maps over the grey images, all on one scale."""
+    whole = signed("", torch.cat([maps for _, maps, _ in shown]), unit, [])
+    pictures, count, grey = iter(whole.pictures), len(found.examples), _grey(found)
+    names = found.subject.dataset.classes
     return [
-        Row(label, both.pictures[place * count : (place + 1) * count], both.scale, [], grey)
-        for place, (label, _) in enumerate(maps)
+        Row(
+            label,
+            list(islice(pictures, count)),
+            whole.scale,
+            [names[target] for target in targets.tolist()],
+            grey,
+        )
+        for label, _, targets in shown
     ]
 
 

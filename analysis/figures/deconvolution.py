@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from analysis.attribution.deconvolution import (
@@ -49,8 +48,7 @@ def _most_active(found: Explanation) -> Tensor:
 
 
 def _projected(found: Explanation, channels: Tensor) -> Tensor:
-    with torch.enable_grad():
-        return deconvolve_channel(found.model, found.inputs, channels).cpu()
+    return deconvolve_channel(found.model, found.inputs, channels).cpu()
 
 
 def _caption(found: Explanation, residual: bool) -> Caption:
