@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from search.winner import SETTING_FILE, WEIGHTS_FILE
 from trainables import checkpoint
 from trainables.data import Dataset
 from trainables.errors import UsageError
-from trainables.recipe import Setting
+from trainables.recipe import Setting, Value
 from trainables.training import network
 
 # What the figures of a whole search need of every trial.
@@ -47,6 +47,7 @@ class RecordedRun:
         history: every metric's (epoch, value) pairs, in order.
         weights: state dict of the best epoch.
         settings: the record as it was written.
+        values: what the trial chose, without keys of options that were not; empty if unknown.
     """
 
     run_id: str
@@ -59,6 +60,7 @@ class RecordedRun:
     history: History
     weights: dict[str, Any]
     settings: dict[str, Any]
+    values: dict[str, Value] = field(default_factory=dict)
 
     def model(self, dataset: Dataset) -> nn.Module:
         """The network with the recorded weights, in eval mode.
@@ -247,6 +249,7 @@ def _recorded(
         history=history,
         weights=weights,
         settings=written,
+        values=json.loads(run.data.tags.get("convoy.values", "{}")),
     )
 
 
