@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from search.tracking import check_uri, sqlite_file
 from trainables import checkpoint
 from trainables.data import Dataset
 from trainables.errors import UsageError
-from trainables.recipe import Setting
+from trainables.recipe import Setting, Value
 from trainables.training import network
 
 # What the figures of a whole search need of every trial.
@@ -48,6 +48,7 @@ class RecordedRun:
         history: every metric's (epoch, value) pairs, in order.
         weights: state dict of the best epoch.
         settings: the record as it was written.
+        values: what the trial chose, without keys of options that were not; empty if unknown.
         label: what the trial is called in its search: ``baseline``, or its number.
         is_winner: True if it is the best of its search.
     """
@@ -62,6 +63,7 @@ class RecordedRun:
     history: History
     weights: dict[str, Any]
     settings: dict[str, Any]
+    values: dict[str, Value] = field(default_factory=dict)
     label: str = ""
     is_winner: bool = False
 
@@ -261,6 +263,7 @@ def _recorded(
         history=history,
         weights=weights,
         settings=written,
+        values=json.loads(run.data.tags.get("convoy.values", "{}")),
         label=run.data.tags["convoy.label"],
         is_winner=run.data.tags.get("convoy.winner") == "true",
     )

@@ -175,19 +175,11 @@ def _interval(subject: Subject) -> str:
 
 
 def _settings(subject: Subject) -> Pairs:
-    values = {"epochs": subject.run.setting.epochs, **_chosen(subject)}
-    return tuple((key, _short(value)) for key, value in values.items())
-
-
-def _chosen(subject: Subject) -> dict[str, Value]:
-    """The settings as the trial had them, without keys of options that were not chosen.
-
-    Where the search's trials are not at hand, the whole recipe and the architecture's parameters.
-    """
+    """What the trial chose; where that is not recorded, all of its recipe and parameters."""
     run = subject.run
-    trials = () if subject.records is None else subject.search.trials
-    found = [trial.values for trial in trials if trial.run_id == run.run_id]
-    return found[0] if found else {**run.setting.parameters, **vars(run.setting.recipe)}
+    chosen = run.values or {**run.setting.parameters, **vars(run.setting.recipe)}
+    values: dict[str, Value] = {"epochs": run.setting.epochs, **chosen}
+    return tuple((key, _short(value)) for key, value in values.items())
 
 
 def _short(value: Value) -> str:

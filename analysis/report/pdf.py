@@ -1,7 +1,7 @@
 """``report.pdf``: the report as pages to print.
 
-A figure is placed as the image that was saved already: drawing all of them once more as vectors
-would take as long as the analysis itself. Headings and captions are text.
+A figure is placed as the image that was saved already: to draw each a second time, as vectors,
+takes as long as the first time, several times what placing it does. Headings and captions are text.
 """
 
 import io

@@ -40,11 +40,17 @@ def subject(run) -> Subject:
 
 
 @pytest.fixture(scope="module")
-def written(finished, tmp_path_factory) -> Path:
+def store(finished, tmp_path_factory) -> str:
+    """A copy of the small search's store, as an analysis adds to it."""
+    return copied_store(finished, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def written(store, tmp_path_factory) -> Path:
     """What ``python -m analysis.run`` writes for the small search."""
     out = tmp_path_factory.mktemp("analysis")
     command = [sys.executable, "-m", "analysis.run", "--space", "gap5", "--data", "embedded"]
-    command += ["--tracking-uri", finished.uri, "--out", str(out)]
+    command += ["--tracking-uri", store, "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "certified: the reloaded weights give the logged" in done.stdout
@@ -71,16 +77,15 @@ def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_
     assert set(files_in(written)) == others | REPORT | drawn
 
 
-def test_report_and_figures_are_logged_to_the_run(written, run, finished, tmp_path):
-    MlflowClient(finished.uri).download_artifacts(run.run_id, "analysis", str(tmp_path))
+def test_report_and_figures_are_logged_to_the_run(written, run, store, tmp_path):
+    MlflowClient(store).download_artifacts(run.run_id, "analysis", str(tmp_path))
     logged, made = files_in(tmp_path / "analysis"), files_in(written)
     assert set(logged) == REPORT | {name for name in made if name.startswith("figures/")}
     assert all(made[name] == content for name, content in logged.items())
 
 
 def test_a_report_of_one_figure_holds_that_alone(finished, tmp_path):
-    uri = copied_store(finished, tmp_path)
-    out = tmp_path / "out"
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
     flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
     assert main([*flags, "--only", "curves", "curves"]) == 0
     assert (out / "report.html").read_text().count("<img") == 1
