@@ -14,7 +14,7 @@ from analysis.audit.swaps import KINDS, Swaps, swaps
 from analysis.audit.verdict import Verdict, verdict_of
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import Split
-from trainables.evaluation import evaluate
+from trainables.evaluation import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Most:
 
     Attributes:
         pasted: with each of the ten digits pasted in.
-        greyed: with a part greyed, and for the features.
+        greyed: with a part greyed.
+        read: for what the last layer reads.
         attributed: for integrated gradients.
     """
 
     pasted: int = 1000
-    greyed: int = 5000
+    greyed: int = 2500
+    read: int = 5000
     attributed: int = 100
 
 
@@ -61,6 +63,7 @@ def audit(
     normalise: Normaliser,
     device: torch.device | None = None,
     most: Most | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Audit:
     """Audit ``model``, from normalised images to logits of ten classes, in eval mode.
 
@@ -70,20 +73,21 @@ def audit(
         normalise: from pixels to the model's input.
         device: where to compute; the CPU if None.
         most: images of each part.
+        evaluation: of the model on the split, where it is known already.
 
     Raises:
         ValueError: the split has no digits or lacks a kind of them, or there are not ten classes.
     """
     most = most or Most()
     whole = DeviceSplit.of(split, device or torch.device("cpu"))
-    evaluation = evaluate(model, whole, normalise)
+    evaluation = evaluation or evaluate(model, whole, normalise)
     if split.digits is None or evaluation.logits.shape[1] != KINDS:
         raise ValueError("the audit wants images with digits and ten classes")
     predictions = evaluation.predictions.numpy()
     groups = groups_of(predictions, split.labels, split.digits, KINDS)
     pasted = swaps(model, whole, normalise, predictions, most.pasted)
     fewer = whole.evenly(most.greyed)
-    found = decodability(model, fewer, normalise)
+    found = decodability(model, whole.evenly(most.read), normalise)
     return Audit(
         groups=groups,
         swaps=pasted,

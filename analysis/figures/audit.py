@@ -43,7 +43,13 @@ def _audited(subject: Subject) -> Audit:
         raise NotApplicableError("the classes are not ten, as the digits are")
     if len(np.unique(digits)) != KINDS:
         raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
-    return audit(subject.model, subject.split, subject.normalise, subject.device)
+    return audit(
+        subject.model,
+        subject.split,
+        subject.normalise,
+        subject.device,
+        evaluation=subject.evaluation,
+    )
 
 
 def _title(subject: Subject, found: Audit) -> str:
@@ -195,18 +201,27 @@ def _shows(subject: Subject, found: Audit) -> str:
 
 
 def _made(found: Audit) -> str:
-    return (
+    parts = [
         f"Every digit, cut from another image of the split, was pasted into {found.swaps.images:,} "
         "images before normalisation. The matrix is the mean log-probability by class and digit, "
-        "less the means of its rows and columns; β is the mean of its diagonal times 10/9. The "
-        "last layer was refitted (standardised logistic regression) on every second image and "
-        "scored on the others, and the other way round. Intervals are Wilson's for shares, Bonett "
-        "and Price's for differences on the same images, normal for means. It leans where β is "
-        f"{LEANING_NATS} nats or more or another digit changes {100 * LEANING_FLIPS:.0f}% more "
-        "predictions than another image of the same one; it cheats where conflicting images are "
-        "predicted as the digit more often than as the label; the last layer is at fault where "
-        f"refitting gains {100 * GAIN:.0f}% or more."
+        "less the means of its rows and columns; β is the mean of its diagonal times 10/9."
+    ]
+    if not isinstance(found.decodability, str):
+        parts.append(
+            "The last layer was refitted (standardised logistic regression) on every second image "
+            "and scored on the others, and the other way round; so was the digit's classifier."
+        )
+    if not isinstance(found.mass, str):
+        parts.append("Attribution: integrated gradients from a grey canvas, evenly chosen images.")
+    parts.append(
+        "Intervals are Wilson's for shares, Bonett and Price's for differences on the same images, "
+        f"normal for means. It leans where β is {LEANING_NATS} nats or more or another digit "
+        f"changes {100 * LEANING_FLIPS:.0f}% more predictions than another image of the same one; "
+        "it cheats where conflicting images are predicted as the digit more often than as the "
+        f"label; its last layer is at fault where refitting gains {100 * GAIN:.0f}% or more, with "
+        "an interval above 0."
     )
+    return " ".join(parts)
 
 
 def _limits(subject: Subject, found: Audit) -> str:
