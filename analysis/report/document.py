@@ -139,8 +139,8 @@ def _sections(gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _audit_verdict(gallery: Gallery) -> str | None:
-    verdicts = [f.numbers.get("verdict") for f in gallery.drawn if f.name == "audit"]
-    return _sentence(verdicts[0]) if verdicts and isinstance(verdicts[0], str) else None
+    told = [f.numbers["verdict_sentence"] for f in gallery.drawn if f.name == "audit"]
+    return f"This network {told[0]}." if told else None
 
 
 def _facts(subject: Subject) -> Pairs:

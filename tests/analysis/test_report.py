@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def drawing(subject) -> Drawing:
     figure = Figure(figsize=(4, 3))
     figure.subplots().plot([1, 2])
-    values = {"verdict": "it reads the digit", "beta": 1 / 3, "long": list(range(2000))}
+    values = {"verdict_sentence": "reads the digit", "beta": 1 / 3, "long": list(range(2000))}
     return Drawing(figure, values, Caption(AWKWARD, "Made so.", "Not that."))
 
 
@@ -98,7 +98,7 @@ def test_the_figures_are_saved_with_their_numbers(report, folder):
 
 
 def test_the_audits_verdict_is_told_before_any_figure(report, page):
-    assert report.verdict == "It reads the digit."
+    assert report.verdict == "This network reads the digit."
     assert page.index(report.verdict) < page.index("<img")
 
 
