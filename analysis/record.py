@@ -139,12 +139,16 @@ class Records:
             ) from error
 
     def search_of(self, run: RecordedRun) -> RecordedSearch:
-        """All trials of the search that ``run`` belongs to."""
+        """All trials of the search that ``run`` belongs to.
+
+        Raises:
+            UsageError: the record of one lacks what a trial's has.
+        """
         with self._answering():
             experiment = self._client.get_run(run.run_id).info.experiment_id
             found = self._pages(experiment, f"tags.convoy.search = '{_quoted(run.search)}'")
-            parents = [r for r in found if r.data.tags["convoy.kind"] != "trial"]
-            trials = [self._trial(r) for r in found if r.data.tags["convoy.kind"] == "trial"]
+            parents = [r for r in found if r.data.tags.get("convoy.kind") != "trial"]
+            trials = [self._trial(r) for r in found if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
 
@@ -168,14 +172,20 @@ class Records:
                 return runs
 
     def _trial(self, run: Run) -> RecordedTrial:
-        return RecordedTrial(
-            run_id=run.info.run_id,
-            number=int(run.data.params["trial"]),
-            label=run.data.tags["convoy.label"],
-            status=run.data.tags["convoy.status"],
-            values=json.loads(run.data.tags["convoy.values"]),
-            history=self._history(run, VALIDATION),
-        )
+        try:
+            return RecordedTrial(
+                run_id=run.info.run_id,
+                number=int(run.data.params["trial"]),
+                label=run.data.tags["convoy.label"],
+                status=run.data.tags["convoy.status"],
+                values=json.loads(run.data.tags["convoy.values"]),
+                history=self._history(run, VALIDATION),
+            )
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"the record of trial run {run.info.run_id} is damaged, or of an earlier version "
+                f"({type(error).__name__}: {error})"
+            ) from error
 
     def winner_of(self, search: str) -> str:
         """Run id of a search's winner.

@@ -307,6 +307,25 @@ def test_two_runs_are_compared_and_the_comparison_is_logged_to_both(
     assert "winner of search small" in capsys.readouterr().out
 
 
+def test_a_search_is_its_trials_in_order_with_their_curves_and_rungs(finished):
+    records = Records(finished.uri)
+    search = records.search_of(records.load(records.winner_of("small")))
+    rows = [[(r["epoch"], r["val_accuracy"]) for r in rows] for rows in finished.histories()]
+    assert [trial.accuracies for trial in search.trials] == rows
+    assert [trial.values for trial in search.trials] == [c["values"] for c in finished.configs()]
+    assert search.trials[0].is_baseline
+    assert search.rungs == (1, 3)
+
+
+def test_a_trial_whose_record_lacks_a_tag_is_refused(finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    records = Records(uri)
+    run = records.load(records.winner_of("small"))
+    MlflowClient(uri).delete_tag(run.run_id, "convoy.values")
+    with pytest.raises(UsageError, match="is damaged, or of an earlier version"):
+        records.search_of(run)
+
+
 def test_a_run_is_not_compared_with_itself(finished, two_runs, capsys, tmp_path):
     flags = ["--run", two_runs[0], "--run", two_runs[0], "--tracking-uri", finished.uri]
     assert "two different runs" in refused(capsys, *flags, "--out", str(tmp_path / "out"))
