@@ -70,7 +70,7 @@ class RecordedRun:
     @property
     def described(self) -> str:
         """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
-        place = "baseline" if self.label == BASELINE else f"trial {self.label}"
+        place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
         if self.is_winner:
             return f"winner of search {self.search} ({place})"
         return f"{place} of search {self.search}"

@@ -206,7 +206,7 @@ def test_the_pdf_has_a_title_page_a_page_a_figure_and_an_end(report, pdf):
     texts = [page.extract_text() for page in pdf.pages]
     assert report.title in texts[0]
     assert report.certificate in texts[0]
-    assert "It reads the digit." in texts[0]
+    assert report.verdict in texts[0]
     starts = [n for n, text in enumerate(texts) if "What it shows" in text]
     assert [heading(f.name) in texts[n] for n, f in zip(starts, report.figures, strict=True)]
     assert "the network has no such layer" in texts[-1]
