@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from analysis.figures import Caption, Drawing, NotApplicableError
@@ -32,8 +33,11 @@ def draw(subject: Subject) -> Drawing:
         axes.scatter(
             tried, accuracies, c=order, cmap="Blues", vmin=-len(trials) / 3, ec="0.4", s=25
         )
-        if isinstance(distribution, FloatDistribution | IntDistribution) and distribution.log:
-            axes.set_xscale("log")
+        if isinstance(distribution, FloatDistribution | IntDistribution):
+            if distribution.log:
+                axes.set_xscale("log")
+            else:
+                axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(key, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.2)
