@@ -1,7 +1,5 @@
 """A search from start to end: ``run_search(request)``."""
 
-import logging
-import os
 import signal
 import tempfile
 import threading
@@ -11,22 +9,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-import ray
 from ray import tune
 from ray.tune.experiment import Trial
+from ray.tune.logger import JsonLoggerCallback
 from rich.console import Console
 
+from search.cluster import allotted, cluster
 from search.events import Events, Follower
 from search.kept import write_kept
 from search.ledger import Ledger, Place
-from search.request import Limits, Request
-from search.resources import Resources, allot
+from search.request import Request
+from search.resources import Resources
+from search.retention import KeepLatest
 from search.scoreboard import Scoreboard, Status, TrialRecord
 from search.summary import SearchStatus, Summary, summarise
 from search.task import Task
 from search.terminal import LiveTable, PlainLines
-from search.trial import train_trial
+from search.workers import trainable
 from trainables.errors import UsageError
 
 
@@ -56,7 +55,7 @@ def run_search(request: Request, console: Console) -> Outcome:
         trainables.errors.UsageError: more resources are asked of a trial than there are.
     """
     with cluster(request.limits.address), _stop_gently() as stopped:
-        return _Search(request, _allotted(request.limits), console).run(stopped)
+        return _Search(request, allotted(request.limits), console).run(stopped)
 
 
 class _Search:
@@ -107,9 +106,8 @@ class _Search:
 
     def _tune(self, followers: list[Follower]) -> tune.Tuner:
         request, resources = self._request, self._resources
-        gpus = {"gpu": resources.gpus} if resources.gpus else {}
         return tune.Tuner(
-            tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus}),
+            trainable(self._job, resources),
             tune_config=tune.TuneConfig(
                 num_samples=request.budget.trials,
                 search_alg=request.proposals.searcher(self._job, request.budget),
@@ -121,9 +119,7 @@ class _Search:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                callbacks=[Events(self._board, followers)],
-                # The latest checkpoint holds the best epoch's weights too.
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+                callbacks=[JsonLoggerCallback(), Events(self._board, followers), KeepLatest()],
                 failure_config=tune.FailureConfig(max_failures=0),
                 verbose=0,
             ),
@@ -264,47 +260,6 @@ class _SummaryWriter:
 
 def _trial_folder(trial: Trial) -> str:
     return f"trial-{trial.config['number']:04d}-{trial.trial_id}"
-
-
-@contextmanager
-def cluster(address: str | None) -> Iterator[None]:
-    """A Ray cluster for the searches within, joined at ``address`` or started here.
-
-    One that is already there is used, and left running.
-    """
-    # Tune's one error tells of failed trials, which the table and the summary tell better.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    started = not ray.is_initialized()
-    if started:
-        _start_ray(address)
-    try:
-        yield
-    finally:
-        if started:
-            ray.shutdown()
-
-
-def _allotted(limits: Limits) -> Resources:
-    """What a trial gets of the cluster."""
-    total = ray.cluster_resources()
-    return allot(
-        int(total.get("CPU", os.cpu_count() or 1)),
-        int(total.get("GPU", 0)),
-        limits.cpus_per_trial,
-        limits.gpus_per_trial,
-        limits.concurrency,
-    )
-
-
-def _start_ray(address: str | None) -> None:
-    local = {} if address else {"include_dashboard": False}
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ConnectionError, ValueError) as error:
-        if address is None:
-            raise
-        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
 
 
 @contextmanager

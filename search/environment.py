@@ -12,6 +12,8 @@ _SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Tune's CSV and TensorBoard files, which nothing here reads; the JSON lines are asked for.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Silences a notice about a future default that no trial here depends on.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

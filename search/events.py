@@ -23,6 +23,7 @@ METRICS = (
     "lr",
     "images_per_second",
     "epoch_seconds",
+    "report_seconds",
 )
 
 

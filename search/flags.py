@@ -44,6 +44,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
     parser.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
     parser.add_argument(
+        "--pack", type=int, metavar="N", help="train up to N trials in one process on each GPU"
+    )
+    parser.add_argument(
         "--address", metavar="ADDRESS", help="Ray cluster to join: auto or HOST:PORT"
     )
     parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
@@ -55,15 +58,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def check_flags(arguments: argparse.Namespace) -> None:
     """Raise UsageError at the first number, address or tracking URI that cannot be used."""
     least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
-    least |= {"train_limit": 1, "val_limit": 1, "seeds": 2}
+    least |= {"train_limit": 1, "val_limit": 1, "seeds": 2, "pack": 1}
     for key, low in least.items():
         value, flag = getattr(arguments, key, None), f"--{key.replace('_', '-')}"
         if value is not None and value < low:
             raise UsageError(f"{flag} must be {low} or more, not {value}")
         if value is not None and value >= 2**31:
             raise UsageError(f"{flag} must be below 2147483648, not {value}")
+    if arguments.pack is not None:
+        _check_alone(arguments, "--pack", "cpus_per_trial", "gpus_per_trial", "concurrency")
     _check_gpus(arguments.gpus_per_trial)
     _check_cluster(arguments.address)
+
+
+def _check_alone(arguments: argparse.Namespace, flag: str, *others: str) -> None:
+    for key in others:
+        if getattr(arguments, key) is not None:
+            other = f"--{key.replace('_', '-')}"
+            raise UsageError(f"{flag} and {other} exclude each other: a pack decides it")
 
 
 def _check_gpus(gpus: float | None) -> None:

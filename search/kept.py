@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from search.scoreboard import TrialRecord
+from search.state_file import STATE_FILE
 from search.summary import versions
 from search.task import Task
-from search.trial import STATE_FILE
 from trainables.checkpoint import load, save
 from trainables.data import Dataset
 from trainables.device import best_device, training_dtype

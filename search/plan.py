@@ -93,6 +93,7 @@ def limits(arguments: argparse.Namespace) -> Limits:
         arguments.gpus_per_trial,
         arguments.concurrency,
         arguments.address,
+        arguments.pack,
     )
 
 

@@ -21,12 +21,14 @@ class Limits:
         gpus_per_trial: or None to choose.
         concurrency: trials at once, or None to choose.
         address: of a running Ray cluster, or None to start one here.
+        pack: trials that share a process, at the most; None gives each its own.
     """
 
     cpus_per_trial: int | None = None
     gpus_per_trial: float | None = None
     concurrency: int | None = None
     address: str | None = None
+    pack: int | None = None
 
 
 @dataclass(frozen=True)

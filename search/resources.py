@@ -10,14 +10,16 @@ class Resources:
     """What a trial gets.
 
     Attributes:
-        cpus: CPUs, and threads, of a trial.
-        gpus: GPUs of a trial; a fraction shares one.
+        cpus: CPUs, and threads, of a trial; of a pack, of all its trials together.
+        gpus: GPUs of a trial; a fraction shares one; of a pack, of all its trials together.
         concurrency: trials at once.
+        packs: processes that train several trials each; 0 where every trial has its own.
     """
 
     cpus: int
     gpus: float
     concurrency: int
+    packs: int = 0
 
 
 def allot(
@@ -46,3 +48,10 @@ def allot(
     each = cpus or max(1, machine_cpus // at_once)
     fitting = max(1, min(by_gpu, machine_cpus // each))
     return Resources(each, gpus, min(at_once, fitting))
+
+
+def allot_packs(machine_cpus: int, machine_gpus: int, members: int) -> Resources:
+    """A pack of ``members`` trials on each GPU; without one, a single pack with all CPUs."""
+    packs = max(1, machine_gpus)
+    cpus = max(1, machine_cpus // packs)
+    return Resources(cpus, 1.0 if machine_gpus else 0.0, packs * members, packs)

@@ -106,7 +106,8 @@ def _one(request: "Request", console: Console) -> int:
 
 def _several(asked: "list[Request]", console: Console) -> int:
     """One search after the other, each with its own study and ladder; then the leaderboard."""
-    from search.engine import cluster, run_search
+    from search.cluster import cluster
+    from search.engine import run_search
     from search.leaderboard import row
     from search.report import ending, exit_status, print_errors, print_lines
 

@@ -1,32 +1,35 @@
 """One trial, as Ray Tune runs it in a worker."""
 
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+from search.reports import Reports
+from search.state_file import STATE_FILE
 from search.task import Job, Task
 from trainables.checkpoint import load as load_state
-from trainables.checkpoint import save as save_state
 from trainables.data import load
 from trainables.device import best_device, use_threads
-from trainables.training import TrainingData, fit
-
-STATE_FILE = "state.pt"
+from trainables.training import TrainingData, steps
 
 
 def train_trial(config: dict[str, Any]) -> None:
-    """Train one task, reporting to Tune after every epoch with a checkpoint to go on from."""
+    """Train one task, reporting to Tune after every epoch with a checkpoint to go on from.
+
+    Raises:
+        SystemExit: Tune has stopped the trial.
+    """
     task = Task.from_config(config)
     use_threads(task.job.cpus)
-    data = _training_data(task.job)
-    for epoch in fit(task.setting, data, _restored()):
-        with tempfile.TemporaryDirectory() as folder:
-            save_state(epoch.state, Path(folder) / STATE_FILE)
-            checkpoint = tune.Checkpoint.from_directory(folder)
-            tune.report({**epoch.metrics, "epoch": epoch.number}, checkpoint=checkpoint)
+    data = training_data(task.job)
+    with Reports() as reports:
+        for epoch in steps(task.setting, data, _restored()):
+            if epoch is not None:
+                reports.send(epoch)
+            elif reports.stopped:
+                raise SystemExit(0)
 
 
 def _restored() -> dict[str, Any] | None:
@@ -34,11 +37,16 @@ def _restored() -> dict[str, Any] | None:
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        return load_state(Path(folder) / STATE_FILE, best_device())
+        return restored_from(Path(folder))
+
+
+def restored_from(folder: Path) -> dict[str, Any]:
+    """The training's state in a checkpoint's folder."""
+    return load_state(folder / STATE_FILE, best_device())
 
 
 @lru_cache(maxsize=1)
-def _training_data(job: Job) -> TrainingData:
+def training_data(job: Job) -> TrainingData:
     """The data of the job, once a worker: Tune reuses workers for trial after trial."""
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     return TrainingData.of(dataset, best_device())

@@ -63,13 +63,12 @@ def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Eva
     model.eval()
     try:
         with torch.inference_mode():
-            logits = [
-                model(normalise(batch.images)).float().cpu() for batch in split.in_order(BATCH)
-            ]
+            found = [model(normalise(batch.images)).float() for batch in split.in_order(BATCH)]
+            logits = torch.cat(found).cpu()  # the one moment when the host waits for the device
     finally:
         model.train(training)
     digits = None if split.digits is None else split.digits.cpu()
-    return Evaluation(torch.cat(logits), split.labels.cpu(), digits)
+    return Evaluation(logits, split.labels.cpu(), digits)
 
 
 def _share(hits: Tensor) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -92,11 +92,21 @@ def fit(
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
         trainables.errors.UsageError: the setting does not fit the images.
     """
+    return (epoch for epoch in steps(setting, data, state) if epoch is not None)
+
+
+def steps(
+    setting: Setting, data: TrainingData, state: dict[str, Any] | None = None
+) -> Iterator[Epoch | None]:
+    """Train as ``fit`` does, yielding None after every step too.
+
+    So whoever drives the training can end it, or turn to another, between two steps.
+    """
     trainer = _Trainer(setting, data)
     if state is not None:
         trainer.restore(state)
     while trainer.epoch < setting.epochs:
-        yield trainer.run_epoch()
+        yield from trainer.run_epoch()
 
 
 def network(setting: Setting, dataset: Dataset) -> nn.Module:
@@ -141,6 +151,10 @@ class _Learner:
             getattr(self, name).load_state_dict(state[name])
 
 
+# A pass over the images: pauses after every step, and ends in its figures.
+_Pass = Generator[None, None, dict[str, float]]
+
+
 class _Trainer:
     """A training between two epochs."""
 
@@ -153,13 +167,14 @@ class _Trainer:
         self.epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
 
-    def run_epoch(self) -> Epoch:
+    def run_epoch(self) -> Iterator[Epoch | None]:
+        """Train an epoch: None after every step, then the epoch."""
         recipe, begun = self._setting.recipe, time.perf_counter()
         if recipe.reweighting == "jtt" and self._weights is None:
-            self._weights = self._train_first()
+            self._weights = yield from self._train_first()
         start = time.perf_counter()
         lr = self._learner.optimizer.param_groups[0]["lr"]
-        train = self._train(self._learner, recipe, (self.epoch,), self._weights)
+        train = yield from self._train(self._learner, recipe, (self.epoch,), self._weights)
         seconds = time.perf_counter() - start
         val = self._evaluate(self._data.val)
         self._check_finite(val["val_loss"], "validation")
@@ -175,7 +190,7 @@ class _Trainer:
             "images_per_second": self._images / seconds,
             "epoch_seconds": time.perf_counter() - begun,
         }
-        return Epoch(self.epoch, metrics, self.state())
+        yield Epoch(self.epoch, metrics, self.state())
 
     def state(self) -> dict[str, Any]:
         return {
@@ -196,13 +211,14 @@ class _Trainer:
             model = {name: value.clone() for name, value in state.items()}
             self._best = {"epoch": self.epoch, "model": model, **val}
 
-    def _train_first(self) -> Tensor:
+    def _train_first(self) -> Generator[None, None, Tensor]:
         """The first of JTT's two trainings; how often the second draws each image."""
         setting, data = self._setting, self._data
         epochs = first_epochs(setting.recipe, setting.epochs)
         learner = _Learner.fresh(setting, data, "first training", epochs)
         for epoch in range(epochs):
-            self._train(learner, plain(setting.recipe), ("first training", epoch), None)
+            place = ("first training", epoch)
+            yield from self._train(learner, plain(setting.recipe), place, None)
         weight = setting.recipe.jtt_weight
         return weights_by_errors(learner.model, data.train, data.normalise, weight)
 
@@ -215,7 +231,7 @@ class _Trainer:
         recipe: Recipe,
         place: tuple[int | str, ...],
         weights: Tensor | None,
-    ) -> dict[str, float]:
+    ) -> _Pass:
         """One pass over the training images; the sums stay on the device until its end.
 
         Args:
@@ -233,6 +249,7 @@ class _Trainer:
         learner.model.train()
         for batch in self._data.train.shuffled(recipe.batch_size, order, weights):
             sums += self._step(learner, recipe, batch, draws, shares)
+            yield
         objective, loss, right = sums.tolist()
         self._check_finite(objective, "training")
         return {"train_loss": loss / self._images, "train_accuracy": right / self._images}

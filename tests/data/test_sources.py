@@ -1,6 +1,7 @@
 """Where data come from: flag, environment, ./data, or a download that fails clearly."""
 
 import pytest
+import torchvision
 
 from trainables.data import DataSpec, load, resolve
 from trainables.data import cifar as cifar_module
@@ -45,7 +46,7 @@ class Unreachable:
 def test_a_failed_download_names_folder_files_and_the_way_out(
     tmp_path, monkeypatch, name, read, file
 ):
-    monkeypatch.setattr(cifar_module, name, Unreachable)
+    monkeypatch.setattr(torchvision.datasets, name, Unreachable)
     with pytest.raises(UsageError) as caught:
         read(tmp_path / "data", train=True)
     message = str(caught.value)

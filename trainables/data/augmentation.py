@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.data.auto_augment import Draws, auto_augment
 from trainables.data.region_swap import swap_regions
 from trainables.recipe import Recipe
 
@@ -35,6 +34,9 @@ class Augmentation:
         if recipe.flip or recipe.crop_padding:
             images = self._flip_and_crop(images, draws)
         if recipe.auto_augment:
+            # Imports torchvision, which takes every worker a second.
+            from trainables.data.auto_augment import Draws, auto_augment
+
             images = auto_augment(images, Draws.of(len(images), draws))
         return images
 

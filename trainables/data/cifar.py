@@ -1,13 +1,16 @@
-"""CIFAR-10 and MNIST as torchvision reads them, downloaded when they are missing."""
+"""CIFAR-10 and MNIST as torchvision reads them, downloaded when they are missing.
+
+torchvision is imported only when a set is built: that takes a second, in every worker too, and
+trials read the cache.
+"""
 
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from torchvision.datasets import CIFAR10, MNIST
 
 from trainables.data.dataset import Split
 from trainables.errors import UsageError
@@ -35,8 +38,6 @@ CLASSES = (
     "truck",
 )
 
-Torchvision = TypeVar("Torchvision", CIFAR10, MNIST)
-
 
 def read_cifar10(root: Path, *, train: bool) -> Split:
     """CIFAR-10's training (50,000) or test (10,000) images, (N, 32, 32, 3).
@@ -44,6 +45,8 @@ def read_cifar10(root: Path, *, train: bool) -> Split:
     Raises:
         UsageError: neither there nor to be downloaded.
     """
+    from torchvision.datasets import CIFAR10
+
     data = _read(CIFAR10, root, train, CIFAR_FILES, "CIFAR-10")
     return Split(np.asarray(data.data), np.asarray(data.targets, dtype=np.int64))
 
@@ -54,13 +57,15 @@ def read_mnist(root: Path, *, train: bool) -> Split:
     Raises:
         UsageError: neither there nor to be downloaded.
     """
+    from torchvision.datasets import MNIST
+
     data = _read(MNIST, root, train, MNIST_FILES, "MNIST")
     return Split(data.data.numpy(), data.targets.numpy().astype(np.int64))
 
 
 def _read(
-    kind: Callable[..., Torchvision], root: Path, train: bool, files: tuple[str, ...], name: str
-) -> Torchvision:
+    kind: Callable[..., Any], root: Path, train: bool, files: tuple[str, ...], name: str
+) -> Any:
     if not all((root / file).is_file() for file in files):
         _download(kind, root, files, name)
     try:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from trainables.data.dataset import Images, Split
 
@@ -111,6 +110,8 @@ def draw_split(count: int, rng: np.random.Generator) -> Split:
 
 def handwritten_digits() -> Split:
     """scikit-learn's 1,797 handwritten digits as grey images (1797, 8, 8), 0-255."""
+    from sklearn.datasets import load_digits  # takes a second, and trials read the cache
+
     bunch = load_digits()
     return Split(
         np.floor(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
