@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ class Place:
     search: str
     kind: str = "search"
     group: str = ""
+
+
+def prepare_store(uri: str) -> None:
+    """Have MLflow make the tables of a new database; an error is left for the ledger to meet."""
+    _quieten()
+    with suppress(Exception):
+        MlflowClient(uri).search_experiments(max_results=1)
+
+
+def _quieten() -> None:
+    for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Ledger:
@@ -137,8 +150,7 @@ class Ledger:
                 self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _open(self, params: dict[str, Any]) -> None:
-        for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        _quieten()
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()
         run = self._client.create_run(

@@ -151,6 +151,30 @@ class _Learner:
             getattr(self, name).load_state_dict(state[name])
 
 
+@dataclass(frozen=True)
+class _Streams:
+    """The random streams of one pass over the images, but for their order.
+
+    Attributes:
+        images: what happens to the images, on their device.
+        choices: AutoAugment's, on the CPU.
+        shares: MixUp's.
+    """
+
+    images: torch.Generator
+    choices: torch.Generator
+    shares: np.random.Generator
+
+    @classmethod
+    def at(cls, device: torch.device, seed: int, *place: int | str) -> "_Streams":
+        """Those of the place that ``place`` names."""
+        return cls(
+            generator(device, seed, *place, "augmentation"),
+            generator(torch.device("cpu"), seed, *place, "auto-augment"),
+            np.random.default_rng(derive(seed, *place, "mixup")),
+        )
+
+
 # A pass over the images: pauses after every step, and ends in its figures.
 _Pass = Generator[None, None, dict[str, float]]
 
@@ -242,13 +266,12 @@ class _Trainer:
         """
         device, seed = self._data.device, self._setting.seed
         torch.manual_seed(derive(seed, *place, "dropout"))
-        draws = generator(device, seed, *place, "augmentation")
-        shares = np.random.default_rng(derive(seed, *place, "mixup"))
+        streams = _Streams.at(device, seed, *place)
         order = generator(device, seed, *place, "order")
         sums = torch.zeros(3, device=device)
         learner.model.train()
         for batch in self._data.train.shuffled(recipe.batch_size, order, weights):
-            sums += self._step(learner, recipe, batch, draws, shares)
+            sums += self._step(learner, recipe, batch, streams)
             yield
         objective, loss, right = sums.tolist()
         self._check_finite(objective, "training")
@@ -261,19 +284,12 @@ class _Trainer:
                 "a smaller learning rate usually helps"
             )
 
-    def _step(
-        self,
-        learner: _Learner,
-        recipe: Recipe,
-        batch: Batch,
-        draws: torch.Generator,
-        shares: np.random.Generator,
-    ) -> Tensor:
+    def _step(self, learner: _Learner, recipe: Recipe, batch: Batch, streams: _Streams) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        augment = Augmentation(recipe)
-        pixels = augment.pixels(batch.images, draws)
+        augment, draws = Augmentation(recipe), streams.images
+        pixels = augment.pixels(batch.images, draws, streams.choices)
         inputs = augment.values(self._data.normalise(pixels), draws)
-        inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
+        inputs, targets = mix(inputs, batch.labels, recipe.mixup, streams.shares, draws)
         with self._autocast():
             logits = learner.model(inputs)
         logits = logits.float()

@@ -15,7 +15,9 @@ SETTINGS = {
     "dropping": Setting.of("gap5", {"pool_stride": 2, "batch_size": 50, **DROPPING}, 2, 2),
     "larger batches": Setting.of("gap5", {"pool_stride": 2, "batch_size": 100, "lr": 0.01}, 3, 3),
     "another network": Setting.of("conv3", {"batch_size": 80, "optimizer": "sgd"}, 2, 4),
-    "twice": Setting.of("gap5", {"pool_stride": 2, "reweighting": "jtt", "auto_augment": True}, 2, 5),
+    "twice": Setting.of(
+        "gap5", {"pool_stride": 2, "reweighting": "jtt", "auto_augment": True}, 2, 5
+    ),
 }
 
 

@@ -25,8 +25,14 @@ class Augmentation:
 
     recipe: Recipe
 
-    def pixels(self, images: Tensor, draws: torch.Generator) -> Tensor:
-        """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3)."""
+    def pixels(
+        self, images: Tensor, draws: torch.Generator, choices: torch.Generator | None = None
+    ) -> Tensor:
+        """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3).
+
+        AutoAugment's draws decide what the host does, so they come from ``choices``, on the CPU:
+        it would wait for the device otherwise. Without it they come from ``draws`` too.
+        """
         recipe = self.recipe
         if recipe.region_swap != "none":
             size, probability = recipe.swap_size, recipe.swap_probability
@@ -37,7 +43,7 @@ class Augmentation:
             # Imports torchvision, which takes every worker a second.
             from trainables.data.auto_augment import Draws, auto_augment
 
-            images = auto_augment(images, Draws.of(len(images), draws))
+            images = auto_augment(images, Draws.of(len(images), choices or draws))
         return images
 
     def _flip_and_crop(self, images: Tensor, draws: torch.Generator) -> Tensor:

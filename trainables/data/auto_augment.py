@@ -47,9 +47,17 @@ def auto_augment(images: Tensor, drawn: Draws) -> Tensor:
     size = (out.shape[2], out.shape[3])
     for place in (0, 1):
         for (name, magnitude), members in _groups(drawn, place, size).items():
-            index = torch.tensor(members, device=images.device)
+            index = _on_device(members, images.device)
             out[index] = _apply_op(out[index], name, magnitude, InterpolationMode.NEAREST, None)
     return out.permute(0, 2, 3, 1).contiguous()
+
+
+def _on_device(members: list[int], device: torch.device) -> Tensor:
+    """An index, copied without waiting for what the device has still to do."""
+    index = torch.tensor(members)
+    if device.type == "cuda":
+        index = index.pin_memory()
+    return index.to(device, non_blocking=True)
 
 
 def _groups(drawn: Draws, place: int, size: tuple[int, int]) -> dict[tuple[str, float], list[int]]:

@@ -1,0 +1,130 @@
+"""How busy the workers of a search were, from its records."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Work:
+    """One epoch of one trial on one worker.
+
+    Attributes:
+        worker: id of the process.
+        trial: Ray Tune's id.
+        epoch: 1 for the first.
+        end: when it was recorded, in seconds since 1970.
+        seconds: that training and validation took.
+        report: seconds that the report of the epoch before held the trial up.
+    """
+
+    worker: int
+    trial: str
+    epoch: int
+    end: float
+    seconds: float
+    report: float
+
+    @property
+    def begin(self) -> float:
+        """When it began, in seconds since 1970."""
+        return self.end - self.seconds
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """The work of all workers of a search, one epoch at the least."""
+
+    work: tuple[Work, ...]
+
+    @property
+    def workers(self) -> dict[int, list[Work]]:
+        """Each worker's work in the order of time."""
+        found: dict[int, list[Work]] = defaultdict(list)
+        for each in sorted(self.work, key=lambda each: each.end):
+            found[each.worker].append(each)
+        return dict(found)
+
+    @property
+    def trials(self) -> int:
+        """Trials that reported."""
+        return len({each.trial for each in self.work})
+
+    @property
+    def first_step(self) -> float:
+        """When the first epoch began, in seconds since 1970."""
+        return min(each.begin for each in self.work)
+
+    @property
+    def between_trials(self) -> float:
+        """Median seconds from a trial's last epoch to the next trial's first on the same worker."""
+        gaps = [
+            later.begin - earlier.end
+            for work in self.workers.values()
+            for earlier, later in pairwise(work)
+            if earlier.trial != later.trial
+        ]
+        return median(gaps)
+
+    @property
+    def report(self) -> float:
+        """Median seconds that a report held its trial up."""
+        return median(each.report for each in self.work if each.epoch > 1)
+
+    @property
+    def idle(self) -> float:
+        """Share of the workers' time, from the first step to each one's last epoch, not at work."""
+        spans = sum(work[-1].end - self.first_step for work in self.workers.values())
+        return 1 - sum(each.seconds for each in self.work) / spans
+
+    @property
+    def idle_with_tail(self) -> float:
+        """The same up to the search's last epoch: a worker that has no trial left is idle too."""
+        last = max(each.end for each in self.work)
+        span = (last - self.first_step) * len(self.workers)
+        return 1 - sum(each.seconds for each in self.work) / span
+
+
+def read_occupancy(folder: Path, uri: str) -> Occupancy:
+    """The work of the search in ``folder``, which is recorded at ``uri`` and there alone.
+
+    Raises:
+        ValueError: no trial reported an epoch.
+    """
+    client = MlflowClient(uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = {
+        run.data.tags["convoy.trial_id"]: run.info.run_id
+        for run in client.search_runs(experiments)
+        if "convoy.trial_id" in run.data.tags
+    }
+    work = tuple(
+        each
+        for file in sorted(folder.glob("trial-*/result.json"))
+        for each in _work(file, client, runs)
+    )
+    if not work:
+        raise ValueError(f"no trial in {folder} reported an epoch")
+    return Occupancy(work)
+
+
+def _work(file: Path, client: MlflowClient, runs: dict[str, str]) -> list[Work]:
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    history = client.get_metric_history(runs[rows[0]["trial_id"]], "epoch_seconds")
+    ends = {point.step: point.timestamp / 1000 for point in history}
+    return [
+        Work(
+            row["pid"],
+            row["trial_id"],
+            row["epoch"],
+            ends[row["epoch"]],
+            row["epoch_seconds"],
+            row["report_seconds"],
+        )
+        for row in rows
+    ]

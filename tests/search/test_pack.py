@@ -1,0 +1,97 @@
+"""Packs: several trials of a search in one process."""
+
+import pytest
+import torch
+from conftest import run_small_search
+
+from search.flags import check_flags
+from search.pack_host import PackHost
+from search.resources import Resources, allot_packs
+from search.run import _parser
+from search.task import Job, Task
+from trainables.data import DataSpec
+from trainables.errors import UsageError
+from trainables.training import TrainingData, fit
+
+JOB = Job("gap5", DataSpec("composite"), "embedded", 300, 100, 3, 0, 1)
+UNTIMED = ("val_loss", "val_accuracy", "train_loss", "train_accuracy", "lr", "digit_following")
+
+
+def task(number: int, **values) -> Task:
+    return Task(JOB, number, {"pool_stride": 2, "batch_size": 50, **values})
+
+
+@pytest.fixture(scope="module")
+def host(finished):  # after it, so that the cache is there
+    return PackHost(JOB, threads=1)
+
+
+def alone(embedded, asked: Task) -> list[float]:
+    data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"))
+    return [epoch.metrics["val_loss"] for epoch in fit(asked.setting, data)]
+
+
+def fetched(host: PackHost, trial_id: str) -> list[dict]:
+    found = []
+    while (made := host.next(trial_id)) is not None:
+        found.append(made[0])
+    host.leave(trial_id)
+    return found
+
+
+def test_a_failing_member_fails_alone(host, embedded):
+    host.join("good", task(0).as_config(), None)
+    host.join("bad", task(1, optimizer="sgd", lr=100.0, momentum=0.99).as_config(), None)
+    with pytest.raises(ArithmeticError, match="loss became"):
+        fetched(host, "bad")
+    host.leave("bad")
+    losses = [metrics["val_loss"] for metrics in fetched(host, "good")]
+    assert losses == alone(embedded, task(0))
+
+
+def test_a_member_that_joins_with_a_checkpoint_goes_on_from_it(host, embedded, tmp_path):
+    host.join("first", task(2).as_config(), None)
+    metrics, state = host.next("first")
+    host.leave("first")
+    (tmp_path / "state.pt").write_bytes(state)
+    host.join("again", task(2).as_config(), str(tmp_path))
+    later = fetched(host, "again")
+    assert [metrics["epoch"] for metrics in later] == [2, 3]
+    assert [m["val_loss"] for m in [metrics, *later]] == alone(embedded, task(2))
+
+
+def test_a_member_that_left_is_trained_no_further(host):
+    host.join("stopped", task(3).as_config(), None)
+    host.next("stopped")
+    host.leave("stopped")
+    assert host.size() == 0
+
+
+def test_a_packed_search_finds_what_a_search_of_single_trials_finds(finished, tmp_path):
+    flags = ("--trials", "3", "--epochs", "1")
+    packed = run_small_search(tmp_path, "packed", *flags, "--pack", "3")
+    single = run_small_search(tmp_path, "single", *flags, "--concurrency", "1")
+    assert packed.status == single.status == 0, packed.printed + single.printed
+    assert packed.summary["resources"]["packs"] == 1
+    rows = zip(packed.histories(), single.histories(), strict=True)
+    for (ours,), (theirs,) in rows:
+        assert {k: ours[k] for k in UNTIMED} == {k: theirs[k] for k in UNTIMED}
+
+
+@pytest.mark.parametrize(
+    ("machine", "members", "expected"),
+    [
+        ((2, 0), 4, Resources(2, 0.0, 4, 1)),
+        ((16, 1), 8, Resources(16, 1.0, 8, 1)),
+        ((16, 4), 8, Resources(4, 1.0, 32, 4)),
+    ],
+)
+def test_there_is_a_pack_on_each_gpu(machine, members, expected):
+    assert allot_packs(*machine, members) == expected
+
+
+@pytest.mark.parametrize("flag", ["--concurrency", "--cpus-per-trial", "--gpus-per-trial"])
+def test_a_pack_and_resources_of_a_trial_exclude_each_other(flag):
+    arguments = _parser().parse_args(["--space", "gap5", "--pack", "2", flag, "1"])
+    with pytest.raises(UsageError, match=f"--pack and {flag}"):
+        check_flags(arguments)
