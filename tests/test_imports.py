@@ -39,3 +39,20 @@ def test_importing_the_trainables_loads_no_search_library():
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     assert not {"ray", "optuna", "mlflow", "pydantic"} & set(out.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("search.trial", {"torchvision", "sklearn", "mlflow", "optuna"}),
+        ("search.pack", {"torch", "torchvision", "sklearn", "mlflow", "optuna"}),
+    ],
+)
+def test_a_worker_starts_without_what_it_does_not_need(module, absent):
+    import subprocess
+    import sys
+
+    code = f"import sys, {module}; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert not absent & set(out.stdout.split())
