@@ -1,5 +1,6 @@
 """Where a step of Convoy's training spends its time."""
 
+import os
 from dataclasses import dataclass
 
 from torch.profiler import ProfilerActivity
@@ -36,6 +37,7 @@ def profile(case: Case) -> list[Operator]:
     epochs = convoy_epochs(case, STEPS * case.recipe.batch_size)
     next(epochs)
     cuda = case.device.type == "cuda"
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # its notes on a machine without a GPU
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
     with torch_profile(activities=activities) as profiled:
         next(epochs)
