@@ -1,4 +1,4 @@
-"""Imports run one way: analysis, search, trainables."""
+"""Imports run one way: benchmarks and analysis, search, trainables."""
 
 import ast
 from pathlib import Path
@@ -7,9 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {
-    "trainables": {"ray", "optuna", "mlflow", "pydantic", "rich", "yaml", "search", "analysis"},
-    "search": {"analysis", "matplotlib", "sklearn"},
-    "analysis": {"ray"},
+    "trainables": {
+        "ray",
+        "optuna",
+        "mlflow",
+        "pydantic",
+        "rich",
+        "yaml",
+        "search",
+        "analysis",
+        "benchmarks",
+    },
+    "search": {"analysis", "matplotlib", "sklearn", "benchmarks"},
+    "analysis": {"ray", "benchmarks"},
 }
 
 
@@ -56,3 +66,18 @@ def test_a_worker_starts_without_what_it_does_not_need(module, absent):
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     assert not absent & set(out.stdout.split())
+
+
+def test_measuring_throughput_loads_no_search_library():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, benchmarks.throughput, benchmarks.profiling, benchmarks.accuracy; "
+        "print(*sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    # scikit-learn takes rich where it is there, and does without it elsewhere.
+    unwanted = {"ray", "optuna", "mlflow", "pydantic", "yaml", "search", "analysis"}
+    assert not unwanted & set(out.stdout.split())

@@ -1,0 +1,1 @@
+"""Convoy measured against the way that tutorials show, runnable by anyone."""

@@ -1,0 +1,121 @@
+"""Whether Convoy's faster training costs accuracy: conv3 by both ways, seed by seed."""
+
+import statistics
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.utils.data import DataLoader
+
+from benchmarks import tutorial
+from benchmarks.ways import Case
+from trainables.recipe import Setting
+from trainables.seeding import derive
+from trainables.training import TrainingData, fit
+
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each training may spend.
+
+    Attributes:
+        epochs: passes over the images.
+        images: training images.
+        seeds: trainings of each way.
+    """
+
+    epochs: int
+    images: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Validation accuracies after the last epoch, a seed each, in [0, 1].
+
+    Attributes:
+        budget: of each training.
+        validation: images that the accuracies are measured on.
+        convoy: by Convoy.
+        tutorial: by the tutorial, from the same initial weights.
+    """
+
+    budget: Budget
+    validation: int
+    convoy: list[float]
+    tutorial: list[float]
+
+    @property
+    def difference(self) -> float:
+        """Mean of Convoy's accuracy less the tutorial's."""
+        return statistics.mean(self.convoy) - statistics.mean(self.tutorial)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of the difference, Student's t over the seeds' differences."""
+        from scipy.stats import ttest_rel
+
+        low, high = ttest_rel(self.convoy, self.tutorial).confidence_interval(0.95)
+        return float(low), float(high)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison with what follows from it, as JSON values."""
+        return {**asdict(self), "difference": self.difference, "interval": self.interval}
+
+    def described(self) -> str:
+        """The comparison in percent, as it is printed."""
+        budget, (low, high) = self.budget, self.interval
+        means = [
+            f"{name:10}{100 * statistics.mean(found):6.2f}% "
+            f"(standard deviation {100 * statistics.stdev(found):.2f})"
+            for name, found in (("Convoy", self.convoy), ("tutorial", self.tutorial))
+        ]
+        return "\n".join(
+            [
+                f"conv3, {budget.epochs} epochs of {budget.images:,} images, {budget.seeds} seeds; "
+                f"accuracy on {self.validation:,} validation images in float32",
+                *means,
+                f"difference {100 * self.difference:+.2f} points "
+                f"(95% interval {100 * low:+.2f} to {100 * high:+.2f})",
+            ]
+        )
+
+
+def compare(case: Case, budget: Budget) -> Comparison:
+    """Train ``case`` by both ways, in turn, with a cosine schedule, from the same weights."""
+    recipe = replace(case.recipe, schedule="cosine", batch_size=BATCH_SIZE)
+    images = min(budget.images, len(case.dataset.train))
+    case = replace(case, recipe=recipe, dataset=case.dataset.limited(images))
+    pairs = []
+    for seed in range(budget.seeds):
+        setting = Setting(case.architecture, case.parameters, recipe, budget.epochs, seed)
+        pairs.append((_convoy(case, setting), _tutorial(case, setting)))
+    convoy, tutorials = zip(*pairs, strict=True)
+    found = replace(budget, images=images)
+    return Comparison(found, len(case.dataset.val), list(convoy), list(tutorials))
+
+
+def _convoy(case: Case, setting: Setting) -> float:
+    *_, last = fit(setting, TrainingData.of(case.dataset, case.device))
+    return last.metrics["val_accuracy"]
+
+
+def _tutorial(case: Case, setting: Setting) -> float:
+    dataset, recipe, device = case.dataset, setting.recipe, case.device
+    # Initialised in the same order as Convoy's network, so that both begin at the same weights.
+    torch.manual_seed(derive(setting.seed, "initialisation"))
+    model = tutorial.network(setting.architecture, dataset, setting.parameters).to(device)
+    transform = tutorial.transform_of(dataset, flip=recipe.flip, crop_padding=recipe.crop_padding)
+    images = tutorial.images_of(dataset, dataset.train, case.source, transform)
+    batches = tutorial.shuffled(images, recipe.batch_size)
+    optimizer = AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    schedule = CosineAnnealingLR(optimizer, T_max=setting.epochs * len(batches))
+    for _ in range(setting.epochs):
+        for _ in tutorial.train(model, batches, optimizer, device, schedule):
+            pass
+    plain = tutorial.images_of(dataset, dataset.val, case.source, tutorial.transform_of(dataset))
+    return tutorial.accuracy(model, DataLoader(plain, batch_size=500), device)

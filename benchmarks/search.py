@@ -1,0 +1,260 @@
+"""``python -m benchmarks.search``: a whole search by Convoy and the same by the plain way.
+
+Each runs in a process of its own, one after the other, over ``benchmarks/search.yaml`` with as many
+trials, epochs and images, one trial a core and one thread a trial. All figures come from the
+timestamps of both sides' MLflow records and from the start and the end of their processes.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import circumstances, described
+from benchmarks.timeline import Timeline, read_timeline
+from search.space import Budget, read_space
+from trainables.arguments import Arguments
+from trainables.data import Dataset, load, resolve
+from trainables.data.batches import images_per_epoch
+from trainables.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[1]
+SPACE = Path(__file__).with_name("search.yaml")
+TRAIN_LIMIT = 10_000
+SIDES = ("convoy", "plain")
+# A search whose trials all ended, and one in which some failed.
+_ENDED = (0, 3)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both searches of one seed."""
+
+    seed: int
+    convoy: Timeline
+    plain: Timeline
+
+    @property
+    def speed(self) -> float:
+        """Convoy's images a second over the plain way's, start-up included."""
+        ours, theirs = self.convoy, self.plain
+        return (ours.images / ours.wall) / (theirs.images / theirs.wall)
+
+    @property
+    def training_speed(self) -> float:
+        """The same from the first step to the last report."""
+        ours, theirs = self.convoy, self.plain
+        return (ours.images / ours.training) / (theirs.images / theirs.training)
+
+    @property
+    def time_share(self) -> float | None:
+        """Convoy's time to the plain search's best accuracy as a share of the plain search's.
+
+        None if Convoy did not reach it.
+        """
+        ours, theirs = (side.time_to(self.plain.best) for side in (self.convoy, self.plain))
+        return None if ours is None or theirs is None else ours / theirs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Records and figures, as JSON values."""
+        return {
+            "seed": self.seed,
+            **{
+                side: {**getattr(self, side).figures(), "records": asdict(getattr(self, side))}
+                for side in SIDES
+            },
+            "images_per_second_ratio": self.speed,
+            "images_per_second_training_ratio": self.training_speed,
+            "time_to_plain_best_share": self.time_share,
+            "convoy_seconds_to_plain_best": self.convoy.time_to(self.plain.best),
+        }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
+    given = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = _parser().parse_args(given)
+        found = _measure(arguments, given)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Arguments(
+        prog="python -m benchmarks.search",
+        description="A whole search: Convoy against plain Ray Tune, Optuna and MLflow.",
+    )
+    parser.add_argument(
+        "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="default: search.yaml")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: search.yaml")
+    parser.add_argument("--train-limit", type=int, metavar="N", help=f"default: {TRAIN_LIMIT}")
+    parser.add_argument("--val-limit", type=int, metavar="N", help="default: all")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first repeat")
+    parser.add_argument(
+        "--repeats", type=int, default=1, metavar="N", help="with other seeds, in turned order"
+    )
+    parser.add_argument("--out", metavar="DIR", help="keep both searches' files there")
+    parser.add_argument("--json", metavar="FILE", help="write everything measured")
+    return parser
+
+
+def _measure(arguments: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
+    found = circumstances("benchmarks.search", argv, torch.device("cpu"))
+    plan = _plan(arguments)
+    print(described(found), plan.described(), sep="\n", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(arguments.out or scratch).absolute()
+        pairs = [plan.pair(number, out) for number in range(arguments.repeats)]
+    return {**found, "plan": plan.as_dict(), "pairs": [pair.as_dict() for pair in pairs]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What both sides are asked to do.
+
+    Attributes:
+        source: ``embedded`` or an absolute data folder.
+        dataset: limited as asked; loading it has filled the cache, so neither side pays for it.
+        budget: trials, epochs and ASHA's division.
+        seed: of the first repeat.
+    """
+
+    source: str
+    dataset: Dataset
+    budget: Budget
+    seed: int
+
+    def pair(self, number: int, out: Path) -> Pair:
+        """Both searches, in turned order at odd ``number``; printed."""
+        seed, folder = self.seed + number, out / f"seed-{self.seed + number}"
+        order = SIDES if number % 2 == 0 else SIDES[::-1]
+        pair = Pair(seed, **{side: self._run(side, seed, folder / side) for side in order})
+        print(table(pair), flush=True)
+        return pair
+
+    def _run(self, side: str, seed: int, out: Path) -> Timeline:
+        out.mkdir(parents=True, exist_ok=True)
+        start = time.time()
+        with (out / "printed.txt").open("w") as printed:
+            done = subprocess.run(
+                [sys.executable, *self._command(side, seed, out)],
+                cwd=ROOT,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+        end = time.time()
+        if done.returncode not in _ENDED:
+            tail = "\n".join((out / "printed.txt").read_text().splitlines()[-20:])
+            raise RuntimeError(f"the {side} search ended with {done.returncode}:\n{tail}")
+        return read_timeline(f"sqlite:///{out / 'mlflow.db'}", start, end, self._images(side))
+
+    def _command(self, side: str, seed: int, out: Path) -> list[str]:
+        module = ["-m", "benchmarks.plain_search"]
+        if side == "convoy":
+            module = ["-m", "search.run", "--name", "convoy", "--cpus-per-trial", "1", "--quiet"]
+        asked = {
+            "space": SPACE,
+            "data": self.source,
+            "trials": self.budget.trials,
+            "epochs": self.budget.epochs,
+            "train-limit": len(self.dataset.train),
+            "val-limit": len(self.dataset.val),
+            "seed": seed,
+            "out": out,
+        }
+        return [
+            *module,
+            *(word for key, value in asked.items() for word in (f"--{key}", f"{value}")),
+        ]
+
+    def _images(self, side: str) -> Callable[[int], int]:
+        """Images of an epoch by batch size: Convoy leaves out what does not fill a batch."""
+        images = len(self.dataset.train)
+        if side == "convoy":
+            return lambda batch_size: images_per_epoch(images, batch_size)
+        return lambda batch_size: images
+
+    def described(self) -> str:
+        """One line of what is searched."""
+        budget, dataset = self.budget, self.dataset
+        return (
+            f"{budget.trials} trials of up to {budget.epochs} epochs (ASHA: grace "
+            f"{budget.grace_epochs}, reduction {budget.reduction_factor}) of "
+            f"{len(dataset.train):,} {dataset.name} images, {len(dataset.val):,} for validation\n"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {
+            **self.budget.model_dump(),
+            "data": self.dataset.described(),
+            "space": SPACE.name,
+            "cpus_per_trial": 1,
+        }
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    for flag, low in {"trials": 1, "epochs": 1, "repeats": 1, "seed": 0}.items():
+        if (value := getattr(arguments, flag)) is not None and value < low:
+            raise UsageError(f"--{flag} must be {low} or more, not {value}")
+    space, source = read_space(SPACE), resolve(arguments.data)
+    dataset = load(space.data, source)
+    images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
+    budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
+    return Plan(source, dataset.limited(images, arguments.val_limit), budget, arguments.seed)
+
+
+_LINES = {
+    "wall_seconds": ("wall time, s", ",.1f"),
+    "first_step_seconds": ("until the first step, s", ",.1f"),
+    "first_report_seconds": ("until the first report, s", ",.1f"),
+    "trials": ("trials", ",d"),
+    "epochs": ("epochs", ",d"),
+    "images": ("images trained", ",d"),
+    "images_per_second": ("images/s, whole", ",.0f"),
+    "images_per_second_training": ("images/s, from the first step to the last report", ",.0f"),
+    "trials_per_hour": ("trials/hour, whole", ",.0f"),
+    "trials_per_hour_training": ("trials/hour, from the first step to the last report", ",.0f"),
+    "best_val_accuracy": ("best validation accuracy", ".2%"),
+    "seconds_to_best": ("until that, s", ",.1f"),
+}
+
+
+def table(pair: Pair) -> str:
+    """Both searches side by side, and the two ratios last."""
+    ours, theirs = pair.convoy.figures(), pair.plain.figures()
+    rows = [f"{f'seed {pair.seed}':52}{'Convoy':>12}{'plain':>12}{'ratio':>8}"]
+    for key, (name, form) in _LINES.items():
+        cells = f"{ours[key]:>12{form}}{theirs[key]:>12{form}}"
+        rows.append(f"{name:52}{cells}{ours[key] / theirs[key]:>8.2f}")
+    reached, share = pair.convoy.time_to(pair.plain.best), pair.time_share
+    told = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
+    return "\n".join(
+        [
+            *rows,
+            f"images/s: {pair.speed:.2f}x, without start-up {pair.training_speed:.2f}x",
+            f"the plain search's best accuracy by Convoy: {told}",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
