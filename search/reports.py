@@ -1,6 +1,5 @@
 """What a trial tells Tune, from a thread of its own while it trains on."""
 
-import copy
 import queue
 import threading
 import time
@@ -9,6 +8,7 @@ from types import TracebackType
 
 from search.state_file import report
 from trainables.checkpoint import save
+from trainables.snapshot import snapshot
 from trainables.training import Epoch
 
 
@@ -58,7 +58,7 @@ class Reports:
         self._waiting.join()
         self._raise_if_over()
         metrics = {**epoch.metrics, "report_seconds": self._held_up}
-        self._waiting.put(Epoch(epoch.number, metrics, copy.deepcopy(epoch.state)))
+        self._waiting.put(Epoch(epoch.number, metrics, snapshot(epoch.state)))
         self._held_up = time.perf_counter() - start
 
     def _deliver(self) -> None:
