@@ -31,9 +31,10 @@ def test_a_burst_of_events_is_not_written_one_by_one(written):
 
 
 def test_the_last_event_is_written_before_the_end_of_the_block(written):
-    events = 0
-    with SummaryWriter(lambda: written.append(events), pause=600) as writer:
-        for events in range(1, 101):
+    events = []
+    with SummaryWriter(lambda: written.append(len(events)), pause=600) as writer:
+        for _ in range(100):
+            events.append(1)
             writer.epoch_ended(RECORD)
     assert written[-1] == 100
 
