@@ -10,12 +10,12 @@ from trainables.seeding import derive
 
 # TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
 # best trials and all others, where late ones count for more than early ones.
-MOST, KEPT, BEST = 400, 250, 50
+MOST, KEPT, BEST = 300, 200, 50
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
-    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 400.
+    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 300.
 
     When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
     the ``best`` are the best so far by TPE's own order and the others the latest; trials that run

@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.bounded_study import BoundedStudy
+from search.bounded_study import MOST, BoundedStudy
 from search.scoreboard import BASELINE
 from search.space import Sampler
 from search.task import Job, Task
@@ -29,13 +29,14 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
             the first trials.
         job: what all trials share.
         trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
+        most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
     """
 
-    def __init__(self, sampler: Sampler, job: Job, trials: int) -> None:
+    def __init__(self, sampler: Sampler, job: Job, trials: int, most: int | None = MOST) -> None:
         super().__init__(metric=METRIC, mode="max")
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
-        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points())
+        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), most)
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
 
     @property
