@@ -1,1 +1,1 @@
-"""Convoy measured against the way that tutorials show, runnable by anyone."""
+"""The speed figures, each made by a command that a user can run."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from search.request import Request
 from search.resources import Resources
 from search.retention import KeepLatest
 from search.scoreboard import Scoreboard, Status, TrialRecord
-from search.summary import SearchStatus, Summary, summarise
+from search.summary import SearchStatus, Summary, SummaryWriter, summarise
 from search.task import Task
 from search.terminal import LiveTable, PlainLines
 from search.workers import trainable
@@ -82,8 +83,9 @@ class _Search:
         ledger = self._open_ledger()
         try:
             self.write_summary("running")
-            with self._display() as display:
-                followers: list[Follower] = [ledger, _SummaryWriter(self), display]
+            write = partial(self.write_summary, "running")
+            with self._display() as display, SummaryWriter(write) as writer:
+                followers: list[Follower] = [ledger, writer, display]
                 results = self._tune(followers).fit()
         except BaseException:
             self._abandon(ledger)
@@ -241,24 +243,6 @@ class _Search:
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
         with kind(self._board, title, console) as display:
             yield display
-
-
-class _SummaryWriter:
-    """A follower that keeps ``summary.json`` current."""
-
-    def __init__(self, search: _Search) -> None:
-        self._search = search
-
-    def trial_started(self, record: TrialRecord) -> None:
-        """Nothing to write yet."""
-
-    def epoch_ended(self, record: TrialRecord) -> None:
-        """Write the summary anew."""
-        self._search.write_summary("running")
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Write the summary anew."""
-        self._search.write_summary("running")
 
 
 def _trial_folder(trial: Trial) -> str:

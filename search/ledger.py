@@ -1,7 +1,9 @@
 """The MLflow records of a search, written by the driver from a thread of its own.
 
-One experiment a space, a parent run a search, a child run a trial, one batch an epoch. Trials never
-wait for the tracking store: events are queued and written in order.
+One experiment a space, a parent run a search, a child run a trial. Trials never wait for the
+tracking store: events are queued and written in passes, of which the first begins at once and
+another half a second after the last. What has queued up for a trial meanwhile is written in one
+batch, so that a slow store is caught up with.
 """
 
 import json
@@ -10,17 +12,18 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from search.scoreboard import Status, TrialRecord
 from search.task import Job
+from search.tracking import checkpoint, write_ahead
 from trainables.recipe import Setting
 
 # MLflow knows only how a run ended; convoy.status says why.
@@ -30,6 +33,7 @@ _RUN_STATUS: dict[Status, str] = {
     "failed": "FAILED",
     "interrupted": "KILLED",
 }
+PAUSE = 0.5  # seconds between writing all that is queued and looking again, to write more at once
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
@@ -58,12 +62,40 @@ def prepare_store(uri: str) -> None:
     """Have MLflow make the tables of a new database; an error is left for the ledger to meet."""
     _quieten()
     with suppress(Exception):
+        write_ahead(uri)
         MlflowClient(uri).search_experiments(max_results=1)
 
 
 def _quieten() -> None:
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An event of a trial, and when it was, in milliseconds since 1970."""
+
+    event: Literal["start", "epoch", "end"]
+    record: TrialRecord
+    time: int = field(default_factory=lambda: _milliseconds())
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What is written of a run at once, of whatever size: MLflow divides what is too large."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    params: list[Param] = field(default_factory=list)
+    tags: list[RunTag] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.metrics or self.params or self.tags)
+
+    @classmethod
+    def joined(cls, batches: list["_Batch"]) -> "_Batch":
+        """The entries of all of them in their order."""
+        parts = ([batch.metrics, batch.params, batch.tags] for batch in batches)
+        return cls(*([each for part in kind for each in part] for kind in zip(*parts, strict=True)))
 
 
 class Ledger:
@@ -83,7 +115,8 @@ class Ledger:
         self, place: Place, params: dict[str, Any], trial_params: dict[str, Any], job: Job
     ) -> None:
         self._place, self._trial_params, self._job = place, trial_params, job
-        self._queue: queue.Queue[Callable[[], object] | None] = queue.Queue()
+        self._queue: queue.Queue[_Entry | Callable[[], object] | None] = queue.Queue()
+        self._hurry = threading.Event()
         self._runs: dict[str, str] = {}
         self.errors: list[str] = []
         self._parent = ""
@@ -93,17 +126,15 @@ class Ledger:
 
     def trial_started(self, record: TrialRecord) -> None:
         """Open the trial's run."""
-        self._queue.put(lambda: self._start_trial(record))
+        self._queue.put(_Entry("start", record))
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Log the figures of the trial's last epoch."""
-        now = _milliseconds()
-        self._queue.put(lambda: self._log_metrics(record.trial_id, record.last, record.epochs, now))
+        self._queue.put(_Entry("epoch", record))
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Log the trial's best epoch and close its run."""
-        now = _milliseconds()
-        self._queue.put(lambda: self._end_trial(record, now))
+        self._queue.put(_Entry("end", record))
 
     def keep(self, record: TrialRecord, folder: Path) -> None:
         """Log ``folder`` as artifacts of the trial's run; it must stay until ``flush``."""
@@ -125,6 +156,7 @@ class Ledger:
         """Wait until everything that was asked for so far is written."""
         done = threading.Event()
         self._queue.put(done.set)
+        self._hurry.set()
         done.wait()
 
     def run_id(self, trial_id: str) -> str | None:
@@ -139,18 +171,55 @@ class Ledger:
     def close(self) -> list[str]:
         """Write what is left and stop; the errors that writes met, in order."""
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join()
         return self.errors
 
     def _work(self) -> None:
-        while (write := self._queue.get()) is not None:
-            try:
-                write()
-            except Exception as error:  # whatever the store raises must not stop the search
-                self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
+        while self._write(self._waiting()):
+            self._hurry.wait(PAUSE)
+        with self._noted():
+            checkpoint(self._place.uri)
+
+    def _waiting(self) -> list[_Entry | Callable[[], object] | None]:
+        """All that is queued, once there is something."""
+        waiting = [self._queue.get()]
+        self._hurry.clear()
+        while not self._queue.empty():
+            waiting.append(self._queue.get())
+        return waiting
+
+    def _write(self, waiting: list[_Entry | Callable[[], object] | None]) -> bool:
+        """Write what was ``waiting``; False if it ends with the request to stop.
+
+        The entries of each trial are written together, in their order; other writes come after all
+        that was queued before them.
+        """
+        entries: dict[str, list[_Entry]] = {}
+        for each in waiting:
+            if isinstance(each, _Entry):
+                entries.setdefault(each.record.trial_id, []).append(each)
+                continue
+            self._write_trials(entries)
+            if each is None:
+                return False
+            entries = {}
+            with self._noted():
+                each()
+        self._write_trials(entries)
+        return True
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep an error: whatever the store raises must not stop the search."""
+        try:
+            yield
+        except Exception as error:
+            self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _open(self, params: dict[str, Any]) -> None:
         _quieten()
+        write_ahead(self._place.uri)
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()
         run = self._client.create_run(
@@ -180,9 +249,40 @@ class Ledger:
             **more,
         }
 
-    def _start_trial(self, record: TrialRecord) -> None:
-        if record.trial_id in self._runs:
+    def _write_trials(self, entries: dict[str, list[_Entry]]) -> None:
+        for each in entries.values():
+            with self._noted():
+                self._write_trial(each)
+
+    def _write_trial(self, entries: list[_Entry]) -> None:
+        """Write successive entries of one trial."""
+        trial, batches = entries[0].record.trial_id, []
+        for entry in entries:
+            if entry.event == "start" and trial not in self._runs:
+                self._runs[trial] = self._create_run(entry.record)
+                batches.append(self._values_of(entry.record))
+            elif entry.event != "start":
+                batches.append(_epoch_of(entry) if entry.event == "epoch" else _end_of(entry))
+        run, last = self._runs[trial], entries[-1]
+        self._log(run, [batch for batch in batches if batch])
+        if last.event == "end":
+            self._client.set_terminated(run, _RUN_STATUS[last.record.status], last.time)
+
+    def _log(self, run: str, batches: list[_Batch]) -> None:
+        """Log all batches at once; one by one if that is refused, so that only the bad is lost."""
+        if not batches:
             return
+        joined = _Batch.joined(batches)
+        try:
+            self._client.log_batch(run, joined.metrics, joined.params, joined.tags)
+        except Exception:
+            if len(batches) == 1:
+                raise
+            for batch in batches:
+                with self._noted():
+                    self._log(run, [batch])
+
+    def _create_run(self, record: TrialRecord) -> str:
         name = f"{self._place.search}-{record.number:03d}"
         named = record.label != str(record.number)
         run = self._client.create_run(
@@ -196,9 +296,11 @@ class Ledger:
                 **self._repeatable(record),
             ),
         )
-        self._runs[record.trial_id] = run.info.run_id
+        return str(run.info.run_id)
+
+    def _values_of(self, record: TrialRecord) -> _Batch:
         params = {**self._trial_params, "trial": record.number, **record.values}
-        self._client.log_batch(run.info.run_id, params=_params(params))
+        return _Batch(params=_params(params))
 
     def _repeatable(self, record: TrialRecord) -> dict[str, str]:
         """Tags that hold all that is needed to train the trial again, and what it assumes."""
@@ -211,21 +313,6 @@ class Ledger:
         assumption = Setting.of(self._job.architecture, record.values, 1, 0).recipe.assumption
         return {**tags, "convoy.assumption": assumption} if assumption else tags
 
-    def _log_metrics(self, trial_id: str, values: dict[str, float], step: int, now: int) -> None:
-        metrics = [Metric(name, value, now, step) for name, value in values.items()]
-        self._client.log_batch(self._runs[trial_id], metrics=metrics)
-
-    def _end_trial(self, record: TrialRecord, now: int) -> None:
-        run, tags = self._runs[record.trial_id], [RunTag("convoy.status", record.status)]
-        if record.error:
-            tags.append(RunTag("convoy.error", record.error))
-        best: dict[str, float] = {}
-        if record.best_epoch:
-            best = {"best_val_accuracy": record.best_accuracy, "best_epoch": record.best_epoch}
-        metrics = [Metric(name, value, now, record.epochs) for name, value in best.items()]
-        self._client.log_batch(run, metrics=metrics, tags=tags)
-        self._client.set_terminated(run, _RUN_STATUS[record.status], now)
-
     def _end_search(self, metrics: dict[str, float], tags: dict[str, str], status: str) -> None:
         now = _milliseconds()
         self._client.log_batch(
@@ -234,6 +321,27 @@ class Ledger:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self._parent, status, now)
+
+
+def _epoch_of(entry: _Entry) -> _Batch:
+    """The figures of an epoch."""
+    return _Batch(metrics=_metrics(entry, entry.record.last))
+
+
+def _end_of(entry: _Entry) -> _Batch:
+    """How a trial ended, and its best epoch."""
+    record, tags = entry.record, [RunTag("convoy.status", entry.record.status)]
+    if record.error:
+        tags.append(RunTag("convoy.error", record.error))
+    if not record.best_epoch:
+        return _Batch(tags=tags)
+    best = {"best_val_accuracy": record.best_accuracy, "best_epoch": record.best_epoch}
+    return _Batch(metrics=_metrics(entry, best), tags=tags)
+
+
+def _metrics(entry: _Entry, values: dict[str, float]) -> list[Metric]:
+    step = entry.record.epochs
+    return [Metric(name, value, entry.time, step) for name, value in values.items()]
 
 
 def _params(values: dict[str, Any]) -> list[Param]:

@@ -4,13 +4,15 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from trainables.data.batches import images_per_epoch
 from trainables.recipe import Recipe, Value
 
 BASELINE = "baseline"
 Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
+_USUAL_BATCH = Recipe().batch_size
+_CHOOSABLE: tuple[Status, ...] = ("completed", "pruned")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class TrialRecord:
 class Scoreboard:
     """The trials of one search. Safe to read from other threads than the one that writes.
 
+    Sums and the best trial are kept up to date as records come, so that an event costs the same
+    after 10,000 trials as after ten.
+
     Args:
         requested: trials that the search was asked for.
         epochs: the most that one trial trains.
@@ -70,6 +75,13 @@ class Scoreboard:
     def __init__(self, requested: int, epochs: int, train_images: int) -> None:
         self.requested, self.max_epochs, self.train_images = requested, epochs, train_images
         self._records: dict[str, TrialRecord] = {}
+        self._running: dict[str, TrialRecord] = {}
+        # All keys at once: other threads may iterate.
+        self._counts: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
+        self._epochs: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
+        self._images = 0
+        self._best: TrialRecord | None = None
+        self._baseline = ""
         self._lock = threading.Lock()
         self._begun = time.monotonic()
 
@@ -117,59 +129,89 @@ class Scoreboard:
 
     def interrupt(self) -> list[TrialRecord]:
         """The trials that still run, marked as interrupted."""
-        running = [record for record in self.records if record.status == "running"]
-        return [self._put(replace(record, status="interrupted")) for record in running]
+        return [self._put(replace(record, status="interrupted")) for record in self._under_way()]
 
     def count(self, status: Status) -> int:
         """Trials of a status."""
-        return Counter(record.status for record in self.records)[status]
+        return self._counts[status]
 
     @property
     def finished(self) -> int:
         """Trials that ended, in whatever way."""
-        return sum(record.status in ("completed", "pruned", "failed") for record in self.records)
+        return sum(self._counts[status] for status in (*_CHOOSABLE, "failed"))
 
     @property
     def epochs(self) -> int:
         """Epochs done by all trials together."""
-        return sum(record.epochs for record in self.records)
+        return self._epochs.total()
 
     @property
     def images(self) -> int:
         """Training images seen by all trials together."""
-        return sum(
-            record.epochs * images_per_epoch(self.train_images, _batch_size(record))
-            for record in self.records
-        )
+        return self._images
 
     def best(self, *, with_running: bool = False) -> TrialRecord | None:
         """The completed or pruned trial with the best epoch; of equals the one suggested first.
 
         A failed or interrupted trial is never best. None where there is no trial to choose.
         """
-        allowed = {"completed", "pruned"} | ({"running"} if with_running else set())
-        candidates = [r for r in self.records if r.status in allowed and r.best_epoch > 0]
-        return max(candidates, key=lambda record: record.best_accuracy, default=None)
+        candidates = [self._best] if self._best else []
+        if with_running:
+            candidates += [record for record in self._under_way() if record.best_epoch]
+        return max(candidates, key=_merit, default=None)
 
     def baseline(self) -> TrialRecord | None:
         """The trial that is labelled so, once it has begun."""
-        return next((record for record in self.records if record.label == BASELINE), None)
+        return self._records.get(self._baseline)
 
     def seconds_left(self) -> float | None:
         """A guess from the epochs that finished trials took and the pace so far; None at first."""
-        ended = [r.epochs for r in self.records if r.status in ("completed", "pruned")]
+        ended = sum(self._counts[status] for status in _CHOOSABLE)
         if not ended or not self.epochs:
             return None
-        average = sum(ended) / len(ended)
-        under_way = sum(max(average - r.epochs, 0.5) for r in self.records if r.status == "running")
-        to_start = max(0, self.requested - len(self.records)) * average
+        average = sum(self._epochs[status] for status in _CHOOSABLE) / ended
+        under_way = sum(max(average - record.epochs, 0.5) for record in self._under_way())
+        to_start = max(0, self.requested - len(self._records)) * average
         return (under_way + to_start) * self.seconds / self.epochs
+
+    def _under_way(self) -> list[TrialRecord]:
+        """The trials that run, in the order of their numbers."""
+        with self._lock:
+            return sorted(self._running.values(), key=lambda record: record.number)
 
     def _put(self, record: TrialRecord) -> TrialRecord:
         with self._lock:
+            before = self._records.get(record.trial_id)
             self._records[record.trial_id] = record
+            if before is not None:
+                self._add(before, -1)
+            self._add(record, 1)
+            self._running.pop(record.trial_id, None)
+            if record.status == "running":
+                self._running[record.trial_id] = record
+            if record.label == BASELINE:
+                self._baseline = record.trial_id
+            self._choose(record)
         return record
+
+    def _add(self, record: TrialRecord, sign: int) -> None:
+        self._counts[record.status] += sign
+        self._epochs[record.status] += sign * record.epochs
+        images = images_per_epoch(self.train_images, _batch_size(record))
+        self._images += sign * record.epochs * images
+
+    def _choose(self, changed: TrialRecord) -> None:
+        """Keep the best of the trials that ended, now that one of all has changed."""
+        again = self._best is not None and self._best.trial_id == changed.trial_id
+        candidates = list(self._records.values()) if again else [self._best, changed]
+        allowed = [r for r in candidates if r and r.status in _CHOOSABLE and r.best_epoch]
+        self._best = max(allowed, key=_merit, default=None)
+
+
+def _merit(record: TrialRecord) -> tuple[float, int]:
+    """Larger for the better of two trials."""
+    return record.best_accuracy, -record.number
 
 
 def _batch_size(record: TrialRecord) -> int:
-    return int(record.values.get("batch_size", Recipe().batch_size))
+    return int(record.values.get("batch_size", _USUAL_BATCH))

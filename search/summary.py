@@ -2,6 +2,9 @@
 
 import json
 import platform
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +14,7 @@ from search.scoreboard import Scoreboard, TrialRecord
 from trainables.atomic import atomic_file
 
 SCHEMA = 1
+PAUSE = 1.0  # seconds between two writes of a running search's summary
 FILE = "summary.json"
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")
 
@@ -119,3 +123,48 @@ def _best(
         "params": record.values,
         "checkpoint": None if checkpoint is None else str(checkpoint),
     }
+
+
+class SummaryWriter:
+    """A follower that has the summary written soon after every event, but not for each of many.
+
+    The writing is done by a thread of its own, so that no event waits for the disk. Once the
+    ``with`` block has ended, everything before is written and nothing more will be.
+
+    Args:
+        write: writes the summary as the search stands.
+        pause: least seconds between two writes.
+    """
+
+    def __init__(self, write: Callable[[], object], pause: float = PAUSE) -> None:
+        self._write, self._pause = write, pause
+        self._changed, self._ended = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="summary", daemon=True)
+
+    def __enter__(self) -> "SummaryWriter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._changed.set()
+        self._thread.join()
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Nothing to write yet."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """Have the summary written anew."""
+        self._changed.set()
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Have the summary written anew."""
+        self._changed.set()
+
+    def _work(self) -> None:
+        while self._changed.wait():
+            self._changed.clear()
+            with suppress(OSError):  # the next write, or the engine's last one, tells of it
+                self._write()
+            if self._ended.wait(self._pause) and not self._changed.is_set():
+                return

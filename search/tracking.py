@@ -1,7 +1,9 @@
 """Where MLflow keeps its records, checked before a search or an analysis relies on it."""
 
+import sqlite3
 import urllib.error
 import urllib.request
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +35,31 @@ def check_uri(uri: str) -> str:
 def sqlite_file(uri: str) -> Path:
     """The file of a ``sqlite:///`` URI."""
     return Path(uri.removeprefix("sqlite:///"))
+
+
+def write_ahead(uri: str) -> None:
+    """Have a local SQLite store append to a log, which takes half as long as its usual way.
+
+    It stays so, for whoever writes there next. A store that is in use, or on a file system that
+    cannot do it, is left as it is.
+    """
+    _pragma(uri, "journal_mode = WAL")
+
+
+def checkpoint(uri: str) -> None:
+    """Bring what a local SQLite store appended to its log into its one file, which can be copied
+    alone then."""
+    _pragma(uri, "wal_checkpoint(TRUNCATE)")
+
+
+def _pragma(uri: str, statement: str) -> None:
+    if not uri.startswith("sqlite:///"):
+        return
+    with (
+        suppress(sqlite3.Error),  # MLflow tells what is wrong with a store that cannot be opened
+        closing(sqlite3.connect(sqlite_file(uri))) as connection,
+    ):
+        connection.execute(f"PRAGMA {statement}")
 
 
 def _check_sqlite(path: Path) -> None:

@@ -1,5 +1,11 @@
 """What MLflow holds of a search, on a real store."""
 
+import shutil
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
 import pytest
 from mlflow import MlflowClient
 
@@ -169,3 +175,103 @@ def test_a_store_that_refuses_is_reported_and_does_not_stop_the_search(tmp_path)
 )
 def test_embedded_data_have_an_experiment_of_their_own(source, name):
     assert experiment_name("gap5", source) == name
+
+
+@pytest.fixture
+def lagging(tmp_path, monkeypatch):
+    """A function that replays trials to a ledger whose store takes nothing until all is queued,
+    and the batches that it then wrote, as (run, metrics)."""
+    gate, batches = threading.Event(), []
+    create, log = MlflowClient.create_run, MlflowClient.log_batch
+
+    def create_run(*args, **kwargs):
+        gate.wait()
+        return create(*args, **kwargs)
+
+    def log_batch(client, run_id, metrics=(), *args, **kwargs):
+        batches.append((run_id, list(metrics)))
+        return log(client, run_id, metrics, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "create_run", create_run)
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    ledgers = []
+
+    def run(*replays, **shared):
+        ledger = Ledger(place_in(tmp_path), {}, {"architecture": "gap5", **shared}, JOB)
+        ledgers.append(ledger)
+        for trial in replays:
+            replay(ledger, *trial)
+        gate.set()
+        ledger.flush()
+        return MlflowClient(ledger._place.uri), ledger, batches
+
+    yield run
+    for ledger in ledgers:
+        ledger.close()
+
+
+def place_in(folder) -> Place:
+    return Place(f"sqlite:///{folder / 'mlflow.db'}", "convoy/test", folder / "a", "s")
+
+
+def test_what_queued_up_for_a_trial_is_written_at_once(lagging):
+    _, ledger, batches = lagging(
+        ("t0", 0, [0.2, 0.6, 0.4], "completed"), ("t1", 1, [0.1], "pruned")
+    )
+    written = [run for run, _ in batches]
+    assert written == [ledger.parent, ledger.run_id("t0"), ledger.run_id("t1")]
+
+
+def test_what_is_written_late_has_the_time_and_order_of_its_events(lagging):
+    queued = int(time.time() * 1000)
+    client, ledger, batches = lagging(("t0", 0, [0.2, 0.6, 0.4], "completed"))
+    history = client.get_metric_history(ledger.run_id("t0"), "val_accuracy")
+    assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6), (3, 0.4)]
+    stamps = [metric.timestamp for metric in batches[-1][1]]
+    assert stamps == sorted(stamps)
+    assert queued <= stamps[0]
+    assert stamps[-1] <= client.get_run(ledger.run_id("t0")).info.end_time <= queued + 5000
+
+
+def test_more_epochs_than_a_batch_takes_are_all_written(lagging):
+    accuracies = [number / 1000 for number in range(700)]  # of two figures each
+    client, ledger, _ = lagging(("t0", 0, accuracies, "completed"))
+    history = client.get_metric_history(ledger.run_id("t0"), "val_accuracy")
+    assert [point.value for point in history] == accuracies
+    assert ledger.errors == []
+
+
+def test_a_value_that_is_refused_takes_nothing_else_with_it(lagging):
+    client, ledger, _ = lagging(("t0", 0, [0.2, 0.6], "completed"), **{"no? name": 1})
+    run = client.get_run(ledger.run_id("t0"))
+    assert len(ledger.errors) == 1
+    assert run.data.metrics["val_accuracy"] == 0.6
+    assert (run.data.tags["convoy.status"], run.info.status) == ("completed", "FINISHED")
+
+
+def test_a_record_appears_without_being_asked_for(tmp_path):
+    ledger = Ledger(place_in(tmp_path), {}, {}, JOB)
+    ledger.flush()
+    record = TrialRecord("t0", 0, VALUES, "0")
+    ledger.trial_started(record)
+    ledger.epoch_ended(epochs(record, [0.3])[-1])
+    deadline, client, found = time.monotonic() + 60, MlflowClient(ledger._place.uri), {}
+    while "val_accuracy" not in found and time.monotonic() < deadline:
+        time.sleep(0.05)
+        run = ledger.run_id("t0")
+        found = client.get_run(run).data.metrics if run else {}
+    ledger.close()
+    assert found["val_accuracy"] == 0.3
+
+
+def test_the_store_writes_ahead_and_its_file_holds_everything_once_closed(tmp_path):
+    ledger = Ledger(place_in(tmp_path), {}, {}, JOB)
+    replay(ledger, "t0", 0, [0.2, 0.6], "completed")
+    assert ledger.close() == []
+    shutil.copyfile(tmp_path / "mlflow.db", tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as store:
+        assert store.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store.execute("SELECT COUNT(*) FROM metrics").fetchone() == (6,)
+        assert store.execute("SELECT status FROM runs WHERE name != 's'").fetchone() == (
+            "FINISHED",
+        )

@@ -116,3 +116,41 @@ def test_time_left_follows_the_pace_and_the_usual_length(monkeypatch):
     monkeypatch.setattr(Scoreboard, "seconds", 12.0)
     # Two trials to start, 3 epochs each as so far, at 2 seconds an epoch.
     assert b.seconds_left() == pytest.approx(12.0)
+
+
+def test_sums_and_best_are_those_of_the_records_after_any_events():
+    import random
+
+    draw, b, open_trials = random.Random(0), board(epochs=3), []
+    for step in range(600):
+        event = draw.choice(["start", "report", "report", "end", "fail", "again"])
+        if event == "start" or not open_trials:
+            size = draw.choice([100, 300])
+            b.started(f"t{step}", len(b.records), {"batch_size": size})
+            open_trials.append(f"t{step}")
+        elif event == "report":
+            record = next(r for r in b.records if r.trial_id == draw.choice(open_trials[-1:]))
+            b.reported(record.trial_id, record.epochs + 1, {"val_accuracy": draw.randrange(9) / 9})
+        elif event == "again":
+            known = draw.choice(b.records)
+            b.started(known.trial_id, known.number, known.values)
+            open_trials = [*(t for t in open_trials if t != known.trial_id), known.trial_id]
+        else:
+            end = b.ended if event == "end" else lambda name: b.failed(name, "it broke")
+            end(open_trials.pop(draw.randrange(len(open_trials))))
+        check_against_records(b)
+    assert {r.status for r in b.records} == {"running", "completed", "pruned", "failed"}
+
+
+def check_against_records(b: Scoreboard) -> None:
+    records = b.records
+    for status in ("running", "completed", "pruned", "failed"):
+        assert b.count(status) == sum(record.status == status for record in records)
+    assert b.epochs == sum(record.epochs for record in records)
+    sizes = {100: 1000, 300: 900}
+    assert b.images == sum(r.epochs * sizes[r.values["batch_size"]] for r in records)
+    for running in (False, True):
+        allowed = {"completed", "pruned"} | ({"running"} if running else set())
+        choice = [r for r in records if r.status in allowed and r.best_epoch]
+        expected = max(choice, key=lambda r: r.best_accuracy, default=None)
+        assert b.best(with_running=running) is expected

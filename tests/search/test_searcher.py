@@ -117,3 +117,12 @@ def test_a_restored_searcher_goes_on_where_the_saved_one_was(tmp_path):
 @pytest.mark.parametrize("key", ["architecture", "epochs", "cpus"])
 def test_a_suggestion_carries_what_the_trials_share(key):
     assert searcher().suggest("a")["job"][key] == getattr(JOB, key)
+
+
+def test_a_trial_that_ended_is_forgotten_and_its_number_not_given_again():
+    search = searcher()
+    for number in range(5):
+        run(search, [0.1], name=str(number))
+    assert search.suggest("next")["number"] == 5
+    search.on_trial_complete("0", {"epoch": 2, "val_accuracy": 0.9})
+    assert search.study.trials[0].intermediate_values == {1: 0.1}

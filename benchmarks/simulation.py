@@ -1,0 +1,231 @@
+"""A search whose trials replay recorded learning curves instead of training.
+
+Everything that decides is the real thing: searcher, scheduler, events and their followers. In place
+of Ray's cluster a loop lets trials report an epoch each in turn, and ends those that ASHA stops.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ray.tune.schedulers import TrialScheduler
+
+from benchmarks.curves import METRICS, Curve
+from search.domain import Choice, Domains, Range, Values, existing
+from search.events import Events, Follower
+from search.scheduler import BaselineKeepingAsha
+from search.scoreboard import Scoreboard
+from search.searcher import TruthfulOptunaSearch
+from search.space import Budget, Space
+from search.task import Task
+from trainables.recipe import Value
+from trainables.seeding import derive
+
+NEIGHBOURS = 3
+NOISE = 0.01  # standard deviation of an accuracy: about that of 1,000 validation images
+
+
+class Landscape:
+    """The curve of any setting of a space, from those of the recorded settings around it.
+
+    Two settings differ by the sum, over the keys that exist in both, of: the difference of numbers
+    as a share of their range (of its logarithm where it is drawn so), or 1 where a choice or a word
+    differs. A setting's curve is the mean of those of its ``NEIGHBOURS`` nearest, each weighted by
+    one over its distance; if the nearest diverged, so does it.
+
+    Args:
+        space: of the settings.
+        curves: what was recorded.
+    """
+
+    def __init__(self, space: Space, curves: Sequence[Curve]) -> None:
+        self._domains, self._curves = space.search, curves
+        found = [dict(_coordinates(self._domains, curve.values)) for curve in curves]
+        self._names = sorted({name for point in found for name in point})
+        self._points = np.array([self._row(point) for point in found])
+        self._options = np.array([name.endswith("?") for name in self._names])
+
+    def curve(self, values: dict[str, Value]) -> Curve:
+        """The curve expected of ``values``."""
+        distances = self.distances(values)
+        order = np.argsort(distances, kind="stable")
+        nearest = self._curves[int(order[0])]
+        if nearest.diverged:
+            return Curve(values, nearest.metrics, diverged=True)
+        chosen = [i for i in order if not self._curves[int(i)].diverged][:NEIGHBOURS]
+        weights = 1 / (distances[chosen] + 1e-6)
+        histories = [self._curves[int(i)].metrics for i in chosen]
+        return Curve(
+            values,
+            {
+                name: np.average([h[name] for h in histories], axis=0, weights=weights).tolist()
+                for name in METRICS
+            },
+        )
+
+    def distances(self, values: dict[str, Value]) -> NDArray[np.float64]:
+        """How far each recorded setting is from ``values``, in their order."""
+        apart = np.abs(self._points - self._row(dict(_coordinates(self._domains, values))))
+        apart = np.where(self._options, apart > 0, apart)
+        total: NDArray[np.float64] = np.nan_to_num(apart).sum(axis=1)
+        return total
+
+    def _row(self, point: dict[str, float]) -> NDArray[np.float64]:
+        return np.array([point.get(name, math.nan) for name in self._names])
+
+
+def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[str, float]]:
+    """Name and coordinate of every key that exists in ``values``; those of options end in a ?."""
+    for name, key, domain in existing(domains, values):
+        value = values[key]
+        if isinstance(domain, Range) and isinstance(value, int | float):
+            scale = math.log if domain.log else float
+            low, high = scale(domain.low), scale(domain.high)
+            yield name, (scale(value) - low) / (high - low)
+        elif isinstance(domain, Choice | Values):
+            yield f"{name}?", float(list(domain.options).index(value))
+
+
+@dataclass
+class Clock:
+    """Seconds of its thread's CPU that each part took.
+
+    Waiting for the interpreter's lock, which other threads hold too, does not count.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count what the block takes as ``name``."""
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            spent = time.thread_time() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+
+@dataclass
+class ReplayedTrial:
+    """What scheduler and events need of Tune's trial."""
+
+    trial_id: str
+    config: dict[str, Any]
+    curve: Curve
+    noise: list[float]
+    error_file: str | None = None
+    epoch: int = 0
+
+
+class Replay:
+    """A search over a landscape.
+
+    Args:
+        searcher: proposes the trials.
+        budget: of the search, as the scheduler has it.
+        board: counts them.
+        followers: are told of every event.
+        landscape: what a trial reaches.
+        seed: of the noise.
+        concurrency: trials at once.
+        clock: counts what the parts take.
+    """
+
+    def __init__(
+        self,
+        searcher: TruthfulOptunaSearch,
+        budget: Budget,
+        board: Scoreboard,
+        followers: list[Follower],
+        landscape: Landscape,
+        seed: int,
+        concurrency: int = 8,
+        clock: Clock | None = None,
+    ) -> None:
+        self._searcher, self._scheduler = searcher, BaselineKeepingAsha(budget)
+        self._events = Events(board, followers)
+        self._landscape, self._seed, self._concurrency = landscape, seed, concurrency
+        self._trials, self._started, self._running = budget.trials, 0, list[ReplayedTrial]()
+        self._clock = clock or Clock()
+
+    def run(self, each: Callable[[int], object] = lambda ended: None) -> None:
+        """Run to the end; ``each`` is told how many trials have ended whenever one has."""
+        ended = 0
+        while self._running or self._started < self._trials:
+            while len(self._running) < self._concurrency and self._started < self._trials:
+                self._start()
+            for trial in list(self._running):
+                if self._step(trial):
+                    self._running.remove(trial)
+                    ended += 1
+                    each(ended)
+
+    def _start(self) -> None:
+        name, clock = f"{self._seed:04x}{self._started:08x}", self._clock
+        with clock.part("searcher"):
+            config = self._searcher.suggest(name)
+        with clock.part("simulation"):
+            curve = self._landscape.curve(Task.from_config(config).values)
+            draw = np.random.default_rng(derive(self._seed, "noise", self._started))
+            noise = draw.normal(0, NOISE, size=len(curve.metrics["val_accuracy"])).tolist()
+            trial = ReplayedTrial(name, config, curve, noise)
+        with clock.part("scheduler"):
+            self._scheduler.on_trial_add(None, trial)
+        with clock.part("board"):
+            self._events.on_trial_start(0, [], trial)
+        self._started += 1
+        self._running.append(trial)
+
+    def _step(self, trial: ReplayedTrial) -> bool:
+        """Let the trial report an epoch, as Tune's controller passes it on; True if it ended."""
+        clock = self._clock
+        if trial.epoch == len(trial.noise):  # the curve ends here: it diverged
+            return self._fail(trial)
+        result = _result(trial)
+        with clock.part("scheduler"):
+            decision = self._scheduler.on_trial_result(None, trial, result)
+        stops: bool = decision == TrialScheduler.STOP
+        with clock.part("searcher"):
+            if stops:  # Tune hands a searcher the last result with the end alone
+                self._searcher.on_trial_complete(trial.trial_id, result)
+            else:
+                self._searcher.on_trial_result(trial.trial_id, result)
+        with clock.part("board"):
+            self._events.on_trial_result(0, [], trial, result)
+            if stops:
+                self._events.on_trial_complete(0, [], trial)
+        return stops
+
+    def _fail(self, trial: ReplayedTrial) -> bool:
+        with self._clock.part("scheduler"):
+            self._scheduler.on_trial_error(None, trial)
+        with self._clock.part("searcher"):
+            self._searcher.on_trial_complete(trial.trial_id, error=True)
+        with self._clock.part("board"):
+            self._events.on_trial_error(0, [], trial)
+        return True
+
+
+def _result(trial: ReplayedTrial) -> dict[str, Any]:
+    """The trial's next epoch, with as many figures as a real one reports."""
+    at, noise = trial.epoch, trial.noise[trial.epoch]
+    trial.epoch += 1
+    recorded = {name: history[at] for name, history in trial.curve.metrics.items()}
+    accuracy = recorded["val_accuracy"] + noise
+    return {
+        **recorded,
+        "val_accuracy": accuracy,
+        "val_loss": 1 - accuracy,
+        "train_loss": 0.9 - accuracy,
+        "train_accuracy": accuracy + 0.05,
+        "lr": trial.config["values"]["lr"],
+        "images_per_second": 4000.0,
+        "epoch_seconds": 1.0,
+        "epoch": trial.epoch,
+    }

@@ -1,0 +1,119 @@
+"""An Optuna study that forgets what its sampler needs no more."""
+
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from trainables.recipe import Value
+from trainables.seeding import derive
+
+# TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
+# best trials and all others, where late ones count for more than early ones.
+MOST, KEPT, BEST = 300, 200, 50
+_NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
+
+
+class BoundedStudy:
+    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 300.
+
+    When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
+    the ``best`` are the best so far by TPE's own order and the others the latest; trials that run
+    or wait are carried along, failed ones are left out. Until then it is an ordinary study.
+
+    A trial is known by its number, which goes on counting over all of them. Everything follows from
+    the seed and from what is told, and the object pickles.
+
+    Args:
+        seed: of what is drawn.
+        startup: trials that are drawn at random at first.
+        points: values of the first trials, under Optuna's names; what one lacks is drawn.
+        most: trials whose end makes the study be replaced; None never does.
+        kept: finished trials that go on into the next.
+        best: how many of these are the best ones.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        startup: int,
+        points: list[dict[str, Value]],
+        most: int | None = MOST,
+        kept: int = KEPT,
+        best: int = BEST,
+    ) -> None:
+        self._seed, self._startup = seed, startup
+        self._most, self._kept, self._best = most, kept, best
+        self._asked = self._finished = self._generation = 0
+        self._running: dict[int, int] = {}  # number of a trial, and its number in the study
+        self._create(seed, [])
+        for point in points:
+            self.study.enqueue_trial(point)
+
+    def ask(self) -> tuple[int, optuna.Trial]:
+        """A new trial and its number."""
+        if self._most is not None and self._finished >= self._most:
+            self._replace()
+        trial, number = self.study.ask(), self._asked
+        self._running[number] = trial.number
+        self._asked += 1
+        return number, trial
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Record a running trial's value after ``epoch``, unless there is one already."""
+        here = self._storage_id(number)
+        if epoch not in self._storage.get_trial(here).intermediate_values:
+            self._storage.set_trial_intermediate_value(here, epoch, value)
+
+    def reported(self, number: int) -> dict[int, float]:
+        """What a running trial has reported, by epoch."""
+        return dict(self._storage.get_trial(self._storage_id(number)).intermediate_values)
+
+    def tell(self, number: int, state: TrialState, value: float | None = None) -> None:
+        """End a running trial."""
+        self.study.tell(self._running.pop(number), value, state=state)
+        self._finished += 1
+
+    def _create(self, seed: int, trials: list[FrozenTrial]) -> None:
+        self._storage = InMemoryStorage()
+        # A sampler for each: its caches belong to one study.
+        self.study = optuna.create_study(
+            storage=self._storage,
+            sampler=TPESampler(seed=seed, n_startup_trials=self._startup),
+            pruner=optuna.pruners.NopPruner(),
+            study_name="search",
+            direction="maximize",
+        )
+        self.study.add_trials(trials)
+
+    def _replace(self) -> None:
+        self._generation += 1
+        kept = self._worth_keeping(self.study.get_trials(deepcopy=False))
+        self._finished = sum(trial.state.is_finished() for trial in kept)
+        place = {trial.number: index for index, trial in enumerate(kept)}
+        self._create(derive(self._seed, "sampler", self._generation) % 2**32, kept)
+        self._running = {number: place[here] for number, here in self._running.items()}
+
+    def _worth_keeping(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """The trials that go on into the next study, in their order."""
+        needed = [trial for trial in trials if trial.state in _NEEDED]
+        finished = [trial for trial in needed if trial.state.is_finished()]
+        best = sorted(finished, key=_merit, reverse=True)[: self._best]
+        chosen = {trial.number for trial in best}
+        latest = [trial.number for trial in finished if trial.number not in chosen]
+        room = self._kept - len(best)
+        chosen.update(latest[-room:] if room > 0 else [])
+        return [t for t in needed if not t.state.is_finished() or t.number in chosen]
+
+    def _storage_id(self, number: int) -> int:
+        study = self._storage.get_study_id_from_name(self.study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study, self._running[number])
+
+
+def _merit(trial: FrozenTrial) -> tuple[bool, float, float]:
+    """Larger for the better of two: whole trials first, by value; then by epochs done, by the last
+    value. TPE orders them so."""
+    if trial.state == TrialState.COMPLETE:
+        return True, 0.0, float(trial.value or 0.0)
+    epoch, value = max(trial.intermediate_values.items())
+    return False, float(epoch), value
