@@ -65,10 +65,12 @@ class Summary:
         return path
 
 
-@lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """Versions of Python and of what a result depends on; read once, which takes 20 ms."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    """Versions of Python and of what a result depends on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+_version = lru_cache(version)  # reading them takes 20 ms
 
 
 def summarise(
