@@ -6,7 +6,6 @@ timestamps of both sides' MLflow records and from the start and the end of their
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.machine import circumstances, described
+from benchmarks.results import result_file, write
 from benchmarks.timeline import Timeline, read_timeline
 from search.space import Budget, read_space
 from trainables.arguments import Arguments
@@ -84,12 +84,11 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     try:
         arguments = _parser().parse_args(given)
-        found = _measure(arguments, given)
+        file = result_file(arguments.json)
+        write(_measure(arguments, given), file)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 

@@ -6,17 +6,16 @@ counted. Nothing beyond ``trainables`` is imported, so that it runs wherever tor
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.machine import circumstances, described
+from benchmarks.results import result_file, write
 from benchmarks.ways import Case, ways
 from trainables import architectures
 from trainables.arguments import Arguments
@@ -81,12 +80,11 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     try:
         arguments = _parser().parse_args(given)
-        found = _measure(arguments, given)
+        file = result_file(arguments.json)
+        write(_measure(arguments, given), file)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 
