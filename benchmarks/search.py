@@ -56,6 +56,18 @@ class Pair:
         return (ours.images / ours.training) / (theirs.images / theirs.training)
 
     @property
+    def common(self) -> float:
+        """The highest validation accuracy that both reached, in [0, 1]."""
+        return min(self.convoy.best, self.plain.best)
+
+    @property
+    def common_time_share(self) -> float:
+        """Convoy's time to ``common`` as a share of the plain search's."""
+        ours, theirs = (side.time_to(self.common) for side in (self.convoy, self.plain))
+        assert ours is not None and theirs is not None
+        return ours / theirs
+
+    @property
     def time_share(self) -> float | None:
         """Convoy's time to the plain search's best accuracy as a share of the plain search's.
 
@@ -76,6 +88,8 @@ class Pair:
             "images_per_second_training_ratio": self.training_speed,
             "time_to_plain_best_share": self.time_share,
             "convoy_seconds_to_plain_best": self.convoy.time_to(self.plain.best),
+            "common_best": self.common,
+            "time_to_common_best_share": self.common_time_share,
         }
 
 
@@ -101,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     parser.add_argument("--trials", type=int, metavar="N", help="default: search.yaml")
+    parser.add_argument(
+        "--convoy-trials",
+        type=int,
+        metavar="N",
+        help="more for Convoy, to spend the time that it saves (default: as --trials)",
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="default: search.yaml")
     parser.add_argument("--train-limit", type=int, metavar="N", help=f"default: {TRAIN_LIMIT}")
     parser.add_argument("--val-limit", type=int, metavar="N", help="default: all")
@@ -131,12 +151,14 @@ class Plan:
         source: ``embedded`` or an absolute data folder.
         dataset: limited as asked; loading it has filled the cache, so neither side pays for it.
         budget: trials, epochs and ASHA's division.
+        convoy_trials: trials of Convoy; the budget's, unless more were asked for.
         seed: of the first repeat.
     """
 
     source: str
     dataset: Dataset
     budget: Budget
+    convoy_trials: int
     seed: int
 
     def pair(self, number: int, out: Path) -> Pair:
@@ -171,7 +193,7 @@ class Plan:
         asked = {
             "space": SPACE,
             "data": self.source,
-            "trials": self.budget.trials,
+            "trials": self.convoy_trials if side == "convoy" else self.budget.trials,
             "epochs": self.budget.epochs,
             "train-limit": len(self.dataset.train),
             "val-limit": len(self.dataset.val),
@@ -193,8 +215,10 @@ class Plan:
     def described(self) -> str:
         """One line of what is searched."""
         budget, dataset = self.budget, self.dataset
+        more = self.convoy_trials != budget.trials
+        by_convoy = f" ({self.convoy_trials} by Convoy)" if more else ""
         return (
-            f"{budget.trials} trials of up to {budget.epochs} epochs (ASHA: grace "
+            f"{budget.trials} trials{by_convoy} of up to {budget.epochs} epochs (ASHA: grace "
             f"{budget.grace_epochs}, reduction {budget.reduction_factor}) of "
             f"{len(dataset.train):,} {dataset.name} images, {len(dataset.val):,} for validation\n"
         )
@@ -203,6 +227,7 @@ class Plan:
         """The plan as JSON values."""
         return {
             **self.budget.model_dump(),
+            "convoy_trials": self.convoy_trials,
             "data": self.dataset.described(),
             "space": SPACE.name,
             "cpus_per_trial": 1,
@@ -210,14 +235,18 @@ class Plan:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    for flag, low in {"trials": 1, "epochs": 1, "repeats": 1, "seed": 0}.items():
-        if (value := getattr(arguments, flag)) is not None and value < low:
+    least = {"trials": 1, "convoy-trials": 1, "epochs": 1, "repeats": 1, "seed": 0}
+    for flag, low in least.items():
+        value = getattr(arguments, flag.replace("-", "_"))
+        if value is not None and value < low:
             raise UsageError(f"--{flag} must be {low} or more, not {value}")
     space, source = read_space(SPACE), resolve(arguments.data)
     dataset = load(space.data, source)
     images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
     budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
-    return Plan(source, dataset.limited(images, arguments.val_limit), budget, arguments.seed)
+    limited = dataset.limited(images, arguments.val_limit)
+    trials = arguments.convoy_trials or budget.trials
+    return Plan(source, limited, budget, trials, arguments.seed)
 
 
 _LINES = {
@@ -250,6 +279,8 @@ def table(pair: Pair) -> str:
             *rows,
             f"images/s: {pair.speed:.2f}x, without start-up {pair.training_speed:.2f}x",
             f"the plain search's best accuracy by Convoy: {told}",
+            f"{pair.common:.2%}, which both reached: Convoy in {pair.common_time_share:.2f} of "
+            "the plain search's time",
             "",
         ]
     )

@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     parser.add_argument("--blocks", type=int, default=5, metavar="N", help="timed (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.5, metavar="S", help="of a block")
+    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="of a block")
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--full", action="store_true", help="the full width on the CPU too")
@@ -174,7 +174,9 @@ def _cases(arguments: argparse.Namespace, names: list[str]) -> list[Case]:
 
 def _rows(arguments: argparse.Namespace) -> list[Row]:
     print("images a second of training: median (least-most) of the blocks; ratios of the medians")
-    print(f"{'':32}{'Convoy':>22}{'tutorial':>22}{'tutorial, 2 workers':>22}{'ratios':>14}")
+    print(
+        f"{'':32}{'Convoy':>22}{'tutorial, 0 workers':>22}{'tutorial, 2 workers':>22}{'ratios':>14}"
+    )
     rows = []
     for case in _cases(arguments, arguments.architecture or architectures.available()):
         rows.append(measure(case, arguments.blocks, arguments.seconds))

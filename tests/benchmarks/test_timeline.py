@@ -68,6 +68,12 @@ def test_an_accuracy_that_is_not_reached_is_told_so(slow, fast):
     assert "not reached" in table(pair)
 
 
+def test_the_best_that_both_reached_is_the_lower_of_their_bests(slow, fast):
+    for pair, share in ((Pair(0, fast, slow), 10 / 50), (Pair(0, slow, fast), 50 / 10)):
+        assert pair.common == 0.6
+        assert pair.common_time_share == pytest.approx(share)
+
+
 def test_a_timeline_is_read_from_mlflow(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = MlflowClient(uri)
