@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from benchmarks.search import Pair, table
+from benchmarks.pair import Pair, table
 from benchmarks.timeline import Report, Timeline, read_timeline
 
 
