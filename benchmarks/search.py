@@ -6,77 +6,34 @@ timestamps of both sides' MLflow records and from the start and the end of their
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.machine import circumstances, described
+from benchmarks.pair import SIDES, Pair, table
+from benchmarks.results import result_file, write
 from benchmarks.timeline import Timeline, read_timeline
 from search.space import Budget, read_space
 from trainables.arguments import Arguments
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
 from trainables.errors import UsageError
+from trainables.paths import user_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SPACE = Path(__file__).with_name("search.yaml")
 TRAIN_LIMIT = 10_000
-SIDES = ("convoy", "plain")
 # A search whose trials all ended, and one in which some failed.
 _ENDED = (0, 3)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Both searches of one seed."""
-
-    seed: int
-    convoy: Timeline
-    plain: Timeline
-
-    @property
-    def speed(self) -> float:
-        """Convoy's images a second over the plain way's, start-up included."""
-        ours, theirs = self.convoy, self.plain
-        return (ours.images / ours.wall) / (theirs.images / theirs.wall)
-
-    @property
-    def training_speed(self) -> float:
-        """The same from the first step to the last report."""
-        ours, theirs = self.convoy, self.plain
-        return (ours.images / ours.training) / (theirs.images / theirs.training)
-
-    @property
-    def time_share(self) -> float | None:
-        """Convoy's time to the plain search's best accuracy as a share of the plain search's.
-
-        None if Convoy did not reach it.
-        """
-        ours, theirs = (side.time_to(self.plain.best) for side in (self.convoy, self.plain))
-        return None if ours is None or theirs is None else ours / theirs
-
-    def as_dict(self) -> dict[str, Any]:
-        """Records and figures, as JSON values."""
-        return {
-            "seed": self.seed,
-            **{
-                side: {**getattr(self, side).figures(), "records": asdict(getattr(self, side))}
-                for side in SIDES
-            },
-            "images_per_second_ratio": self.speed,
-            "images_per_second_training_ratio": self.training_speed,
-            "time_to_plain_best_share": self.time_share,
-            "convoy_seconds_to_plain_best": self.convoy.time_to(self.plain.best),
-        }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,12 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     try:
         arguments = _parser().parse_args(given)
-        found = _measure(arguments, given)
+        file = result_file(arguments.json)
+        write(_measure(arguments, given), file)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 
@@ -102,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     parser.add_argument("--trials", type=int, metavar="N", help="default: search.yaml")
+    parser.add_argument(
+        "--convoy-trials",
+        type=int,
+        metavar="N",
+        help="more for Convoy, to spend the time that it saves (default: as --trials)",
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="default: search.yaml")
     parser.add_argument("--train-limit", type=int, metavar="N", help=f"default: {TRAIN_LIMIT}")
     parser.add_argument("--val-limit", type=int, metavar="N", help="default: all")
@@ -119,7 +81,8 @@ def _measure(arguments: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
     plan = _plan(arguments)
     print(described(found), plan.described(), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        out = Path(arguments.out or scratch).absolute()
+        out = user_path(arguments.out or scratch, "--out")
+        _check_free([out / f"seed-{plan.seed + number}" for number in range(arguments.repeats)])
         pairs = [plan.pair(number, out) for number in range(arguments.repeats)]
     return {**found, "plan": plan.as_dict(), "pairs": [pair.as_dict() for pair in pairs]}
 
@@ -132,12 +95,14 @@ class Plan:
         source: ``embedded`` or an absolute data folder.
         dataset: limited as asked; loading it has filled the cache, so neither side pays for it.
         budget: trials, epochs and ASHA's division.
+        convoy_trials: trials of Convoy; the budget's, unless more were asked for.
         seed: of the first repeat.
     """
 
     source: str
     dataset: Dataset
     budget: Budget
+    convoy_trials: int
     seed: int
 
     def pair(self, number: int, out: Path) -> Pair:
@@ -172,7 +137,7 @@ class Plan:
         asked = {
             "space": SPACE,
             "data": self.source,
-            "trials": self.budget.trials,
+            "trials": self.convoy_trials if side == "convoy" else self.budget.trials,
             "epochs": self.budget.epochs,
             "train-limit": len(self.dataset.train),
             "val-limit": len(self.dataset.val),
@@ -194,8 +159,10 @@ class Plan:
     def described(self) -> str:
         """One line of what is searched."""
         budget, dataset = self.budget, self.dataset
+        more = self.convoy_trials != budget.trials
+        by_convoy = f" ({self.convoy_trials} by Convoy)" if more else ""
         return (
-            f"{budget.trials} trials of up to {budget.epochs} epochs (ASHA: grace "
+            f"{budget.trials} trials{by_convoy} of up to {budget.epochs} epochs (ASHA: grace "
             f"{budget.grace_epochs}, reduction {budget.reduction_factor}) of "
             f"{len(dataset.train):,} {dataset.name} images, {len(dataset.val):,} for validation\n"
         )
@@ -204,56 +171,32 @@ class Plan:
         """The plan as JSON values."""
         return {
             **self.budget.model_dump(),
+            "convoy_trials": self.convoy_trials,
             "data": self.dataset.described(),
             "space": SPACE.name,
             "cpus_per_trial": 1,
         }
 
 
+def _check_free(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.exists():
+            raise UsageError(f"--out: {folder} is there already; name another folder")
+
+
 def _plan(arguments: argparse.Namespace) -> Plan:
-    for flag, low in {"trials": 1, "epochs": 1, "repeats": 1, "seed": 0}.items():
-        if (value := getattr(arguments, flag)) is not None and value < low:
+    least = {"trials": 1, "convoy-trials": 1, "epochs": 1, "repeats": 1, "seed": 0}
+    for flag, low in least.items():
+        value = getattr(arguments, flag.replace("-", "_"))
+        if value is not None and value < low:
             raise UsageError(f"--{flag} must be {low} or more, not {value}")
     space, source = read_space(SPACE), resolve(arguments.data)
     dataset = load(space.data, source)
     images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
     budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
-    return Plan(source, dataset.limited(images, arguments.val_limit), budget, arguments.seed)
-
-
-_LINES = {
-    "wall_seconds": ("wall time, s", ",.1f"),
-    "first_step_seconds": ("until the first step, s", ",.1f"),
-    "first_report_seconds": ("until the first report, s", ",.1f"),
-    "trials": ("trials", ",d"),
-    "epochs": ("epochs", ",d"),
-    "images": ("images trained", ",d"),
-    "images_per_second": ("images/s, whole", ",.0f"),
-    "images_per_second_training": ("images/s, from the first step to the last report", ",.0f"),
-    "trials_per_hour": ("trials/hour, whole", ",.0f"),
-    "trials_per_hour_training": ("trials/hour, from the first step to the last report", ",.0f"),
-    "best_val_accuracy": ("best validation accuracy", ".2%"),
-    "seconds_to_best": ("until that, s", ",.1f"),
-}
-
-
-def table(pair: Pair) -> str:
-    """Both searches side by side, and the two ratios last."""
-    ours, theirs = pair.convoy.figures(), pair.plain.figures()
-    rows = [f"{f'seed {pair.seed}':52}{'Convoy':>12}{'plain':>12}{'ratio':>8}"]
-    for key, (name, form) in _LINES.items():
-        cells = f"{ours[key]:>12{form}}{theirs[key]:>12{form}}"
-        rows.append(f"{name:52}{cells}{ours[key] / theirs[key]:>8.2f}")
-    reached, share = pair.convoy.time_to(pair.plain.best), pair.time_share
-    told = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
-    return "\n".join(
-        [
-            *rows,
-            f"images/s: {pair.speed:.2f}x, without start-up {pair.training_speed:.2f}x",
-            f"the plain search's best accuracy by Convoy: {told}",
-            "",
-        ]
-    )
+    limited = dataset.limited(images, arguments.val_limit)
+    trials = arguments.convoy_trials or budget.trials
+    return Plan(source, limited, budget, trials, arguments.seed)
 
 
 if __name__ == "__main__":

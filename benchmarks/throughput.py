@@ -6,17 +6,16 @@ counted. Nothing beyond ``trainables`` is imported, so that it runs wherever tor
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.machine import circumstances, described
+from benchmarks.results import result_file, write
 from benchmarks.ways import Case, ways
 from trainables import architectures
 from trainables.arguments import Arguments
@@ -81,12 +80,11 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     try:
         arguments = _parser().parse_args(given)
-        found = _measure(arguments, given)
+        file = result_file(arguments.json)
+        write(_measure(arguments, given), file)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 
@@ -100,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     parser.add_argument("--blocks", type=int, default=5, metavar="N", help="timed (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.5, metavar="S", help="of a block")
+    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="of a block")
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--full", action="store_true", help="the full width on the CPU too")
@@ -176,7 +174,9 @@ def _cases(arguments: argparse.Namespace, names: list[str]) -> list[Case]:
 
 def _rows(arguments: argparse.Namespace) -> list[Row]:
     print("images a second of training: median (least-most) of the blocks; ratios of the medians")
-    print(f"{'':32}{'Convoy':>22}{'tutorial':>22}{'tutorial, 2 workers':>22}{'ratios':>14}")
+    print(
+        f"{'':32}{'Convoy':>22}{'tutorial, 0 workers':>22}{'tutorial, 2 workers':>22}{'ratios':>14}"
+    )
     rows = []
     for case in _cases(arguments, arguments.architecture or architectures.available()):
         rows.append(measure(case, arguments.blocks, arguments.seconds))

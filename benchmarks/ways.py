@@ -58,7 +58,12 @@ class Convoy:
 
     @classmethod
     def in_blocks(cls, case: Case, seconds: float) -> "Convoy":
-        """One whose epochs take about ``seconds`` each, or are all the images if those are less."""
+        """One whose epochs take about ``seconds`` each, or are all the images if those are less.
+
+        On a GPU they are all the images: those take seconds, and a short probe tells nothing.
+        """
+        if case.device.type != "cpu":
+            return cls(case, len(case.dataset.train))
         batch = case.recipe.batch_size
         probe = cls(case, 4 * batch)
         probe.rate(0)

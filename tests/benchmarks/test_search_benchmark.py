@@ -53,3 +53,9 @@ def test_every_epoch_of_both_is_in_the_figures(compared):
 def test_a_wrong_flag_is_one_line_and_status_2(capsys):
     assert main(["--data", "embedded", "--trials", "0"]) == 2
     assert capsys.readouterr().err == "error: --trials must be 1 or more, not 0\n"
+
+
+def test_searches_that_are_there_are_not_mixed_with_new_ones(tmp_path, capsys):
+    (tmp_path / "seed-3").mkdir()
+    assert main(["--data", "embedded", "--seed", "3", "--out", str(tmp_path)]) == 2
+    assert "seed-3 is there already" in capsys.readouterr().err

@@ -92,6 +92,7 @@ def test_a_profile_names_the_operators_of_a_step(tmp_path, capsys):
         (["--architecture", "conv4"], "conv4"),
         (["--blocks", "0"], "--blocks"),
         (["--seconds", "0"], "--seconds"),
+        (["--json", "/nowhere/found.json"], "/nowhere"),
         (["--nonsense"], "--nonsense"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from benchmarks.search import Pair, table
+from benchmarks.pair import Pair, table
 from benchmarks.timeline import Report, Timeline, read_timeline
 
 
@@ -66,6 +66,12 @@ def test_an_accuracy_that_is_not_reached_is_told_so(slow, fast):
     pair = Pair(0, convoy=slow, plain=fast)
     assert pair.time_share is None
     assert "not reached" in table(pair)
+
+
+def test_the_best_that_both_reached_is_the_lower_of_their_bests(slow, fast):
+    for pair, share in ((Pair(0, fast, slow), 10 / 50), (Pair(0, slow, fast), 50 / 10)):
+        assert pair.common == 0.6
+        assert pair.common_time_share == pytest.approx(share)
 
 
 def test_a_timeline_is_read_from_mlflow(tmp_path):
