@@ -6,7 +6,6 @@ workers are. All figures come from their records.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.machine import circumstances, described
 
+from benchmarks.machine import circumstances, described
 from benchmarks.occupancy import Occupancy, read_occupancy
+from benchmarks.results import result_file, write
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 
@@ -76,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         if arguments.trials < 2:
             raise UsageError(f"--trials must be 2 or more, not {arguments.trials}")
+        file = result_file(arguments.json)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -86,15 +87,14 @@ def main(argv: list[str] | None = None) -> int:
     }
     figures = {name: each.figures() for name, each in searches.items()}
     print(f"{described(found)}\n\n{table(figures)}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({**found, "searches": figures}, indent=2))
+    write({**found, "searches": figures}, file)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Arguments(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: 40")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument("--json", metavar="FILE", help="write the figures here too")
     return parser
 
 

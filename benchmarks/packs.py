@@ -6,16 +6,15 @@ steps may overlap; on a CPU a pack gains nothing, and this shows what the turns 
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from benchmarks.machine import circumstances, described
+from benchmarks.results import result_file, write
 from benchmarks.throughput import case_of
 from benchmarks.ways import Case
 from trainables import architectures
@@ -34,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         arguments = _parser().parse_args(argv)
-        case = _case(arguments)
+        case, file = _case(arguments), result_file(arguments.json)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -42,8 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{described(found)}\n\n{case.architecture}, batches of {case.recipe.batch_size}")
     rates = measure(case, arguments.members, arguments.blocks, arguments.seconds)
     print(table(rates))
-    if arguments.json:
-        arguments.json.write_text(json.dumps({**found, "rates": rates}, indent=2))
+    write({**found, "rates": rates}, file)
     return 0
 
 
@@ -56,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=128, metavar="N")
     parser.add_argument("--blocks", type=int, default=3, metavar="N", help="timed, of each size")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of a block")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument("--json", metavar="FILE", help="write the figures here too")
     return parser
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.dropout import Dropout
 from trainables.errors import UsageError
 from trainables.shapes import check_share, check_whole, scaled, side
 
@@ -79,9 +80,9 @@ def _head(features: int, dense: int, classes: int, dropout: float) -> list[tuple
         ("flatten", nn.Flatten()),
         ("dense1", nn.Linear(features, dense)),
         ("relu6", nn.ReLU()),
-        ("dropout1", nn.Dropout(dropout)),
+        ("dropout1", Dropout(dropout)),
         ("dense2", nn.Linear(dense, dense)),
         ("relu7", nn.ReLU()),
-        ("dropout2", nn.Dropout(dropout)),
+        ("dropout2", Dropout(dropout)),
         ("linear", nn.Linear(dense, classes)),
     ]

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.dropout import Dropout
 from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (32, 64, 128)
@@ -44,7 +45,7 @@ def _layers(size: int, classes: int, dropout: float, dense: int) -> list[tuple[s
         ]
     head: list[tuple[str, nn.Module]] = [
         ("flatten", nn.Flatten()),
-        ("dropout", nn.Dropout(dropout)),
+        ("dropout", Dropout(dropout)),
         ("dense", nn.Linear(WIDTHS[-1] * size**2, dense)),
         ("relu4", nn.ReLU()),
         ("linear", nn.Linear(dense, classes)),

@@ -10,6 +10,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.dropout import Dropout
 from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (16, 32, 48, 64, 80)
@@ -57,7 +58,7 @@ def _layers(classes: int, pool_stride: int, dropout: float) -> list[tuple[str, n
         ("conv5", nn.Conv2d(c4, c5, 3, padding=1)),
         ("gap", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),
-        ("dropout", nn.Dropout(dropout)),
+        ("dropout", Dropout(dropout)),
         ("linear", nn.Linear(c5, classes)),
     ]
     return [*layers, *head]

@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.dropout import Dropout
 from trainables.errors import UsageError
 from trainables.shapes import check_share, scaled, side
 
@@ -60,7 +61,7 @@ def build(
     head: list[tuple[str, nn.Module]] = [
         ("gap", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),
-        ("dropout", nn.Dropout(dropout)),
+        ("dropout", Dropout(dropout)),
         ("linear", nn.Linear(inputs, classes)),
     ]
     return nn.Sequential(OrderedDict([*layers, *head]))

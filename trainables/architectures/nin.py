@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.dropout import Dropout
 from trainables.shapes import check_share, check_whole, scaled, side
 
 
@@ -48,7 +49,7 @@ def build(
     layers = [
         *_block(1, nn.Conv2d(3, first, kernel, stride), batch_norm),
         *_block(2, nn.Conv2d(first, second, 3, padding=2), batch_norm),
-        ("dropout", nn.Dropout(dropout)),
+        ("dropout", Dropout(dropout)),
         *_mlp(3, nn.Conv2d(second, classes, 3, padding=1)),
         ("gap", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from trainables.dropout import Dropout
 from trainables.shapes import check_share, scaled, side
 
 
@@ -79,5 +80,5 @@ def build(
     if not stem_pool:
         model.maxpool = nn.Identity()
     features = model.layer4[-1].conv2.out_channels
-    model.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
+    model.fc = nn.Sequential(Dropout(dropout), nn.Linear(features, classes))
     return model
