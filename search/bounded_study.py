@@ -9,14 +9,15 @@ from trainables.recipe import Value
 from trainables.seeding import derive
 
 # TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
-# best trials and all others. Of these a sample stands for all: their latest alone crowd around what
-# is being tried, and drive the search away from it.
-MOST, KEPT, BEST = 300, 200, 50
+# best trials, from 250 on, and all others. So the best 25 stay what they are, and of the others a
+# sample stands for all: the latest alone, or the next best, would crowd around what is being tried,
+# and drive the search away from it.
+MOST, KEPT, BEST = 600, 400, 25
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
-    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 300.
+    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 600.
 
     When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
     the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
