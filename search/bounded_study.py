@@ -9,17 +9,20 @@ from trainables.recipe import Value
 from trainables.seeding import derive
 
 # TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
-# best trials and all others, where late ones count for more than early ones.
-MOST, KEPT, BEST = 300, 200, 50
+# best trials, from 250 on, and all others. So the best 25 stay what they are, and of the others a
+# sample stands for all: the latest alone, or the next best, would crowd around what is being tried,
+# and drive the search away from it.
+MOST, KEPT, BEST = 600, 400, 25
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
-    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 300.
+    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 600.
 
     When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
-    the ``best`` are the best so far by TPE's own order and the others the latest; trials that run
-    or wait are carried along, failed ones are left out. Until then it is an ordinary study.
+    the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
+    which each trial of the whole search is as likely as any other. Trials that run or wait are
+    carried along, failed ones are left out. Until then it is an ordinary study.
 
     A trial is known by its number, which goes on counting over all of them. Everything follows from
     the seed and from what is told, and the object pickles.
@@ -46,6 +49,7 @@ class BoundedStudy:
         self._most, self._kept, self._best = most, kept, best
         self._asked = self._finished = self._generation = 0
         self._running: dict[int, int] = {}  # number of a trial, and its number in the study
+        self._lots: dict[int, int] = {}  # number in the study, and what was drawn for the trial
         self._create(seed, [])
         for point in points:
             self.study.enqueue_trial(point)
@@ -56,6 +60,7 @@ class BoundedStudy:
             self._replace()
         trial, number = self.study.ask(), self._asked
         self._running[number] = trial.number
+        self._lots[trial.number] = derive(self._seed, "lot", number)
         self._asked += 1
         return number, trial
 
@@ -93,16 +98,19 @@ class BoundedStudy:
         place = {trial.number: index for index, trial in enumerate(kept)}
         self._create(derive(self._seed, "sampler", self._generation) % 2**32, kept)
         self._running = {number: place[here] for number, here in self._running.items()}
+        self._lots = {place[here]: lot for here, lot in self._lots.items() if here in place}
 
     def _worth_keeping(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """The trials that go on into the next study, in their order."""
+        """The trials that go on into the next study, in their order.
+
+        The lowest lots of all trials so far are a uniform sample of them.
+        """
         needed = [trial for trial in trials if trial.state in _NEEDED]
         finished = [trial for trial in needed if trial.state.is_finished()]
-        best = sorted(finished, key=_merit, reverse=True)[: self._best]
-        chosen = {trial.number for trial in best}
-        latest = [trial.number for trial in finished if trial.number not in chosen]
-        room = self._kept - len(best)
-        chosen.update(latest[-room:] if room > 0 else [])
+        ranked = sorted(finished, key=_merit, reverse=True)
+        best, rest = ranked[: self._best], ranked[self._best :]
+        rest.sort(key=lambda trial: self._lots[trial.number])
+        chosen = {trial.number for trial in best + rest[: self._kept - self._best]}
         return [t for t in needed if not t.state.is_finished() or t.number in chosen]
 
     def _storage_id(self, number: int) -> int:

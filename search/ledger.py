@@ -77,7 +77,7 @@ class _Entry:
 
     event: Literal["start", "epoch", "end"]
     record: TrialRecord
-    time: int = field(default_factory=lambda: _milliseconds())
+    time: int
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,11 @@ class _Batch:
     @classmethod
     def joined(cls, batches: list["_Batch"]) -> "_Batch":
         """The entries of all of them in their order."""
-        parts = ([batch.metrics, batch.params, batch.tags] for batch in batches)
-        return cls(*([each for part in kind for each in part] for kind in zip(*parts, strict=True)))
+        return cls(
+            [metric for batch in batches for metric in batch.metrics],
+            [param for batch in batches for param in batch.params],
+            [tag for batch in batches for tag in batch.tags],
+        )
 
 
 class Ledger:
@@ -126,15 +129,15 @@ class Ledger:
 
     def trial_started(self, record: TrialRecord) -> None:
         """Open the trial's run."""
-        self._queue.put(_Entry("start", record))
+        self._queue.put(_Entry("start", record, _milliseconds()))
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Log the figures of the trial's last epoch."""
-        self._queue.put(_Entry("epoch", record))
+        self._queue.put(_Entry("epoch", record, _milliseconds()))
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Log the trial's best epoch and close its run."""
-        self._queue.put(_Entry("end", record))
+        self._queue.put(_Entry("end", record, _milliseconds()))
 
     def keep(self, record: TrialRecord, folder: Path) -> None:
         """Log ``folder`` as artifacts of the trial's run; it must stay until ``flush``."""
@@ -178,8 +181,7 @@ class Ledger:
     def _work(self) -> None:
         while self._write(self._waiting()):
             self._hurry.wait(PAUSE)
-        with self._noted():
-            checkpoint(self._place.uri)
+        checkpoint(self._place.uri)
 
     def _waiting(self) -> list[_Entry | Callable[[], object] | None]:
         """All that is queued, once there is something."""

@@ -109,5 +109,6 @@ def test_stopped_trials_end_at_a_rung_and_whole_ones_at_the_budget(replayed):
     assert epochs == {"pruned": {2}, "completed": {4}, "failed": {2}}
 
 
-def test_accuracy_found_with_the_bound_is_that_without_it_below_the_bound():
-    assert find(30, 0, bounded=True).accuracy == find(30, 0, bounded=False).accuracy
+def test_what_is_found_with_the_bound_is_that_without_it_below_the_bound():
+    bounded, whole = find(30, 0, bounded=True), find(30, 0, bounded=False)
+    assert (bounded.best, bounded.late) == (whole.best, whole.late)
