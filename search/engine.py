@@ -137,9 +137,10 @@ class _Search:
         status: SearchStatus = "complete" if not self._board.count("failed") else "failed-trials"
         best = self._board.best()
         wins = best is not None and self._request.kind == "search"
-        weights = self._keep_winner(best, results, ledger) if wins and best else None
+        checkpoints = _checkpoints(results)
+        weights = self._keep_winner(best, checkpoints, ledger) if wins and best else None
         if wins:
-            self._keep_others(best, results, ledger)
+            self._keep_others(best, checkpoints, ledger)
         ledger.flush()
         run_id = None if best is None else ledger.run_id(best.trial_id)
         summary = self.write_summary(status if whole else "interrupted", run_id, weights)
@@ -148,30 +149,29 @@ class _Search:
         stop = None if whole else caught or signal.SIGINT
         return Outcome(summary, self._board.records, stop, errors, ledger.parent)
 
-    def _keep_winner(self, best: TrialRecord, results: tune.ResultGrid, ledger: Ledger) -> Path:
-        weights = self._keep(best, results, self._request.folder / "best")
+    def _keep_winner(self, best: TrialRecord, checkpoints: dict[str, Path], ledger: Ledger) -> Path:
+        weights = self._keep(best, checkpoints, self._request.folder / "best")
         ledger.keep(best, weights.parent)
         ledger.crown(best)
         return weights
 
     def _keep_others(
-        self, best: TrialRecord | None, results: tune.ResultGrid, ledger: Ledger
+        self, best: TrialRecord | None, checkpoints: dict[str, Path], ledger: Ledger
     ) -> None:
         """Log the weights of every other completed trial, so that it can be analysed too."""
         with tempfile.TemporaryDirectory() as parent:
             for record in self._board.records:
                 if record.status == "completed" and record != best:
-                    weights = self._keep(record, results, Path(parent) / str(record.number))
+                    weights = self._keep(record, checkpoints, Path(parent) / str(record.number))
                     ledger.keep(record, weights.parent)
             ledger.flush()
 
-    def _keep(self, record: TrialRecord, results: tune.ResultGrid, folder: Path) -> Path:
-        result = next(r for r in results if (r.metrics or {}).get("trial_id") == record.trial_id)
+    def _keep(self, record: TrialRecord, checkpoints: dict[str, Path], folder: Path) -> Path:
         return write_kept(
             folder,
             record,
             Task(self._job, record.number, record.values),
-            Path(result.checkpoint.path),
+            checkpoints[record.trial_id],
             self._request.dataset,
             self._request.space_file,
         )
@@ -243,6 +243,15 @@ class _Search:
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
         with kind(self._board, title, console) as display:
             yield display
+
+
+def _checkpoints(results: tune.ResultGrid) -> dict[str, Path]:
+    """The latest checkpoint of every trial that wrote one."""
+    return {
+        result.metrics["trial_id"]: Path(result.checkpoint.path)
+        for result in results
+        if result.checkpoint is not None and result.metrics
+    }
 
 
 def _trial_folder(trial: Trial) -> str:
