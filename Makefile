@@ -3,11 +3,12 @@
 # make check     the same without the tests
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
+# make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test browser chromium
+.PHONY: install demo check test browser chromium bench
 
 install: $(VENV)/.installed
 
@@ -40,3 +41,10 @@ chromium:
 	     && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
 	|| echo "no Chromium here: the tests in a browser will be skipped"
+
+bench: install
+	$(RUN) -m benchmarks.throughput
+	$(RUN) -m benchmarks.throughput --accuracy
+	$(RUN) -m benchmarks.search
+	$(RUN) -m benchmarks.overhead
+	$(RUN) -m benchmarks.scale
