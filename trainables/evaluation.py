@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from trainables.data.batches import DeviceSplit, Normaliser
 
-BATCH = 500  # bounds the memory; also part of what makes a figure repeatable to the last bit
+# Bounds the memory, and is part of what makes a figure repeatable to the last bit. On a CPU the
+# activations of 100 images stay in its cache: gap5 is validated twice as fast as with 500.
+BATCH, BATCH_ON_CPU = 500, 100
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,17 @@ def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Eva
     model.eval()
     try:
         with torch.inference_mode():
-            found = [model(normalise(batch.images)).float() for batch in split.in_order(BATCH)]
+            batches = split.in_order(_batch_size(split))
+            found = [model(normalise(batch.images)).float() for batch in batches]
             logits = torch.cat(found).cpu()  # the one moment when the host waits for the device
     finally:
         model.train(training)
     digits = None if split.digits is None else split.digits.cpu()
     return Evaluation(logits, split.labels.cpu(), digits)
+
+
+def _batch_size(split: DeviceSplit) -> int:
+    return BATCH_ON_CPU if split.images.device.type == "cpu" else BATCH
 
 
 def _share(hits: Tensor) -> float:
