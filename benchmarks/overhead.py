@@ -24,7 +24,7 @@ from trainables.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = ("--epochs", "3", "--train-limit", "128", "--val-limit", "100")
-LONG = ("--epochs", "6", "--train-limit", "2000", "--val-limit", "500")
+LONG = ("--epochs", "6", "--train-limit", "1500", "--val-limit", "500")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from trainables.paths import user_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SPACE = Path(__file__).with_name("search.yaml")
-TRAIN_LIMIT = 10_000
+TRAIN_LIMIT = 8_000
 # A search whose trials all ended, and one in which some failed.
 _ENDED = (0, 3)
 
