@@ -18,7 +18,7 @@ from rich.console import Console
 from search.cluster import allotted, cluster
 from search.events import Events, Follower
 from search.kept import write_kept
-from search.ledger import Ledger, Place, prepare_store
+from search.ledger import Ledger, Place
 from search.request import Request
 from search.resources import Resources
 from search.retention import KeepLatest
@@ -55,10 +55,7 @@ def run_search(request: Request, console: Console) -> Outcome:
     Raises:
         trainables.errors.UsageError: more resources are asked of a trial than there are.
     """
-    store = threading.Thread(target=prepare_store, args=(request.tracking_uri,), daemon=True)
-    store.start()  # a new database takes as long as Ray does to start
     with cluster(request.limits.address), _stop_gently() as stopped:
-        store.join()
         return _Search(request, allotted(request.limits), console).run(stopped)
 
 

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -56,14 +56,6 @@ class Place:
     search: str
     kind: str = "search"
     group: str = ""
-
-
-def prepare_store(uri: str) -> None:
-    """Have MLflow make the tables of a new database; an error is left for the ledger to meet."""
-    _quieten()
-    with suppress(Exception):
-        write_ahead(uri)
-        MlflowClient(uri).search_experiments(max_results=1)
 
 
 def _quieten() -> None:
