@@ -23,7 +23,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from search.scoreboard import Status, TrialRecord
 from search.task import Job
-from search.tracking import checkpoint, write_ahead
+from search.tracking import settle, write_ahead
 from trainables.recipe import Setting
 
 # MLflow knows only how a run ended; convoy.status says why.
@@ -173,7 +173,7 @@ class Ledger:
     def _work(self) -> None:
         while self._write(self._waiting()):
             self._hurry.wait(PAUSE)
-        checkpoint(self._place.uri)
+        settle(self._place.uri)
 
     def _waiting(self) -> list[_Entry | Callable[[], object] | None]:
         """All that is queued, once there is something."""

@@ -1,5 +1,6 @@
 """Where MLflow keeps its records, checked before a search or an analysis relies on it."""
 
+import os
 import sqlite3
 import urllib.error
 import urllib.request
@@ -10,7 +11,6 @@ from urllib.parse import urlsplit
 from trainables.errors import UsageError
 
 _DATABASES = ("postgresql", "mysql", "mssql")
-_SQLITE_HEADER = b"SQLite format 3\x00"
 
 
 def check_uri(uri: str) -> str:
@@ -40,16 +40,15 @@ def sqlite_file(uri: str) -> Path:
 def write_ahead(uri: str) -> None:
     """Have a local SQLite store append to a log, which takes half as long as its usual way.
 
-    It stays so, for whoever writes there next. A store that is in use, or on a file system that
-    cannot do it, is left as it is.
+    A store that is in use, or on a file system that cannot do it, is left as it is.
     """
     _pragma(uri, "journal_mode = WAL")
 
 
-def checkpoint(uri: str) -> None:
-    """Bring what a local SQLite store appended to its log into its one file, which can be copied
-    alone then."""
+def settle(uri: str) -> None:
+    """Bring a local SQLite store back into its one file, unless someone else has it open."""
     _pragma(uri, "wal_checkpoint(TRUNCATE)")
+    _pragma(uri, "journal_mode = DELETE")
 
 
 def _pragma(uri: str, statement: str) -> None:
@@ -57,23 +56,22 @@ def _pragma(uri: str, statement: str) -> None:
         return
     with (
         suppress(sqlite3.Error),  # MLflow tells what is wrong with a store that cannot be opened
-        closing(sqlite3.connect(sqlite_file(uri))) as connection,
+        closing(sqlite3.connect(sqlite_file(uri), timeout=0)) as connection,
     ):
         connection.execute(f"PRAGMA {statement}")
 
 
 def _check_sqlite(path: Path) -> None:
+    """Read by SQLite itself: to open and close the file beside it would break its locks."""
+    if not path.exists():
+        return
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise UsageError(f"--tracking-uri: {path} cannot be read")
     try:
-        header = _first_bytes(path) if path.exists() else _SQLITE_HEADER
-    except OSError as error:
-        raise UsageError(f"--tracking-uri: {path} cannot be read ({error.strerror})") from error
-    if header != _SQLITE_HEADER:
-        raise UsageError(f"--tracking-uri: {path} is not an SQLite database")
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(len(_SQLITE_HEADER))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise UsageError(f"--tracking-uri: {path} is not an SQLite database ({error})") from error
 
 
 def _check_answers(uri: str) -> None:

@@ -267,10 +267,12 @@ def test_a_record_appears_without_being_asked_for(tmp_path):
 def test_the_store_writes_ahead_and_its_file_holds_everything_once_closed(tmp_path):
     ledger = Ledger(place_in(tmp_path), {}, {}, JOB)
     replay(ledger, "t0", 0, [0.2, 0.6], "completed")
+    ledger.flush()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        assert store.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert ledger.close() == []
     shutil.copyfile(tmp_path / "mlflow.db", tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as store:
-        assert store.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert store.execute("SELECT COUNT(*) FROM metrics").fetchone() == (6,)
         assert store.execute("SELECT status FROM runs WHERE name != 's'").fetchone() == (
             "FINISHED",

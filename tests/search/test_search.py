@@ -115,7 +115,8 @@ def test_every_run_has_the_metrics_of_the_records(finished):
     client = MlflowClient(finished.uri)
     run = client.get_run(finished.summary["best"]["run_id"])
     wanted = (
-        "train_loss train_accuracy val_loss val_accuracy lr images_per_second epoch_seconds "
+        "train_loss train_accuracy val_loss val_accuracy lr "
+        "images_per_second epoch_seconds report_seconds "
         "val_accuracy_aligned val_accuracy_conflicting digit_following best_val_accuracy best_epoch"
     )
     assert set(run.data.metrics) == set(wanted.split())
