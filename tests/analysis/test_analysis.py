@@ -333,10 +333,18 @@ def test_other_data_than_the_runs_are_refused(run, tmp_path):
 
 
 def copied_store(finished, tmp_path) -> str:
-    """A copy of the store whose artifacts may be damaged."""
+    """A copy of the store whose artifacts may be damaged.
+
+    SQLite makes it: to open and close the file beside SQLite would drop the locks of the clients
+    that this process has open, and what other processes write later would stay hidden from them.
+    """
     shutil.copytree(finished.out / "artifacts", tmp_path / "artifacts")
-    shutil.copyfile(finished.out / "mlflow.db", tmp_path / "mlflow.db")
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+    with (
+        contextlib.closing(sqlite3.connect(finished.out / "mlflow.db")) as store,
+        contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database,
+        database,
+    ):
+        store.backup(database)
         for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
             database.execute(
                 f"update {table} set {column} = replace({column}, ?, ?)",
