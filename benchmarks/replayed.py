@@ -158,7 +158,7 @@ def _measure(search: _Search, folder: Path) -> Measured:
 
 def _ledger(folder: Path, search: _Search) -> Ledger:
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    place = Place(uri, f"convoy/{SPACE}-embedded", folder / "artifacts", "replayed")
+    place = Place(uri, f"convoy/{SPACE}-embedded", str(folder / "artifacts"), "replayed")
     shared = {
         "architecture": search.job.architecture,
         "data": search.job.data.set,

@@ -120,6 +120,7 @@ class ReplayedTrial:
     curve: Curve
     noise: list[float]
     error_file: str | None = None
+    last_result: dict[str, Any] | None = None
     epoch: int = 0
 
 

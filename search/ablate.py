@@ -21,6 +21,7 @@ from search.flags import (
     out_folder,
     tracking_uri,
 )
+from search.resume import add_resume_flag, resumed
 from search.space import Budget, read_space, space_file
 from trainables.arguments import Arguments
 from trainables.atomic import atomic_file
@@ -47,7 +48,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status, as of ``search.run``."""
     console = Console(highlight=False)
     try:
-        arguments = _parser().parse_args(argv)
+        given = sys.argv[1:] if argv is None else argv
+        arguments = _parser().parse_args(given)
+        if arguments.resume is not None:
+            arguments = resumed(arguments, _parser(), given)
         environment.prepare(loopback=arguments.address is None)
         return _ablate(arguments, console)
     except UsageError as error:
@@ -76,13 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
     add_flags(parser)
+    add_resume_flag(parser)
     return parser
 
 
 def _ablate(arguments: argparse.Namespace, console: Console) -> int:
     from search.ablation import variants
     from search.engine import run_search
-    from search.report import ending, exit_status, print_errors, print_lines
+    from search.report import ending, exit_status, print_errors, print_lines, resume_line
 
     check_flags(arguments)
     task, space_name = _task(arguments)
@@ -91,8 +96,10 @@ def _ablate(arguments: argparse.Namespace, console: Console) -> int:
     outcome = run_search(request, console)
     print_lines([ending(outcome)], console)
     print_errors(outcome)
-    if outcome.signal is None:
+    if outcome.stop is None:
         _conclude(arguments, request, found, outcome, console)
+    else:
+        print_lines([resume_line(request)], console)
     return exit_status(outcome)
 
 
@@ -138,13 +145,14 @@ def _request(
     arguments: argparse.Namespace, task: "Task", space_name: str, found: "list[Variant]"
 ) -> "Request":
     from search.ablation import points
-    from search.plan import limits
+    from search.plan import flags, limits
     from search.proposals import Planned
     from search.request import Request
 
     job, out = task.job, out_folder(arguments)
     name = new_name(arguments.name, f"ablate-{space_name}")
-    check_free(name, out)
+    if arguments.resume is None:
+        check_free(name, out)
     planned = points(found, arguments.seeds)
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     for variant in found:
@@ -169,6 +177,8 @@ def _request(
         tracking_uri=tracking_uri(arguments),
         quiet=arguments.quiet,
         about=_about(arguments),
+        flags={**flags(arguments, job.source), "name": name},
+        resumed=arguments.resume is not None,
     )
 
 

@@ -24,8 +24,9 @@ class BoundedStudy:
     which each trial of the whole search is as likely as any other. Trials that run or wait are
     carried along, failed ones are left out. Until then it is an ordinary study.
 
-    A trial is known by its number, which goes on counting over all of them. Everything follows from
-    the seed and from what is told, and the object pickles.
+    A trial is known by its number, which goes on counting over all of them. What is drawn for it
+    follows from the seed, from its number and from what was told before, so that a search that goes
+    on after its driver died draws what it would have drawn.
 
     Args:
         seed: of what is drawn.
@@ -46,23 +47,33 @@ class BoundedStudy:
         best: int = BEST,
     ) -> None:
         self._seed, self._startup = seed, startup
+        self._points, self._next, self._finished = points, 0, 0
         self._most, self._kept, self._best = most, kept, best
-        self._asked = self._finished = self._generation = 0
+        self._asked: set[int] = set()
         self._running: dict[int, int] = {}  # number of a trial, and its number in the study
         self._lots: dict[int, int] = {}  # number in the study, and what was drawn for the trial
-        self._create(seed, [])
-        for point in points:
-            self.study.enqueue_trial(point)
+        self._create([])
 
     def ask(self) -> tuple[int, optuna.Trial]:
-        """A new trial and its number."""
+        """A new trial and its number, the first that was not asked for yet."""
+        while self._next in self._asked:
+            self._next += 1
+        number = self._next
+        point = self._points[number] if number < len(self._points) else {}
+        return number, self.ask_for(number, point)
+
+    def ask_for(self, number: int, point: dict[str, Value]) -> optuna.Trial:
+        """The trial of ``number``, at ``point``; what that lacks is drawn."""
         if self._most is not None and self._finished >= self._most:
             self._replace()
-        trial, number = self.study.ask(), self._asked
+        if point:
+            self.study.enqueue_trial(point)
+        self._sampler.begin(derive(self._seed, "sampler", number) % 2**32)
+        trial = self.study.ask()
+        self._asked.add(number)
         self._running[number] = trial.number
         self._lots[trial.number] = derive(self._seed, "lot", number)
-        self._asked += 1
-        return number, trial
+        return trial
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record a running trial's value after ``epoch``, unless there is one already."""
@@ -79,12 +90,13 @@ class BoundedStudy:
         self.study.tell(self._running.pop(number), value, state=state)
         self._finished += 1
 
-    def _create(self, seed: int, trials: list[FrozenTrial]) -> None:
+    def _create(self, trials: list[FrozenTrial]) -> None:
         self._storage = InMemoryStorage()
         # A sampler for each: its caches belong to one study.
+        self._sampler = _Seeded(seed=self._seed, n_startup_trials=self._startup)
         self.study = optuna.create_study(
             storage=self._storage,
-            sampler=TPESampler(seed=seed, n_startup_trials=self._startup),
+            sampler=self._sampler,
             pruner=optuna.pruners.NopPruner(),
             study_name="search",
             direction="maximize",
@@ -92,11 +104,10 @@ class BoundedStudy:
         self.study.add_trials(trials)
 
     def _replace(self) -> None:
-        self._generation += 1
         kept = self._worth_keeping(self.study.get_trials(deepcopy=False))
         self._finished = sum(trial.state.is_finished() for trial in kept)
         place = {trial.number: index for index, trial in enumerate(kept)}
-        self._create(derive(self._seed, "sampler", self._generation) % 2**32, kept)
+        self._create(kept)
         self._running = {number: place[here] for number, here in self._running.items()}
         self._lots = {place[here]: lot for here, lot in self._lots.items() if here in place}
 
@@ -116,6 +127,18 @@ class BoundedStudy:
     def _storage_id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study, self._running[number])
+
+
+class _Seeded(TPESampler):
+    """TPE whose draws for a trial begin from a seed of its own.
+
+    A new sampler a trial would do the same in twice the time: it would fill its caches anew.
+    """
+
+    def begin(self, seed: int) -> None:
+        """Draw from ``seed`` on."""
+        self._rng.rng.seed(seed)
+        self._random_sampler._rng.rng.seed(seed)
 
 
 def _merit(trial: FrozenTrial) -> tuple[bool, float, float]:

@@ -1,33 +1,62 @@
-"""A search from start to end: ``run_search(request)``."""
+"""A search from start to end, or from where it was interrupted: ``run_search(request)``."""
 
+import shutil
 import signal
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
-from ray.tune.logger import JsonLoggerCallback
 from rich.console import Console
 
 from search.cluster import allotted, cluster
 from search.events import Events, Follower
-from search.kept import write_kept
+from search.failure import RETRIES
+from search.generator import Trials
 from search.ledger import Ledger, Place
+from search.lock import locked
+from search.records import About, Records, totals
 from search.request import Request
 from search.resources import Resources
 from search.retention import KeepLatest
-from search.scoreboard import Scoreboard, Status, TrialRecord
-from search.summary import SearchStatus, Summary, SummaryWriter, summarise
-from search.task import Task
+from search.scoreboard import Scoreboard, TrialRecord
+from search.search_file import SearchFile, check_same, new_id, read_search_file
+from search.summary import (
+    SearchStatus,
+    Summary,
+    SummaryWriter,
+    read_summary,
+    status_of,
+    summarise,
+)
 from search.terminal import LiveTable, PlainLines
+from search.trial_files import History, TrialFiles, folder_name, mend, read_histories
 from search.workers import trainable
 from trainables.errors import UsageError
+
+
+@dataclass
+class Stop:
+    """What ended a search before it was whole.
+
+    Attributes:
+        signal: that came, or None.
+        reason: why it stopped itself, or empty.
+    """
+
+    signal: int | None = None
+    reason: str = ""
+
+    def halt(self, reason: str) -> None:
+        """Stop the search as SIGINT does, for a ``reason`` in a line."""
+        if not self.reason:
+            self.reason = reason
+            signal.raise_signal(signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -37,36 +66,67 @@ class Outcome:
     Attributes:
         summary: as written to ``summary.json``.
         records: every trial, in order.
-        signal: the signal that interrupted it, or None.
+        stop: what ended it early, or None.
         errors: what the tracking store refused.
         run_id: the search's own MLflow run, if it could be made.
     """
 
     summary: Summary
     records: list[TrialRecord]
-    signal: int | None
+    stop: Stop | None
     errors: list[str]
     run_id: str | None
 
 
 def run_search(request: Request, console: Console) -> Outcome:
-    """Run the whole search and record it; its outcome.
+    """Run the whole search, or what is left of it, and record it; its outcome.
 
     Raises:
-        trainables.errors.UsageError: more resources are asked of a trial than there are.
+        trainables.errors.UsageError: more resources are asked of a trial than there are, the search
+            is running already, or what it was asked to do has changed since it began.
     """
-    with cluster(request.limits.address), _stop_gently() as stopped:
-        return _Search(request, allotted(request.limits), console).run(stopped)
+    with _folder(request) as written, cluster(request.limits.address), _stop_gently() as stop:
+        resources = allotted(request.limits)
+        return _Search(request, written.search_id, resources, console, stop).run()
+
+
+@contextmanager
+def _folder(request: Request) -> Iterator[SearchFile]:
+    """The search's folder, made if need be, for this process alone."""
+    folder = request.folder
+    if not (request.resumed and folder.exists()):
+        SearchFile(request.command, request.flags, request.decides, new_id()).claim(
+            folder, request.space_file
+        )
+    with locked(folder):
+        written = read_search_file(folder)
+        check_same(request.name, written.decides, request.decides)
+        try:
+            yield written
+        except UsageError:
+            if not request.resumed:  # nothing was begun
+                shutil.rmtree(folder)
+            raise
 
 
 class _Search:
     """One search under way: its board, its records and its files."""
 
-    def __init__(self, request: Request, resources: Resources, console: Console) -> None:
+    def __init__(
+        self,
+        request: Request,
+        search_id: str,
+        resources: Resources,
+        console: Console,
+        stop: Stop,
+    ) -> None:
         self._request, self._resources, self._console = request, resources, console
+        self._search_id, self._stop = search_id, stop
         self._job = request.job(resources.cpus)
-        budget, dataset = request.budget, request.dataset
-        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train))
+        budget, dataset, folder = request.budget, request.dataset, request.folder
+        self._files, self._histories = TrialFiles(folder), read_histories(folder)
+        before = read_summary(folder).get("wall_seconds", 0.0)
+        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train), before)
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -75,158 +135,124 @@ class _Search:
             "resources": asdict(resources),
         }
 
-    def run(self, stopped: dict[str, int]) -> Outcome:
-        self._make_folder()
-        ledger = self._open_ledger()
+    def run(self) -> Outcome:
+        records = self._open_records()
         try:
-            self.write_summary("running")
-            write = partial(self.write_summary, "running")
-            with self._display() as display, SummaryWriter(write) as writer:
-                followers: list[Follower] = [ledger, writer, display]
-                results = self._tune(followers).fit()
+            self._search(records.ledger)
         except BaseException:
-            self._abandon(ledger)
+            self._abandon(records.ledger)
             raise
-        return self._finish(ledger, results, stopped.get("signal"))
+        return self._finish(records)
 
-    def _make_folder(self) -> None:
-        folder = self._request.folder
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+    def _open_records(self) -> Records:
+        request = self._request
+        about = _about(request, self._resources)
+        about.write(request.folder)
+        records = Records(request.folder, about, self._search_id)
+        records.ledger.flush()
+        if errors := records.ledger.errors:
+            raise UsageError(f"--tracking-uri {request.tracking_uri}: {errors[0][:300]}")
+        return records
+
+    def _search(self, ledger: Ledger) -> None:
+        request = self._request
+        searcher = request.proposals.searcher(self._job, request.budget)
+        scheduler = request.proposals.scheduler(request.budget)
+        left = self._recall(searcher.recall, scheduler.recall(self._histories))
+        ledger.recall(self._histories)
+        self.write_summary("running")
+        if self._board.finished >= request.budget.trials:
+            return
+        trials = Trials(searcher, left, self._resources.concurrency)
+        write = partial(self.write_summary, "running")
+        with self._display() as display, SummaryWriter(write) as writer:
+            self._tune(trials, scheduler, [ledger, writer, display]).fit()
+
+    def _recall(self, learn: Callable[[History], object], stopped: set[str]) -> list[History]:
+        """Take up the trials that there are; those that are to go on.
+
+        A trial that the driver did not come to end, though it was trained to its end or ASHA had
+        stopped it, ends now.
+        """
+        for folder in self._request.folder.glob("trial-*-*"):
+            if all(folder != history.folder for history in self._histories):
+                shutil.rmtree(folder)  # it had not begun; its number is given again
+        self._histories = [self._ended(each, stopped) for each in self._histories]
+        for history in self._histories:
+            learn(history)
+            self._board.recall(history.record)
+        left = [history for history in self._histories if not history.over]
+        for history in left:
+            mend(history)
+        return [replace(each, task=replace(each.task, job=self._job)) for each in left]
+
+    def _ended(self, history: History, stopped: set[str]) -> History:
+        if history.over:
+            return history
+        if history.trial_id not in stopped:
+            return replace(history, status="interrupted")
+        whole = history.epochs >= self._request.budget.epochs
+        ended = replace(history, status="completed" if whole else "pruned")
+        self._files.ended(ended.record)
+        return ended
 
     def _abandon(self, ledger: Ledger) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
         try:
-            for record in self._board.interrupt():
-                ledger.trial_ended(record)
+            self._interrupt(ledger)
             self.write_summary("interrupted")
         finally:
-            ledger.end_search(*self._search_records(None), "FAILED")
+            metrics, tags = totals(self._board, "interrupted")
+            ledger.end_search(metrics, tags, "FAILED", self._board.last_event)
             ledger.close()
 
-    def _tune(self, followers: list[Follower]) -> tune.Tuner:
+    def _interrupt(self, ledger: Ledger) -> None:
+        for record in self._board.interrupt():
+            with suppress(OSError):  # a full disk; it is interrupted without being told so
+                self._files.ended(record)
+            ledger.trial_ended(record)
+
+    def _tune(self, trials: Trials, scheduler: Any, followers: list[Follower]) -> tune.Tuner:
         request, resources = self._request, self._resources
+        events = Events(self._board, followers, self._files, self._stop.halt)
         return tune.Tuner(
             trainable(self._job, resources),
             tune_config=tune.TuneConfig(
-                num_samples=request.budget.trials,
-                search_alg=request.proposals.searcher(self._job, request.budget),
-                scheduler=request.proposals.scheduler(request.budget),
-                max_concurrent_trials=resources.concurrency,
+                num_samples=request.budget.trials - self._board.finished,
+                search_alg=trials,
+                scheduler=scheduler,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
             ),
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                callbacks=[JsonLoggerCallback(), Events(self._board, followers), KeepLatest()],
-                failure_config=tune.FailureConfig(max_failures=0),
+                callbacks=[events, KeepLatest()],
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
         )
 
-    def _finish(self, ledger: Ledger, results: tune.ResultGrid, caught: int | None) -> Outcome:
-        for record in self._board.interrupt():
-            ledger.trial_ended(record)
-        whole = self._board.finished >= self._request.budget.trials
-        status: SearchStatus = "complete" if not self._board.count("failed") else "failed-trials"
-        best = self._board.best()
-        wins = best is not None and self._request.kind == "search"
-        checkpoints = _checkpoints(results)
-        weights = self._keep_winner(best, checkpoints, ledger) if wins and best else None
-        if wins:
-            self._keep_others(best, checkpoints, ledger)
-        ledger.flush()
-        run_id = None if best is None else ledger.run_id(best.trial_id)
-        summary = self.write_summary(status if whole else "interrupted", run_id, weights)
-        ledger.end_search(*self._search_records(best), "FINISHED" if whole else "KILLED")
-        errors = ledger.close()
-        stop = None if whole else caught or signal.SIGINT
-        return Outcome(summary, self._board.records, stop, errors, ledger.parent)
-
-    def _keep_winner(self, best: TrialRecord, checkpoints: dict[str, Path], ledger: Ledger) -> Path:
-        weights = self._keep(best, checkpoints, self._request.folder / "best")
-        ledger.keep(best, weights.parent)
-        ledger.crown(best)
-        return weights
-
-    def _keep_others(
-        self, best: TrialRecord | None, checkpoints: dict[str, Path], ledger: Ledger
-    ) -> None:
-        """Log the weights of every other completed trial, so that it can be analysed too."""
-        with tempfile.TemporaryDirectory() as parent:
-            for record in self._board.records:
-                if record.status == "completed" and record != best:
-                    weights = self._keep(record, checkpoints, Path(parent) / str(record.number))
-                    ledger.keep(record, weights.parent)
-            ledger.flush()
-
-    def _keep(self, record: TrialRecord, checkpoints: dict[str, Path], folder: Path) -> Path:
-        return write_kept(
-            folder,
-            record,
-            Task(self._job, record.number, record.values),
-            checkpoints[record.trial_id],
-            self._request.dataset,
-            self._request.space_file,
-        )
-
-    def _search_records(self, best: TrialRecord | None) -> tuple[dict[str, float], dict[str, str]]:
-        baseline, board = self._board.baseline(), self._board
-        metrics: dict[str, float] = {"epochs": board.epochs, "wall_seconds": board.seconds}
-        if baseline is not None and baseline.best_epoch and baseline.status != "failed":
-            metrics["baseline_val_accuracy"] = baseline.best_accuracy
-        if best is not None:
-            metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
-        statuses: tuple[Status, ...] = ("completed", "pruned", "failed", "interrupted")
-        tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
-        return metrics, {**tags, "convoy.status": self._status}
+    def _finish(self, records: Records) -> Outcome:
+        self._interrupt(records.ledger)
+        status = status_of(self._board)
+        whole = status != "interrupted"
+        closed = records.close(self._board, status)
+        # Last of all: a summary that says that it is whole means that the records are, too.
+        summary = self.write_summary(status, closed.run_id, closed.weights)
+        if not whole and self._stop.signal is None and not self._stop.reason:
+            self._stop.signal = signal.SIGINT
+        stop = None if whole else self._stop
+        run_id = records.ledger.parent
+        return Outcome(summary, self._board.records, stop, closed.errors, run_id)
 
     def write_summary(
         self, status: SearchStatus, run_id: str | None = None, weights: Path | None = None
     ) -> Summary:
         """Write ``summary.json`` as the search stands."""
-        self._status = status
         summary = summarise(self._board, status, self._about, run_id, weights)
         summary.write(self._request.folder)
         return summary
-
-    def _open_ledger(self) -> Ledger:
-        request = self._request
-        local = request.tracking_uri.startswith("sqlite:")
-        artifacts = request.out / "artifacts" if local else None
-        place = Place(
-            request.tracking_uri,
-            request.experiment,
-            artifacts,
-            request.name,
-            request.kind,
-            request.group,
-        )
-        budget = request.budget.model_dump()
-        if request.kind == "ablation":  # which stops nothing early
-            budget = {"trials": request.budget.trials, "epochs": request.budget.epochs}
-        shared = {
-            "architecture": request.architecture,
-            "data": request.dataset.name,
-            "data_fingerprint": request.dataset.fingerprint,
-            "train_images": len(request.dataset.train),
-            "val_images": len(request.dataset.val),
-            "search_seed": request.seed,
-        }
-        ledger = Ledger(
-            place,
-            {**shared, **budget, **asdict(self._resources), **request.about},
-            shared,
-            self._job,
-        )
-        ledger.flush()
-        if errors := ledger.errors:
-            request.folder.rmdir()
-            raise UsageError(f"--tracking-uri {request.tracking_uri}: {errors[0][:300]}")
-        return ledger
 
     @contextmanager
     def _display(self) -> Iterator[Follower]:
@@ -242,37 +268,53 @@ class _Search:
             yield display
 
 
-def _checkpoints(results: tune.ResultGrid) -> dict[str, Path]:
-    """The latest checkpoint of every trial that wrote one."""
-    return {
-        result.metrics["trial_id"]: Path(result.checkpoint.path)
-        for result in results
-        if result.checkpoint is not None and result.metrics
+def _about(request: Request, resources: Resources) -> About:
+    local = request.tracking_uri.startswith("sqlite:")
+    place = Place(
+        request.tracking_uri,
+        request.experiment,
+        str(request.out / "artifacts") if local else None,
+        request.name,
+        request.kind,
+        request.group,
+    )
+    budget = request.budget.model_dump()
+    if request.kind == "ablation":  # which stops nothing early
+        budget = {"trials": request.budget.trials, "epochs": request.budget.epochs}
+    shared = {
+        "architecture": request.architecture,
+        "data": request.dataset.name,
+        "data_fingerprint": request.dataset.fingerprint,
+        "train_images": len(request.dataset.train),
+        "val_images": len(request.dataset.val),
+        "search_seed": request.seed,
     }
+    params = {**shared, **budget, **asdict(resources), **request.about}
+    return About(place, params, shared, request.job(resources.cpus), request.dataset.described())
 
 
 def _trial_folder(trial: Trial) -> str:
-    return f"trial-{trial.config['number']:04d}-{trial.trial_id}"
+    return folder_name(trial.config["number"], trial.trial_id)
 
 
 @contextmanager
-def _stop_gently() -> Iterator[dict[str, int]]:
-    """Have SIGTERM stop the search as SIGINT does; the signal that came is under ``signal``.
+def _stop_gently() -> Iterator[Stop]:
+    """Have SIGTERM stop the search as SIGINT does, and note the signal that came.
 
     Tune ends its loop on SIGINT, lets running trials go and returns. Ray aborts the process on
     SIGTERM, so that is passed on as SIGINT.
     """
-    caught: dict[str, int] = {}
+    stop = Stop()
 
     def pass_on(number: int, _: object) -> None:
-        caught["signal"] = number
+        stop.signal = number
         signal.raise_signal(signal.SIGINT)
 
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield stop
         return
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        yield caught
+        yield stop
     finally:
         signal.signal(signal.SIGTERM, before)

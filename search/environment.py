@@ -10,6 +10,10 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Artifacts are small; a bar for each only clutters the terminal.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # By default a call to a tracking server that is silent is tried for minutes. The records are
+    # written again once it answers.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
     "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's CSV and TensorBoard files, which nothing here reads; the JSON lines are asked for.

@@ -1,30 +1,15 @@
-"""From Ray Tune's callbacks to the scoreboard and to everyone who follows a search."""
+"""From Ray Tune's callbacks to the record on disk, the scoreboard, and all who follow a search."""
 
-import re
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from search.failure import FAILED, FULL, TRACE, failure, lost_reason
 from search.scoreboard import Scoreboard, TrialRecord
 from search.task import Task
-
-# What a trial reports; Tune adds some twenty keys of its own.
-METRICS = (
-    "train_loss",
-    "train_accuracy",
-    "train_accuracy_clean",
-    "val_loss",
-    "val_accuracy",
-    "val_accuracy_aligned",
-    "val_accuracy_conflicting",
-    "digit_following",
-    "lr",
-    "images_per_second",
-    "epoch_seconds",
-    "report_seconds",
-)
+from search.trial_files import TrialFiles, metrics_of
 
 
 class Follower(Protocol):
@@ -43,12 +28,29 @@ class Follower(Protocol):
 class Events(Callback):  # type: ignore[misc]
     """Tune's callback: keeps the scoreboard and passes every event on.
 
+    An epoch that is known already is passed over: a trial may repeat some, from its last whole
+    checkpoint on, after its worker or the driver died. Where the disk is full, trials are not
+    failed: ``halt`` is called, and they go on once there is room.
+
     Tune pickles its callbacks into the search's directory. Followers hold threads and terminals, so
     a copy from there has none: it is the driver that makes them.
+
+    Args:
+        board: counts the trials.
+        followers: are told of every event.
+        files: writes the trials' files, before anyone is told; None keeps none.
+        halt: stops the search, for a reason that is given in a line.
     """
 
-    def __init__(self, board: Scoreboard, followers: list[Follower]) -> None:
+    def __init__(
+        self,
+        board: Scoreboard,
+        followers: list[Follower],
+        files: TrialFiles | None = None,
+        halt: Callable[[str], object] = lambda reason: None,
+    ) -> None:
         self._board, self._followers = board, followers
+        self._files, self._halt = files, halt
 
     def __reduce__(self) -> tuple[Any, ...]:
         board = self._board
@@ -60,6 +62,7 @@ class Events(Callback):  # type: ignore[misc]
         record = self._board.started(
             trial.trial_id, task.number, task.values, task.label, task.stream
         )
+        self._keep(lambda files: files.started(record, trial.config))
         for follower in self._followers:
             follower.trial_started(record)
 
@@ -71,39 +74,49 @@ class Events(Callback):  # type: ignore[misc]
         result: dict[str, Any],
         **_: Any,
     ) -> None:
-        """A trial reported an epoch."""
-        metrics = {name: float(result[name]) for name in METRICS if name in result}
-        record = self._board.reported(trial.trial_id, int(result["epoch"]), metrics)
+        """A trial reported an epoch, or that it failed."""
+        epoch = int(result["epoch"])
+        if FAILED in result or epoch <= self._board.epochs_of(trial.trial_id):
+            return
+        record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
+        self._keep(lambda files: files.reported(record, result))
         for follower in self._followers:
             follower.epoch_ended(record)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        """A trial ended, at the budget's end or stopped by the scheduler."""
-        record = self._board.ended(trial.trial_id)
+        """A trial ended: at the budget's end, stopped by the scheduler, or failed."""
+        failed = failure(trial)
+        if failed is None:
+            self._end(self._board.ended(trial.trial_id))
+        elif failed[FULL]:
+            self._halt(failed[FAILED])
+        else:
+            record = self._board.failed(trial.trial_id, failed[FAILED])
+            self._keep(lambda files: files.traced(record, failed[TRACE]))
+            self._end(record)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """A trial's worker died once too often, perhaps before the trial began."""
+        if not self._board.knows(trial.trial_id):
+            self.on_trial_start(iteration, trials, trial)
+        self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
+
+    def _end(self, record: TrialRecord) -> None:
+        self._keep(lambda files: files.ended(record))
         for follower in self._followers:
             follower.trial_ended(record)
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A trial raised, or its worker died, perhaps before the trial began."""
-        if not self._board.knows(trial.trial_id):
-            self.on_trial_start(iteration, trials, trial)
-        record = self._board.failed(trial.trial_id, _reason(trial))
-        for follower in self._followers:
-            follower.trial_ended(record)
+    def _keep(self, write: Callable[[TrialFiles], object]) -> None:
+        """Write to the record. What it lacks for want of room is trained again."""
+        if self._files is None:
+            return
+        try:
+            write(self._files)
+        except OSError as error:
+            self._halt(f"{error.strerror or error}: {error.filename or 'the search folder'}")
 
 
 def _without_followers(requested: int, epochs: int, train_images: int) -> Events:
     return Events(Scoreboard(requested, epochs, train_images), [])
-
-
-def _reason(trial: Trial) -> str:
-    """The last line of a trial's error, without the modules before the exception's name.
-
-    Read from the driver's own copy of the file: Tune has not moved it to storage yet.
-    """
-    path = trial.error_file
-    text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else "unknown error"

@@ -4,6 +4,11 @@ One experiment a space, a parent run a search, a child run a trial. Trials never
 tracking store: events are queued and written in passes, of which the first begins at once and
 another half a second after the last. What has queued up for a trial meanwhile is written in one
 batch, so that a slow store is caught up with.
+
+The trials' files are the record, and these runs a projection of it. While the store does not answer
+nothing is queued: the trials that it lacks are read from their files once it does. Everything may
+be written again: a run is found by its trial, and a point that is there already, with its time, is
+the same point.
 """
 
 import json
@@ -19,11 +24,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from search.scoreboard import Status, TrialRecord
+from search.search_file import new_id
 from search.task import Job
 from search.tracking import settle, write_ahead
+from search.trial_files import History, folder_name, read_history
 from trainables.recipe import Setting
 
 # MLflow knows only how a run ended; convoy.status says why.
@@ -34,6 +41,9 @@ _RUN_STATUS: dict[Status, str] = {
     "interrupted": "KILLED",
 }
 PAUSE = 0.5  # seconds between writing all that is queued and looking again, to write more at once
+MOST_QUEUED = 5000  # events that wait in memory; what comes then is read from the files later
+LONGEST_PAUSE = 15.0  # seconds between two attempts to reach a store that is silent
+PATIENCE = 5.0  # seconds that the end of a search waits in all for a store that is silent
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
@@ -52,7 +62,7 @@ class Place:
 
     uri: str
     experiment: str
-    artifacts: Path | None
+    artifacts: str | None
     search: str
     kind: str = "search"
     group: str = ""
@@ -104,12 +114,23 @@ class Ledger:
         params: what to log of the search as a whole.
         trial_params: what to log of every trial beside its values.
         job: what all trials share, kept with every trial so that it can be trained again.
+        search_id: under which the runs are found again; None for a search of its own.
+        folder: the search's, with its trials' files; None if there are none to read.
     """
 
     def __init__(
-        self, place: Place, params: dict[str, Any], trial_params: dict[str, Any], job: Job
+        self,
+        place: Place,
+        params: dict[str, Any],
+        trial_params: dict[str, Any],
+        job: Job,
+        search_id: str | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._place, self._trial_params, self._job = place, trial_params, job
+        self._search_id, self._folder = search_id or new_id(), folder
+        self._silent, self._patience = False, PATIENCE
+        self._behind: dict[str, int] = {}  # trials to be read from their files, and their numbers
         self._queue: queue.Queue[_Entry | Callable[[], object] | None] = queue.Queue()
         self._hurry = threading.Event()
         self._runs: dict[str, str] = {}
@@ -121,15 +142,28 @@ class Ledger:
 
     def trial_started(self, record: TrialRecord) -> None:
         """Open the trial's run."""
-        self._queue.put(_Entry("start", record, _milliseconds()))
+        self._add(_Entry("start", record, _time_of(record)))
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Log the figures of the trial's last epoch."""
-        self._queue.put(_Entry("epoch", record, _milliseconds()))
+        self._add(_Entry("epoch", record, _time_of(record)))
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Log the trial's best epoch and close its run."""
-        self._queue.put(_Entry("end", record, _milliseconds()))
+        self._add(_Entry("end", record, _time_of(record)))
+
+    def recall(self, histories: list[History]) -> None:
+        """Write what the files tell of trials, whatever of it is there already."""
+        for history in histories:
+            for entry in _entries_of(history):
+                self._queue.put(entry)
+
+    def _add(self, entry: _Entry) -> None:
+        full = self._folder is not None and self._queue.qsize() >= MOST_QUEUED
+        if full or self._silent:
+            self._behind[entry.record.trial_id] = entry.record.number
+        else:
+            self._queue.put(entry)
 
     def keep(self, record: TrialRecord, folder: Path) -> None:
         """Log ``folder`` as artifacts of the trial's run; it must stay until ``flush``."""
@@ -143,9 +177,12 @@ class Ledger:
             lambda: self._client.set_tag(self._runs[record.trial_id], "convoy.winner", "true")
         )
 
-    def end_search(self, metrics: dict[str, float], tags: dict[str, str], status: str) -> None:
-        """Log the result of the search and close its run."""
-        self._queue.put(lambda: self._end_search(metrics, tags, status))
+    def end_search(
+        self, metrics: dict[str, float], tags: dict[str, str], status: str, at: float = 0.0
+    ) -> None:
+        """Log the result of the search and close its run, as of ``at``, seconds since 1970."""
+        now = int(at * 1000) or _milliseconds()
+        self._queue.put(lambda: self._end_search(metrics, tags, status, now))
 
     def flush(self) -> None:
         """Wait until everything that was asked for so far is written."""
@@ -171,13 +208,20 @@ class Ledger:
         return self.errors
 
     def _work(self) -> None:
-        while self._write(self._waiting()):
-            self._hurry.wait(PAUSE)
+        pause = PAUSE
+        while self._write(self._waiting(pause if self._behind else None)):
+            self._catch_up()
+            pause = min(2 * pause, LONGEST_PAUSE) if self._silent else PAUSE
+            self._hurry.wait(pause)
+        self._give_up_behind()
         settle(self._place.uri)
 
-    def _waiting(self) -> list[_Entry | Callable[[], object] | None]:
-        """All that is queued, once there is something."""
-        waiting = [self._queue.get()]
+    def _waiting(self, most: float | None) -> list[_Entry | Callable[[], object] | None]:
+        """All that is queued, once there is something, or after ``most`` seconds."""
+        try:
+            waiting = [self._queue.get(timeout=most)]
+        except queue.Empty:
+            return []
         self._hurry.clear()
         while not self._queue.empty():
             waiting.append(self._queue.get())
@@ -198,10 +242,69 @@ class Ledger:
             if each is None:
                 return False
             entries = {}
-            with self._noted():
-                each()
+            self._call(each)
         self._write_trials(entries)
         return True
+
+    def _call(self, write: Callable[[], object]) -> None:
+        """Do one of the writes that are of no trial; a silent store is waited for a little."""
+        while self._silent and self._patience > 0:
+            start = time.monotonic()
+            self._catch_up()
+            self._hurry.wait(PAUSE)
+            self._patience -= time.monotonic() - start
+        with self._noted():
+            self._insist(write)
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        """Write, a second time if the first failed though the store answers.
+
+        Raises:
+            Exception: what the store raised; ``_silent`` tells whether it answers.
+        """
+        try:
+            write()
+        except Exception:
+            if not self._answers():
+                raise
+            write()
+
+    def _answers(self) -> bool:
+        """True if something can be written to the store now."""
+        try:
+            if self._parent:
+                self._client.set_tag(self._parent, "convoy.status", "running")
+            self._silent = False
+        except Exception:
+            self._silent = bool(self._parent)
+            return False
+        return True
+
+    def _catch_up(self) -> None:
+        """Write what the files tell of the trials that the store lacks, if it answers."""
+        if not (self._behind or self._silent) or not self._answers():
+            return
+        for trial, number in list(self._behind.items()):
+            del self._behind[trial]  # before the file is read: what comes later is added again
+            history = self._history(trial, number)
+            if history is not None:
+                self._write_trials({trial: list(_entries_of(history))})
+            if self._silent:
+                return
+
+    def _history(self, trial: str, number: int) -> History | None:
+        if self._folder is None:
+            return None
+        return read_history(self._folder / folder_name(number, trial))
+
+    def _give_up_behind(self) -> None:
+        self._catch_up()
+        if self._behind:
+            self.errors.append(
+                f"{self._place.uri} does not answer, {len(self._behind)} trials are missing there; "
+                f"once it does: python -m search.reconcile {self._place.search} --out "
+                f"{self._folder.parent if self._folder else 'DIR'}"
+            )
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -216,26 +319,50 @@ class Ledger:
         write_ahead(self._place.uri)
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()
+        runs = list(self._own_runs())
+        self._runs = {
+            run.data.tags["convoy.trial_id"]: run.info.run_id
+            for run in runs
+            if "convoy.trial_id" in run.data.tags
+        }
+        parents = [run for run in runs if run.data.tags["convoy.kind"] == self._place.kind]
+        self._parent = str(parents[0].info.run_id) if parents else self._create_parent()
+        self._client.update_run(self._parent, status="RUNNING")
+        self._client.log_batch(self._parent, params=_params(params))
+
+    def _own_runs(self) -> Iterator[Run]:
+        """The runs of this search that are there already."""
+        token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'"
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], condition, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _create_parent(self) -> str:
         run = self._client.create_run(
             self._experiment,
             run_name=self._place.search,
             tags=self._tags(self._place.kind, "running"),
         )
-        self._parent = str(run.info.run_id)
-        self._client.log_batch(self._parent, params=_params(params))
+        return str(run.info.run_id)
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self._place.experiment)
         if found is not None:
             return str(found.experiment_id)
         folder = self._place.artifacts
-        location = None if folder is None else (folder / self._place.experiment).as_uri()
+        location = None if folder is None else Path(folder, self._place.experiment).as_uri()
         return str(self._client.create_experiment(self._place.experiment, location))
 
     def _tags(self, kind: str, status: str, **more: str) -> dict[str, str]:
         return {
             "convoy.kind": kind,
             "convoy.search": self._place.search,
+            "convoy.search_id": self._search_id,
             "convoy.status": status,
             **({"convoy.leaderboard": self._place.group} if self._place.group else {}),
             "mlflow.user": os.environ.get("USER", "convoy"),
@@ -244,20 +371,35 @@ class Ledger:
         }
 
     def _write_trials(self, entries: dict[str, list[_Entry]]) -> None:
-        for each in entries.values():
+        for trial, each in entries.items():
+            if self._silent or trial in self._behind:
+                self._behind[trial] = each[0].record.number
+                continue
             with self._noted():
-                self._write_trial(each)
+                self._write_or_defer(each)
+
+    def _write_or_defer(self, entries: list[_Entry]) -> None:
+        """Write entries of one trial, or note that it is behind if the store does not answer."""
+        try:
+            self._insist(lambda: self._write_trial(entries))
+        except Exception:
+            if not self._silent or self._folder is None:
+                raise
+            self._behind[entries[0].record.trial_id] = entries[0].record.number
 
     def _write_trial(self, entries: list[_Entry]) -> None:
         """Write successive entries of one trial."""
-        trial, batches = entries[0].record.trial_id, []
+        trial, batches, last = entries[0].record.trial_id, [], entries[-1]
         for entry in entries:
-            if entry.event == "start" and trial not in self._runs:
-                self._runs[trial] = self._create_run(entry.record)
+            if entry.event == "start":
+                if trial not in self._runs:
+                    self._runs[trial] = self._create_run(entry.record)
+                elif last.event != "end":
+                    self._client.update_run(self._runs[trial], status="RUNNING")
                 batches.append(self._values_of(entry.record))
-            elif entry.event != "start":
+            else:
                 batches.append(_epoch_of(entry) if entry.event == "epoch" else _end_of(entry))
-        run, last = self._runs[trial], entries[-1]
+        run = self._runs[trial]
         self._log(run, [batch for batch in batches if batch])
         if last.event == "end":
             self._client.set_terminated(run, _RUN_STATUS[last.record.status], last.time)
@@ -270,7 +412,7 @@ class Ledger:
         try:
             self._client.log_batch(run, joined.metrics, joined.params, joined.tags)
         except Exception:
-            if len(batches) == 1:
+            if len(batches) == 1 or not self._answers():
                 raise
             for batch in batches:
                 with self._noted():
@@ -294,7 +436,7 @@ class Ledger:
 
     def _values_of(self, record: TrialRecord) -> _Batch:
         params = {**self._trial_params, "trial": record.number, **record.values}
-        return _Batch(params=_params(params))
+        return _Batch(params=_params(params), tags=[RunTag("convoy.status", "running")])
 
     def _repeatable(self, record: TrialRecord) -> dict[str, str]:
         """Tags that hold all that is needed to train the trial again, and what it assumes."""
@@ -307,14 +449,25 @@ class Ledger:
         assumption = Setting.of(self._job.architecture, record.values, 1, 0).recipe.assumption
         return {**tags, "convoy.assumption": assumption} if assumption else tags
 
-    def _end_search(self, metrics: dict[str, float], tags: dict[str, str], status: str) -> None:
-        now = _milliseconds()
+    def _end_search(
+        self, metrics: dict[str, float], tags: dict[str, str], status: str, now: int
+    ) -> None:
         self._client.log_batch(
             self._parent,
             metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         self._client.set_terminated(self._parent, status, now)
+
+
+def _entries_of(history: History) -> Iterator[_Entry]:
+    """What was told of a trial, as its files tell it; its end only if it has one."""
+    first, *epochs = history.records
+    yield _Entry("start", first, _time_of(first))
+    for record in epochs:
+        yield _Entry("epoch", record, _time_of(record))
+    if history.status != "running":
+        yield _Entry("end", history.record, _time_of(history.record))
 
 
 def _epoch_of(entry: _Entry) -> _Batch:
@@ -340,6 +493,10 @@ def _metrics(entry: _Entry, values: dict[str, float]) -> list[Metric]:
 
 def _params(values: dict[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items() if value is not None]
+
+
+def _time_of(record: TrialRecord) -> int:
+    return int(record.at * 1000) or _milliseconds()
 
 
 def _milliseconds() -> int:

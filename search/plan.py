@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.flags import assignment, check_flags, check_free, new_name, out_folder, tracking_uri
 from search.proposals import Explore
@@ -40,10 +41,11 @@ def requests(arguments: argparse.Namespace) -> list[Request]:
     names = _names(arguments, [each.path.stem for each in spaces])
     tracking = tracking_uri(arguments)
     budget = _budget(arguments, [each.space.budget_on(source) for each in spaces])
-    return [
+    asked = [
         _request(arguments, each, name, source, tracking, budget)
         for each, name in zip(spaces, names, strict=True)
     ]
+    return [each for each in asked if each.name == arguments.resume] or asked
 
 
 def group_name(arguments: argparse.Namespace) -> str:
@@ -83,7 +85,15 @@ def _request(
         quiet=arguments.quiet,
         group=group_name(arguments),
         fixed=named.fixed,
+        flags=flags(arguments, source),
+        resumed=arguments.resume is not None,
     )
+
+
+def flags(arguments: argparse.Namespace, source: str) -> dict[str, Any]:
+    """The flags with what they stand for now, for ``--resume`` from wherever it is given."""
+    kept = {k: v for k, v in vars(arguments).items() if k not in ("out", "resume", "list")}
+    return {**kept, "data": source}
 
 
 def limits(arguments: argparse.Namespace) -> Limits:
@@ -100,8 +110,12 @@ def limits(arguments: argparse.Namespace) -> Limits:
 def _spaces(arguments: argparse.Namespace, source: str) -> list[_Named]:
     """The spaces that are asked for, each once; ``arguments.space`` becomes their names."""
     asked = [name for each in arguments.space for name in (available() if each == ALL else [each])]
-    arguments.space = list(dict.fromkeys(asked))
-    paths = [space_file(name) for name in arguments.space]
+    names = list(dict.fromkeys(asked))
+    paths = [space_file(name) for name in names]
+    arguments.space = [
+        name if name in available() else str(path.resolve())
+        for name, path in zip(names, paths, strict=True)
+    ]
     if len({path.stem for path in paths}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
     spaces = [(path, read_space(path)) for path in paths]
@@ -124,7 +138,8 @@ def _names(arguments: argparse.Namespace, stems: list[str]) -> list[str]:
         raise UsageError(f"--name {name}: too long for NAME-SPACE to stay within 100 letters")
     names = [f"{name}-{stem}" for stem in stems] if several else [name]
     for each in (name, *names):
-        check_free(each, out)
+        if arguments.resume is None:
+            check_free(each, out)
     arguments.name = name
     return names
 

@@ -1,26 +1,44 @@
 """Where the settings of a search's trials come from: a space, or a list."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from search.scheduler import BaselineKeepingAsha
 from search.searcher import METRIC, TruthfulOptunaSearch
 from search.space import Budget, Sampler, Space
 from search.task import Job, Task
+from search.trial_files import History
 from trainables.recipe import Value
+
+
+class Proposer(Protocol):
+    """Tune's searcher, whose configurations are those of ``Task.as_config``."""
+
+    def recall(self, history: History) -> None:
+        """Learn of a trial of this search that its record tells of."""
+
+
+class Stopper(Protocol):
+    """Tune's scheduler."""
+
+    def recall(self, histories: list[History]) -> set[str]:
+        """Learn of the trials so far; the ids of those that it stops where they stand."""
 
 
 class Proposals(Protocol):
     """What makes a search's trials, and what stops them."""
 
-    def searcher(self, job: Job, budget: Budget) -> Searcher:
-        """Tune's searcher, whose configurations are those of ``Task.as_config``."""
+    def searcher(self, job: Job, budget: Budget) -> Proposer:
+        """What proposes the trials."""
 
-    def scheduler(self, budget: Budget) -> TrialScheduler:
-        """Tune's scheduler."""
+    def scheduler(self, budget: Budget) -> Stopper:
+        """What stops the losing ones."""
+
+    def described(self) -> dict[str, Any]:
+        """What the settings follow from, as JSON values."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +53,18 @@ class Explore:
     space: Space
     fixed: dict[str, Value]
 
-    def searcher(self, job: Job, budget: Budget) -> Searcher:
+    def searcher(self, job: Job, budget: Budget) -> Proposer:
         """Optuna's, told the truth."""
         return TruthfulOptunaSearch(Sampler(self.space, self.fixed), job, budget.trials)
 
-    def scheduler(self, budget: Budget) -> TrialScheduler:
+    def scheduler(self, budget: Budget) -> Stopper:
         """ASHA."""
         return BaselineKeepingAsha(budget)
+
+    def described(self) -> dict[str, Any]:
+        """What is searched, and what is given."""
+        keys = {"baseline", "guesses", "search", "embedded"}
+        return {**self.space.model_dump(mode="json", include=keys), "set": self.fixed}
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,7 @@ class Planned:
 
     points: tuple[Point, ...]
 
-    def searcher(self, job: Job, budget: Budget) -> Searcher:
+    def searcher(self, job: Job, budget: Budget) -> Proposer:
         """One that proposes the list in its order."""
         return PlannedSearch(
             [
@@ -74,9 +97,29 @@ class Planned:
             ]
         )
 
-    def scheduler(self, budget: Budget) -> TrialScheduler:
+    def scheduler(self, budget: Budget) -> Stopper:
         """One that stops nothing."""
-        return FIFOScheduler()
+        return TrainToTheEnd(budget.epochs)
+
+    def described(self) -> dict[str, Any]:
+        """Every setting by its number."""
+        return {str(number): asdict(point) for number, point in enumerate(self.points)}
+
+
+class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
+    """Tune's scheduler that stops no trial before its last epoch.
+
+    Args:
+        epochs: of every trial.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def recall(self, histories: list[History]) -> set[str]:
+        """The ids of the trials that are trained to the end."""
+        return {each.trial_id for each in histories if each.epochs >= self._epochs}
 
 
 class PlannedSearch(Searcher):  # type: ignore[misc]
@@ -84,14 +127,17 @@ class PlannedSearch(Searcher):  # type: ignore[misc]
 
     def __init__(self, tasks: list[Task]) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._tasks, self._next = tasks, 0
+        self._tasks = {task.number: task for task in tasks}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The next task's configuration, or that there is none."""
-        if self._next == len(self._tasks):
+        if not self._tasks:
             return str(Searcher.FINISHED)
-        self._next += 1
-        return self._tasks[self._next - 1].as_config()
+        return self._tasks.pop(min(self._tasks)).as_config()
+
+    def recall(self, history: History) -> None:
+        """Leave the trial's task out."""
+        self._tasks.pop(history.task.number, None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -99,7 +145,7 @@ class PlannedSearch(Searcher):  # type: ignore[misc]
         """Nothing is learnt from a result."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune writes down in its own state which trials there are."""
+        """Nothing: a search goes on from its trials' files."""
 
     def restore(self, checkpoint_path: str) -> None:
         """See ``save``."""

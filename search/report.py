@@ -15,7 +15,7 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
     """Print a search's result, and the two commands to go on with."""
     summary = outcome.summary
     baseline, best = summary.baseline, summary.best
-    lines = [ending(outcome)]
+    lines = [ending(outcome), *_interruption(outcome, request)]
     if baseline is not None:
         lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
     if best is not None:
@@ -40,6 +40,21 @@ def ending(outcome: Outcome) -> str:
         f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
         f"{summary.epochs} epochs in {duration(summary.wall_seconds)}"
     )
+
+
+def resume_line(request: Request) -> str:
+    """The line that says how to go on with a search that was interrupted."""
+    name = request.group or request.name
+    going_on = ["python", "-m", request.command, "--resume", name, "--out", str(request.out)]
+    return f"go on      {shlex.join(going_on)}"
+
+
+def _interruption(outcome: Outcome, request: Request) -> list[str]:
+    """Why a search ended early, if it did and that is not plain, and how to go on."""
+    if outcome.stop is None:
+        return []
+    why = [f"stopped    {outcome.stop.reason}; make room first"] if outcome.stop.reason else []
+    return [*why, resume_line(request)]
 
 
 def assumption(request: Request, outcome: Outcome) -> str:
@@ -76,7 +91,10 @@ def _next_steps(request: Request) -> list[str]:
 
 
 def exit_status(outcome: Outcome) -> int:
-    """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted."""
-    if outcome.signal is not None:
-        return 128 + outcome.signal
+    """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted.
+
+    2 if the search stopped itself, for want of room on the disk.
+    """
+    if outcome.stop is not None:
+        return 2 if outcome.stop.signal is None else 128 + outcome.stop.signal
     return 3 if outcome.summary.status == "failed-trials" or outcome.errors else 0

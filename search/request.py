@@ -1,8 +1,8 @@
 """What a search is asked to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from search.experiment import experiment_name
 from search.proposals import Proposals
@@ -57,6 +57,8 @@ class Request:
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that were given for all trials.
         about: what else is recorded of it.
+        flags: with which it was asked for.
+        resumed: true if it may have begun already; it then goes on.
     """
 
     name: str
@@ -80,6 +82,26 @@ class Request:
     group: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, Any] = field(default_factory=dict)
+    resumed: bool = False
+
+    @property
+    def command(self) -> str:
+        """The module that was run."""
+        return "search.run" if self.kind == "search" else "search.ablate"
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """All that the result follows from, as JSON values."""
+        return {
+            "space": self.space_name,
+            "architecture": self.architecture,
+            "settings": self.proposals.described(),
+            "data": {**asdict(self.data), "fingerprint": self.dataset.fingerprint},
+            "images": {"train": self.train_limit, "val": self.val_limit},
+            "budget": self.budget.model_dump(),
+            "seed": self.seed,
+        }
 
     @property
     def folder(self) -> Path:

@@ -1,10 +1,15 @@
 """Which checkpoints of a trial stay on disk."""
 
-from collections import deque
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
+
+from search.state_file import checkpoints
 
 
 class KeepLatest(Callback):  # type: ignore[misc]
@@ -15,9 +20,6 @@ class KeepLatest(Callback):  # type: ignore[misc]
     each time that one checkpoint is deleted: its cost grows with the trials.
     """
 
-    def __init__(self) -> None:
-        self._kept: dict[str, deque[Checkpoint]] = {}
-
     def on_checkpoint(
         self,
         iteration: int,
@@ -27,22 +29,23 @@ class KeepLatest(Callback):  # type: ignore[misc]
         **_: Any,
     ) -> None:
         """A trial has written a checkpoint."""
-        kept = self._kept.setdefault(trial.trial_id, deque())
-        kept.append(checkpoint)
-        _shorten(kept, 2)
+        latest = Path(checkpoint.path)
+        _remove(each for each in _others(latest)[1:])
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
         """A trial has ended as it should."""
-        _shorten(self._kept.pop(trial.trial_id, deque()), 1)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A trial has failed."""
-        self._kept.pop(trial.trial_id, None)
+        if trial.checkpoint is not None:
+            _remove(_others(Path(trial.checkpoint.path)))
 
 
-def _shorten(kept: "deque[Checkpoint]", count: int) -> None:
-    while len(kept) > count:
-        old = kept.popleft()
-        old.filesystem.delete_dir(old.path)
+def _others(latest: Path) -> list[Path]:
+    """The checkpoints before ``latest``, the latest of them first."""
+    return [each for each in checkpoints(latest.parent) if each.name < latest.name]
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # what stays takes room and does no harm
+            shutil.rmtree(folder)

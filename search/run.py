@@ -9,7 +9,9 @@ from rich.console import Console
 
 from search import environment
 from search.flags import add_flags
+from search.resume import add_resume_flag, resumed
 from search.space import available, read_space, space_file
+from search.summary import is_whole
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 
@@ -21,6 +23,7 @@ _EXAMPLES = """examples:
   python -m search.run --space gap5 --data embedded      nothing to download
   python -m search.run --space gap5 --set pool_stride=2  without a GPU
   python -m search.run --space all --trials 8            all, and a leaderboard
+  python -m search.run --resume NAME                     go on after an interruption
   python -m search.run --list                            the spaces there are
 """
 
@@ -33,7 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     """
     console = Console(highlight=False)
     try:
-        arguments = _parser().parse_args(argv)
+        given = sys.argv[1:] if argv is None else argv
+        arguments = _parser().parse_args(given)
+        if arguments.resume is not None:
+            arguments = resumed(arguments, _parser(), given)
         if arguments.list:
             console.print(_listing(), markup=False, soft_wrap=True)
             return 0
@@ -64,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the spaces and exit")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
     add_flags(parser)
+    add_resume_flag(parser)
     return parser
 
 
@@ -97,9 +104,17 @@ def _search(arguments: argparse.Namespace, console: Console) -> int:
 
 def _one(request: "Request", console: Console) -> int:
     from search.engine import run_search
-    from search.report import exit_status, report
+    from search.report import exit_status, report, resume_line
 
-    outcome = run_search(request, console)
+    if request.resumed and is_whole(request.folder):
+        console.print(f"{request.name}: the search is whole, there is nothing to go on with")
+        return 0
+    try:
+        outcome = run_search(request, console)
+    except KeyboardInterrupt:
+        if request.folder.exists():
+            console.print(resume_line(request), markup=False, soft_wrap=True)
+        raise
     report(outcome, request, console)
     return exit_status(outcome)
 
@@ -111,6 +126,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
     from search.leaderboard import row
     from search.report import ending, exit_status, print_errors, print_lines
 
+    _claim(asked[0])
     statuses: list[int] = []
     rows: list[Row] = []
     try:
@@ -121,11 +137,20 @@ def _several(asked: "list[Request]", console: Console) -> int:
                 print_errors(outcome)
                 statuses.append(exit_status(outcome))
                 rows.append(row(request, outcome))
-                if outcome.signal is not None:
+                if outcome.stop is not None:
                     break
     finally:  # whatever ends a search, those that are done have their leaderboard
         refused = bool(rows) and _lead(rows, asked[0], console)
     return max([*statuses, 3 * refused])
+
+
+def _claim(request: "Request") -> None:
+    """Make the group's folder, by which all of it can be resumed."""
+    from search.search_file import SearchFile, new_id
+
+    folder = request.out / request.group
+    if not (request.resumed and folder.exists()):
+        SearchFile(request.command, request.flags, {}, new_id()).claim(folder, None)
 
 
 def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:

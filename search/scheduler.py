@@ -1,13 +1,16 @@
 """ASHA (Li et al. 2020) on two ladders, with the baseline always trained to the end."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
+from search.failure import FAILED
 from search.searcher import METRIC
 from search.space import Budget
+from search.trial_files import History
 
 # Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
 ANNEALED = ("cosine", "one_cycle")
@@ -46,12 +49,40 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Put the trial on the ladder of its kind of schedule."""
-        annealed = trial.config["values"].get("schedule") in ANNEALED
-        self._trial_info[trial.trial_id] = self._brackets[0 if annealed else 1]
+        self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
+
+    def _ladder_of(self, values: dict[str, Any]) -> _Bracket:
+        return self._brackets[0 if values.get("schedule") in ANNEALED else 1]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""
+        if FAILED in result:
+            return str(TrialScheduler.STOP)
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if trial.config["number"] == 0 and result["epoch"] < self._max_t:
             return str(TrialScheduler.CONTINUE)
         return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """A trial ended, on whatever rung it stands."""
+        if FAILED in result:
+            self.on_trial_remove(tune_controller, trial)
+        else:
+            super().on_trial_complete(tune_controller, trial, result)
+
+    def recall(self, histories: list[History]) -> set[str]:
+        """Put the trials on the rungs that they reached; the ids of those that end there.
+
+        In the order in which they did: a trial is compared with those that were there before it.
+        """
+        reached = [(record, history) for history in histories for record in history.records[1:]]
+        stopped = set()
+        for record, history in sorted(reached, key=lambda each: each[0].at):
+            ladder = self._ladder_of(history.task.values)
+            trial = SimpleNamespace(trial_id=history.trial_id)
+            decision = ladder.on_result(trial, record.epochs, record.last[METRIC])
+            last = record.epochs == history.epochs
+            stops = decision == TrialScheduler.STOP and history.task.number > 0
+            if last and (stops or record.epochs >= self._max_t):
+                stopped.add(history.trial_id)
+        return stopped

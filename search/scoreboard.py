@@ -31,6 +31,7 @@ class TrialRecord:
         best: the figures of that epoch.
         last: the figures of the last epoch.
         started: time of its start, seconds since 1970.
+        at: time of the last event, seconds since 1970.
         error: why it failed, in one line.
     """
 
@@ -45,6 +46,7 @@ class TrialRecord:
     best: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     started: float = 0.0
+    at: float = 0.0
     error: str = ""
 
     @property
@@ -52,9 +54,9 @@ class TrialRecord:
         """Validation accuracy of the best epoch; -1 before any."""
         return self.best.get("val_accuracy", -1.0)
 
-    def after(self, epoch: int, metrics: dict[str, float]) -> "TrialRecord":
-        """The record once ``epoch`` ended with ``metrics``."""
-        record = replace(self, epochs=epoch, last=metrics)
+    def after(self, epoch: int, metrics: dict[str, float], at: float = 0.0) -> "TrialRecord":
+        """The record once ``epoch`` ended with ``metrics``, at the time ``at``."""
+        record = replace(self, epochs=epoch, last=metrics, at=at)
         if metrics["val_accuracy"] > self.best_accuracy:
             record = replace(record, best_epoch=epoch, best=metrics)
         return record
@@ -70,9 +72,10 @@ class Scoreboard:
         requested: trials that the search was asked for.
         epochs: the most that one trial trains.
         train_images: images of an epoch.
+        before: seconds that the search had taken before it was interrupted.
     """
 
-    def __init__(self, requested: int, epochs: int, train_images: int) -> None:
+    def __init__(self, requested: int, epochs: int, train_images: int, before: float = 0.0) -> None:
         self.requested, self.max_epochs, self.train_images = requested, epochs, train_images
         self._records: dict[str, TrialRecord] = {}
         self._running: dict[str, TrialRecord] = {}
@@ -83,7 +86,7 @@ class Scoreboard:
         self._best: TrialRecord | None = None
         self._baseline = ""
         self._lock = threading.Lock()
-        self._begun = time.monotonic()
+        self._begun, self._stopped = time.monotonic() - before, 0.0
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -93,8 +96,17 @@ class Scoreboard:
 
     @property
     def seconds(self) -> float:
-        """Wall time since the board was made."""
-        return time.monotonic() - self._begun
+        """Wall time that the search has taken."""
+        return (self._stopped or time.monotonic()) - self._begun
+
+    def stop_clock(self) -> None:
+        """Let no more time count."""
+        self._stopped = time.monotonic()
+
+    @property
+    def last_event(self) -> float:
+        """Time of the last event, seconds since 1970; 0 before any."""
+        return max((record.at for record in self.records), default=0.0)
 
     def started(
         self,
@@ -104,10 +116,16 @@ class Scoreboard:
         label: str = "",
         stream: int | None = None,
     ) -> TrialRecord:
-        """A trial began, or begins again."""
-        known, label = self._records.get(trial_id), label or str(number)
-        fresh = TrialRecord(trial_id, number, values, label, stream, started=time.time())
-        return self._put(replace(known, status="running") if known else fresh)
+        """A trial began, or goes on."""
+        now = time.time()
+        if (known := self._records.get(trial_id)) is not None:
+            return self._put(replace(known, status="running", at=now))
+        label = label or str(number)
+        return self._put(TrialRecord(trial_id, number, values, label, stream, started=now, at=now))
+
+    def recall(self, record: TrialRecord) -> None:
+        """Put a trial in that was under way or had ended before the search was interrupted."""
+        self._put(record)
 
     def knows(self, trial_id: str) -> bool:
         """True if the trial has begun."""
@@ -115,21 +133,29 @@ class Scoreboard:
 
     def reported(self, trial_id: str, epoch: int, metrics: dict[str, float]) -> TrialRecord:
         """An epoch of a trial ended."""
-        return self._put(self._records[trial_id].after(epoch, metrics))
+        return self._put(self._records[trial_id].after(epoch, metrics, time.time()))
+
+    def epochs_of(self, trial_id: str) -> int:
+        """Epochs that a trial has done."""
+        return self._records[trial_id].epochs
 
     def ended(self, trial_id: str) -> TrialRecord:
         """A trial ended as it should: completed at the full budget, else pruned."""
         record = self._records[trial_id]
         status: Status = "completed" if record.epochs >= self.max_epochs else "pruned"
-        return self._put(replace(record, status=status))
+        return self._put(replace(record, status=status, at=time.time()))
 
     def failed(self, trial_id: str, error: str) -> TrialRecord:
         """A trial raised, or its worker died."""
-        return self._put(replace(self._records[trial_id], status="failed", error=error))
+        record = self._records[trial_id]
+        return self._put(replace(record, status="failed", error=error, at=time.time()))
 
     def interrupt(self) -> list[TrialRecord]:
         """The trials that still run, marked as interrupted."""
-        return [self._put(replace(record, status="interrupted")) for record in self._under_way()]
+        now = time.time()
+        return [
+            self._put(replace(record, status="interrupted", at=now)) for record in self._under_way()
+        ]
 
     def count(self, status: Status) -> int:
         """Trials of a status."""

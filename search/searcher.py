@@ -1,7 +1,5 @@
 """Optuna's search within Ray Tune, told the truth about how every trial ended."""
 
-import pickle
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -9,9 +7,11 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.bounded_study import MOST, BoundedStudy
+from search.failure import FAILED
 from search.scoreboard import BASELINE
 from search.space import Sampler
 from search.task import Job, Task
+from search.trial_files import History
 
 METRIC = "val_accuracy"
 
@@ -54,7 +54,7 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an intermediate value, once an epoch."""
         epoch, value = result.get("epoch"), result.get(METRIC)
-        if epoch is not None and value is not None:
+        if FAILED not in result and epoch is not None and value is not None:
             self._bounded.report(self._numbers[trial_id], epoch, value)
 
     def on_trial_complete(
@@ -63,21 +63,33 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
         """Tell Optuna how the trial ended."""
         if trial_id not in self._numbers:
             return
-        if result and not error:
+        failed = error or FAILED in (result or {})
+        if result and not failed:
             self.on_trial_result(trial_id, result)
+        self._end(trial_id, failed)
+
+    def _end(self, trial_id: str, failed: bool) -> None:
         number = self._numbers.pop(trial_id)
         values = self._bounded.reported(number)
-        if error or not values:
+        if failed or not values:
             self._bounded.tell(number, TrialState.FAIL)
         elif max(values) < self._job.epochs:
             self._bounded.tell(number, TrialState.PRUNED)
         else:
             self._bounded.tell(number, TrialState.COMPLETE, max(values.values()))
 
+    def recall(self, history: History) -> None:
+        """Learn of a trial of this search that its record tells of."""
+        number, values = history.task.number, history.task.values
+        self._sampler(self._bounded.ask_for(number, self._sampler.point(values)))
+        self._numbers[history.trial_id] = number
+        for record in history.records[1:]:
+            self._bounded.report(number, record.epochs, record.last[METRIC])
+        if history.over:
+            self._end(history.trial_id, failed=history.status == "failed")
+
     def save(self, checkpoint_path: str) -> None:
-        """Write the state to a file, from which ``restore`` goes on."""
-        Path(checkpoint_path).write_bytes(pickle.dumps(self.__dict__))
+        """Nothing: a search goes on from its trials' files."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Go on from a state that ``save`` wrote."""
-        self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+        """See ``save``."""

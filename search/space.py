@@ -241,14 +241,15 @@ class Sampler:
         return suggest(self._space.search, trial, self._fixed)
 
     def first_points(self) -> list[dict[str, Value]]:
-        """The baseline and the guesses under Optuna's names, without what is fixed.
+        """The baseline and the guesses under Optuna's names.
 
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
         those are left to be drawn.
         """
-        return [self._point(p) for p in (self._space.baseline, *self._space.guesses)]
+        return [self.point(p) for p in (self._space.baseline, *self._space.guesses)]
 
-    def _point(self, written: dict[str, Value]) -> dict[str, Value]:
+    def point(self, written: dict[str, Value]) -> dict[str, Value]:
+        """The values of a trial under Optuna's names, without what is fixed or no longer there."""
         values = {**written, **self._fixed}
         return {
             name: values[key]

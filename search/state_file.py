@@ -1,20 +1,60 @@
-"""What a trial hands to Tune after an epoch: its figures, and a file with its state."""
+"""What a trial hands to Tune after an epoch: its figures, and a sealed folder with its state."""
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ray import tune
 
-STATE_FILE = "state.pt"
+from trainables.atomic import atomic_file
+
+STATE_FILE, SEAL_FILE = "state.pt", "seal.json"
 
 
 def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:
-    """Report ``metrics`` with a checkpoint whose one file is made by ``write``.
+    """Report ``metrics``, of ``epoch``, with a checkpoint whose state is written by ``write``.
 
     Raises:
         SystemExit: Tune has stopped the trial.
     """
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / STATE_FILE)
+        seal(Path(folder), int(metrics["epoch"]))
         tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+
+
+def seal(folder: Path, epoch: int) -> None:
+    """Write down beside the state of ``epoch`` in ``folder`` what it must read as."""
+    with atomic_file(folder / SEAL_FILE) as file:
+        file.write(json.dumps({"epoch": epoch, "sha256": _digest(folder / STATE_FILE)}).encode())
+
+
+def sealed_epoch(folder: Path) -> int | None:
+    """The epoch whose state ``folder`` holds; None if that is damaged, or not all there."""
+    try:
+        written = json.loads((folder / SEAL_FILE).read_text())
+        whole = written["sha256"] == _digest(folder / STATE_FILE)
+        return int(written["epoch"]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def checkpoints(trial: Path) -> list[Path]:
+    """The folders of a trial's checkpoints, the latest first."""
+    return sorted(trial.glob("checkpoint_*"), reverse=True)
+
+
+def latest_whole(trial: Path, most: int) -> Path | None:
+    """A trial's latest checkpoint that is not damaged, of epoch ``most`` at the latest."""
+    for folder in checkpoints(trial):
+        epoch = sealed_epoch(folder)
+        if epoch is not None and epoch <= most:
+            return folder
+    return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

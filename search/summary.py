@@ -65,6 +65,27 @@ class Summary:
         return path
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What the summary in ``folder`` holds; nothing if it is not there, or damaged."""
+    try:
+        written = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def is_whole(folder: Path) -> bool:
+    """True if the summary in ``folder`` says that every trial has ended."""
+    return read_summary(folder).get("status") in ("complete", "failed-trials")
+
+
+def status_of(board: Scoreboard) -> SearchStatus:
+    """How a search stands that goes on no more."""
+    if board.finished < board.requested:
+        return "interrupted"
+    return "failed-trials" if board.count("failed") else "complete"
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of what a result depends on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}

@@ -32,6 +32,11 @@ class Job:
     seed: int
     cpus: int
 
+    @classmethod
+    def of(cls, written: dict[str, Any]) -> "Job":
+        """A job from what ``dataclasses.asdict`` made of it."""
+        return cls(**{**written, "data": DataSpec(**written["data"])})
+
 
 @dataclass(frozen=True)
 class Task:
@@ -65,5 +70,4 @@ class Task:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Task":
         """A task from what ``as_config`` gave."""
-        job = {**config["job"], "data": DataSpec(**config["job"]["data"])}
-        return cls(**{**config, "job": Job(**job)})
+        return cls(**{**config, "job": Job.of(config["job"])})

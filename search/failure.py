@@ -1,0 +1,66 @@
+"""Why a trial failed, and whether another try may help.
+
+Tune tries a trial again after whatever error, or after none. Here three kinds are told apart:
+
+- the worker died, or Ray ended it for want of memory: tried again from the checkpoint, twice;
+- a GPU that several trials share had no memory left: tried again with a larger share of it;
+- any other exception would come again: the trial fails with it at once. It is reported as a result
+  that says so, since Tune counts every exception that it sees as one to be tried again.
+"""
+
+import errno
+import math
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+RETRIES = 2
+FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
+FULL = "convoy_disk_full"  # of such a result: true if a disk had no room
+TRACE = "convoy_traceback"
+LITTLE = 2**25  # bytes; torch does not say why it cannot write, so that free room decides
+
+
+def report_failure(error: BaseException, trace: str) -> None:
+    """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``."""
+    told = {FAILED: describe(error), FULL: is_disk_full(error), TRACE: trace}
+    tune.report({"epoch": 0, "val_accuracy": math.nan, **told})
+
+
+def describe(error: BaseException) -> str:
+    """An error in a line, without the module of its class."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True if ``error`` is for want of room on a disk."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    writing = isinstance(error, RuntimeError) and "writ" in str(error)
+    return writing and shutil.disk_usage(tempfile.gettempdir()).free < LITTLE
+
+
+def failure(trial: Trial) -> dict[str, Any] | None:
+    """The result with which a trial reported that it failed; None if it did not."""
+    result: dict[str, Any] = trial.last_result or {}
+    return result if FAILED in result else None
+
+
+def lost_reason(trial: Trial) -> str:
+    """Why Tune gave a trial up, in a line.
+
+    Read from the driver's own copy of the file: Tune has not moved it to storage yet.
+    """
+    path = trial.error_file
+    text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
+    if "memory" in text and "OutOfMemoryError" in text and "cuda" not in text.lower():
+        return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
+    if "ActorDiedError" in text or "WorkerCrashedError" in text:
+        return f"WorkerDied: its worker died {RETRIES + 1} times"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])[:500] if lines else "unknown error"

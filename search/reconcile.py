@@ -1,0 +1,112 @@
+"""``python -m search.reconcile NAME``: make MLflow's records of a search anew from its folder."""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from search import environment
+from search.flags import out_folder
+from search.lock import locked
+from search.search_file import read_search_file
+from search.summary import FILE as SUMMARY_FILE
+from trainables.arguments import Arguments
+from trainables.atomic import atomic_file
+from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from search.records import Records
+
+_EXAMPLES = """examples:
+  python -m search.reconcile gap5-20261121-101500
+  python -m search.reconcile NAME --out DIR --tracking-uri http://localhost:5000
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status: 0, 3 if MLflow refused something, or 2."""
+    console = Console(highlight=False)
+    try:
+        arguments = _parser().parse_args(argv)
+        environment.prepare(loopback=True)
+        return _reconcile(arguments, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Arguments(
+        prog="python -m search.reconcile",
+        description="Make MLflow's records of a search anew from its folder, as often as you like.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
+    return parser
+
+
+def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
+    folder = out_folder(arguments) / arguments.name
+    if Path(arguments.name).name != arguments.name or not folder.is_dir():
+        raise UsageError(f"{arguments.name}: there is no search of this name in {folder.parent}")
+    search_id = read_search_file(folder).search_id
+    with locked(folder):
+        written, errors = reconcile(folder, search_id, arguments.tracking_uri)
+    for error in errors[:3]:
+        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+    console.print(f"{arguments.name}: {written} trials in MLflow", highlight=False)
+    return 3 if errors else 0
+
+
+def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[str]]:
+    """Write all records of the search in ``folder``; how many trials, and what MLflow refused.
+
+    Args:
+        folder: the search's, which no process holds.
+        search_id: of its search file.
+        uri: where to write; None for where it was recorded.
+
+    Raises:
+        UsageError: there is no record, or no store at ``uri``.
+    """
+    from search.records import Records, read_about
+    from search.tracking import check_uri
+
+    about = read_about(folder)
+    if uri is not None:
+        about = replace(about, place=replace(about.place, uri=uri))
+    check_uri(about.place.uri)
+    records = Records(folder, about, search_id)
+    records.ledger.flush()
+    if errors := records.ledger.errors:
+        raise UsageError(f"--tracking-uri {about.place.uri}: {errors[0][:300]}")
+    return _write(folder, records, about.params)
+
+
+def _write(folder: Path, records: "Records", params: dict[str, Any]) -> tuple[int, list[str]]:
+    from search.scoreboard import Scoreboard
+    from search.summary import read_summary, status_of
+    from search.trial_files import read_histories
+
+    histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
+    seconds = summary.get("wall_seconds", 0.0)
+    board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds)
+    for history in histories:
+        board.recall(history.record)
+    records.ledger.recall(histories)
+    closed = records.close(board, status_of(board))
+    if summary.get("best"):
+        summary["best"] |= {"run_id": closed.run_id, "checkpoint": str(closed.weights)}
+        with atomic_file(folder / SUMMARY_FILE) as file:
+            file.write(json.dumps(summary, indent=2).encode())
+    return len(histories), closed.errors

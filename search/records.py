@@ -1,0 +1,151 @@
+"""What MLflow holds of a search, made from its folder: while it runs, and again at any time."""
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from search.kept import write_kept
+from search.ledger import Ledger, Place
+from search.scoreboard import Scoreboard, Status, TrialRecord
+from search.state_file import latest_whole
+from search.summary import SearchStatus
+from search.task import Job, Task
+from search.trial_files import folder_name
+from trainables.atomic import atomic_file
+from trainables.errors import UsageError
+
+FILE = "records.json"
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class About:
+    """All of a search's records that its trials' files do not tell, as ``records.json`` holds it.
+
+    Attributes:
+        place: where they are kept.
+        params: of the search as a whole.
+        trial_params: of every trial, beside its values.
+        job: what all trials share.
+        data: the data's name, sizes and fingerprint.
+    """
+
+    place: Place
+    params: dict[str, Any]
+    trial_params: dict[str, Any]
+    job: Job
+    data: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write it into a search's folder."""
+        with atomic_file(folder / FILE) as file:
+            file.write(json.dumps(asdict(self), indent=2).encode())
+
+
+def read_about(folder: Path) -> About:
+    """What ``About.write`` wrote into a search's folder.
+
+    Raises:
+        UsageError: it is not there, or damaged.
+    """
+    path = folder / FILE
+    try:
+        written = json.loads(path.read_text())
+        place, job = Place(**written.pop("place")), Job.of(written.pop("job"))
+        return About(place=place, job=job, **written)
+    except FileNotFoundError as error:
+        raise UsageError(f"{folder.name}: there are no records of a search in {folder}") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} is damaged ({error}); --resume writes it anew") from error
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What came of closing a search's records.
+
+    Attributes:
+        run_id: of the best trial, if MLflow knows it.
+        weights: of the best trial, if there are any.
+        errors: what MLflow refused, and which weights are damaged.
+    """
+
+    run_id: str | None
+    weights: Path | None
+    errors: list[str]
+
+
+class Records:
+    """A search's records under way.
+
+    Args:
+        folder: the search's.
+        about: what its trials' files do not tell.
+        search_id: under which its own run is found again.
+    """
+
+    def __init__(self, folder: Path, about: About, search_id: str) -> None:
+        self._folder, self._about, self._damaged = folder, about, list[str]()
+        self.ledger = Ledger(
+            about.place, about.params, about.trial_params, about.job, search_id, folder
+        )
+
+    def close(self, board: Scoreboard, status: SearchStatus) -> Closed:
+        """Log how the search stands, the weights of its trials, and its end."""
+        names_winner = self._about.place.kind == "search"
+        board.stop_clock()
+        best, ledger = board.best(), self.ledger
+        weights = self._keep_winner(best) if best and names_winner else None
+        if names_winner:
+            self._keep_others(board, best)
+        ledger.flush()
+        run_id = None if best is None else ledger.run_id(best.trial_id)
+        ended = "KILLED" if status == "interrupted" else "FINISHED"
+        metrics, tags = totals(board, status)
+        ledger.end_search(metrics, tags, ended, board.last_event)
+        return Closed(run_id, weights, [*self._damaged, *ledger.close()])
+
+    def _keep_winner(self, best: TrialRecord) -> Path | None:
+        weights = self._keep(best, self._folder / BEST)
+        if weights is not None:
+            self.ledger.keep(best, weights.parent)
+        self.ledger.crown(best)
+        return weights
+
+    def _keep_others(self, board: Scoreboard, best: TrialRecord | None) -> None:
+        """Log the weights of every other completed trial, so that it can be analysed too."""
+        with tempfile.TemporaryDirectory() as parent:
+            for record in board.records:
+                if record.status == "completed" and record != best:
+                    weights = self._keep(record, Path(parent) / str(record.number))
+                    if weights is not None:
+                        self.ledger.keep(record, weights.parent)
+            self.ledger.flush()
+
+    def _keep(self, record: TrialRecord, folder: Path) -> Path | None:
+        """The file of a trial's weights, written into ``folder``; None if they are damaged."""
+        there = self._folder / folder_name(record.number, record.trial_id)
+        checkpoint, task = (
+            latest_whole(there, record.epochs),
+            Task(self._about.job, record.number, record.values, stream=record.stream),
+        )
+        weights = None
+        if checkpoint is not None:
+            weights = write_kept(folder, record, task, checkpoint, self._about.data, self._folder)
+        if weights is None:
+            self._damaged.append(f"the weights of trial {record.number} in {there} are damaged")
+        return weights
+
+
+def totals(board: Scoreboard, status: SearchStatus) -> tuple[dict[str, float], dict[str, str]]:
+    """Metrics and tags of the search as a whole."""
+    baseline, best = board.baseline(), board.best()
+    metrics: dict[str, float] = {"epochs": board.epochs, "wall_seconds": board.seconds}
+    if baseline is not None and baseline.best_epoch and baseline.status != "failed":
+        metrics["baseline_val_accuracy"] = baseline.best_accuracy
+    if best is not None:
+        metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
+    statuses: tuple[Status, ...] = ("completed", "pruned", "failed", "interrupted")
+    tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
+    return metrics, {**tags, "convoy.status": status}
