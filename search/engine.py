@@ -85,9 +85,10 @@ def run_search(request: Request, console: Console) -> Outcome:
         trainables.errors.UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
-    with _folder(request) as written, cluster(request.limits.address), _stop_gently() as stop:
+    with cluster(request.limits.address), _stop_gently() as stop:
         resources = allotted(request.limits)
-        return _Search(request, written.search_id, resources, console, stop).run()
+        with _folder(request) as written:
+            return _Search(request, written.search_id, resources, console, stop).run()
 
 
 @contextmanager

@@ -44,12 +44,13 @@ class SearchFile:
         """
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-            scratch.chmod(0o755)
-            (scratch / FILE).write_text(json.dumps(asdict(self), indent=2))
-            if space is not None:
-                shutil.copyfile(space, scratch / SPACE_FILE)
-            scratch.rename(folder)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
+                scratch = Path(made) / "search"
+                scratch.mkdir()
+                (scratch / FILE).write_text(json.dumps(asdict(self), indent=2))
+                if space is not None:
+                    shutil.copyfile(space, scratch / SPACE_FILE)
+                scratch.rename(folder)
         except OSError as error:
             raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
 

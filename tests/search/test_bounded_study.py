@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.bounded_study import BoundedStudy
+from trainables.seeding import derive
 
 POINTS = [{"x": 0.5}, {"x": 0.25, "kind": "b"}]
 
@@ -34,14 +35,13 @@ def values_of(study: BoundedStudy) -> list[float]:
     return [trial.value for trial in study.study.trials]
 
 
-def test_below_the_bound_it_draws_what_optuna_draws_by_itself():
-    plain = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=5, n_startup_trials=4)
-    )
-    for point in POINTS:
-        plain.enqueue_trial(point)
-    expected = []
-    for _ in range(40):
+def test_below_the_bound_it_draws_what_optuna_draws_with_a_sampler_seeded_for_each_trial():
+    plain, expected = optuna.create_study(direction="maximize"), []
+    for number in range(40):
+        if number < len(POINTS):
+            plain.enqueue_trial(POINTS[number])
+        seed = derive(5, "sampler", number) % 2**32
+        plain.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
         trial = plain.ask()
         expected.append(space(trial))
         plain.tell(trial, expected[-1]["x"])

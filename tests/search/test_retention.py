@@ -7,20 +7,19 @@ from ray.tune import Checkpoint
 
 from search.retention import KeepLatest
 
-TRIAL = SimpleNamespace(trial_id="t")
-
 
 @pytest.fixture
 def written(tmp_path):
     """A callback that was told of five checkpoints, and their folder."""
-    callback = KeepLatest()
+    callback, trial = KeepLatest(), SimpleNamespace(trial_id="t", checkpoint=None)
     for number in range(5):
         folder = tmp_path / f"checkpoint_{number:06d}"
         folder.mkdir()
         (folder / "state.pt").write_bytes(b"state")
         checkpoint = Checkpoint.from_directory(folder)
-        callback.on_checkpoint(iteration=0, trials=[], trial=TRIAL, checkpoint=checkpoint)
-    return callback, tmp_path
+        trial.checkpoint = checkpoint
+        callback.on_checkpoint(iteration=0, trials=[], trial=trial, checkpoint=checkpoint)
+    return callback, tmp_path, trial
 
 
 def names(folder) -> list[str]:
@@ -32,12 +31,12 @@ def test_the_latest_two_stay_while_a_trial_runs(written):
 
 
 def test_the_latest_stays_once_it_has_ended(written):
-    callback, folder = written
-    callback.on_trial_complete(iteration=0, trials=[], trial=TRIAL)
+    callback, folder, trial = written
+    callback.on_trial_complete(iteration=0, trials=[], trial=trial)
     assert names(folder) == ["checkpoint_000004"]
 
 
 def test_a_failed_trial_keeps_what_it_had(written):
-    callback, folder = written
-    callback.on_trial_error(iteration=0, trials=[], trial=TRIAL)
+    callback, folder, trial = written
+    callback.on_trial_error(iteration=0, trials=[], trial=trial)
     assert names(folder) == ["checkpoint_000003", "checkpoint_000004"]

@@ -1,16 +1,23 @@
 """ASHA's rungs, and the baseline that they do not stop."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from ray.tune.schedulers import TrialScheduler
 
+from search.failure import FAILED
 from search.scheduler import ANNEALED, BaselineKeepingAsha
+from search.scoreboard import TrialRecord
 from search.space import Budget
+from search.task import Job, Task
+from search.trial_files import History
+from trainables.data import DataSpec
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe
 
+JOB = Job("gap5", DataSpec(), "embedded", None, None, 9, 0, 1)
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
 
 
@@ -95,3 +102,45 @@ def test_the_ladder_follows_from_the_setting_and_not_from_chance(asha):
 def test_the_rungs_are_those_of_the_budget(asha):
     for ladder in asha._brackets:
         assert [milestone for milestone, _ in ladder._rungs] == [9, 3, 1]
+
+
+def history(number: int, accuracies: list[float], start: float, schedule="cosine") -> History:
+    """A trial that reported ``accuracies``, an epoch a second from ``start`` on."""
+    values = {"schedule": schedule}
+    records = [TrialRecord(str(number), number, values, "", at=start)]
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        records.append(records[-1].after(epoch, {"val_accuracy": accuracy}, start + epoch))
+    task = Task(JOB, number, values)
+    return History(Path(), task, tuple(records), "interrupted", "", start)
+
+
+def test_the_rungs_are_as_they_were_after_a_recall(asha):
+    first = BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
+    ended = {1: [0.5], 2: [0.6, 0.6, 0.6], 3: [0.7] * 9}
+    for number, accuracies in ended.items():
+        decisions(first, number, accuracies)
+        result = {"epoch": len(accuracies), "val_accuracy": accuracies[-1]}
+        first.on_trial_complete(None, SimpleNamespace(trial_id=str(number)), result)
+    asha.recall([history(n, accuracies, 100.0 * n) for n, accuracies in ended.items()])
+    rungs = [ladder._rungs for ladder in asha._brackets]
+    assert rungs == [ladder._rungs for ladder in first._brackets]
+
+
+def test_a_recall_tells_which_trials_end_where_they_stand(asha):
+    told = [
+        history(0, [0.1] * 3, 0),  # the baseline goes on
+        history(1, [0.9] * 9, 100),  # at the budget's end
+        history(2, [0.8], 200),
+        history(3, [0.2], 300),  # below the others that had come to its rung
+        history(4, [0.2, 0.3], 50),  # came there when only the baseline had
+    ]
+    assert asha.recall(told) == {"1", "3"}
+
+
+def test_a_trial_that_reports_its_failure_is_stopped_and_leaves_no_mark(asha):
+    trial = SimpleNamespace(trial_id="1", config={"number": 1, "values": {}})
+    asha.on_trial_add(None, trial)
+    result = {"epoch": 0, "val_accuracy": float("nan"), FAILED: "it broke"}
+    assert asha.on_trial_result(None, trial, result) == STOP
+    asha.on_trial_complete(None, trial, result)
+    assert all(not recorded for _, recorded in asha._brackets[1]._rungs)

@@ -1,11 +1,16 @@
 """What Optuna is told of every way that a trial can end."""
 
+from pathlib import Path
+
 import pytest
 from optuna.trial import TrialState
 
+from search.failure import FAILED
+from search.scoreboard import TrialRecord
 from search.searcher import TruthfulOptunaSearch
 from search.space import SPACES, Sampler, read_space
 from search.task import Job, Task
+from search.trial_files import History
 from trainables.data import DataSpec
 
 EPOCHS = 4
@@ -105,13 +110,71 @@ def test_a_task_survives_json():
     assert Task.from_config(json.loads(json.dumps(task.as_config()))) == task
 
 
-def test_a_restored_searcher_goes_on_where_the_saved_one_was(tmp_path):
+def recalled(tasks: list[Task], statuses: dict[int, str]) -> list[History]:
+    """The trials as their files tell them, each with epochs whose accuracy is its rate."""
+    histories = []
+    for task in tasks:
+        record = TrialRecord(str(task.number), task.number, task.values, "")
+        records, epochs = [record], EPOCHS if task.number not in statuses else 2
+        for epoch in range(1, epochs + 1):
+            records.append(records[-1].after(epoch, {"val_accuracy": task.values["lr"]}))
+        status = statuses.get(task.number, "completed")
+        histories.append(History(Path(), task, tuple(records), status, "", 0.0))
+    return histories
+
+
+def live(search: TruthfulOptunaSearch, count: int) -> list[Task]:
+    """As ``recalled``, told as they go: trial 2 is pruned, trial 3 fails, trial 4 still runs."""
+    tasks = []
+    for number in range(count):
+        tasks.append(Task.from_config(search.suggest(str(number))))
+        accuracy = tasks[-1].values["lr"]
+        epochs = 2 if number in (2, 3, 4) else EPOCHS
+        for epoch in range(1, epochs + 1):
+            search.on_trial_result(str(number), {"epoch": epoch, "val_accuracy": accuracy})
+        if number != 4:
+            search.on_trial_complete(str(number), error=number == 3)
+    return tasks
+
+
+@pytest.mark.parametrize("count", [3, 8, 30])
+def test_a_searcher_that_recalls_the_trials_suggests_what_the_other_would_have(count):
+    first, second = searcher(3), searcher(3)
+    tasks = live(first, count)
+    for history in recalled(tasks, {2: "pruned", 3: "failed", 4: "interrupted"}):
+        second.recall(history)
+    states = [trial.state for trial in first.study.trials]
+    assert [trial.state for trial in second.study.trials] == states
+    assert [second.suggest(f"next{n}") for n in (0, 1)] == [
+        first.suggest(f"next{n}") for n in (0, 1)
+    ]
+
+
+def test_a_trial_that_went_on_is_told_of_under_its_own_name():
     search = searcher()
-    suggested(search, 6)
-    search.save(str(tmp_path / "searcher"))
-    other = searcher(9)
-    other.restore(str(tmp_path / "searcher"))
-    assert other.suggest("next") == search.suggest("next")
+    tasks = live(searcher(), 5)
+    for history in recalled(tasks, {2: "pruned", 3: "failed", 4: "interrupted"}):
+        search.recall(history)
+    search.on_trial_result("4", {"epoch": 3, "val_accuracy": 0.7})
+    search.on_trial_complete("4", {"epoch": 4, "val_accuracy": 0.8})
+    trial = search.study.trials[4]
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.8)
+    assert set(trial.intermediate_values) == {1, 2, 3, 4}
+
+
+def test_a_number_that_was_never_begun_is_suggested_first():
+    search, tasks = searcher(3), suggested(searcher(3), 4)
+    for history in recalled([task for task in tasks if task.number != 1], {}):
+        search.recall(history)
+    assert [search.suggest(name)["number"] for name in "ab"] == [1, 4]
+
+
+def test_what_a_failed_trial_reports_is_no_epoch():
+    search = searcher()
+    search.suggest("a")
+    search.on_trial_complete("a", {"epoch": 0, "val_accuracy": float("nan"), FAILED: "it broke"})
+    assert search.study.trials[0].state == TrialState.FAIL
+    assert search.study.trials[0].intermediate_values == {}
 
 
 @pytest.mark.parametrize("key", ["architecture", "epochs", "cpus"])

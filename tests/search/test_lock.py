@@ -1,0 +1,45 @@
+"""One process at a time in a search's folder."""
+
+import subprocess
+import sys
+
+import pytest
+
+from search.lock import locked
+from trainables.errors import UsageError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from search.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_folder_that_a_process_holds_is_refused_by_its_name(holder, tmp_path):
+    with (
+        pytest.raises(UsageError, match=rf"is running, as process {holder.pid} on "),
+        locked(tmp_path),
+    ):
+        pass
+
+
+def test_a_process_that_was_killed_holds_nothing(holder, tmp_path):
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path):
+        pass
