@@ -14,6 +14,8 @@ _SETTINGS = {
     # written again once it answers.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Against a server, MLflow prints two lines for every run that ends.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
     "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's CSV and TensorBoard files, which nothing here reads; the JSON lines are asked for.

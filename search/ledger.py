@@ -18,7 +18,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -103,6 +102,11 @@ class _Batch:
         )
 
 
+# What the ledger's thread is asked for: an event, another write, to tell when it comes to it, or to
+# stop.
+_Queued = _Entry | Callable[[], object] | threading.Event | None
+
+
 class Ledger:
     """A follower of a search's events that writes them to MLflow.
 
@@ -129,9 +133,9 @@ class Ledger:
     ) -> None:
         self._place, self._trial_params, self._job = place, trial_params, job
         self._search_id, self._folder = search_id or new_id(), folder
-        self._silent, self._patience = False, PATIENCE
+        self._silent, self._patience, self._missed = False, PATIENCE, False
         self._behind: dict[str, int] = {}  # trials to be read from their files, and their numbers
-        self._queue: queue.Queue[_Entry | Callable[[], object] | None] = queue.Queue()
+        self._queue: queue.Queue[_Queued] = queue.Queue()
         self._hurry = threading.Event()
         self._runs: dict[str, str] = {}
         self.errors: list[str] = []
@@ -187,7 +191,7 @@ class Ledger:
     def flush(self) -> None:
         """Wait until everything that was asked for so far is written."""
         done = threading.Event()
-        self._queue.put(done.set)
+        self._queue.put(done)
         self._hurry.set()
         done.wait()
 
@@ -216,7 +220,7 @@ class Ledger:
         self._give_up_behind()
         settle(self._place.uri)
 
-    def _waiting(self, most: float | None) -> list[_Entry | Callable[[], object] | None]:
+    def _waiting(self, most: float | None) -> list[_Queued]:
         """All that is queued, once there is something, or after ``most`` seconds."""
         try:
             waiting = [self._queue.get(timeout=most)]
@@ -227,7 +231,7 @@ class Ledger:
             waiting.append(self._queue.get())
         return waiting
 
-    def _write(self, waiting: list[_Entry | Callable[[], object] | None]) -> bool:
+    def _write(self, waiting: list[_Queued]) -> bool:
         """Write what was ``waiting``; False if it ends with the request to stop.
 
         The entries of each trial are written together, in their order; other writes come after all
@@ -242,19 +246,26 @@ class Ledger:
             if each is None:
                 return False
             entries = {}
-            self._call(each)
+            if isinstance(each, threading.Event):
+                each.set()
+            else:
+                self._call(each)
         self._write_trials(entries)
         return True
 
     def _call(self, write: Callable[[], object]) -> None:
-        """Do one of the writes that are of no trial; a silent store is waited for a little."""
+        """Do one of the writes that are of no event; a silent store is waited for a little."""
         while self._silent and self._patience > 0:
             start = time.monotonic()
             self._catch_up()
             self._hurry.wait(PAUSE)
             self._patience -= time.monotonic() - start
-        with self._noted():
-            self._insist(write)
+        try:
+            if not self._silent:
+                self._insist(write)
+        except Exception as error:
+            self._note(error)
+        self._missed = self._missed or self._silent
 
     def _insist(self, write: Callable[[], object]) -> None:
         """Write, a second time if the first failed though the store answers.
@@ -299,19 +310,16 @@ class Ledger:
 
     def _give_up_behind(self) -> None:
         self._catch_up()
-        if self._behind:
+        if self._behind or self._missed:
             self.errors.append(
-                f"{self._place.uri} does not answer, {len(self._behind)} trials are missing there; "
-                f"once it does: python -m search.reconcile {self._place.search} --out "
+                f"{self._place.uri} does not answer, and lacks the end of {len(self._behind)} "
+                f"trials; once it does: python -m search.reconcile {self._place.search} --out "
                 f"{self._folder.parent if self._folder else 'DIR'}"
             )
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Keep an error: whatever the store raises must not stop the search."""
-        try:
-            yield
-        except Exception as error:
+    def _note(self, error: Exception) -> None:
+        """Keep an error, unless the store is silent, of which the end tells in one line."""
+        if not self._silent:
             self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _open(self, params: dict[str, Any]) -> None:
@@ -375,17 +383,16 @@ class Ledger:
             if self._silent or trial in self._behind:
                 self._behind[trial] = each[0].record.number
                 continue
-            with self._noted():
-                self._write_or_defer(each)
+            self._write_or_defer(each)
 
     def _write_or_defer(self, entries: list[_Entry]) -> None:
         """Write entries of one trial, or note that it is behind if the store does not answer."""
         try:
             self._insist(lambda: self._write_trial(entries))
-        except Exception:
-            if not self._silent or self._folder is None:
-                raise
-            self._behind[entries[0].record.trial_id] = entries[0].record.number
+        except Exception as error:
+            self._note(error)
+            if self._silent:
+                self._behind[entries[0].record.trial_id] = entries[0].record.number
 
     def _write_trial(self, entries: list[_Entry]) -> None:
         """Write successive entries of one trial."""
@@ -415,8 +422,10 @@ class Ledger:
             if len(batches) == 1 or not self._answers():
                 raise
             for batch in batches:
-                with self._noted():
+                try:
                     self._log(run, [batch])
+                except Exception as error:
+                    self._note(error)
 
     def _create_run(self, record: TrialRecord) -> str:
         name = f"{self._place.search}-{record.number:03d}"

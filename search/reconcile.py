@@ -90,10 +90,12 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     records.ledger.flush()
     if errors := records.ledger.errors:
         raise UsageError(f"--tracking-uri {about.place.uri}: {errors[0][:300]}")
-    return _write(folder, records, about.params)
+    return _write(folder, records, about.params, uri is not None)
 
 
-def _write(folder: Path, records: "Records", params: dict[str, Any]) -> tuple[int, list[str]]:
+def _write(
+    folder: Path, records: "Records", params: dict[str, Any], elsewhere: bool
+) -> tuple[int, list[str]]:
     from search.scoreboard import Scoreboard
     from search.summary import read_summary, status_of
     from search.trial_files import read_histories
@@ -101,12 +103,17 @@ def _write(folder: Path, records: "Records", params: dict[str, Any]) -> tuple[in
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
     seconds = summary.get("wall_seconds", 0.0)
     board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds)
+    board.stop_clock()
     for history in histories:
         board.recall(history.record)
     records.ledger.recall(histories)
     closed = records.close(board, status_of(board))
-    if summary.get("best"):
+    if summary.get("best") and not elsewhere:
         summary["best"] |= {"run_id": closed.run_id, "checkpoint": str(closed.weights)}
         with atomic_file(folder / SUMMARY_FILE) as file:
             file.write(json.dumps(summary, indent=2).encode())
     return len(histories), closed.errors
+
+
+if __name__ == "__main__":
+    sys.exit(main())
