@@ -122,8 +122,8 @@ class Records:
             files = {file.path for file in self._client.list_artifacts(run_id)}
         if SETTING_FILE not in files:
             raise UsageError(
-                f"run {run_id} has no weights; only the completed trials of a search have, and its "
-                "winner"
+                f"run {run_id} has no weights; only the best few trials of a search and its "
+                "baseline have"
             )
         with tempfile.TemporaryDirectory() as folder, self._answering():
             for name in (SETTING_FILE, WEIGHTS_FILE):

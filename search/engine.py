@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from search.cluster import allotted, cluster
+from search.disk import check_room
 from search.events import Events, Follower
 from search.failure import RETRIES
 from search.generator import Trials
@@ -23,7 +24,7 @@ from search.lock import locked
 from search.records import About, Records, totals
 from search.request import Request
 from search.resources import Resources
-from search.retention import KeepLatest
+from search.retention import KeepBest
 from search.scoreboard import Scoreboard, TrialRecord
 from search.search_file import SearchFile, check_same, new_id, read_search_file
 from search.summary import (
@@ -87,6 +88,7 @@ def run_search(request: Request, console: Console) -> Outcome:
     """
     with cluster(request.limits.address), _stop_gently() as stop:
         resources = allotted(request.limits)
+        check_room(request, resources)
         with _folder(request) as written:
             return _Search(request, written.search_id, resources, console, stop).run()
 
@@ -143,6 +145,7 @@ class _Search:
         except BaseException:
             self._abandon(records.ledger)
             raise
+        _remove_snapshots(self._request.folder)
         return self._finish(records)
 
     def _open_records(self) -> Records:
@@ -228,7 +231,7 @@ class _Search:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                callbacks=[events, KeepLatest()],
+                callbacks=[events, KeepBest(request.folder, self._board)],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
@@ -240,20 +243,22 @@ class _Search:
         whole = status != "interrupted"
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
-        summary = self.write_summary(status, closed.run_id, closed.weights)
+        summary = self._summarise(status, closed.run_id, closed.weights)
+        errors = [*closed.errors, *_written(summary, self._request.folder)]
         if not whole and self._stop.signal is None and not self._stop.reason:
             self._stop.signal = signal.SIGINT
         stop = None if whole else self._stop
         run_id = records.ledger.parent
-        return Outcome(summary, self._board.records, stop, closed.errors, run_id)
+        return Outcome(summary, self._board.records, stop, errors, run_id)
 
-    def write_summary(
+    def write_summary(self, status: SearchStatus) -> None:
+        """Write ``summary.json`` as the search stands."""
+        self._summarise(status).write(self._request.folder)
+
+    def _summarise(
         self, status: SearchStatus, run_id: str | None = None, weights: Path | None = None
     ) -> Summary:
-        """Write ``summary.json`` as the search stands."""
-        summary = summarise(self._board, status, self._about, run_id, weights)
-        summary.write(self._request.folder)
-        return summary
+        return summarise(self._board, status, self._about, run_id, weights)
 
     @contextmanager
     def _display(self) -> Iterator[Follower]:
@@ -292,6 +297,22 @@ def _about(request: Request, resources: Resources) -> About:
     }
     params = {**shared, **budget, **asdict(resources), **request.about}
     return About(place, params, shared, request.job(resources.cpus), request.dataset.described())
+
+
+def _written(summary: Summary, folder: Path) -> list[str]:
+    """Write a search's last summary; what went wrong."""
+    try:
+        summary.write(folder)
+    except OSError as error:
+        return [f"summary.json cannot be written to {folder} ({error.strerror})"]
+    return []
+
+
+def _remove_snapshots(folder: Path) -> None:
+    """Remove Tune's snapshots of the whole search: nothing reads them, and a full disk cuts them."""
+    for path in (*folder.glob("experiment_state-*.json"), *folder.glob("tuner.pkl")):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _trial_folder(trial: Trial) -> str:

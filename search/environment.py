@@ -25,6 +25,12 @@ _SETTINGS = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
+    # Ray tells of a worker that died in ten lines of its own; the trial's line says it in one.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    # The same of a call to a worker whose answer nobody waits for any more.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+    # Tune's snapshots of the whole search, of which nothing here is read: one at the end will do.
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     # Silences a notice about a future default that no trial here depends on.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

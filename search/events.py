@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from search.failure import FAILED, FULL, TRACE, failure, lost_reason
+from search.failure import FAILED, FULL, TRACE, failure, is_full, lost_reason
 from search.scoreboard import Scoreboard, TrialRecord
 from search.task import Task
 from search.trial_files import TrialFiles, metrics_of
@@ -90,7 +90,7 @@ class Events(Callback):  # type: ignore[misc]
         failed = failure(trial)
         if failed is None:
             self._end(self._board.ended(trial.trial_id))
-        elif failed[FULL]:
+        elif failed[FULL] or self._is_full():
             self._halt(failed[FAILED])
         else:
             record = self._board.failed(trial.trial_id, failed[FAILED])
@@ -101,7 +101,13 @@ class Events(Callback):  # type: ignore[misc]
         """A trial's worker died once too often, perhaps before the trial began."""
         if not self._board.knows(trial.trial_id):
             self.on_trial_start(iteration, trials, trial)
-        self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
+        if self._is_full():
+            self._halt(f"No space left on device: {lost_reason(trial)}")
+        else:
+            self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
+
+    def _is_full(self) -> bool:
+        return self._files is not None and is_full(self._files.search)
 
     def _end(self, record: TrialRecord) -> None:
         self._keep(lambda files: files.ended(record))

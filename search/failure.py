@@ -23,7 +23,7 @@ RETRIES = 2
 FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
 FULL = "convoy_disk_full"  # of such a result: true if a disk had no room
 TRACE = "convoy_traceback"
-LITTLE = 2**25  # bytes; torch does not say why it cannot write, so that free room decides
+LITTLE = 2**24  # bytes; torch and Tune do not always say why they cannot write
 
 
 def report_failure(error: BaseException, trace: str) -> None:
@@ -41,8 +41,12 @@ def is_disk_full(error: BaseException) -> bool:
     """True if ``error`` is for want of room on a disk."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    writing = isinstance(error, RuntimeError) and "writ" in str(error)
-    return writing and shutil.disk_usage(tempfile.gettempdir()).free < LITTLE
+    return isinstance(error, RuntimeError) and is_full(Path(tempfile.gettempdir()))
+
+
+def is_full(folder: Path) -> bool:
+    """True if so little room is left that whatever failed there may have failed for it."""
+    return shutil.disk_usage(folder).free < LITTLE
 
 
 def failure(trial: Trial) -> dict[str, Any] | None:
@@ -58,9 +62,11 @@ def lost_reason(trial: Trial) -> str:
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    if "memory" in text and "OutOfMemoryError" in text and "cuda" not in text.lower():
-        return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
-    if "ActorDiedError" in text or "WorkerCrashedError" in text:
+    if "torch.OutOfMemoryError" in text:
+        return f"OutOfMemoryError: the GPU had no memory left, {RETRIES + 1} times"
+    if "killed due to the node running low on memory" in text or "ray logs raylet.out" in text:
+        return f"OutOfMemoryError: Ray ended its worker for want of memory, {RETRIES + 1} times"
+    if "actor died" in text or "worker process has died" in text:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])[:500] if lines else "unknown error"

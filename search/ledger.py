@@ -157,7 +157,11 @@ class Ledger:
         self._add(_Entry("end", record, _time_of(record)))
 
     def recall(self, histories: list[History]) -> None:
-        """Write what the files tell of trials, whatever of it is there already."""
+        """Write what the files tell of trials, whatever of it is there already.
+
+        These are all: a run of another one, that had not begun on disk, goes.
+        """
+        self._queue.put(lambda: self._delete_others({each.trial_id for each in histories}))
         for history in histories:
             for entry in _entries_of(history):
                 self._queue.put(entry)
@@ -328,15 +332,25 @@ class Ledger:
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()
         runs = list(self._own_runs())
-        self._runs = {
-            run.data.tags["convoy.trial_id"]: run.info.run_id
-            for run in runs
-            if "convoy.trial_id" in run.data.tags
-        }
+        for run in runs:
+            if (trial := run.data.tags.get("convoy.trial_id")) is not None:
+                self._runs.setdefault(trial, run.info.run_id)
         parents = [run for run in runs if run.data.tags["convoy.kind"] == self._place.kind]
         self._parent = str(parents[0].info.run_id) if parents else self._create_parent()
         self._client.update_run(self._parent, status="RUNNING")
         self._client.log_batch(self._parent, params=_params(params))
+
+    def _delete_others(self, known: set[str]) -> None:
+        """Delete the runs of trials that nobody knows of, and all of a trial but the first."""
+        first: dict[str, str] = {}
+        for run in list(self._own_runs()):
+            trial, run_id = run.data.tags.get("convoy.trial_id"), run.info.run_id
+            if trial is not None and (
+                trial not in known or first.setdefault(trial, run_id) != run_id
+            ):
+                self._client.delete_run(run_id)
+                if self._runs.get(trial) == run_id:
+                    del self._runs[trial]
 
     def _own_runs(self) -> Iterator[Run]:
         """The runs of this search that are there already."""

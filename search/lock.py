@@ -4,7 +4,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trainables.errors import UsageError
@@ -28,9 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
                 f"--name {folder.name}: the search is running, as {_holder(path)}; wait for it, or "
                 "choose another name"
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        _sign(path)
         yield
 
 
@@ -41,6 +39,11 @@ def is_held(folder: Path) -> bool:
             return False
     except UsageError:
         return True
+
+
+def _sign(path: Path) -> None:
+    with suppress(OSError):  # a full disk: the lock holds without a name
+        path.write_text(f"process {os.getpid()} on {socket.gethostname()}")
 
 
 def _holder(path: Path) -> str:

@@ -37,6 +37,9 @@ class Proposals(Protocol):
     def scheduler(self, budget: Budget) -> Stopper:
         """What stops the losing ones."""
 
+    def first(self) -> dict[str, Value]:
+        """The first trial's values."""
+
     def described(self) -> dict[str, Any]:
         """What the settings follow from, as JSON values."""
 
@@ -60,6 +63,10 @@ class Explore:
     def scheduler(self, budget: Budget) -> Stopper:
         """ASHA."""
         return BaselineKeepingAsha(budget)
+
+    def first(self) -> dict[str, Value]:
+        """The baseline."""
+        return self.space.baseline_with(self.fixed)
 
     def described(self) -> dict[str, Any]:
         """What is searched, and what is given."""
@@ -100,6 +107,10 @@ class Planned:
     def scheduler(self, budget: Budget) -> Stopper:
         """One that stops nothing."""
         return TrainToTheEnd(budget.epochs)
+
+    def first(self) -> dict[str, Value]:
+        """The first of the list."""
+        return self.points[0].values
 
     def described(self) -> dict[str, Any]:
         """Every setting by its number."""

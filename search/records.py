@@ -9,7 +9,7 @@ from typing import Any
 from search.kept import write_kept
 from search.ledger import Ledger, Place
 from search.scoreboard import Scoreboard, Status, TrialRecord
-from search.state_file import latest_whole
+from search.state_file import checkpoints, latest_whole
 from search.summary import SearchStatus
 from search.task import Job, Task
 from search.trial_files import folder_name
@@ -68,7 +68,7 @@ class Closed:
     Attributes:
         run_id: of the best trial, if MLflow knows it.
         weights: of the best trial, if there are any.
-        errors: what MLflow refused, and which weights are damaged.
+        errors: what MLflow refused, and which weights could not be kept.
     """
 
     run_id: str | None
@@ -86,7 +86,7 @@ class Records:
     """
 
     def __init__(self, folder: Path, about: About, search_id: str) -> None:
-        self._folder, self._about, self._damaged = folder, about, list[str]()
+        self._folder, self._about, self._lost = folder, about, list[str]()
         self.ledger = Ledger(
             about.place, about.params, about.trial_params, about.job, search_id, folder
         )
@@ -104,7 +104,7 @@ class Records:
         ended = "KILLED" if status == "interrupted" else "FINISHED"
         metrics, tags = totals(board, status)
         ledger.end_search(metrics, tags, ended, board.last_event)
-        return Closed(run_id, weights, [*self._damaged, *ledger.close()])
+        return Closed(run_id, weights, [*self._lost, *ledger.close()])
 
     def _keep_winner(self, best: TrialRecord) -> Path | None:
         weights = self._keep(best, self._folder / BEST)
@@ -114,10 +114,11 @@ class Records:
         return weights
 
     def _keep_others(self, board: Scoreboard, best: TrialRecord | None) -> None:
-        """Log the weights of every other completed trial, so that it can be analysed too."""
+        """Log the weights of the other trials that have any, so that they can be analysed too."""
+        ended = [r for r in board.records if r.status in ("completed", "pruned") and r != best]
         with tempfile.TemporaryDirectory() as parent:
-            for record in board.records:
-                if record.status == "completed" and record != best:
+            for record in ended:
+                if checkpoints(self._checkpoints_of(record)):
                     weights = self._keep(record, Path(parent) / str(record.number))
                     if weights is not None:
                         self.ledger.keep(record, weights.parent)
@@ -125,17 +126,22 @@ class Records:
 
     def _keep(self, record: TrialRecord, folder: Path) -> Path | None:
         """The file of a trial's weights, written into ``folder``; None if they are damaged."""
-        there = self._folder / folder_name(record.number, record.trial_id)
-        checkpoint, task = (
-            latest_whole(there, record.epochs),
-            Task(self._about.job, record.number, record.values, stream=record.stream),
-        )
-        weights = None
-        if checkpoint is not None:
-            weights = write_kept(folder, record, task, checkpoint, self._about.data, self._folder)
+        there, job = self._checkpoints_of(record), self._about.job
+        checkpoint = latest_whole(there, record.epochs)
+        task = Task(job, record.number, record.values, stream=record.stream)
+        weights, why = None, "are damaged"
+        try:
+            if checkpoint is not None:
+                data = self._about.data
+                weights = write_kept(folder, record, task, checkpoint, data, self._folder)
+        except OSError as error:
+            why = f"cannot be written to {folder} ({error.strerror})"
         if weights is None:
-            self._damaged.append(f"the weights of trial {record.number} in {there} are damaged")
+            self._lost.append(f"the weights of trial {record.number} in {there} {why}")
         return weights
+
+    def _checkpoints_of(self, record: TrialRecord) -> Path:
+        return self._folder / folder_name(record.number, record.trial_id)
 
 
 def totals(board: Scoreboard, status: SearchStatus) -> tuple[dict[str, float], dict[str, str]]:

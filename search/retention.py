@@ -1,4 +1,4 @@
-"""Which checkpoints of a trial stay on disk."""
+"""Which checkpoints stay on disk."""
 
 import shutil
 from collections.abc import Iterable
@@ -9,16 +9,35 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
+from search.scoreboard import BASELINE, Scoreboard, TrialRecord
 from search.state_file import checkpoints
+from search.trial_files import folder_name
+
+FINALISTS = 3  # trials that ended and keep their weights, beside the baseline
 
 
-class KeepLatest(Callback):  # type: ignore[misc]
-    """Tune's callback: keeps a running trial's latest two checkpoints, and one once it has ended.
+class KeepBest(Callback):  # type: ignore[misc]
+    """Tune's callback: keeps a running trial's latest two checkpoints, and one of a few others.
 
     The latest holds the best epoch's weights too; the one before is there in case the latest is
-    damaged. Tune's own ``num_to_keep`` writes the state of the whole search, every trial of it,
-    each time that one checkpoint is deleted: its cost grows with the trials.
+    damaged. Once trials have ended, the best of them and the baseline keep one: what is on disk
+    does not grow with the trials. Tune's own ``num_to_keep`` knows one trial alone, and writes the
+    state of the whole search each time that it deletes.
+
+    Args:
+        search: the search's folder.
+        board: knows how the trials ended; is told before this.
     """
+
+    def __init__(self, search: Path, board: Scoreboard) -> None:
+        self._search, self._board = search, board
+        self._best: list[TrialRecord] = []
+        for record in board.records:
+            if record.status not in ("running", "interrupted"):
+                self.ended(record)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _without_board, (self._search,)  # Tune pickles its callbacks, and a board has a lock
 
     def on_checkpoint(
         self,
@@ -30,19 +49,40 @@ class KeepLatest(Callback):  # type: ignore[misc]
     ) -> None:
         """A trial has written a checkpoint."""
         latest = Path(checkpoint.path)
-        _remove(each for each in _others(latest)[1:])
+        before = [each for each in checkpoints(latest.parent) if each.name < latest.name]
+        _remove(before[1:])
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        """A trial has ended as it should."""
-        if trial.checkpoint is not None:
-            _remove(_others(Path(trial.checkpoint.path)))
+        """A trial has ended."""
+        self.ended(self._board.record(trial.trial_id))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """A trial has failed."""
+        self.ended(self._board.record(trial.trial_id))
+
+    def ended(self, record: TrialRecord) -> None:
+        """Keep the checkpoints that are wanted now that a trial has ended."""
+        if record.status in ("running", "interrupted"):
+            return
+        folder = self._folder(record)
+        _remove(checkpoints(folder)[1:])
+        if record.status == "failed":
+            _remove(checkpoints(folder))
+        elif record.label != BASELINE:
+            self._best.append(record)
+            self._best.sort(key=lambda each: (-each.best_accuracy, each.number))
+            for loser in self._best[FINALISTS:]:
+                _remove(checkpoints(self._folder(loser)))
+            del self._best[FINALISTS:]
+
+    def _folder(self, record: TrialRecord) -> Path:
+        return self._search / folder_name(record.number, record.trial_id)
 
 
-def _others(latest: Path) -> list[Path]:
-    """The checkpoints before ``latest``, the latest of them first."""
-    return [each for each in checkpoints(latest.parent) if each.name < latest.name]
+def _without_board(search: Path) -> KeepBest:
+    return KeepBest(search, Scoreboard(0, 1, 1))
 
 
 def _remove(folders: Iterable[Path]) -> None:

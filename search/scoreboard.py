@@ -135,6 +135,10 @@ class Scoreboard:
         """An epoch of a trial ended."""
         return self._put(self._records[trial_id].after(epoch, metrics, time.time()))
 
+    def record(self, trial_id: str) -> TrialRecord:
+        """How a trial stands."""
+        return self._records[trial_id]
+
     def epochs_of(self, trial_id: str) -> int:
         """Epochs that a trial has done."""
         return self._records[trial_id].epochs

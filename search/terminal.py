@@ -69,8 +69,11 @@ class PlainLines:
         pass
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Print the trial's settings."""
-        self._print(f"trial {record.label} started: {settings_line(record.values)}")
+        """Print the trial's settings, or from where it goes on."""
+        if record.epochs:
+            self._print(f"trial {record.label} goes on after epoch {record.epochs}")
+        else:
+            self._print(f"trial {record.label} started: {settings_line(record.values)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Print how the search stands, once a minute: an epoch a line would flood a log."""

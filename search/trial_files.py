@@ -54,7 +54,7 @@ class TrialFiles:
     """
 
     def __init__(self, search: Path) -> None:
-        self._search = search
+        self.search = search
 
     def started(self, record: TrialRecord, config: dict[str, Any]) -> None:
         """A trial began, or goes on."""
@@ -81,7 +81,7 @@ class TrialFiles:
         _write(self._folder(record) / STATUS, {**about, **times})
 
     def _folder(self, record: TrialRecord) -> Path:
-        return self._search / folder_name(record.number, record.trial_id)
+        return self.search / folder_name(record.number, record.trial_id)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,86 @@
-"""Which checkpoints stay on disk while a trial runs, and after it."""
+"""Which checkpoints stay on disk while trials run, and after them."""
 
 from types import SimpleNamespace
 
 import pytest
 from ray.tune import Checkpoint
 
-from search.retention import KeepLatest
+from search.retention import FINALISTS, KeepBest
+from search.scoreboard import Scoreboard
+from search.trial_files import folder_name
+
+
+class Search:
+    """A search whose trials write checkpoints and end, with the callback told of it."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.board = folder, Scoreboard(100, 4, 10)
+        self.keep = KeepBest(folder, self.board)
+
+    def train(self, number: int, accuracy: float, epochs: int = 4) -> None:
+        name = str(number)
+        self.board.started(name, number, {}, "" if number else "baseline")
+        for epoch in range(1, epochs + 1):
+            self.board.reported(name, epoch, {"val_accuracy": accuracy})
+            folder = self.folder / folder_name(number, name) / f"checkpoint_{epoch - 1:06d}"
+            folder.mkdir(parents=True)
+            (folder / "state.pt").write_bytes(b"state")
+            told = {"trial": SimpleNamespace(trial_id=name), "iteration": 0, "trials": []}
+            self.keep.on_checkpoint(checkpoint=Checkpoint.from_directory(folder), **told)
+
+    def end(self, number: int, failed: bool = False) -> None:
+        told = {"trial": SimpleNamespace(trial_id=str(number)), "iteration": 0, "trials": []}
+        if failed:
+            self.board.failed(str(number), "because")
+            self.keep.on_trial_error(**told)
+        else:
+            self.board.ended(str(number))
+            self.keep.on_trial_complete(**told)
+
+    def left(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for path in sorted(self.folder.glob("trial-*/checkpoint_*")):
+            found.setdefault(int(path.parent.name.split("-")[1]), []).append(path.name[-1])
+        return found
 
 
 @pytest.fixture
-def written(tmp_path):
-    """A callback that was told of five checkpoints, and their folder."""
-    callback, trial = KeepLatest(), SimpleNamespace(trial_id="t", checkpoint=None)
-    for number in range(5):
-        folder = tmp_path / f"checkpoint_{number:06d}"
-        folder.mkdir()
-        (folder / "state.pt").write_bytes(b"state")
-        checkpoint = Checkpoint.from_directory(folder)
-        trial.checkpoint = checkpoint
-        callback.on_checkpoint(iteration=0, trials=[], trial=trial, checkpoint=checkpoint)
-    return callback, tmp_path, trial
+def search(tmp_path):
+    return Search(tmp_path)
 
 
-def names(folder) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def test_the_latest_two_stay_while_a_trial_runs(search):
+    search.train(1, 0.5)
+    assert search.left() == {1: ["2", "3"]}
 
 
-def test_the_latest_two_stay_while_a_trial_runs(written):
-    assert names(written[1]) == ["checkpoint_000003", "checkpoint_000004"]
+def test_the_latest_stays_once_it_has_ended(search):
+    search.train(1, 0.5)
+    search.end(1)
+    assert search.left() == {1: ["3"]}
 
 
-def test_the_latest_stays_once_it_has_ended(written):
-    callback, folder, trial = written
-    callback.on_trial_complete(iteration=0, trials=[], trial=trial)
-    assert names(folder) == ["checkpoint_000004"]
+def test_a_failed_trial_keeps_nothing(search):
+    search.train(1, 0.5)
+    search.end(1, failed=True)
+    assert search.left() == {}
 
 
-def test_a_failed_trial_keeps_what_it_had(written):
-    callback, folder, trial = written
-    callback.on_trial_error(iteration=0, trials=[], trial=trial)
-    assert names(folder) == ["checkpoint_000003", "checkpoint_000004"]
+def test_the_best_and_the_baseline_stay_of_many(search):
+    accuracies = {0: 0.1, **{number: (number * 7 % 30) / 30 for number in range(1, 30)}}
+    for number, accuracy in accuracies.items():
+        search.train(number, accuracy)
+        search.end(number)
+    best = sorted(accuracies, key=accuracies.get, reverse=True)[:FINALISTS]
+    assert set(search.left()) == {0, *best}
+    assert all(len(names) == 1 for names in search.left().values())
+
+
+def test_a_callback_that_comes_later_keeps_the_same(search):
+    for number in range(1, 8):
+        search.train(number, number / 10)
+        search.end(number)
+    search.train(8, 0.05)
+    KeepBest(search.folder, search.board)
+    assert set(search.left()) == {5, 6, 7, 8}
+    assert search.left()[8] == ["2", "3"]

@@ -134,19 +134,23 @@ def test_the_winners_run_holds_weights_setting_and_space(finished):
     assert {file.path for file in files} == {"model.pt", "setting.json", "space.yaml"}
 
 
-def test_every_completed_trials_run_holds_its_weights(finished):
+def test_the_best_trials_and_the_baseline_hold_their_weights(finished):
     client = MlflowClient(finished.uri)
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(ids, "tags.`convoy.kind` = 'trial'")
-    mine = [r for r in runs if r.data.tags["convoy.search"] == "small"]
+    mine = {
+        int(run.data.params["trial"]): run
+        for run in runs
+        if run.data.tags["convoy.search"] == "small"
+    }
     holding = {
-        run.info.run_id
-        for run in mine
+        number
+        for number, run in mine.items()
         if "model.pt" in {file.path for file in client.list_artifacts(run.info.run_id)}
     }
-    completed = {r.info.run_id for r in mine if r.data.tags["convoy.status"] == "completed"}
-    assert len(completed) > 1
-    assert holding == completed | {finished.summary["best"]["run_id"]}
+    others = sorted(mine.keys() - {0}, key=lambda n: -mine[n].data.metrics["best_val_accuracy"])
+    assert len(others) > 3
+    assert holding == {0, *others[:3]}
 
 
 def test_the_end_names_the_two_commands_to_go_on_with(finished):

@@ -1,5 +1,6 @@
 """The table and the lines of a search, as a terminal of a given width shows them."""
 
+import dataclasses
 import io
 
 import pytest
@@ -57,12 +58,19 @@ def test_the_progress_line_tells_trials_best_baseline_epochs_and_time(board):
 def test_plain_lines_carry_no_control_codes(board):
     console = Console(file=io.StringIO(), width=80)
     with PlainLines(board, "a search [with brackets]", console) as lines:
-        lines.trial_started(board.records[3])
+        lines.trial_started(dataclasses.replace(board.records[3], epochs=0))
         lines.trial_ended(board.records[3])
     text = console.file.getvalue()
     assert "\x1b" not in text
     assert text.startswith("a search [with brackets]\ntrial 3 started: optimizer=sgd lr=0.00123")
     assert "trial 3 pruned: best 33.0% in epoch 1 of 1" in text
+
+
+def test_a_trial_that_goes_on_says_from_where(board):
+    console = Console(file=io.StringIO(), width=80)
+    with PlainLines(board, "a search", console) as lines:
+        lines.trial_started(board.records[3])
+    assert console.file.getvalue().splitlines()[1] == "trial 3 goes on after epoch 1"
 
 
 def test_settings_are_short():
