@@ -21,6 +21,7 @@ from search.failure import RETRIES
 from search.generator import Trials
 from search.ledger import Ledger, Place
 from search.lock import locked
+from search.neighbours import GiveRoom
 from search.records import About, Records, totals
 from search.request import Request
 from search.resources import Resources
@@ -231,7 +232,7 @@ class _Search:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                callbacks=[events, KeepBest(request.folder, self._board)],
+                callbacks=[events, KeepBest(request.folder, self._board), GiveRoom()],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
@@ -309,7 +310,7 @@ def _written(summary: Summary, folder: Path) -> list[str]:
 
 
 def _remove_snapshots(folder: Path) -> None:
-    """Remove Tune's snapshots of the whole search: nothing reads them, and a full disk cuts them."""
+    """Remove Tune's snapshots of the search: nothing reads them, and a full disk cuts them off."""
     for path in (*folder.glob("experiment_state-*.json"), *folder.glob("tuner.pkl")):
         with suppress(OSError):
             path.unlink()

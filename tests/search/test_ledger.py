@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -14,6 +15,7 @@ from search.ledger import Ledger, Place
 from search.recorded import recorded_task
 from search.scoreboard import TrialRecord
 from search.task import Job, Task
+from search.trial_files import History
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 
@@ -277,3 +279,76 @@ def test_the_store_writes_ahead_and_its_file_holds_everything_once_closed(tmp_pa
         assert store.execute("SELECT status FROM runs WHERE name != 's'").fetchone() == (
             "FINISHED",
         )
+
+
+def history(trial: str, number: int, accuracies: list[float], status="completed") -> History:
+    """A trial as its files tell it, an epoch a second."""
+    record = TrialRecord(trial, number, VALUES, str(number), started=1000.0, at=1000.0)
+    records = [record]
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        records.append(records[-1].after(epoch, {"val_accuracy": accuracy}, 1000.0 + epoch))
+    return History(Path(), Task(JOB, number, VALUES), tuple(records), status, "", 1100.0)
+
+
+def everything(place: Place) -> dict:
+    """All that a store holds, by the names of its runs."""
+    client, told = MlflowClient(place.uri), {}
+    for run in client.search_runs([e.experiment_id for e in client.search_experiments()]):
+        histories = {
+            name: [(p.step, p.timestamp, p.value) for p in client.get_metric_history(run_id, name)]
+            for run_id in [run.info.run_id]
+            for name in run.data.metrics
+        }
+        about = (run.info.run_id, run.info.status, run.info.start_time, run.info.end_time)
+        assert run.info.run_name not in told
+        told[run.info.run_name] = (about, run.data.tags, run.data.params, histories)
+    return told
+
+
+def recall(place: Place, histories: list[History]) -> dict:
+    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger.recall(histories)
+    ledger.end_search({"epochs": 5}, {"convoy.status": "complete"}, "FINISHED", 1200.0)
+    assert ledger.close() == []
+    return everything(place)
+
+
+def test_what_is_recalled_again_and_again_is_there_once(tmp_path):
+    place = place_in(tmp_path)
+    told = [history("a", 0, [0.2, 0.4]), history("b", 1, [0.1], "pruned")]
+    first = recall(place, told)
+    assert {len(run[3].get("val_accuracy", [])) for run in first.values()} == {0, 1, 2}
+    assert recall(place, told) == first
+    assert recall(place, told) == first
+
+
+def test_what_a_dead_driver_left_half_written_is_completed(tmp_path):
+    place, whole = place_in(tmp_path), history("a", 0, [0.2, 0.4, 0.6])
+    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger.trial_started(whole.records[0])
+    ledger.epoch_ended(whole.records[1])
+    ledger.flush()  # and then it dies
+    told = recall(place, [whole])
+    (run,) = [run for name, run in told.items() if name != "s"]
+    assert run[0][1] == "FINISHED"
+    assert [step for step, _, _ in run[3]["val_accuracy"]] == [1, 2, 3]
+
+
+def test_a_run_of_a_trial_that_had_not_begun_goes(tmp_path):
+    place = place_in(tmp_path)
+    recall(place, [history("a", 0, [0.2]), history("b", 1, [0.1])])
+    assert set(recall(place, [history("a", 0, [0.2])])) == {"s", "s-000"}
+
+
+def test_a_trial_that_goes_on_runs_again_in_its_own_run(tmp_path):
+    place, interrupted = place_in(tmp_path), history("a", 0, [0.2], "interrupted")
+    before = recall(place, [interrupted])["s-000"]
+    assert before[0][1] == "KILLED"
+    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger.recall([interrupted])
+    ledger.trial_started(interrupted.records[-1])
+    ledger.flush()
+    now = everything(place)["s-000"]
+    ledger.close()
+    assert now[0][:2] == (before[0][0], "RUNNING")
+    assert now[1]["convoy.status"] == "running"
