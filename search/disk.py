@@ -14,14 +14,15 @@ from trainables.training import network
 COPIES = 4  # of the weights in a checkpoint: the latest, the best epoch's, two moments of Adam
 FLOAT = 4  # bytes
 RECORDS = 20 * 2**20  # bytes of MLflow's store and of all that is not a trial's
-TRIAL = 50 * 2**10  # bytes of a trial's records, here and in MLflow
+EPOCH = 4 * 2**10  # bytes of an epoch's records, here and in MLflow
 
 
 def check_room(request: Request, resources: Resources) -> None:
     """Raise UsageError unless the disk is likely to hold what the search will write."""
     checkpoint = _checkpoint(request)
     kept, running = FINALISTS + 1, 2 * resources.concurrency
-    out = RECORDS + TRIAL * request.budget.trials + checkpoint * (2 * kept + running)
+    epochs = request.budget.trials * request.budget.epochs
+    out = RECORDS + EPOCH * epochs + checkpoint * (2 * kept + running)
     _check(request.out, "--out", out)
     _check(Path(tempfile.gettempdir()), "$TMPDIR", RECORDS + checkpoint * resources.concurrency)
 
