@@ -27,7 +27,7 @@ from trainables.atomic import atomic_file
 from trainables.data import load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting
-from trainables.training import network
+from trainables.training import check_fits
 
 if TYPE_CHECKING:
     from search.ablation import Comparison, Estimate, Variant
@@ -45,7 +45,7 @@ _EXAMPLES = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status, as of ``search.run``."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         arguments = _parser().parse_args(argv)
         environment.prepare(loopback=arguments.address is None)
@@ -148,7 +148,7 @@ def _request(
     planned = points(found, arguments.seeds)
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     for variant in found:
-        network(Setting.of(job.architecture, variant.values, 1, 0), dataset)
+        check_fits(Setting.of(job.architecture, variant.values, 1, 0), dataset)
     return Request(
         name=name,
         kind="ablation",
@@ -281,6 +281,8 @@ def _record(
     """Add the result to the ablation's MLflow run."""
     from mlflow import MlflowClient
 
+    from search.report import print_refusal
+
     if outcome.run_id is None:
         return
     try:
@@ -291,7 +293,7 @@ def _record(
             if estimate is not None:
                 client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
     except Exception as error:  # whatever the store raises, the files are written
-        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+        print_refusal(error)
 
 
 if __name__ == "__main__":

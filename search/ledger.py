@@ -25,6 +25,7 @@ from search.scoreboard import Status, TrialRecord
 from search.task import Job
 from search.tracking import settle, write_ahead
 from trainables.recipe import Setting
+from trainables.secrets import masked
 
 # MLflow knows only how a run ended; convoy.status says why.
 _RUN_STATUS: dict[Status, str] = {
@@ -209,7 +210,7 @@ class Ledger:
         try:
             yield
         except Exception as error:
-            self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
+            self.errors.append(masked(" ".join(f"{type(error).__name__}: {error}".split())))
 
     def _open(self, params: dict[str, Any]) -> None:
         _quieten()

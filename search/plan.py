@@ -12,7 +12,7 @@ from trainables import architectures
 from trainables.data import Dataset, load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.training import network
+from trainables.training import check_fits
 
 ALL = "all"
 
@@ -139,4 +139,4 @@ def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None
     """Build the baseline's network, so that images that it cannot take are refused at once."""
     known = architectures.parameters(space.architecture)
     own = {key: v for key, v in {**space.baseline, **fixed}.items() if key in known}
-    network(Setting.of(space.architecture, own, 1, 0), dataset)
+    check_fits(Setting.of(space.architecture, own, 1, 0), dataset)

@@ -116,6 +116,16 @@ def network(setting: Setting, dataset: Dataset) -> nn.Module:
     )
 
 
+def check_fits(setting: Setting, dataset: Dataset) -> None:
+    """Raise UsageError unless ``setting``'s network can be built for ``dataset``; builds none."""
+    architectures.check_builds(
+        setting.architecture,
+        image_size=dataset.image_size,
+        classes=len(dataset.classes),
+        **setting.parameters,
+    )
+
+
 @dataclass(frozen=True)
 class _Learner:
     """A network with what changes its weights."""
