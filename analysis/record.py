@@ -89,6 +89,8 @@ class RecordedRun:
         try:
             model = network(self.setting, dataset)
             model.load_state_dict(self.weights)
+            if not all(value.isfinite().all() for value in model.state_dict().values()):
+                raise RuntimeError("they are not finite")
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "

@@ -12,7 +12,7 @@ from search.space import MOST, SPACES, Space, available, read_space, space_file
 from trainables.errors import UsageError
 
 ANY_FILE = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -99,7 +99,15 @@ def test_any_bytes_are_refused(tmp_path, content):
 
 
 # What PyYAML, without these tests' net, answers with AttributeError, IndexError, KeyError and so on.
-TAGS = ["!!timestamp x", "!!int ''", "!!int z", "!!bool maybe", "!!map [a]", "!!omap x", "!!binary é"]
+TAGS = [
+    "!!timestamp x",
+    "!!int ''",
+    "!!int z",
+    "!!bool maybe",
+    "!!map [a]",
+    "!!omap x",
+    "!!binary é",
+]
 
 
 @pytest.mark.parametrize("value", TAGS)
@@ -142,7 +150,9 @@ def test_a_network_of_any_size_is_checked_without_memory_for_it(tmp_path, name):
     assert torch.equal(torch.get_rng_state(), before)  # weights would have been drawn from it
 
 
-@pytest.mark.parametrize("name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "a\nb.yaml", "é.yaml"])
+@pytest.mark.parametrize(
+    "name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "a\nb.yaml", "é.yaml"]
+)
 def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
     (tmp_path / name).write_text(TEXTS["gap5"])
     with pytest.raises(UsageError, match="name the file with letters"):
