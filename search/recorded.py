@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 from pydantic import TypeAdapter, ValidationError
 
 from search.task import Job, Task
@@ -30,7 +29,7 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
         client = MlflowClient(uri)
         run = client.get_run(run_id)
         experiment = client.get_experiment(run.info.experiment_id).name
-    except MlflowException as error:
+    except Exception as error:  # a store raises what its database or server raises
         raise UsageError(f"--run {run_id}: {masked(str(error))[:200]}") from error
     tags, params = run.data.tags, run.data.params
     try:

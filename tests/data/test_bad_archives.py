@@ -69,7 +69,7 @@ def write_mnist(folder, contents) -> None:
 @pytest.mark.parametrize("train", [True, False])
 def test_damaged_mnist_files_are_refused(tmp_path, what, train):
     write_mnist(tmp_path, MNIST[what])
-    with pytest.raises(UsageError, match="MNIST in .* does not read .* download it again"):
+    with pytest.raises(UsageError, match=r"MNIST in .* does not read .* download it again"):
         read_mnist(tmp_path, train=train)
 
 

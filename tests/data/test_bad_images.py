@@ -210,15 +210,14 @@ NAMES = [b"\xff.png", b"a\nb.png", b"a,b.png", b"\x1b[31m.png", "a\u202eb.png".e
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("place", ["train/ant", "test"])
 def test_a_file_whose_name_cannot_be_shown_or_listed_is_refused(folder, place, name):
-    with open(os.path.join(os.fsencode(folder / place), name), "wb") as file:  # noqa: PTH123
-        file.write(encoded())
+    (folder / place / os.fsdecode(name)).write_bytes(encoded())
     assert "cannot stand in a list" in refused(folder)
 
 
 @pytest.mark.parametrize("name", [b"\xff", b"a\nb", b"\x1b[31m", b"$\\x$"])
 def test_a_class_whose_name_cannot_be_shown_is_refused(folder, name):
     for split in ("train", "val"):
-        os.mkdir(os.path.join(os.fsencode(folder / split), name))  # noqa: PTH102
+        (folder / split / os.fsdecode(name)).mkdir()
     assert "rename it" in refused(folder)
 
 
@@ -229,7 +228,7 @@ def test_a_folder_that_cannot_be_listed_is_refused(folder, monkeypatch):
         raise PermissionError(13, "Permission denied", str(folder / "train"))
 
     monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    with pytest.raises(UsageError, match="cannot be read .*Permission denied"):
+    with pytest.raises(UsageError, match=r"cannot be read .*Permission denied"):
         load(DataSpec(), str(folder))
 
 

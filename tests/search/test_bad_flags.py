@@ -29,11 +29,9 @@ PATHS = ["..", "../x", "/", "~nobody", "x" * 300, "/dev/null", "/dev/zero", "a.y
 PLACES = ["http://[", "http://", "http://:", "http://h:x", "sqlite:///", "file:///x", "h:0", "..:5"]
 VALUES = st.sampled_from([*NUMBERS, *WORDS, *PATHS, *PLACES]) | st.text(max_size=8)
 KEYS = ["lr", "optimizer", "batch_size", "dropout", "pool_stride", "flip", "t_max", "x", "\udcff"]
-FLAGS = (
-    "--data --epochs --seed --train-limit --val-limit --cpus-per-trial --gpus-per-trial "
-    "--concurrency --pack --address --out --name --tracking-uri --space"
-).split()
-GIVEN = st.tuples(st.sampled_from(FLAGS), VALUES) | st.tuples(
+NUMERIC = ["epochs", "seed", "train-limit", "val-limit", "cpus-per-trial", "gpus-per-trial", "pack"]
+FLAGS = [*NUMERIC, "concurrency", "data", "address", "out", "name", "tracking-uri", "space"]
+GIVEN = st.tuples(st.sampled_from([f"--{flag}" for flag in FLAGS]), VALUES) | st.tuples(
     st.just("--set"), st.builds("{}={}".format, st.sampled_from(KEYS), VALUES)
 )
 

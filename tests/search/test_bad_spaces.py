@@ -98,7 +98,7 @@ def test_any_bytes_are_refused(tmp_path, content):
     assert isinstance(read(tmp_path, content), str)
 
 
-# What PyYAML, without these tests' net, answers with AttributeError, IndexError, KeyError and so on.
+# What PyYAML answers with AttributeError, IndexError, KeyError and so on.
 TAGS = [
     "!!timestamp x",
     "!!int ''",
@@ -161,5 +161,5 @@ def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["x" * 300, "\udcff", "a\x00b"])
 def test_a_name_that_is_no_path_is_refused(name):
-    with pytest.raises(UsageError, match="--space .* not a path that can be used"):
+    with pytest.raises(UsageError, match=r"--space .* not a path that can be used"):
         space_file(name)
