@@ -335,7 +335,8 @@ def _parsed(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST:
             raise UsageError(f"larger than {MOST:,} bytes, so not a space file")
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_Loader)  # nosec B506 # it is a SafeLoader
     except RecursionError as error:
         raise UsageError(f"{path}: {_TOO_DEEP}") from error
     except Exception as error:  # PyYAML lets through what Python raises for a value and its tag

@@ -123,7 +123,8 @@ def _parts(uri: str) -> SplitResult:
 def _check_answers(uri: str) -> None:
     """A password in ``uri`` is not sent: whether it is right, MLflow tells."""
     try:
-        with urllib.request.urlopen(f"{_bare(uri).rstrip('/')}/health", timeout=10):
+        address = f"{_bare(uri).rstrip('/')}/health"
+        with urllib.request.urlopen(address, timeout=10):  # nosec B310 # http(s) alone
             pass
     except urllib.error.HTTPError:
         pass  # it is there; a password may be wanted, which MLflow takes from the environment
