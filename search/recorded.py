@@ -6,6 +6,7 @@ from typing import Any
 from mlflow import MlflowClient
 from pydantic import TypeAdapter, ValidationError
 
+from search.naming import is_name
 from search.task import Job, Task
 from search.tracking import sqlite_file
 from trainables.errors import UsageError
@@ -32,7 +33,10 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
     except Exception as error:  # a store raises what its database or server raises
         raise UsageError(f"--run {run_id}: {masked(str(error))[:200]}") from error
     tags, params = run.data.tags, run.data.params
+    space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:
+        if not is_name(space):  # it becomes the name of a folder of artifacts
+            raise ValueError(f"{space!r} is not the name of a space")
         task = Task(
             recorded_job(tags["convoy.job"]),
             int(params["trial"]),
@@ -45,7 +49,7 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
             f"--run {run_id} is not the run of a trial that can be trained again "
             f"({type(error).__name__}: {error})"
         ) from error
-    return task, experiment.removeprefix("convoy/").removesuffix("-embedded")
+    return task, space
 
 
 def recorded_job(text: str | bytes) -> Job:

@@ -266,6 +266,21 @@ def test_an_ablation_of_a_trial_whose_job_is_none_is_refused(store, subject, wor
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.parametrize("space", ["../../up", "/etc", "a b"])
+def test_an_ablation_of_a_trial_whose_space_leads_out_of_its_folder_is_refused(
+    store, subject, work, capsys, space
+):
+    folder, client = store
+    experiment = client.create_experiment(f"convoy/{space}", (folder / "artifacts").as_uri())
+    sound = client.get_run(logged(store, subject)).data
+    run_id = client.create_run(experiment, tags=sound.tags).info.run_id
+    client.log_param(run_id, "trial", "3")
+    flags = ["--run", run_id, "--tracking-uri", f"sqlite:///{folder}/mlflow.db"]
+    assert ablate([*flags, "--toggle", "flip"]) == 2
+    assert "is not the name of a space" in capsys.readouterr().err
+    assert list(work.iterdir()) == []
+
+
 class HostileServer(http.server.BaseHTTPRequestHandler):
     """A tracking server whose listing of a run's files leads out of the folder."""
 
