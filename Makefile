@@ -1,6 +1,7 @@
 # make demo      a first search and its analysis, with nothing to download
-# make test      lint, types and tests, that of the report in a browser too where there is one
+# make test      lint, types, unsafe calls and tests, that of the report in a browser too where there is one
 # make check     the same without the tests
+# make audit     known vulnerabilities of the tested versions; needs the network
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
 # make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test browser chromium bench
+.PHONY: install demo check test audit browser chromium bench
 
 install: $(VENV)/.installed
 
@@ -26,6 +27,10 @@ check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks .ci
+
+audit: install
+	$(RUN) .ci/audit.py
 
 test: check
 	$(RUN) -m pytest

@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parser.parse_args(argv)
         source = user_path(arguments.file, "FILE")
-        out = user_path(arguments.out, "--out") if arguments.out else source.with_suffix(".png")
+        beside = str(source.parent / f"{source.stem}.png")
+        out = user_path(arguments.out or beside, "--out")
         if out.suffix.lower() != ".png":
             raise UsageError(f"--out {out}: the name of the figure must end in .png")
         _drawn(source).savefig(out, dpi=150)
@@ -37,9 +38,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _drawn(path: Path) -> Figure:
+    if not path.is_file():  # a device would be read for ever
+        raise UsageError(f"{path} is not a file; name an ablation.json")
     try:
         return draw(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a file that says anything can make the drawing raise anything
         raise UsageError(
             f"{path} is not an ablation.json ({type(error).__name__}: {error})"
         ) from error

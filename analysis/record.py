@@ -1,6 +1,7 @@
 """A run as MLflow recorded it: found, downloaded, and its network built again."""
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +11,22 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from pydantic import BaseModel
 from torch import nn
 
 from analysis.trials import History, RecordedSearch, RecordedTrial, rungs
 from search.experiment import experiment_name
 from search.kept import SETTING_FILE, WEIGHTS_FILE
+from search.naming import is_name
+from search.recorded import parsed, recorded_job
 from search.scoreboard import BASELINE
-from search.task import Job, Task
+from search.task import Job
 from search.tracking import check_uri, sqlite_file
 from trainables import checkpoint
 from trainables.data import Dataset
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
+from trainables.secrets import masked
 from trainables.training import network
 
 # What the figures of a whole search need of every trial.
@@ -84,6 +89,8 @@ class RecordedRun:
         try:
             model = network(self.setting, dataset)
             model.load_state_dict(self.weights)
+            if not all(value.isfinite().all() for value in model.state_dict().values()):
+                raise RuntimeError("they are not finite")
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "
@@ -132,8 +139,8 @@ class Records:
             text = (Path(folder) / SETTING_FILE).read_bytes()
             history = self._history(run)
         try:
-            return _recorded(run, weights, json.loads(text), history)
-        except (ValueError, KeyError, TypeError) as error:
+            return _recorded(run, weights, text, history)
+        except (ValueError, KeyError) as error:
             raise UsageError(
                 f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
             ) from error
@@ -176,9 +183,9 @@ class Records:
             return RecordedTrial(
                 run_id=run.info.run_id,
                 number=int(run.data.params["trial"]),
-                label=run.data.tags["convoy.label"],
+                label=_plain(run.data.tags["convoy.label"]),
                 status=run.data.tags["convoy.status"],
-                values=json.loads(run.data.tags["convoy.values"]),
+                values=_values(run.data.tags["convoy.values"]),
                 history=self._history(run, VALIDATION),
             )
         except (KeyError, ValueError) as error:
@@ -259,24 +266,77 @@ def _evidence(run: Run) -> tuple[int, float]:
     return images, run.data.metrics.get("best_val_accuracy", -1.0)
 
 
-def _recorded(
-    run: Run, weights: dict[str, Any], written: dict[str, Any], history: History
-) -> RecordedRun:
+class _Data(BaseModel):
+    name: str
+    train: int
+    val: int
+    fingerprint: str
+
+
+class _Kept(BaseModel):
+    """What is read of a ``setting.json``."""
+
+    setting: Setting
+    job: dict[str, Any]
+    data: _Data
+    best_epoch: int
+    device: str
+    validation_dtype: str
+    versions: dict[str, str]
+
+
+def _recorded(run: Run, weights: dict[str, Any], text: bytes, history: History) -> RecordedRun:
+    """The record, whose values may be anything that someone wrote into the store.
+
+    Raises:
+        ValueError: one is not what it should be; KeyError where it is missing.
+    """
+    kept: _Kept = parsed(_Kept, text)
+    tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]
+    for name in (run.info.run_id, tags["convoy.search"], kept.data.name):
+        if not is_name(name):  # the first two become names of folders
+            raise ValueError(f"{name!r} is not the name of a run, search or data set")
+    if not 0 <= accuracy <= 1 or not 1 <= kept.best_epoch <= kept.setting.epochs:
+        raise ValueError(f"epoch {kept.best_epoch} with accuracy {accuracy} cannot be the best")
+    _check_history(history)
+    written = json.loads(text)
     return RecordedRun(
         run_id=run.info.run_id,
-        search=run.data.tags["convoy.search"],
+        search=tags["convoy.search"],
         setting=Setting.from_dict(written["setting"]),
-        job=Task.from_config({"job": written["job"], "number": 0, "values": {}}).job,
+        job=recorded_job(json.dumps(kept.job)),
         data=written["data"],
-        best_epoch=written["best_epoch"],
-        val_accuracy=run.data.metrics["best_val_accuracy"],
+        best_epoch=kept.best_epoch,
+        val_accuracy=accuracy,
         history=history,
         weights=weights,
         settings=written,
-        values=json.loads(run.data.tags.get("convoy.values", "{}")),
-        label=run.data.tags["convoy.label"],
-        is_winner=run.data.tags.get("convoy.winner") == "true",
+        values=_values(tags.get("convoy.values", "{}")),
+        label=_plain(tags["convoy.label"]),
+        is_winner=tags.get("convoy.winner") == "true",
     )
+
+
+def _check_history(history: History) -> None:
+    for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
+        if not history.get(name):
+            raise KeyError(name)
+    if not all(math.isfinite(value) for points in history.values() for _, value in points):
+        raise ValueError("a figure of its history is not finite")
+
+
+def _values(text: str) -> dict[str, Value]:
+    values: dict[str, Value] = parsed(dict[str, Value], text)
+    for part in (*values, *(value for value in values.values() if isinstance(value, str))):
+        _plain(part)
+    return values
+
+
+def _plain(text: str) -> str:
+    """``text``, if it may stand in a terminal and in a figure, where $ begins a formula."""
+    if not text.isprintable() or "$" in text:
+        raise ValueError(f"{text!r} holds characters that cannot be shown")
+    return text
 
 
 def _quoted(text: str) -> str:
@@ -286,4 +346,4 @@ def _quoted(text: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return masked(" ".join(str(error).split()))[:300]

@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     0 certified; 3 the reloaded weights do not give the logged accuracy, or the store refuses the
     report; 2 a flag or file is wrong.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         arguments = _parser().parse_args(argv)
         environment.prepare(loopback=True)

@@ -28,7 +28,7 @@ from trainables.atomic import atomic_file
 from trainables.data import load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting
-from trainables.training import network
+from trainables.training import check_fits
 
 if TYPE_CHECKING:
     from search.ablation import Comparison, Estimate, Variant
@@ -46,7 +46,7 @@ _EXAMPLES = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status, as of ``search.run``."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         given = sys.argv[1:] if argv is None else argv
         arguments = _parser().parse_args(given)
@@ -156,7 +156,7 @@ def _request(
     planned = points(found, arguments.seeds)
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     for variant in found:
-        network(Setting.of(job.architecture, variant.values, 1, 0), dataset)
+        check_fits(Setting.of(job.architecture, variant.values, 1, 0), dataset)
     return Request(
         name=name,
         kind="ablation",
@@ -291,6 +291,8 @@ def _record(
     """Add the result to the ablation's MLflow run."""
     from mlflow import MlflowClient
 
+    from search.report import print_refusal
+
     if outcome.run_id is None:
         return
     try:
@@ -301,7 +303,7 @@ def _record(
             if estimate is not None:
                 client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
     except Exception as error:  # whatever the store raises, the files are written
-        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+        print_refusal(error)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ import socket
 from datetime import datetime
 from pathlib import Path
 
+from search.naming import is_name
 from search.tracking import check_uri
 from trainables.data import EMBEDDED
 from trainables.errors import UsageError
 from trainables.paths import user_path
 from trainables.recipe import Value
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = ("artifacts", "mlflow.db")
 
 
@@ -94,7 +94,7 @@ def _check_cluster(address: str | None) -> None:
         raise UsageError(f"--address {address}: write auto or HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no name of a host
         raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
 
 
@@ -140,7 +140,7 @@ def new_name(given: str | None, stem: str) -> str:
     """
     stem = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "search"
     name = given if given is not None else f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not is_name(name):
         raise UsageError(
             f"--name {name!r}: use letters, digits, '.', '_' and '-' (at most 100), no '..', "
             "no path separators"

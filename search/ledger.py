@@ -31,6 +31,7 @@ from search.task import Job
 from search.tracking import settle, write_ahead
 from search.trial_files import History, folder_name, read_history
 from trainables.recipe import Setting
+from trainables.secrets import masked
 
 # MLflow knows only how a run ended; convoy.status says why.
 _RUN_STATUS: dict[Status, str] = {
@@ -259,6 +260,7 @@ class Ledger:
 
     def _call(self, write: Callable[[], object]) -> None:
         """Do one of the writes that are of no event; a silent store is waited for a little."""
+        self._catch_up()
         while self._silent and self._patience > 0:
             start = time.monotonic()
             self._catch_up()
@@ -288,7 +290,7 @@ class Ledger:
         """True if something can be written to the store now."""
         try:
             if self._parent:
-                self._client.set_tag(self._parent, "convoy.status", "running")
+                self._client.set_tag(self._parent, "convoy.search", self._place.search)
             self._silent = False
         except Exception:
             self._silent = bool(self._parent)
@@ -315,16 +317,16 @@ class Ledger:
     def _give_up_behind(self) -> None:
         self._catch_up()
         if self._behind or self._missed:
+            uri, out = masked(self._place.uri), self._folder.parent if self._folder else "DIR"
             self.errors.append(
-                f"{self._place.uri} does not answer, and lacks the end of {len(self._behind)} "
-                f"trials; once it does: python -m search.reconcile {self._place.search} --out "
-                f"{self._folder.parent if self._folder else 'DIR'}"
+                f"{uri} does not answer, and lacks the end of {len(self._behind)} trials; once it "
+                f"does: python -m search.reconcile {self._place.search} --out {out}"
             )
 
     def _note(self, error: Exception) -> None:
         """Keep an error, unless the store is silent, of which the end tells in one line."""
         if not self._silent:
-            self.errors.append(" ".join(f"{type(error).__name__}: {error}".split()))
+            self.errors.append(masked(" ".join(f"{type(error).__name__}: {error}".split())))
 
     def _open(self, params: dict[str, Any]) -> None:
         _quieten()

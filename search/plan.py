@@ -13,7 +13,8 @@ from trainables import architectures
 from trainables.data import Dataset, load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.training import network
+from trainables.secrets import masked
+from trainables.training import check_fits
 
 ALL = "all"
 
@@ -93,7 +94,8 @@ def _request(
 def flags(arguments: argparse.Namespace, source: str) -> dict[str, Any]:
     """The flags with what they stand for now, for ``--resume`` from wherever it is given."""
     kept = {k: v for k, v in vars(arguments).items() if k not in ("out", "resume", "list")}
-    return {**kept, "data": source}
+    uri = arguments.tracking_uri
+    return {**kept, "data": source, "tracking_uri": uri and masked(uri)}
 
 
 def limits(arguments: argparse.Namespace) -> Limits:
@@ -154,4 +156,4 @@ def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None
     """Build the baseline's network, so that images that it cannot take are refused at once."""
     known = architectures.parameters(space.architecture)
     own = {key: v for key, v in {**space.baseline, **fixed}.items() if key in known}
-    network(Setting.of(space.architecture, own, 1, 0), dataset)
+    check_fits(Setting.of(space.architecture, own, 1, 0), dataset)

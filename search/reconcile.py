@@ -17,6 +17,7 @@ from search.summary import FILE as SUMMARY_FILE
 from trainables.arguments import Arguments
 from trainables.atomic import atomic_file
 from trainables.errors import UsageError
+from trainables.secrets import masked
 
 if TYPE_CHECKING:
     from search.records import Records
@@ -83,6 +84,7 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     from search.tracking import check_uri
 
     about = read_about(folder)
+    elsewhere = uri is not None and masked(uri) != about.place.uri
     if uri is not None:
         about = replace(about, place=replace(about.place, uri=uri))
     check_uri(about.place.uri)
@@ -90,7 +92,7 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     records.ledger.flush()
     if errors := records.ledger.errors:
         raise UsageError(f"--tracking-uri {about.place.uri}: {errors[0][:300]}")
-    return _write(folder, records, about.params, uri is not None)
+    return _write(folder, records, about.params, elsewhere)
 
 
 def _write(

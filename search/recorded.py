@@ -1,14 +1,19 @@
 """A trial as MLflow recorded it, as a task that can be trained again."""
 
-import json
 import logging
+from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from pydantic import TypeAdapter, ValidationError
 
-from search.task import Task
+from search.naming import is_name
+from search.task import Job, Task
 from search.tracking import sqlite_file
 from trainables.errors import UsageError
+from trainables.recipe import Value
+from trainables.secrets import masked
+
+MOST_CPUS = 4096
 
 
 def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
@@ -25,21 +30,49 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
         client = MlflowClient(uri)
         run = client.get_run(run_id)
         experiment = client.get_experiment(run.info.experiment_id).name
-    except MlflowException as error:
-        raise UsageError(f"--run {run_id}: {str(error)[:200]}") from error
+    except Exception as error:  # a store raises what its database or server raises
+        raise UsageError(f"--run {run_id}: {masked(str(error))[:200]}") from error
     tags, params = run.data.tags, run.data.params
+    space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:
-        config = {
-            "job": json.loads(tags["convoy.job"]),
-            "number": int(params["trial"]),
-            "values": json.loads(tags["convoy.values"]),
-            "label": tags["convoy.label"],
-            "stream": json.loads(tags["convoy.stream"]),
-        }
-        space = experiment.removeprefix("convoy/").removesuffix("-embedded")
-        return Task.from_config(config), space
-    except (KeyError, ValueError, TypeError) as error:
+        if not is_name(space):  # it becomes the name of a folder of artifacts
+            raise ValueError(f"{space!r} is not the name of a space")
+        task = Task(
+            recorded_job(tags["convoy.job"]),
+            int(params["trial"]),
+            parsed(dict[str, Value], tags["convoy.values"]),
+            tags["convoy.label"],
+            parsed(int | None, tags["convoy.stream"]),
+        )
+    except (KeyError, ValueError) as error:
         raise UsageError(
             f"--run {run_id} is not the run of a trial that can be trained again "
             f"({type(error).__name__}: {error})"
         ) from error
+    return task, space
+
+
+def recorded_job(text: str | bytes) -> Job:
+    """A job from its JSON, which whoever writes to the store may have changed.
+
+    Raises:
+        ValueError: a value is missing, of the wrong type or out of bounds.
+    """
+    job: Job = parsed(Job, text)
+    if not 1 <= job.cpus <= MOST_CPUS:
+        raise ValueError(f"job.cpus must be between 1 and {MOST_CPUS}, not {job.cpus}")
+    return job
+
+
+def parsed(kind: Any, text: str | bytes) -> Any:
+    """JSON as a ``kind`` of values, each of the very type that it says.
+
+    Raises:
+        ValueError: the first value that is not.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{place}: {fault['msg']}" if place else fault["msg"]) from error

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from search.task import Job, Task
 from search.trial_files import folder_name
 from trainables.atomic import atomic_file
 from trainables.errors import UsageError
+from trainables.secrets import masked
 
 FILE = "records.json"
 BEST = "best"
@@ -39,9 +40,10 @@ class About:
     data: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write it into a search's folder."""
+        """Write it into a search's folder, without the password that the URI may hold."""
+        public = replace(self, place=replace(self.place, uri=masked(self.place.uri)))
         with atomic_file(folder / FILE) as file:
-            file.write(json.dumps(asdict(self), indent=2).encode())
+            file.write(json.dumps(asdict(public), indent=2).encode())
 
 
 def read_about(folder: Path) -> About:

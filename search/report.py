@@ -8,7 +8,9 @@ from rich.console import Console
 from search.engine import Outcome
 from search.request import Request
 from search.terminal import duration, settings_line
+from search.tracking import in_shell, secret_lines
 from trainables.recipe import Setting
+from trainables.secrets import masked
 
 
 def report(outcome: Outcome, request: Request, console: Console) -> None:
@@ -74,20 +76,29 @@ def print_lines(lines: list[str], console: Console) -> None:
 def print_errors(outcome: Outcome) -> None:
     """Print what the tracking store refused."""
     for error in outcome.errors[:3]:
-        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+        print_refusal(error)
 
 
-def compare_line(uri: str) -> str:
-    """The line that says how to see the records."""
-    local = ["mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
-    return f"compare    {uri if uri.startswith('http') else shlex.join(local)}"
+def print_refusal(error: object) -> None:
+    """Print one thing that the tracking store refused; its text may quote the store's address."""
+    print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
+
+
+def compare_lines(uri: str) -> list[str]:
+    """The line that says how to see the records, after one on a password that it leaves out."""
+    shown = in_shell(uri)
+    interface = f"mlflow ui --backend-store-uri {shown} --host 127.0.0.1"
+    return [*secret_lines(uri), f"compare    {shown if uri.startswith('http') else interface}"]
 
 
 def _next_steps(request: Request) -> list[str]:
     uri = request.tracking_uri
     analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
-    analysis += ["--tracking-uri", uri, "--out", str(request.folder / "analysis")]
-    return [compare_line(uri), f"analyse    {shlex.join(analysis)}"]
+    analysis += ["--out", str(request.folder / "analysis")]
+    return [
+        *compare_lines(uri),
+        f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
+    ]
 
 
 def exit_status(outcome: Outcome) -> int:

@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     0 whole; 3 whole but with failed trials, or with records that MLflow refused; 2 a flag or file
     is wrong; 130 or 143 interrupted.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         given = sys.argv[1:] if argv is None else argv
         arguments = _parser().parse_args(given)
@@ -156,7 +156,7 @@ def _claim(request: "Request") -> None:
 def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
     """Print, write and record the leaderboard; True if MLflow refused it."""
     from search.leaderboard import record, table, write_csv
-    from search.report import compare_line, print_lines
+    from search.report import compare_lines, print_lines, print_refusal
 
     name, uri = request.group, request.tracking_uri
     file = write_csv(rows, request.out / name)
@@ -165,11 +165,11 @@ def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
     note = ["source: its own figure, test or validation; baseline and best: validation, here"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
-    print_lines([*note, f"table      {file}", compare_line(uri)], console)
+    print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
     try:
         record(rows, name, uri, artifacts, file)
     except Exception as error:  # whatever the store raises, the table is written and printed
-        print(f"not recorded in MLflow: {error}", file=sys.stderr)
+        print_refusal(error)
         return True
     return False
 

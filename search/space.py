@@ -1,6 +1,7 @@
 """A space: the YAML file that says what is searched."""
 
 import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,7 @@ from search.domain import (
     existing,
     suggest,
 )
+from search.naming import is_name
 from trainables import architectures
 from trainables.data import EMBEDDED, DataSpec
 from trainables.errors import UsageError
@@ -35,6 +37,8 @@ from trainables.paths import user_path
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
 
 SPACES = Path(__file__).resolve().parents[1] / "configs" / "spaces"
+_TOO_DEEP = "is nested too deep for a space file"
+MOST = 100_000  # bytes of a space file, some 25 times what the largest here has
 
 
 class _Strict(BaseModel):
@@ -204,8 +208,7 @@ class Space(_Strict):
 
     def _check_parameter(self, key: str, value: Value) -> None:
         Setting.of(self.architecture, {key: value}, 1, 0)
-        build = architectures.builder(self.architecture)
-        build(image_size=32, classes=10, **{key: value})
+        architectures.check_builds(self.architecture, image_size=32, classes=10, **{key: value})
 
 
 def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
@@ -272,23 +275,33 @@ def space_file(name: str) -> Path:
     Raises:
         UsageError: there is no such space.
     """
-    path = SPACES / f"{name}.yaml"
-    if name.endswith((".yaml", ".yml")):
-        path = user_path(name, "--space")
+    file = name if name.endswith((".yaml", ".yml")) else f"{SPACES / name}.yaml"
+    path = user_path(file, "--space")
     if Path(name).name != name and path.parent == SPACES:
         raise UsageError(f"--space {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
         raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
+    if not is_name(path.stem):
+        raise UsageError(f"--space {name}: name the file with letters, digits, '_' and '-' alone")
     return path
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also reads 1e-3 as a number, as YAML 1.2 does, and refuses a key that
-    stands twice in a mapping, where YAML silently takes the last."""
+    """The safe loader, which also reads 1e-3 as a number, as YAML 1.2 does.
+
+    It refuses a key that stands twice in a mapping, where YAML silently takes the last, and
+    aliases, by which a file of some lines can mean millions.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise UsageError(f"line {line}: an alias; write out what it stands for")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
+        keys = Counter(str(key.value) for key, _ in node.value)
+        if twice := [key for key, count in keys.items() if count > 1]:
             raise UsageError(f"line {node.start_mark.line + 1}: {twice[0]} stands there twice")
         return super().construct_mapping(node, deep)
 
@@ -306,14 +319,28 @@ def read_space(path: Path) -> Space:
     Raises:
         UsageError: the file does not parse, or something in it is wrong; the first fault is named.
     """
+    written = _parsed(path)
+    if not isinstance(written, dict):
+        raise UsageError(f"{path}: must be a mapping with the key architecture and others")
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-        if not isinstance(written, dict):
-            raise UsageError(f"{path}: must be a mapping with the key architecture and others")
         return Space.model_validate(written)
+    except RecursionError as error:
+        raise UsageError(f"{path}: {_TOO_DEEP}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: {_first_fault(error)}") from error
-    except (yaml.YAMLError, ValueError, OSError, RecursionError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MOST:
+            raise UsageError(f"larger than {MOST:,} bytes, so not a space file")
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_Loader)  # nosec B506 # it is a SafeLoader
+    except RecursionError as error:
+        raise UsageError(f"{path}: {_TOO_DEEP}") from error
+    except Exception as error:  # PyYAML lets through what Python raises for a value and its tag
         raise UsageError(f"{path}: {error}") from error
 
 

@@ -1,15 +1,19 @@
 """Where MLflow keeps its records, checked before a search or an analysis relies on it."""
 
 import os
+import shlex
 import sqlite3
 import urllib.error
 import urllib.request
 from contextlib import closing, suppress
+from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from trainables.errors import UsageError
+from trainables.secrets import MASK, masked
 
+VARIABLE = "MLFLOW_TRACKING_URI"
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
@@ -19,7 +23,11 @@ def check_uri(uri: str) -> str:
     Raises:
         UsageError: an unknown kind, a file that is no SQLite database, or a server that is silent.
     """
-    scheme = urlsplit(uri).scheme.split("+")[0]
+    scheme = _parts(uri).scheme.split("+")[0]
+    if MASK in uri:
+        raise UsageError(
+            f"--tracking-uri {uri}: the password was not kept; give --tracking-uri with it again"
+        )
     if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///"):
         _check_sqlite(sqlite_file(uri))
     elif scheme in ("http", "https"):
@@ -30,6 +38,32 @@ def check_uri(uri: str) -> str:
             "http:// or https://"
         )
     return uri
+
+
+def in_shell(uri: str) -> str:
+    """``uri`` as a command for the user shows it, without a password: histories and logs keep it.
+
+    That of a server is left out, as MLflow takes it from its variables; the whole URI of a database
+    becomes a variable.
+    """
+    if masked(uri) == uri:
+        return shlex.quote(uri)
+    return shlex.quote(masked(_bare(uri))) if uri.startswith("http") else f'"${VARIABLE}"'
+
+
+def secret_lines(uri: str) -> list[str]:
+    """What to do before a command that ``in_shell`` made; none without a password in ``uri``."""
+    if masked(uri) == uri:
+        return []
+    if uri.startswith("http"):
+        return ["password   not shown; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"]
+    return [f"password   not shown; before these commands, set {VARIABLE} to the URI with it"]
+
+
+def _bare(uri: str) -> str:
+    """``uri`` without user and password."""
+    parts = _parts(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def sqlite_file(uri: str) -> Path:
@@ -74,11 +108,31 @@ def _check_sqlite(path: Path) -> None:
         raise UsageError(f"--tracking-uri: {path} is not an SQLite database ({error})") from error
 
 
-def _check_answers(uri: str) -> None:
+def _parts(uri: str) -> SplitResult:
+    """The parts of ``uri``; an error does not quote the library's, which may hold half a password.
+
+    Raises:
+        UsageError: it is not an address.
+    """
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=10):
+        parts = urlsplit(uri)
+        _ = parts.port
+        return parts
+    except ValueError as error:
+        raise UsageError(
+            f"--tracking-uri {uri}: not an address; in a password, write %2F for / and %40 for @"
+        ) from error
+
+
+def _check_answers(uri: str) -> None:
+    """A password in ``uri`` is not sent: whether it is right, MLflow tells."""
+    try:
+        address = f"{_bare(uri).rstrip('/')}/health"
+        with urllib.request.urlopen(address, timeout=10):  # nosec B310 # http(s) alone
             pass
     except urllib.error.HTTPError:
         pass  # it is there; a password may be wanted, which MLflow takes from the environment
-    except (OSError, ValueError) as error:
+    except UsageError:
+        raise
+    except (OSError, ValueError, HTTPException) as error:
         raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error

@@ -9,11 +9,12 @@ def user_path(written: str, flag: str) -> Path:
     """The absolute path that ``written`` means; it may be absent.
 
     Raises:
-        UsageError: it cannot be one: an unknown home, a name too long, a null character.
+        UsageError: it cannot be one: an unknown home, a name too long, a null character, not UTF-8.
     """
     try:
         path = Path(written).expanduser().resolve()
         path.exists()
+        str(path).encode()  # what is no UTF-8 can be neither printed nor recorded
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{flag} {written[:80]}: not a path that can be used ({error})") from error
     return path

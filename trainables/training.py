@@ -25,6 +25,7 @@ from trainables.data.batches import (
 )
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
+from trainables.errors import UsageError
 from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.mixup import mix
@@ -90,7 +91,7 @@ def fit(
 
     Raises:
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
-        trainables.errors.UsageError: the setting does not fit the images.
+        trainables.errors.UsageError: the setting does not fit the images, or the state the setting.
     """
     return (epoch for epoch in steps(setting, data, state) if epoch is not None)
 
@@ -113,6 +114,16 @@ def network(setting: Setting, dataset: Dataset) -> nn.Module:
     """A freshly initialised network for ``dataset``; draws from torch's global generator."""
     return architectures.builder(setting.architecture)(
         image_size=dataset.image_size, classes=len(dataset.classes), **setting.parameters
+    )
+
+
+def check_fits(setting: Setting, dataset: Dataset) -> None:
+    """Raise UsageError unless ``setting``'s network can be built for ``dataset``; builds none."""
+    architectures.check_builds(
+        setting.architecture,
+        image_size=dataset.image_size,
+        classes=len(dataset.classes),
+        **setting.parameters,
     )
 
 
@@ -225,9 +236,14 @@ class _Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.epoch, self._weights = state["epoch"], state["weights"]
-        self._learner.restore(state)
-        self._best = state["best"]
+        try:
+            self.epoch, self._weights = state["epoch"], state["weights"]
+            self._learner.restore(state)
+            self._best = state["best"]
+        except Exception as error:  # torch raises many kinds for what does not fit
+            raise UsageError(
+                f"the state to go on from is not of this training ({type(error).__name__}: {error})"
+            ) from error
 
     def _keep_best(self, val: dict[str, float]) -> None:
         if val["val_accuracy"] > self._best["val_accuracy"]:

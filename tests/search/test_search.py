@@ -3,9 +3,11 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from conftest import FLAGS, ROOT, SMALL, run_small_search
 from mlflow import MlflowClient
 
 from search.summary import SCHEMA
+
+MARK = "CONVOY_TEST_SEARCH"  # inherited by every process of a search under test
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +199,8 @@ def running(tmp_path):
     """A search under way, past its first epoch."""
     command = [sys.executable, "-m", "search.run", "--space", "gap5", *SMALL, "--epochs", "60"]
     command += ["--trials", "8", "--out", str(tmp_path), "--name", "long"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    marked = {**os.environ, MARK: str(tmp_path)}
+    process = subprocess.Popen(command, cwd=ROOT, env=marked, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("long/trial-*/result.json")) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -209,7 +214,10 @@ def test_an_interrupted_search_listens_on_loopback_alone_and_closes_its_records(
     running, number, status
 ):
     process, out = running
-    assert all(map(is_loopback, listening_addresses(process.pid)))
+    listening = listening_addresses(str(out))
+    assert {"gcs_server", "raylet"} <= set(listening)  # all of Ray is looked at
+    assert any(name.startswith("ray::") for name in listening)  # and the trials
+    assert {name for name, where in listening.items() if not all(map(is_loopback, where))} == set()
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == status
@@ -222,17 +230,44 @@ def test_an_interrupted_search_listens_on_loopback_alone_and_closes_its_records(
 
 
 def is_loopback(address: str) -> bool:
-    parsed = ip_address(address)
+    parsed = ip_address(address.partition("%")[0])
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
-def listening_addresses(pid: int) -> set[str]:
-    """Addresses on which a process and all that it started listen."""
-    root = psutil.Process(pid)
-    found = set()
-    for process in [root, *root.children(recursive=True)]:
-        for connection in process.net_connections(kind="inet"):
-            if connection.status == psutil.CONN_LISTEN:
-                found.add(connection.laddr.ip)
-    assert found, f"nothing listens below process {pid} of {os.getpid()}"
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "::ffff:0.0.0.0", "fe80::1%eth0"])
+def test_an_address_that_others_reach_is_not_taken_for_loopback(address):
+    assert not is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_an_address_that_nobody_else_reaches_is_loopback(address):
+    assert is_loopback(address)
+
+
+def listening_addresses(mark: str) -> dict[str, set[str]]:
+    """Where the processes of a search can be reached, by their names, IPv6 and UDP too."""
+    found: dict[str, set[str]] = {}
+    for process in processes_of(mark):
+        with suppress(psutil.Error):  # it has ended meanwhile
+            open_to = found.setdefault(process.name(), set())
+            open_to |= {
+                connection.laddr.ip
+                for connection in process.net_connections(kind="inet")
+                if connection.status == psutil.CONN_LISTEN or is_unconnected_udp(connection)
+            }
     return found
+
+
+def processes_of(mark: str) -> set[psutil.Process]:
+    """By a variable that all inherit, so that who leaves its parent is found, and by their parents:
+    Ray's workers write their names over their variables."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                found |= {process, *process.children(recursive=True)}
+    return found
+
+
+def is_unconnected_udp(connection) -> bool:
+    return connection.type == socket.SOCK_DGRAM and connection.laddr and not connection.raddr

@@ -10,7 +10,9 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
+import torch
 from torch import nn
 
 from trainables.errors import UsageError
@@ -41,3 +43,13 @@ def parameters(name: str) -> dict[str, bool | int | float | str]:
     """Hyperparameters of architecture ``name`` with their defaults."""
     signature = inspect.signature(builder(name))
     return {key: p.default for key, p in signature.parameters.items() if key not in _GIVEN}
+
+
+def check_builds(name: str, *, image_size: int, classes: int, **parameters: Any) -> None:
+    """Build architecture ``name`` without memory for its weights, however large it is.
+
+    Raises:
+        UsageError: there is no such architecture, or it cannot take the images or parameters.
+    """
+    with torch.device("meta"):
+        builder(name)(image_size=image_size, classes=classes, **parameters)

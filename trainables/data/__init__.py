@@ -73,6 +73,15 @@ def load(spec: DataSpec, source: str) -> Dataset:
     Raises:
         UsageError: the folder's files are missing, damaged or not of the expected form.
     """
+    try:
+        return _load(spec, source)
+    except OSError as error:
+        raise UsageError(
+            f"--data {source} cannot be read ({error.filename}: {error.strerror})"
+        ) from error
+
+
+def _load(spec: DataSpec, source: str) -> Dataset:
     recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": asdict(spec)}
     root = Path(source)
     if source == EMBEDDED:

@@ -7,6 +7,7 @@ when it is whole: a reader never sees half of one, and two builders do not distu
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -14,16 +15,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from trainables.data.dataset import Dataset, Split
+from trainables.data.dataset import UNLABELLED, Dataset, Integers, Split
 from trainables.errors import UsageError
 
 FORMAT = 1
-# What numpy and json raise for files that are absent, empty, truncated or something else.
-_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile)
 _SPLITS = ("train", "val", "test")
 _ARRAYS = ("images", "labels", "digits")
 
@@ -50,7 +48,7 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
     folder = cache_folder() / f"{recipe['set']}-{digest[:16]}"
     try:
         return _read(folder)
-    except _DAMAGES:  # absent or damaged: build it anew
+    except Exception:  # absent or damaged, for which numpy and json raise many kinds: build anew
         shutil.rmtree(folder, ignore_errors=True)
     dataset = build()
     try:
@@ -60,7 +58,10 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
             f"the cache {folder.parent} cannot be written ({error.strerror}); "
             "make room, or name another folder in $CONVOY_CACHE"
         ) from error
-    return _read(folder)
+    try:
+        return _read(folder)
+    except Exception as error:  # damaged files that could not be removed
+        raise UsageError(f"the cached set {folder} is damaged; delete it") from error
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -109,7 +110,34 @@ def _read(folder: Path) -> Dataset:
     train, val, test = (_read_split(folder, name, filenames[name]) for name in _SPLITS)
     for key in ("classes", "mean", "std"):
         meta[key] = tuple(meta[key])
-    return Dataset(train=train, val=val, test=test, **meta)
+    dataset = Dataset(train=train, val=val, test=test, **meta)
+    _check(dataset)
+    return dataset
+
+
+def _check(dataset: Dataset) -> None:
+    """Raise ValueError unless names, shapes, types and labels go together."""
+    figures = [*dataset.mean, *dataset.std]
+    if len(figures) != 6 or not all(isinstance(f, float) and math.isfinite(f) for f in figures):
+        raise ValueError("mean or std is not three numbers")
+    if not all(isinstance(name, str) for name in (*dataset.classes, dataset.fingerprint)):
+        raise ValueError("a name is not text")
+    for split in dataset.splits.values():
+        count, *shape = split.images.shape
+        if split.images.dtype != np.uint8 or shape != [dataset.image_size] * 2 + [3]:
+            raise ValueError("the images are not square RGB of one size")
+        _check_integers(split.labels, count, UNLABELLED, len(dataset.classes))
+        if split.digits is not None:
+            _check_integers(split.digits, count, 0, 10)
+        if split.filenames is not None and len(split.filenames) != count:
+            raise ValueError("there are not as many names as images")
+
+
+def _check_integers(values: Integers, count: int, low: int, high: int) -> None:
+    if values.dtype != np.int64 or values.shape != (count,):
+        raise ValueError("there are not as many labels as images")
+    if count and not low <= values.min() <= values.max() < high:
+        raise ValueError("a label is out of range")
 
 
 def _read_split(folder: Path, name: str, filenames: list[str] | None) -> Split:

@@ -43,7 +43,7 @@ def read_cifar10(root: Path, *, train: bool) -> Split:
     """CIFAR-10's training (50,000) or test (10,000) images, (N, 32, 32, 3).
 
     Raises:
-        UsageError: neither there nor to be downloaded.
+        UsageError: neither there nor to be downloaded, or damaged.
     """
     from torchvision.datasets import CIFAR10
 
@@ -55,12 +55,16 @@ def read_mnist(root: Path, *, train: bool) -> Split:
     """MNIST's training (60,000) or test (10,000) digits as grey images, (N, 28, 28).
 
     Raises:
-        UsageError: neither there nor to be downloaded.
+        UsageError: neither there nor to be downloaded, or damaged.
     """
     from torchvision.datasets import MNIST
 
     data = _read(MNIST, root, train, MNIST_FILES, "MNIST")
-    return Split(data.data.numpy(), data.targets.numpy().astype(np.int64))
+    images, digits = data.data.numpy(), data.targets.numpy().astype(np.int64)
+    count = 60_000 if train else 10_000
+    if images.shape != (count, 28, 28) or digits.shape != (count,) or set(digits) - set(range(10)):
+        raise _damaged("MNIST", root, MNIST_FILES, f"its files do not hold {count} digits")
+    return Split(images, digits)
 
 
 def _read(
@@ -71,10 +75,14 @@ def _read(
     try:
         return kind(str(root), train=train, download=False)
     except Exception as error:  # torchvision raises several kinds for a damaged file
-        raise UsageError(
-            f"{name} in {root} does not read ({error}); "
-            f"delete {root / Path(files[0]).parts[0]} to download it again, or use --data embedded"
-        ) from error
+        raise _damaged(name, root, files, str(error)) from error
+
+
+def _damaged(name: str, root: Path, files: tuple[str, ...], why: str) -> UsageError:
+    return UsageError(
+        f"{name} in {root} does not read ({why}); "
+        f"delete {root / Path(files[0]).parts[0]} to download it again, or use --data embedded"
+    )
 
 
 def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name: str) -> None:

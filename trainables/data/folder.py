@@ -7,6 +7,7 @@ digits, and the labels of the test images, which are unlabelled without it.
 """
 
 import csv
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from trainables.data.dataset import UNLABELLED, Dataset, Images, Split, statisti
 from trainables.errors import UsageError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG")  # no other decoder of Pillow's, some of which start programs
+MOST_PIXELS = 1024  # a side
 LABELS_FILE = "labels.csv"
 # 16- and 32-bit greys clip or wrap when PIL makes RGB of them, so they are refused.
 RGB_CONVERTIBLE = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
@@ -92,6 +95,10 @@ def _classes(root: Path) -> tuple[str, ...]:
         name = min(missing)
         lacking = "val" if name in found["train"] else "train"
         raise UsageError(f"{root / lacking} lacks the class folder {name!r} that the other has")
+    if odd := [name for name in found["train"] if not name.isprintable() or "$" in name]:
+        raise UsageError(  # $ begins a formula in the text of a figure
+            f"{root / 'train'} holds the class folder {min(odd)!r}; rename it without odd letters"
+        )
     if len(found["train"]) < 2:
         raise UsageError(f"{root / 'train'} needs two class folders or more, with *.png or *.jpg")
     return tuple(sorted(found["train"]))
@@ -205,13 +212,30 @@ def _decode(path: Path, size: tuple[int, int]) -> Images:
 
 
 def _open(path: Path) -> Image.Image:
+    if not path.is_file():  # to open a pipe would wait for ever
+        raise UsageError(f"{path} is no file, or a link to none; replace or delete it")
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            opened = Image.open(path, formats=FORMATS)  # reads the header; its size is checked next
+        with opened as image:
+            _check_header(path, image)
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{path} does not decode as an image; replace or delete it") from error
+    except UsageError:
+        raise
+    except Exception as error:  # Pillow lets through whatever Python raises for damaged bytes
+        raise UsageError(f"{path} does not decode as PNG or JPEG; replace or delete it") from error
+    return image
+
+
+def _check_header(path: Path, image: Image.Image) -> None:
+    """What can be told before the pixels are decoded, however many they are."""
+    if max(image.size) > MOST_PIXELS:
+        raise UsageError(
+            f"{path} is {image.width}x{image.height} pixels; at most {MOST_PIXELS} a side are read"
+        )
+    if image.format == "PNG" and getattr(image, "is_animated", False):
+        raise UsageError(f"{path} is animated; save the frame that is meant")
     if image.mode not in RGB_CONVERTIBLE:
         raise UsageError(
             f"{path} has mode {image.mode}, which is not RGB-convertible; save it as RGB"
         )
-    return image
