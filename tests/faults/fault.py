@@ -1,0 +1,121 @@
+"""A kind of fault, the bench on which it is tried, and what came of it."""
+
+import random
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from account import Account, account, checked, course
+from searches import Run, Search, wait_for
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a fault.
+
+    Attributes:
+        tried: how often.
+        account: of all tries together.
+        note: a figure or two, or why it was not tried.
+    """
+
+    tried: int
+    account: Account
+    note: str = ""
+
+
+@dataclass
+class Bench:
+    """Where a fault is tried.
+
+    Attributes:
+        folder: for whatever it makes.
+        draw: draws its moments.
+        at_once: searches at a time, where they do not depend on each other.
+        short: true if a few tries must do.
+        say: tells how it goes.
+    """
+
+    folder: Path
+    draw: random.Random
+    at_once: int
+    short: bool
+    say: Callable[[str], object]
+    _whole: dict[tuple[object, ...], tuple[Search, float]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def search(self, name: str, trials: int = 12, epochs: int = 4, *flags: str) -> Search:
+        """A search in a place of its own, with one trial at once unless ``flags`` say other."""
+        return Search(self.folder / name, name, trials, epochs, flags or ("--concurrency", "1"))
+
+    def unbroken(self, like: Search) -> tuple[Search, float]:
+        """The same search without any fault, and the seconds that it took."""
+        with self._lock:
+            key = (like.trials, like.epochs, like.flags)
+            if key not in self._whole:
+                name = f"unbroken{len(self._whole)}"
+                search = self.search(name, like.trials, like.epochs, *like.flags)
+                self._whole[key] = search, _seconds(search)
+            return self._whole[key]
+
+    def same_course(self, search: Search) -> Account:
+        """Whether a search with one trial at once went as it does without a fault."""
+        same = course(search) == course(self.unbroken(search)[0])
+        return checked(same, f"{search.name}: it differs from the unbroken search")
+
+    def try_all(self, tries: Iterable[Callable[[], Account]]) -> Account:
+        """Make all ``tries``; what they left together."""
+        with ThreadPoolExecutor(self.at_once) as pool:
+            return sum(pool.map(self._attempted, tries), Account())
+
+    def _attempted(self, attempt: Callable[[], Account]) -> Account:
+        try:
+            return attempt()
+        except Exception as error:
+            return Account(wrong=(f"{type(error).__name__}: {error}",))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault.
+
+    Attributes:
+        name: by which it is chosen.
+        about: what is done, in a line.
+        run: tries it.
+        short: true if it is part of the short form.
+    """
+
+    name: str
+    about: str
+    run: Callable[[Bench], Outcome]
+    short: bool = False
+
+
+def _seconds(search: Search) -> float:
+    with search.begun() as run:
+        status = run.wait()
+        found = account(search)
+        if status or not found.clean:
+            raise RuntimeError(f"no fault, and yet {status}, {found}: {run.printed[-500:]}")
+        return run.ended_after
+
+
+def completed(search: Search, failed: Iterable[int] = (), status: int = 0) -> Account:
+    """Go on with an interrupted search to its end; what is amiss then."""
+    with search.continued() as run:
+        return ended(run, status) + account(search, failed)
+
+
+def ended(run: Run, *statuses: int) -> Account:
+    """Wait for the end of ``run``, which should be with one of ``statuses``."""
+    found = run.wait()
+    return checked(found in statuses, f"exit status {found}: {run.printed[-300:]!r}")
+
+
+def gone(run: Run, seconds: float = 30.0) -> Account:
+    """Wait until nothing of ``run`` trains any more."""
+    wait_for(lambda: not run.workers(), "the end of the workers", seconds)
+    return Account()
