@@ -14,15 +14,30 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import killed_driver
+import damaged_checkpoint
+import failing_trial
+import full_disk
 import interrupted
+import killed_driver
 import killed_worker
+import stopped_server
+import two_searches
 from account import Account
-from fault import Bench, Fault, Outcome
+from fault import Bench, Fault, Outcome, Unbroken
 from rich.console import Console
 from rich.table import Table
 
-FAULTS = (*killed_driver.FAULTS, *interrupted.FAULTS, *killed_worker.FAULTS)
+FAMILIES = (
+    killed_driver,
+    interrupted,
+    killed_worker,
+    failing_trial,
+    damaged_checkpoint,
+    stopped_server,
+    full_disk,
+    two_searches,
+)
+FAULTS: tuple[Fault, ...] = tuple(fault for family in FAMILIES for fault in family.FAULTS)
 
 
 def main() -> int:
@@ -36,8 +51,8 @@ def main() -> int:
         return 0
     console = Console(highlight=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="convoy-faults-"))
-    start = time.monotonic()
-    outcomes = {each: _tried(each, arguments, folder, console) for each in chosen}
+    start, unbroken = time.monotonic(), Unbroken(folder)
+    outcomes = {each: _tried(each, arguments, unbroken, console) for each in chosen}
     console.print(_table(outcomes))
     amiss = [line for each in outcomes.values() for line in each.account.wrong]
     for line in amiss:
@@ -63,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tried(
-    fault: Fault, arguments: argparse.Namespace, folder: Path, console: Console
+    fault: Fault, arguments: argparse.Namespace, unbroken: Unbroken, console: Console
 ) -> Outcome:
     console.print(f"{fault.name}: {fault.about}", style="bold")
     start = time.monotonic()
@@ -72,9 +87,9 @@ def _tried(
         console.print(f"  {time.monotonic() - start:4.0f} s  {text}", markup=False)
 
     draw = random.Random(f"{arguments.seed} {fault.name}")
-    place = folder / fault.name
+    place = unbroken.folder / fault.name
     place.mkdir()
-    outcome = fault.run(Bench(place, draw, arguments.at_once, arguments.short, say))
+    outcome = fault.run(Bench(place, draw, arguments.at_once, arguments.short, say, unbroken))
     say("done")
     return outcome
 

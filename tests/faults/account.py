@@ -95,6 +95,28 @@ def course(search: Search) -> dict[int, Any]:
     }
 
 
+def stored(search: Search) -> dict[str, Any]:
+    """All that the store holds of a search, by the ids of its runs."""
+    client = MlflowClient(search.uri)
+    return {run.info.run_id: _content(client, run) for run in _runs(client, search)}
+
+
+def _content(client: MlflowClient, run: Run) -> dict[str, Any]:
+    run_id, data = run.info.run_id, run.data
+    histories = {
+        name: [(point.step, point.timestamp, point.value) for point in points]
+        for name in sorted(data.metrics)
+        for points in [client.get_metric_history(run_id, name)]
+    }
+    files = [(each.path, each.file_size) for each in client.list_artifacts(run_id)]
+    return {
+        "info": dict(run.info),
+        "data": data.to_dictionary(),
+        "histories": histories,
+        "files": files,
+    }
+
+
 def _folder_account(search: Search, failed: set[int]) -> Account:
     folders = search.trial_folders()
     numbers = Counter(map(number_of, folders))

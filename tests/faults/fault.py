@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -27,6 +27,25 @@ class Outcome:
 
 
 @dataclass
+class Unbroken:
+    """Searches without any fault, each made once, when it is first asked for."""
+
+    folder: Path
+    _made: dict[tuple[object, ...], tuple[Search, float]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def like(self, search: Search) -> tuple[Search, float]:
+        """The same search without a fault, and the seconds that it took."""
+        key = (search.trials, search.epochs, search.flags)
+        with self._lock:
+            if key not in self._made:
+                name = f"unbroken{len(self._made)}"
+                whole = replace(search, out=self.folder / name, name=name, server="")
+                self._made[key] = whole, _seconds(whole)
+            return self._made[key]
+
+
+@dataclass(frozen=True)
 class Bench:
     """Where a fault is tried.
 
@@ -36,6 +55,7 @@ class Bench:
         at_once: searches at a time, where they do not depend on each other.
         short: true if a few tries must do.
         say: tells how it goes.
+        unbroken: searches to compare with.
     """
 
     folder: Path
@@ -43,26 +63,15 @@ class Bench:
     at_once: int
     short: bool
     say: Callable[[str], object]
-    _whole: dict[tuple[object, ...], tuple[Search, float]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    unbroken: Unbroken
 
     def search(self, name: str, trials: int = 12, epochs: int = 4, *flags: str) -> Search:
         """A search in a place of its own, with one trial at once unless ``flags`` say other."""
         return Search(self.folder / name, name, trials, epochs, flags or ("--concurrency", "1"))
 
-    def unbroken(self, like: Search) -> tuple[Search, float]:
-        """The same search without any fault, and the seconds that it took."""
-        with self._lock:
-            key = (like.trials, like.epochs, like.flags)
-            if key not in self._whole:
-                name = f"unbroken{len(self._whole)}"
-                search = self.search(name, like.trials, like.epochs, *like.flags)
-                self._whole[key] = search, _seconds(search)
-            return self._whole[key]
-
     def same_course(self, search: Search) -> Account:
         """Whether a search with one trial at once went as it does without a fault."""
-        same = course(search) == course(self.unbroken(search)[0])
+        same = course(search) == course(self.unbroken.like(search)[0])
         return checked(same, f"{search.name}: it differs from the unbroken search")
 
     def try_all(self, tries: Iterable[Callable[[], Account]]) -> Account:

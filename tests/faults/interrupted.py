@@ -5,7 +5,7 @@ import signal
 import time
 from functools import partial
 
-from account import Account, account, checked, still_running
+from account import Account, checked, still_running
 from fault import Bench, Fault, Outcome, completed, ended
 from searches import Run, Search, wait_for
 
@@ -17,9 +17,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stopped(bench: Bench) -> Outcome:
     """Stop a search in the middle of its trials, and go on with the line that it prints."""
     seconds: list[float] = []
-    signals = SIGNALS[:1] if bench.short else SIGNALS
+    signals, size = (SIGNALS[:1], (4, 3)) if bench.short else (SIGNALS, (12, 4))
     found = bench.try_all(
-        partial(_stop_and_go_on, bench, bench.search(f"stopped{number}"), number, seconds)
+        partial(_stop_and_go_on, bench, bench.search(f"stopped{number}", *size), number, seconds)
         for number in signals
     )
     return Outcome(len(signals), found, _note(seconds))
@@ -29,7 +29,13 @@ def stopped_in_a_long_epoch(bench: Bench) -> Outcome:
     """Stop a search long before its first epoch ends."""
     seconds: list[float] = []
     tries = [
-        partial(_stop_and_go_on, bench, bench.search(f"long{number}", 1, 1, *LONG_EPOCHS), number, seconds)
+        partial(
+            _stop_and_go_on,
+            bench,
+            bench.search(f"long{number}", 1, 1, *LONG_EPOCHS),
+            number,
+            seconds,
+        )
         for number in SIGNALS
     ]
     return Outcome(len(tries), bench.try_all(tries), _note(seconds))
@@ -76,7 +82,7 @@ def _stop_early(
     bench: Bench, index: int, share: float, number: signal.Signals, seconds: list[float]
 ) -> Account:
     search = bench.search(f"early{index}", 4, 3)
-    life = bench.unbroken(search)[1]
+    life = bench.unbroken.like(search)[1]
     with search.begun() as run:
         time.sleep(share * life)
         found = _send(run, number, seconds)
@@ -100,12 +106,12 @@ def _stop_twice(bench: Bench, search: Search, seconds: list[float]) -> Account:
 
 
 def _await_the_middle(search: Search, run: Run) -> None:
-    """Wait until the fourth trial has ended an epoch; of a single one, until it trains."""
+    """Wait until the third trial has ended an epoch; of a single one, until it trains."""
     if search.trials == 1:
         wait_for(lambda: run.ended or search.statuses(), "the first trial")
         time.sleep(3.0)
     else:
-        wait_for(lambda: run.ended or search.recorded(3), "the fourth trial")
+        wait_for(lambda: run.ended or search.recorded(2), "the third trial")
 
 
 def _send(run: Run, number: signal.Signals, seconds: list[float]) -> Account:

@@ -7,7 +7,7 @@ from account import Account
 from fault import Bench, Fault, Outcome, completed, gone
 from searches import Run, Search, wait_for
 
-TRIES, SHORT_TRIES = 20, 2
+TRIES = 20
 CLOSING = 3  # of the tries: while the records are closed
 TWICE = 4  # every so many-th try is killed again as it goes on
 ALONE = ("--concurrency", "1")
@@ -15,22 +15,23 @@ ALONE = ("--concurrency", "1")
 
 def killed(bench: Bench) -> Outcome:
     """Kill it at moments that are spread over the whole life, and as its records are closed."""
-    tries = SHORT_TRIES if bench.short else TRIES
-    closing = 0 if bench.short else CLOSING
-    shares = [(index + bench.draw.random()) / (tries - closing) for index in range(tries - closing)]
+    spread, closing = (1, 0) if bench.short else (TRIES - CLOSING, CLOSING)
+    shares = [(index + bench.draw.random()) / spread for index in range(spread)]
     moments = [*shares, *[None] * closing]
     found = bench.try_all(
         partial(_try, bench, index, share, bench.draw.random())
         for index, share in enumerate(moments)
     )
-    twice = len(range(TWICE - 1, tries, TWICE))
-    return Outcome(tries, found, f"{twice} of them twice, {closing} while records are closed")
+    twice = len(moments) // TWICE
+    return Outcome(
+        len(moments), found, f"{twice} of them twice, {closing} while records are closed"
+    )
 
 
 def _try(bench: Bench, index: int, share: float | None, drawn: float) -> Account:
     flags = ALONE if index % 2 == 0 else ("--concurrency", "2")
     search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (12, 4)), *flags)
-    life = bench.unbroken(search)[1]
+    life = bench.unbroken.like(search)[1]
     with search.begun() as run:
         _await(search, run, None if share is None else share * life, drawn)
         found = _kill(bench, search, run)

@@ -46,6 +46,7 @@ def _thrice(bench: Bench) -> Account:
 
 def _kill_worker(search: Search, before: tuple[int, ...]) -> int:
     """Kill the worker of the first trial once it has reported; which it was."""
+
     def reported() -> int | None:
         lines = search.recorded(0)
         new = [line["pid"] for line in lines if line["pid"] not in before]

@@ -1,4 +1,4 @@
-"""A search as a user runs it: a process of its own, that can be killed, told to stop and resumed."""
+"""A search as a user runs it: a process of its own, to be killed, told to stop, and resumed."""
 
 import json
 import os
@@ -46,16 +46,19 @@ class Run:
     Args:
         arguments: of Python.
         log: where what it prints is kept.
+        environment: variables of its own.
     """
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
+    def __init__(
+        self, arguments: list[str], log: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self._log, self._begun = log, time.monotonic()
         self.ended_after = 0.0  # seconds, once it was waited for
         with log.open("wb") as file:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env=os.environ | ENVIRONMENT,
+                env=os.environ | ENVIRONMENT | (environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -142,6 +145,7 @@ class Search:
         epochs: the most of a trial.
         flags: what else is asked.
         server: URI of a tracking server; empty for a store of its own.
+        space: that is searched, by its name or its file.
     """
 
     out: Path
@@ -150,6 +154,7 @@ class Search:
     epochs: int = 4
     flags: tuple[str, ...] = ("--concurrency", "1")
     server: str = ""
+    space: str = "gap5"
 
     @property
     def folder(self) -> Path:
@@ -168,7 +173,7 @@ class Search:
         budget = ["--trials", str(self.trials), "--epochs", str(self.epochs), "--seed", "1"]
         where = ["--out", str(self.out), "--name", self.name]
         server = ["--tracking-uri", self.server] if self.server else []
-        what = ["--space", "gap5", "--data", "embedded"]
+        what = ["--space", self.space, "--data", "embedded"]
         with self._run("search.run", *what, *size, *budget, *where, *server, *self.flags) as run:
             yield run
 
