@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Trial
 
 RETRIES = 2
@@ -58,9 +59,10 @@ def lost_reason(trial: Trial) -> str:
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    if "memory" in text and "OutOfMemoryError" in text and "cuda" not in text.lower():
+    last = text.rpartition("Failure # ")[2]  # the file tells of every try
+    if "running low on memory" in last:
         return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
-    if "ActorDiedError" in text or "WorkerCrashedError" in text:
+    if ActorDiedError.BASE_ERROR_MSG in last:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in last.splitlines() if line.strip()]
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])[:500] if lines else "unknown error"
