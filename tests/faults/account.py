@@ -59,10 +59,13 @@ def account(search: Search, failed: Iterable[int] = ()) -> Account:
         failed: numbers of the trials that should have failed; all others should not.
     """
     on_disk = _folder_account(search, set(failed))
+    if not search.server and not (search.out / "mlflow.db").is_file():
+        return on_disk + Account(lost=1, wrong=(f"{search.name}: there is no store",))
     try:
         return on_disk + _store_account(search)
     except Exception as error:
-        return on_disk + Account(wrong=(f"{search.name}: its store cannot be read: {error}",))
+        told = " ".join(str(error).split())[:200]
+        return on_disk + Account(wrong=(f"{search.name}: its store cannot be read: {told}",))
 
 
 def still_running(search: Search) -> int:

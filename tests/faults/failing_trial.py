@@ -50,8 +50,12 @@ def _diverge_and_kill(search: Search) -> Account:
 def _search(bench: Bench, name: str) -> Search:
     """A search of three trials whose second has a rate that makes the loss infinite."""
     space = yaml.safe_load((ROOT / "configs/spaces/gap5.yaml").read_text())
-    space["search"]["lr"]["high"] = 1e9
-    space["guesses"][0]["lr"] = 1e9
+    space["search"]["lr"]["high"] = 100.0
+    guess = space["guesses"][0]
+    for key in ("warmup", "peak_factor"):
+        del guess[key]
+    guess |= {"optimizer": "sgd", "momentum": 0.98, "nesterov": True, "weight_decay": 0.005}
+    guess |= {"lr": 100.0, "schedule": "constant"}
     file = bench.folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(space))
     search = bench.search(name, 3, 4)

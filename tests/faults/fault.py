@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from account import Account, account, checked, course
-from searches import Run, Search, wait_for
+from searches import Late, Run, Search, wait_for
 
 
 @dataclass(frozen=True)
@@ -128,3 +128,18 @@ def gone(run: Run, seconds: float = 30.0) -> Account:
     """Wait until nothing of ``run`` trains any more."""
     wait_for(lambda: not run.workers(), "the end of the workers", seconds)
     return Account()
+
+
+def left_behind(runs: list[Run], seconds: float = 120.0) -> Account:
+    """Processes of killed runs that do not end by themselves; they are ended then.
+
+    Two agents of Ray's look for its head for a minute before they do.
+    """
+    try:
+        wait_for(lambda: not any(run.left() for run in runs), "the end of Ray's processes", seconds)
+        return Account()
+    except Late:
+        names = [" ".join(each.cmdline())[:40] for run in runs for each in run.left()]
+        for run in runs:
+            run.end()
+        return Account(wrong=(f"processes are left: {names}",))

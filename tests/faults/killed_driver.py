@@ -1,60 +1,94 @@
 """The driver's process is killed, at moments all over a search's life."""
 
 import time
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from account import Account
-from fault import Bench, Fault, Outcome, completed, gone
+from fault import Bench, Fault, Outcome, completed, gone, left_behind
 from searches import Run, Search, wait_for
 
-TRIES = 20
-CLOSING = 3  # of the tries: while the records are closed
+Phase = Literal["start", "trials", "end"]
+
+TRIES: dict[Phase, int] = {"start": 5, "trials": 12, "end": 3}
+SHORT_TRIES: dict[Phase, int] = {"trials": 1}
+START = 0.35  # of its life a search imports, starts Ray and makes its store
+LEAST = 0.8  # of all epochs are trained whatever ASHA stops
 TWICE = 4  # every so many-th try is killed again as it goes on
 ALONE = ("--concurrency", "1")
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When to kill.
+
+    Attributes:
+        phase: as the search starts, between its epochs, or as its records are closed.
+        share: of the phase that is over then, 0 to 1.
+    """
+
+    phase: Phase
+    share: float
+
+
 def killed(bench: Bench) -> Outcome:
-    """Kill it at moments that are spread over the whole life, and as its records are closed."""
-    spread, closing = (1, 0) if bench.short else (TRIES - CLOSING, CLOSING)
-    shares = [(index + bench.draw.random()) / spread for index in range(spread)]
-    moments = [*shares, *[None] * closing]
+    """Kill it at moments that are spread over all phases, some searches twice."""
+    tries = SHORT_TRIES if bench.short else TRIES
+    moments = [
+        Moment(phase, (index + bench.draw.random()) / count)
+        for phase, count in tries.items()
+        for index in range(count)
+    ]
+    dead: list[Run] = []
     found = bench.try_all(
-        partial(_try, bench, index, share, bench.draw.random())
-        for index, share in enumerate(moments)
+        partial(_try, bench, index, moment, bench.draw.random(), dead)
+        for index, moment in enumerate(moments)
     )
-    twice = len(moments) // TWICE
-    return Outcome(
-        len(moments), found, f"{twice} of them twice, {closing} while records are closed"
-    )
+    found += left_behind(dead)
+    return Outcome(len(moments), found, f"{len(dead) - len(moments)} of them twice")
 
 
-def _try(bench: Bench, index: int, share: float | None, drawn: float) -> Account:
+def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]) -> Account:
     flags = ALONE if index % 2 == 0 else ("--concurrency", "2")
     search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (12, 4)), *flags)
-    life = bench.unbroken.like(search)[1]
+    life = bench.unbroken.like(replace(search, flags=ALONE))[1]
     with search.begun() as run:
-        _await(search, run, None if share is None else share * life, drawn)
+        _await(search, run, moment, life)
         found = _kill(bench, search, run)
+        dead.append(run)
     if index % TWICE == TWICE - 1:
         with search.continued() as again:
-            _await(search, again, drawn * life, drawn)
+            _await(search, again, Moment("start", drawn), life)
             found += _kill(bench, search, again)
+            dead.append(again)
     found += completed(search)
     return found + bench.same_course(search) if flags == ALONE else found
 
 
-def _await(search: Search, run: Run, seconds: float | None, drawn: float) -> None:
-    """Wait until it has run for ``seconds``; without them, until its records are closed."""
-    if seconds is None:
+def _await(search: Search, run: Run, moment: Moment, life: float) -> None:
+    """Wait until the ``moment``, of a search that takes some ``life`` seconds."""
+    seconds = moment.share
+    if moment.phase == "start":
+        seconds *= START * life
+    elif moment.phase == "trials":
+        wanted = int(moment.share * LEAST * search.trials * search.epochs)
+        wait_for(lambda: run.ended or _epochs(search) >= wanted, f"{wanted} epochs")
+        seconds *= life / (search.trials * search.epochs)
+    else:
         wait_for(lambda: run.ended or search.over() == search.trials, "the last trial's end")
-        seconds = drawn
     deadline = time.monotonic() + seconds
     wait_for(lambda: run.ended or time.monotonic() >= deadline, "the moment", seconds + 1)
 
 
+def _epochs(search: Search) -> int:
+    """Epochs that are recorded."""
+    return sum(path.read_bytes().count(b"\n") for path in search.folder.glob("*/result.json"))
+
+
 def _kill(bench: Bench, search: Search, run: Run) -> Account:
     bench.say(
-        f"{search.name}: killed with {search.over()} of {search.trials} trials over"
+        f"{search.name}: killed with {search.over()} trials over, {_epochs(search)} epochs"
         f"{'' if search.folder.exists() else ', before its folder'}"
         f"{', at its end' if run.ended else ''}"
     )
