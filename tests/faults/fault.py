@@ -81,9 +81,12 @@ class Bench:
 
     def _attempted(self, attempt: Callable[[], Account]) -> Account:
         try:
-            return attempt()
+            found = attempt()
         except Exception as error:
-            return Account(wrong=(f"{type(error).__name__}: {error}",))
+            found = Account(wrong=(f"{type(error).__name__}: {error}",))
+        if not found.clean:
+            self.say(str(found))
+        return found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 FAULTS = Path(__file__).parent
 
 
-def test_a_killed_and_an_interrupted_search_lose_and_repeat_nothing():
+def test_a_killed_and_an_interrupted_search_lose_and_repeat_nothing() -> None:
     command = [sys.executable, str(FAULTS), "--short"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
