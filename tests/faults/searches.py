@@ -105,7 +105,7 @@ class Run:
 
     def left(self) -> list[psutil.Process]:
         """Its processes that are alive."""
-        return [each for each in psutil.process_iter() if _session(each) == self.pid]
+        return [each for each in psutil.process_iter() if _is_of(each, self.pid)]
 
     def workers(self) -> list[psutil.Process]:
         """Those of them that train."""
@@ -119,12 +119,13 @@ class Run:
         self._process.wait()
 
 
-def _session(process: psutil.Process) -> int:
+def _is_of(process: psutil.Process, session: int) -> bool:
+    """True if it is alive, and of the session."""
     try:
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return os.getsid(process.pid) if alive else -1
+        same = os.getsid(process.pid) == session
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, ProcessLookupError):
-        return -1
+        return False
 
 
 def _title(process: psutil.Process) -> str:
