@@ -12,7 +12,7 @@ from account import Account, checked, damaged_json
 from fault import Bench, Fault, Outcome, completed, ended
 from searches import Search
 
-SMALL, LARGE = "8m", "400m"  # room for a few of twelve trials, and for all
+SMALL, LARGE = "12m", "400m"  # room for a few of twelve trials, and for all
 
 
 def full(bench: Bench) -> Outcome:

@@ -9,11 +9,12 @@ from account import Account
 from fault import Bench, Fault, Outcome, completed, gone, left_behind
 from searches import Run, Search, wait_for
 
-Phase = Literal["start", "trials", "end"]
+Phase = Literal["imports", "store", "trials", "end"]
 
-TRIES: dict[Phase, int] = {"start": 5, "trials": 12, "end": 3}
+TRIES: dict[Phase, int] = {"imports": 3, "store": 3, "trials": 11, "end": 3}
 SHORT_TRIES: dict[Phase, int] = {"trials": 1}
-START = 0.35  # of its life a search imports, starts Ray and makes its store
+BEFORE = 0.25  # of its life a search imports and starts Ray; there is no folder before
+STORE = 0.15  # of its life it then makes its store and starts its first trial
 LEAST = 0.8  # of all epochs are trained whatever ASHA stops
 TWICE = 4  # every so many-th try is killed again as it goes on
 ALONE = ("--concurrency", "1")
@@ -24,7 +25,8 @@ class Moment:
     """When to kill.
 
     Attributes:
-        phase: as the search starts, between its epochs, or as its records are closed.
+        phase: as the search imports and starts Ray, as it makes its folder and store, while it
+            trains, or as its records are closed.
         share: of the phase that is over then, 0 to 1.
     """
 
@@ -59,7 +61,7 @@ def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]
         dead.append(run)
     if index % TWICE == TWICE - 1:
         with search.continued() as again:
-            _await(search, again, Moment("start", drawn), life)
+            _await(search, again, Moment("store", drawn), life)
             found += _kill(bench, search, again)
             dead.append(again)
     found += completed(search)
@@ -69,8 +71,11 @@ def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]
 def _await(search: Search, run: Run, moment: Moment, life: float) -> None:
     """Wait until the ``moment``, of a search that takes some ``life`` seconds."""
     seconds = moment.share
-    if moment.phase == "start":
-        seconds *= START * life
+    if moment.phase == "imports":
+        seconds *= BEFORE * life
+    elif moment.phase == "store":
+        wait_for(lambda: run.ended or search.folder.exists(), "its folder")
+        seconds *= STORE * life
     elif moment.phase == "trials":
         wanted = int(moment.share * LEAST * search.trials * search.epochs)
         wait_for(lambda: run.ended or _epochs(search) >= wanted, f"{wanted} epochs")
