@@ -1,15 +1,16 @@
 # make demo      a first search and its analysis, with nothing to download
-# make test      lint, types, unsafe calls and tests, that of the report in a browser too where there is one
+# make test      lint, types, unsafe calls and tests; the report too in a browser where there is one
 # make check     the same without the tests
 # make audit     known vulnerabilities of the tested versions; needs the network
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
+# make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test audit browser chromium bench
+.PHONY: install demo check test audit browser chromium faults bench
 
 install: $(VENV)/.installed
 
@@ -46,6 +47,10 @@ chromium:
 	     && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
 	|| echo "no Chromium here: the tests in a browser will be skipped"
+
+# As root it fills a disk too, of its own; else that is skipped.
+faults: install
+	$(RUN) tests/faults
 
 bench: install
 	$(RUN) -m benchmarks.throughput

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +27,7 @@ from search.resources import Resources
 from search.retention import KeepBest
 from search.scoreboard import Scoreboard, TrialRecord
 from search.search_file import SearchFile, check_same, new_id, read_search_file
+from search.stop import Stop, stopping_gently
 from search.summary import (
     SearchStatus,
     Summary,
@@ -40,25 +40,6 @@ from search.terminal import LiveTable, PlainLines
 from search.trial_files import History, TrialFiles, folder_name, mend, read_histories
 from search.workers import trainable
 from trainables.errors import UsageError
-
-
-@dataclass
-class Stop:
-    """What ended a search before it was whole.
-
-    Attributes:
-        signal: that came, or None.
-        reason: why it stopped itself, or empty.
-    """
-
-    signal: int | None = None
-    reason: str = ""
-
-    def halt(self, reason: str) -> None:
-        """Stop the search as SIGINT does, for a ``reason`` in a line."""
-        if not self.reason:
-            self.reason = reason
-            signal.raise_signal(signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -87,7 +68,7 @@ def run_search(request: Request, console: Console) -> Outcome:
         trainables.errors.UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
-    with cluster(request.limits.address), _stop_gently() as stop:
+    with cluster(request.limits.address), stopping_gently() as stop:
         resources = allotted(request.limits)
         check_room(request, resources)
         with _folder(request) as written:
@@ -232,7 +213,12 @@ class _Search:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                callbacks=[events, KeepBest(request.folder, self._board), GiveRoom()],
+                callbacks=[
+                    events,
+                    KeepBest(request.folder, self._board),
+                    GiveRoom(),
+                    self._stop.workers,
+                ],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
@@ -318,26 +304,3 @@ def _remove_snapshots(folder: Path) -> None:
 
 def _trial_folder(trial: Trial) -> str:
     return folder_name(trial.config["number"], trial.trial_id)
-
-
-@contextmanager
-def _stop_gently() -> Iterator[Stop]:
-    """Have SIGTERM stop the search as SIGINT does, and note the signal that came.
-
-    Tune ends its loop on SIGINT, lets running trials go and returns. Ray aborts the process on
-    SIGTERM, so that is passed on as SIGINT.
-    """
-    stop = Stop()
-
-    def pass_on(number: int, _: object) -> None:
-        stop.signal = number
-        signal.raise_signal(signal.SIGINT)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = signal.signal(signal.SIGTERM, pass_on)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGTERM, before)

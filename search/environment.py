@@ -18,6 +18,8 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Convoy shows its own progress; Tune's newer output prints a banner even when it is silenced.
     "RAY_AIR_NEW_OUTPUT": "0",
+    # A search listens to SIGINT itself; Tune's handler would stay when its loop has ended.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # Tune's CSV and TensorBoard files, which nothing here reads; the JSON lines are asked for.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # glibc returns every large block to the system at once, and the next step faults its pages in

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Trial
 
 RETRIES = 2
@@ -62,11 +63,12 @@ def lost_reason(trial: Trial) -> str:
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    if "torch.OutOfMemoryError" in text:
+    last = text.rpartition("Failure # ")[2]  # the file tells of every try
+    if "torch.OutOfMemoryError" in last:
         return f"OutOfMemoryError: the GPU had no memory left, {RETRIES + 1} times"
-    if "killed due to the node running low on memory" in text or "ray logs raylet.out" in text:
-        return f"OutOfMemoryError: Ray ended its worker for want of memory, {RETRIES + 1} times"
-    if "actor died" in text or "worker process has died" in text:
+    if "running low on memory" in last:
+        return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
+    if ActorDiedError.BASE_ERROR_MSG in last:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in last.splitlines() if line.strip()]
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])[:500] if lines else "unknown error"

@@ -27,6 +27,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 
 from search.scoreboard import Status, TrialRecord
 from search.search_file import new_id
+from search.store import make_store
 from search.task import Job
 from search.tracking import settle, write_ahead
 from search.trial_files import History, folder_name, read_history
@@ -330,6 +331,7 @@ class Ledger:
 
     def _open(self, params: dict[str, Any]) -> None:
         _quieten()
+        make_store(self._place.uri)
         write_ahead(self._place.uri)
         self._client = MlflowClient(self._place.uri)
         self._experiment = self._experiment_id()

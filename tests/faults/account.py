@@ -1,0 +1,227 @@
+"""What is left of a search, read from its folder and its store without Convoy's own code."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from searches import Search, number_of
+
+_RUN_STATUS = {"completed": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a fault left.
+
+    Attributes:
+        lost: trials, epochs and runs that should be there and are not.
+        duplicated: those that are there more than once.
+        running: runs that MLflow shows as under way.
+        wrong: what else is not as it should be, a line each.
+    """
+
+    lost: int = 0
+    duplicated: int = 0
+    running: int = 0
+    wrong: tuple[str, ...] = ()
+
+    def __add__(self, other: "Account") -> "Account":
+        return Account(
+            self.lost + other.lost,
+            self.duplicated + other.duplicated,
+            self.running + other.running,
+            self.wrong + other.wrong,
+        )
+
+    @property
+    def clean(self) -> bool:
+        """True if nothing is amiss."""
+        return self == Account()
+
+
+def checked(holds: object, otherwise: str) -> Account:
+    """Nothing if something ``holds``."""
+    return Account() if holds else Account(wrong=(otherwise,))
+
+
+def account(search: Search, failed: Iterable[int] = ()) -> Account:
+    """What is amiss with a search that should be whole.
+
+    Args:
+        search: whose process is gone.
+        failed: numbers of the trials that should have failed; all others should not.
+    """
+    on_disk = _folder_account(search, set(failed))
+    if not search.server and not (search.out / "mlflow.db").is_file():
+        return on_disk + Account(lost=1, wrong=(f"{search.name}: there is no store",))
+    try:
+        return on_disk + _store_account(search)
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
+        return on_disk + Account(wrong=(f"{search.name}: its store cannot be read: {told}",))
+
+
+def still_running(search: Search) -> int:
+    """Runs of a local store that are left RUNNING.
+
+    Read by SQLite itself: this process must not hold the store open when the search goes on.
+    """
+    path = search.out / "mlflow.db"
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path)) as connection:
+        asked = connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'RUNNING'")
+        return int(asked.fetchone()[0])
+
+
+def damaged_json(folder: Path) -> list[str]:
+    """The JSON files below ``folder`` that cannot be read."""
+    return [path.name for path in folder.rglob("*.json") if not _parses(path)]
+
+
+def course(search: Search) -> dict[int, Any]:
+    """What each trial tried, how it ended and its accuracy after each epoch."""
+    return {
+        number_of(folder): (
+            _read(folder / "params.json")["values"],
+            _read(folder / "status.json")["status"],
+            [(line["epoch"], line["val_accuracy"]) for line in _lines(folder)],
+        )
+        for folder in search.trial_folders()
+    }
+
+
+def stored(search: Search) -> dict[str, Any]:
+    """All that the store holds of a search, by the ids of its runs."""
+    client = MlflowClient(search.uri)
+    return {run.info.run_id: _content(client, run) for run in _runs(client, search)}
+
+
+def _content(client: MlflowClient, run: Run) -> dict[str, Any]:
+    run_id, data = run.info.run_id, run.data
+    histories = {
+        name: [(point.step, point.timestamp, point.value) for point in points]
+        for name in sorted(data.metrics)
+        for points in [client.get_metric_history(run_id, name)]
+    }
+    files = [(each.path, each.file_size) for each in client.list_artifacts(run_id)]
+    return {
+        "info": dict(run.info),
+        "data": data.to_dictionary(),
+        "histories": histories,
+        "files": files,
+    }
+
+
+def _folder_account(search: Search, failed: set[int]) -> Account:
+    folders = search.trial_folders()
+    numbers = Counter(map(number_of, folders))
+    found = _compared(range(search.trials), numbers)
+    for folder in folders:
+        try:
+            found += _trial_account(search, folder, number_of(folder) in failed)
+        except (OSError, ValueError, KeyError) as error:
+            found += Account(lost=1, wrong=(f"{search.name}/{folder.name}: {error!r}",))
+    return found + _summary_account(search, bool(failed))
+
+
+def _trial_account(search: Search, folder: Path, may_fail: bool) -> Account:
+    epochs = [line["epoch"] for line in _lines(folder)]
+    status = _read(folder / "status.json")["status"]
+    most = search.epochs if status == "completed" else max(epochs, default=0)
+    expected = ("failed",) if may_fail else ("completed", "pruned")
+    name = f"{search.name}/{folder.name}"
+    return (
+        _compared(range(1, most + 1), Counter(epochs))
+        + checked(status in expected, f"{name} is {status}")
+        + checked(epochs == sorted(epochs), f"{name}: epochs out of order")
+    )
+
+
+def _summary_account(search: Search, failures: bool) -> Account:
+    try:
+        summary = _read(search.folder / "summary.json")
+    except (OSError, ValueError) as error:
+        return Account(wrong=(f"{search.name}: {error!r}",))
+    status, best = "failed-trials" if failures else "complete", summary["best"]
+    counts = Counter(_read(each / "status.json")["status"] for each in search.trial_folders())
+    told = {key: summary["trials"][key] for key in ("completed", "pruned", "failed")}
+    weights = best and best["run_id"] and best["checkpoint"] and Path(best["checkpoint"]).is_file()
+    return (
+        checked(summary["status"] == status, f"{search.name}: summary says {summary['status']}")
+        + checked(told == {key: counts[key] for key in told}, f"{search.name}: summary miscounts")
+        + checked(weights or not counts["completed"], f"{search.name}: the winner is not kept")
+    )
+
+
+def _store_account(search: Search) -> Account:
+    client = MlflowClient(search.uri)
+    runs = list(_runs(client, search))
+    parents = [run for run in runs if run.data.tags["convoy.kind"] == "search"]
+    children = [run for run in runs if run.data.tags["convoy.kind"] == "trial"]
+    found = _compared([search.name], Counter(search.name for _ in parents))
+    found += Account(running=sum(run.info.status == "RUNNING" for run in runs))
+    wanted = {_read(each / "status.json")["trial_id"]: each for each in search.trial_folders()}
+    found += _compared(wanted, Counter(run.data.tags["convoy.trial_id"] for run in children))
+    for run in parents:
+        found += checked(run.info.status == "FINISHED", f"parent run is {run.info.status}")
+    for run in children:
+        parent = run.data.tags["mlflow.parentRunId"]
+        found += checked(parent == parents[0].info.run_id, f"{run.info.run_name} is elsewhere")
+        if folder := wanted.get(run.data.tags["convoy.trial_id"]):
+            found += _run_account(client, run, folder)
+    return found
+
+
+def _runs(client: MlflowClient, search: Search) -> Iterator[Run]:
+    """All runs that name the search, its own and its trials'."""
+    places = [each.experiment_id for each in client.search_experiments()]
+    yield from client.search_runs(places, f"tags.`convoy.search` = '{search.name}'")
+
+
+def _run_account(client: MlflowClient, run: Run, folder: Path) -> Account:
+    """How a trial's run differs from its files."""
+    logged = client.get_metric_history(run.info.run_id, "val_accuracy")
+    written = {line["epoch"]: line["val_accuracy"] for line in _lines(folder)}
+    same = all(written.get(point.step) == point.value for point in logged)
+    about, name = _read(folder / "status.json"), run.info.run_name
+    status, told = about["status"], run.data.tags.get("convoy.error", "")
+    return (
+        _compared(written, Counter(point.step for point in logged))
+        + checked(same, f"{name}: an accuracy differs from the file's")
+        + checked(run.info.status == _RUN_STATUS.get(status), f"{name} is {run.info.status}")
+        + checked(run.data.tags["convoy.status"] == status, f"{name}: its tag is not {status}")
+        + checked(told == about["error"], f"{name}: its error is {told!r}")
+    )
+
+
+def _compared(wanted: Iterable[Any], found: Counter[Any]) -> Account:
+    """Each of ``wanted`` should be found once, and nothing else."""
+    asked = set(wanted)
+    extra = sum(count - 1 if each in asked else count for each, count in found.items())
+    return Account(lost=len(asked - set(found)), duplicated=extra)
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "result.json"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _parses(path: Path) -> bool:
+    try:
+        whole = path.name == "result.json"
+        return bool(_lines(path.parent)) if whole else bool(_read(path))
+    except ValueError:
+        return False

@@ -1,0 +1,42 @@
+from types import SimpleNamespace
+
+import pytest
+from ray.exceptions import ActorDiedError, OutOfMemoryError
+
+from search.failure import lost_reason
+
+DIED = str(ActorDiedError())
+# What Ray's memory monitor says, before the usage of every process.
+KILLED = str(OutOfMemoryError("Task was killed due to the node running low on memory.\nPID 1 2 GB"))
+CUDA = "ray::ImplicitFunc.train() (pid=1)\ntorch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB"
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """A trial with Tune's file of errors, in which every try adds its own."""
+
+    def failing(*texts: str) -> SimpleNamespace:
+        tries = [f"Failure # {n} (occurred at noon)\n{text}\n" for n, text in enumerate(texts, 1)]
+        file = tmp_path / "error.txt"
+        file.write_text("".join(tries))
+        return SimpleNamespace(error_file=str(file))
+
+    return failing
+
+
+def test_a_worker_that_died_is_told_in_a_line(trial):
+    assert lost_reason(trial(DIED, DIED, DIED)) == "WorkerDied: its worker died 3 times"
+
+
+def test_a_worker_that_ray_ended_for_want_of_memory_is_told_so(trial):
+    assert lost_reason(trial(DIED, DIED, KILLED)).startswith("OutOfMemoryError: Ray ended")
+
+
+def test_the_last_try_counts(trial):
+    assert lost_reason(trial(KILLED, DIED, CUDA)) == (
+        "OutOfMemoryError: CUDA out of memory. Tried 2 GiB"
+    )
+
+
+def test_a_trial_without_a_file_failed_for_an_unknown_reason():
+    assert lost_reason(SimpleNamespace(error_file=None)) == "unknown error"
