@@ -26,7 +26,7 @@ from search.request import Request
 from search.resources import Resources
 from search.retention import KeepBest
 from search.scoreboard import Scoreboard, TrialRecord
-from search.search_file import SearchFile, check_same, new_id, read_search_file
+from search.search_file import SearchFile, check_unchanged, new_id
 from search.stop import Stop, stopping_gently
 from search.summary import (
     SearchStatus,
@@ -84,8 +84,7 @@ def _folder(request: Request) -> Iterator[SearchFile]:
             folder, request.space_file
         )
     with locked(folder):
-        written = read_search_file(folder)
-        check_same(request.name, written.decides, request.decides)
+        written = check_unchanged(folder, request.decides)
         try:
             yield written
         except UsageError:

@@ -105,7 +105,10 @@ def _search(arguments: argparse.Namespace, console: Console) -> int:
 def _one(request: "Request", console: Console) -> int:
     from search.engine import run_search
     from search.report import exit_status, report, resume_line
+    from search.search_file import check_unchanged
 
+    if request.resumed:
+        check_unchanged(request.folder, request.decides)
     if request.resumed and is_whole(request.folder):
         console.print(f"{request.name}: the search is whole, there is nothing to go on with")
         return 0

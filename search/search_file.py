@@ -80,6 +80,17 @@ def read_search_file(folder: Path) -> SearchFile:
         ) from error
 
 
+def check_unchanged(folder: Path, decides: dict[str, Any]) -> SearchFile:
+    """The file of the search in ``folder``, if what its result follows from is ``decides`` still.
+
+    Raises:
+        UsageError: there is no search, or what differs.
+    """
+    written = read_search_file(folder)
+    check_same(folder.name, written.decides, decides)
+    return written
+
+
 def check_same(name: str, was: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise UsageError, naming what differs, unless ``now`` decides as ``was`` did."""
     differing = list(_differences(json.loads(json.dumps(was)), json.loads(json.dumps(now)), ""))

@@ -38,4 +38,5 @@ def _host(job: Job, resources: Resources, members: int) -> ActorHandle:
     # Every member waits in a call of its own for its next epoch; the rest is for short calls.
     calls = 2 * members + 4
     options = {"num_cpus": 0, "num_gpus": resources.gpus, "max_concurrency": calls}
+    options |= {"max_restarts": -1}  # its members go on in a new one from their checkpoints
     return ray.remote(PackHost).options(**options).remote(job, resources.cpus)

@@ -71,10 +71,13 @@ class FinishedSearch:
 SMALL = ["--data", "embedded", "--train-limit", "600", "--val-limit", "300", "--epochs", "4"]
 
 
-def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> FinishedSearch:
-    """Run ``python -m search.run`` as a user does, on little data."""
-    command = [sys.executable, "-m", "search.run", "--space", space, *SMALL]
-    command += ["--out", str(out), "--name", name, *flags]
+def run_small_search(
+    out: Path, name: str, *flags: str, space: str = "gap5", resume: bool = False
+) -> FinishedSearch:
+    """Run ``python -m search.run`` as a user does, on little data, or go on with it."""
+    new = ["--space", space, *SMALL, "--name", name]
+    asked = ["--resume", name] if resume else new
+    command = [sys.executable, "-m", "search.run", *asked, "--out", str(out), *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
 

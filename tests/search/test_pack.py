@@ -8,6 +8,7 @@ from search.flags import check_flags
 from search.pack_host import PackHost
 from search.resources import Resources, allot_packs
 from search.run import _parser
+from search.state_file import STATE_FILE, seal
 from search.task import Job, Task
 from trainables.data import DataSpec
 from trainables.errors import UsageError
@@ -53,8 +54,11 @@ def test_a_member_that_joins_with_a_checkpoint_goes_on_from_it(host, embedded, t
     host.join("first", task(2).as_config(), None)
     metrics, state = host.next("first")
     host.leave("first")
-    (tmp_path / "state.pt").write_bytes(state)
-    host.join("again", task(2).as_config(), str(tmp_path))
+    folder = tmp_path / "checkpoint_000000"
+    folder.mkdir()
+    (folder / STATE_FILE).write_bytes(state)
+    seal(folder, 1)
+    host.join("again", task(2).as_config(), str(folder))
     later = fetched(host, "again")
     assert [metrics["epoch"] for metrics in later] == [2, 3]
     assert [m["val_loss"] for m in [metrics, *later]] == alone(embedded, task(2))
@@ -76,6 +80,14 @@ def test_a_packed_search_finds_what_a_search_of_single_trials_finds(finished, tm
     rows = zip(packed.histories(), single.histories(), strict=True)
     for (ours,), (theirs,) in rows:
         assert {k: ours[k] for k in UNTIMED} == {k: theirs[k] for k in UNTIMED}
+
+
+def test_a_member_of_a_packed_search_that_diverges_is_not_tried_again(tmp_path):
+    flags = ("--set", "optimizer=sgd", "--set", "lr=100", "--set", "momentum=0.99")
+    search = run_small_search(tmp_path, "packed", "--pack", "2", "--trials", "2", *flags)
+    assert search.status == 3, search.printed
+    assert search.printed.count(" started: ") == 2
+    assert search.printed.count("failed: NonFiniteLossError: ") == 2
 
 
 @pytest.mark.parametrize(
