@@ -94,7 +94,7 @@ def test_a_space_that_has_changed_is_refused_with_the_difference(interrupted, ca
 
 def test_other_data_are_refused_with_the_difference(interrupted, capsys):
     other = interrupted[0] / "images"
-    export(load(DataSpec(seed=5), "embedded").truncated(50), other)
+    export(load(DataSpec(seed=5), "embedded").truncated(700), other)
     assert "data.fingerprint was " in refused(capsys, interrupted[0], "--data", str(other))
 
 
