@@ -110,3 +110,7 @@ def _write(folder: Path, records: "Records", params: dict[str, Any]) -> tuple[in
         with atomic_file(folder / SUMMARY_FILE) as file:
             file.write(json.dumps(summary, indent=2).encode())
     return len(histories), closed.errors
+
+
+if __name__ == "__main__":
+    sys.exit(main())
