@@ -301,10 +301,11 @@ class Ledger:
     def _give_up_behind(self) -> None:
         self._catch_up()
         if self._behind:
-            self.errors.append(
+            self.errors.insert(  # the first few are shown
+                0,
                 f"{self._place.uri} does not answer, {len(self._behind)} trials are missing there; "
                 f"once it does: python -m search.reconcile {self._place.search} --out "
-                f"{self._folder.parent if self._folder else 'DIR'}"
+                f"{self._folder.parent if self._folder else 'DIR'}",
             )
 
     @contextmanager
