@@ -101,6 +101,7 @@ def _write(folder: Path, records: "Records", params: dict[str, Any]) -> tuple[in
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
     seconds = summary.get("wall_seconds", 0.0)
     board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds)
+    board.stop_clock()
     for history in histories:
         board.recall(history.record)
     records.ledger.recall(histories)

@@ -100,8 +100,8 @@ class Scoreboard:
         return (self._stopped or time.monotonic()) - self._begun
 
     def stop_clock(self) -> None:
-        """Let no more time count."""
-        self._stopped = time.monotonic()
+        """Let no more time count; nothing if it has stopped."""
+        self._stopped = self._stopped or time.monotonic()
 
     @property
     def last_event(self) -> float:
