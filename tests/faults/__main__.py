@@ -49,7 +49,8 @@ def main() -> int:
     if arguments.list:
         print("\n".join(f"{each.name:22} {each.about}" for each in FAULTS))
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    wide = None if sys.stdout.isatty() else 120
+    console = Console(highlight=False, soft_wrap=True, width=wide)
     folder = Path(tempfile.mkdtemp(prefix="convoy-faults-"))
     start, unbroken = time.monotonic(), Unbroken(folder)
     slots = Semaphore(arguments.at_once)
