@@ -319,9 +319,10 @@ class Ledger:
         self._catch_up()
         if self._behind or self._missed:
             uri, out = masked(self._place.uri), self._folder.parent if self._folder else "DIR"
-            self.errors.append(
+            self.errors.insert(  # the first few are shown
+                0,
                 f"{uri} does not answer, and lacks the end of {len(self._behind)} trials; once it "
-                f"does: python -m search.reconcile {self._place.search} --out {out}"
+                f"does: python -m search.reconcile {self._place.search} --out {out}",
             )
 
     def _note(self, error: Exception) -> None:

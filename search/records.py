@@ -149,7 +149,10 @@ class Records:
 def totals(board: Scoreboard, status: SearchStatus) -> tuple[dict[str, float], dict[str, str]]:
     """Metrics and tags of the search as a whole."""
     baseline, best = board.baseline(), board.best()
-    metrics: dict[str, float] = {"epochs": board.epochs, "wall_seconds": round(board.seconds, 1)}
+    metrics: dict[str, float] = {
+        "epochs": board.epochs,
+        "wall_seconds": round(board.seconds, 1),  # as in the summary, from which it is made again
+    }
     if baseline is not None and baseline.best_epoch and baseline.status != "failed":
         metrics["baseline_val_accuracy"] = baseline.best_accuracy
     if best is not None:

@@ -100,7 +100,7 @@ class Scoreboard:
         return (self._stopped or time.monotonic()) - self._begun
 
     def stop_clock(self) -> None:
-        """Let no more time count from now on."""
+        """Let no more time count; nothing if it has stopped."""
         self._stopped = self._stopped or time.monotonic()
 
     @property

@@ -1,16 +1,15 @@
-"""``python tests/faults``: try every fault for real, and print what it left.
-
-A few minutes alone on two cores tell more than many beside other work: the searches of a fault
-run two at once.
-"""
+"""``python tests/faults``: try every fault for real, and print what it left."""
 
 import argparse
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -26,6 +25,7 @@ from account import Account
 from fault import Bench, Fault, Outcome, Unbroken
 from rich.console import Console
 from rich.table import Table
+from searches import end_all
 
 FAMILIES = (
     killed_driver,
@@ -49,21 +49,34 @@ def main() -> int:
     if arguments.list:
         print("\n".join(f"{each.name:22} {each.about}" for each in FAULTS))
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    wide = None if sys.stdout.isatty() else 120
+    console = Console(highlight=False, soft_wrap=True, width=wide)
     folder = Path(tempfile.mkdtemp(prefix="convoy-faults-"))
     start, unbroken = time.monotonic(), Unbroken(folder)
-    outcomes = {each: _tried(each, arguments, unbroken, console) for each in chosen}
-    console.print(_table(outcomes))
-    amiss = [line for each in outcomes.values() for line in each.account.wrong]
-    for line in amiss:
-        console.print(line, markup=False)
-    clean = all(each.account.clean for each in outcomes.values())
+    slots = Semaphore(arguments.at_once)
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        found = pool.map(lambda each: _tried(each, arguments, unbroken, slots, console), chosen)
+        try:
+            outcomes = dict(zip(chosen, found, strict=True))
+        except KeyboardInterrupt:  # the searches are in sessions of their own, and heard nothing
+            end_all()
+            os._exit(130)
+    clean = _reported(outcomes, console)
     console.print(f"{time.monotonic() - start:.0f} s; {'nothing' if clean else 'something'} amiss")
     if clean:
         shutil.rmtree(folder)
     else:
         console.print(f"what is left: {folder}")
     return 0 if clean else 1
+
+
+def _reported(outcomes: dict[Fault, Outcome], console: Console) -> bool:
+    """Print what came of the faults; true if nothing is amiss."""
+    console.print(_table(outcomes))
+    for fault, outcome in outcomes.items():
+        for line in outcome.account.wrong:
+            console.print(f"{fault.name}: {line}", markup=False)
+    return all(each.account.clean for each in outcomes.values())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,24 +86,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="FAULT")
     parser.add_argument("--list", action="store_true", help="list the faults and exit")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
-    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="searches (default: 2)")
+    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="tries (default: 2)")
     return parser
 
 
 def _tried(
-    fault: Fault, arguments: argparse.Namespace, unbroken: Unbroken, console: Console
+    fault: Fault,
+    arguments: argparse.Namespace,
+    unbroken: Unbroken,
+    slots: Semaphore,
+    console: Console,
 ) -> Outcome:
-    console.print(f"{fault.name}: {fault.about}", style="bold")
     start = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"  {time.monotonic() - start:4.0f} s  {text}", markup=False)
+        line = f"{time.monotonic() - start:5.0f} s  {fault.name:21} {text}"
+        console.print(line, markup=False)
 
     draw = random.Random(f"{arguments.seed} {fault.name}")
     place = unbroken.folder / fault.name
     place.mkdir()
-    outcome = fault.run(Bench(place, draw, arguments.at_once, arguments.short, say, unbroken))
-    say("done")
+    try:
+        outcome = fault.run(Bench(place, draw, slots, arguments.short, say, unbroken))
+    except Exception as error:  # a server that does not start, a disk that cannot be mounted
+        outcome = Outcome(0, Account(wrong=(f"{type(error).__name__}: {error}",)))
+    say(f"done: {outcome.tried} tried")
     return outcome
 
 

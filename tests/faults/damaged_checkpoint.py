@@ -12,7 +12,7 @@ from searches import Search, wait_for
 def damaged(bench: Bench) -> Outcome:
     """Damage it in each way: the search goes on from the one before, to the very same end."""
     tries = [
-        partial(_damage, bench, bench.search(name, 2, 12), damage, left)
+        partial(_damage, bench, bench.search(name, 2, 8), damage, left)
         for name, damage, left in (
             ("truncated", _truncate, 1),
             ("flipped", _flip, 1),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 
 from account import Account, account, checked, course
 from searches import Late, Run, Search, wait_for
@@ -52,7 +52,7 @@ class Bench:
     Attributes:
         folder: for whatever it makes.
         draw: draws its moments.
-        at_once: searches at a time, where they do not depend on each other.
+        slots: as many as there are tries at a time, of all faults together.
         short: true if a few tries must do.
         say: tells how it goes.
         unbroken: searches to compare with.
@@ -60,7 +60,7 @@ class Bench:
 
     folder: Path
     draw: random.Random
-    at_once: int
+    slots: Semaphore
     short: bool
     say: Callable[[str], object]
     unbroken: Unbroken
@@ -76,12 +76,14 @@ class Bench:
 
     def try_all(self, tries: Iterable[Callable[[], Account]]) -> Account:
         """Make all ``tries``; what they left together."""
-        with ThreadPoolExecutor(self.at_once) as pool:
-            return sum(pool.map(self._attempted, tries), Account())
+        waiting = list(tries)
+        with ThreadPoolExecutor(len(waiting)) as pool:
+            return sum(pool.map(self._attempted, waiting), Account())
 
     def _attempted(self, attempt: Callable[[], Account]) -> Account:
         try:
-            found = attempt()
+            with self.slots:
+                found = attempt()
         except Exception as error:
             found = Account(wrong=(f"{type(error).__name__}: {error}",))
         if not found.clean:

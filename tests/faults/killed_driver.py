@@ -61,7 +61,7 @@ def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]
         dead.append(run)
     if index % TWICE == TWICE - 1:
         with search.continued() as again:
-            _await(search, again, Moment("store", drawn), life)
+            _await(search, again, Moment("imports", drawn / 2 / BEFORE), life)
             found += _kill(bench, search, again)
             dead.append(again)
     found += completed(search)

@@ -37,6 +37,15 @@ def wait_for(happened: Callable[[], object], what: str, seconds: float = LONGEST
         time.sleep(0.05)
 
 
+_runs: "list[Run]" = []
+
+
+def end_all() -> None:
+    """Kill whatever was started here and is alive."""
+    for run in _runs:
+        run.end()
+
+
 class Run:
     """A command under way, with all the processes that it starts.
 
@@ -65,6 +74,7 @@ class Run:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        _runs.append(self)
 
     @property
     def printed(self) -> str:

@@ -154,3 +154,11 @@ def check_against_records(b: Scoreboard) -> None:
         choice = [r for r in records if r.status in allowed and r.best_epoch]
         expected = max(choice, key=lambda r: r.best_accuracy, default=None)
         assert b.best(with_running=running) is expected
+
+
+def test_a_clock_that_has_stopped_stays_where_it_is():
+    b = board()
+    b.stop_clock()
+    stopped = b.seconds
+    b.stop_clock()
+    assert b.seconds == stopped
