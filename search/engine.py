@@ -88,7 +88,7 @@ def _folder(request: Request) -> Iterator[SearchFile]:
         try:
             yield written
         except UsageError:
-            if not request.resumed:  # nothing was begun
+            if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
                 shutil.rmtree(folder)
             raise
 
@@ -159,9 +159,9 @@ class _Search:
         A trial that the driver did not come to end, though it was trained to its end or ASHA had
         stopped it, ends now.
         """
-        for folder in self._request.folder.glob("trial-*-*"):
-            if all(folder != history.folder for history in self._histories):
-                shutil.rmtree(folder)  # it had not begun; its number is given again
+        begun = {history.folder for history in self._histories}
+        for folder in set(self._request.folder.glob("trial-*-*")) - begun:
+            shutil.rmtree(folder)  # its number is given again
         self._histories = [self._ended(each, stopped) for each in self._histories]
         for history in self._histories:
             learn(history)

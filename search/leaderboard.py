@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, RunTag
 from rich.table import Table
 
 from search.engine import Outcome
@@ -166,8 +166,10 @@ def write_csv(rows: list[Row], folder: Path) -> Path:
     return folder / FILE
 
 
-def record(rows: list[Row], name: str, uri: str, artifacts: Path | None, file: Path) -> str:
-    """Record the leaderboard as an MLflow run of its own; the run's id.
+def record(
+    rows: list[Row], name: str, uri: str, artifacts: Path | None, file: Path, search_id: str
+) -> str:
+    """Record the leaderboard as an MLflow run of its own, made once; the run's id.
 
     Args:
         rows: what to record.
@@ -175,6 +177,7 @@ def record(rows: list[Row], name: str, uri: str, artifacts: Path | None, file: P
         uri: MLflow's tracking URI.
         artifacts: folder for the artifacts of a local store; None lets the server choose.
         file: the CSV file.
+        search_id: of the group of searches, under which the run is found again.
     """
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(LEADERBOARDS)
@@ -183,16 +186,20 @@ def record(rows: list[Row], name: str, uri: str, artifacts: Path | None, file: P
     tags = {
         "convoy.kind": "leaderboard",
         "convoy.search": name,
+        "convoy.search_id": search_id,
         "convoy.status": "complete" if all(r.status == "complete" for r in rows) else "not whole",
         "mlflow.note.content": as_markdown(rows),
     }
-    run_id = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+    there = client.search_runs([experiment], f"tags.`convoy.search_id` = '{search_id}'")
+    run = there[0] if there else client.create_run(experiment, run_name=name, tags=tags)
+    run_id = str(run.info.run_id)
     now = int(time.time() * 1000)
     kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy")
     figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
     metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
     params = [Param(f"{each.space}.search", each.search) for each in rows]
-    client.log_batch(run_id, metrics=metrics, params=params)
+    told = [RunTag(key, value) for key, value in tags.items()]
+    client.log_batch(run_id, metrics=metrics, params=params, tags=told)
     client.log_artifact(run_id, str(file))
     client.set_terminated(run_id)
     return run_id

@@ -138,6 +138,8 @@ class Records:
                 weights = write_kept(folder, record, task, checkpoint, data, self._folder)
         except OSError as error:
             why = f"cannot be written to {folder} ({error.strerror})"
+        except UsageError as error:  # sealed, and yet torch does not read it
+            why = f"do not load ({error})"
         if weights is None:
             self._lost.append(f"the weights of trial {record.number} in {there} {why}")
         return weights

@@ -127,7 +127,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
     from search.cluster import cluster
     from search.engine import run_search
     from search.leaderboard import row
-    from search.report import ending, exit_status, print_errors, print_lines
+    from search.report import ending, exit_status, print_errors, print_lines, resume_line
 
     _claim(asked[0])
     statuses: list[int] = []
@@ -141,6 +141,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
                 statuses.append(exit_status(outcome))
                 rows.append(row(request, outcome))
                 if outcome.stop is not None:
+                    print_lines([resume_line(request)], console)
                     break
     finally:  # whatever ends a search, those that are done have their leaderboard
         refused = bool(rows) and _lead(rows, asked[0], console)
@@ -160,8 +161,10 @@ def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
     """Print, write and record the leaderboard; True if MLflow refused it."""
     from search.leaderboard import record, table, write_csv
     from search.report import compare_lines, print_lines, print_refusal
+    from search.search_file import read_search_file
 
     name, uri = request.group, request.tracking_uri
+    search_id = read_search_file(request.out / name).search_id
     file = write_csv(rows, request.out / name)
     console.print(table(rows))
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
@@ -170,7 +173,7 @@ def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
         note.append("the sources trained on all of CIFAR-10 or its composite images")
     print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
     try:
-        record(rows, name, uri, artifacts, file)
+        record(rows, name, uri, artifacts, file, search_id)
     except Exception as error:  # whatever the store raises, the table is written and printed
         print_refusal(error)
         return True

@@ -113,7 +113,8 @@ class History:
     def record(self) -> TrialRecord:
         """How it stands."""
         last = self.records[-1]
-        return replace(last, status=self.status, error=self.error, at=self.changed)
+        at = max(self.changed, last.at)
+        return replace(last, status=self.status, error=self.error, at=at)
 
     @property
     def epochs(self) -> int:

@@ -97,7 +97,9 @@ def test_the_csv_reads_back():
 
 def test_it_is_recorded_with_its_figures_file_and_description(tmp_path):
     uri, file = f"sqlite:///{tmp_path / 'mlflow.db'}", write_csv([GAP5, NIN], tmp_path / "x")
-    run_id = record([GAP5, NIN], "x", uri, tmp_path / "artifacts", file)
+    first = record([GAP5], "x", uri, tmp_path / "artifacts", file, "the id")
+    run_id = record([GAP5, NIN], "x", uri, tmp_path / "artifacts", file, "the id")
+    assert run_id == first  # a group that goes on has one run
     client = MlflowClient(uri)
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
