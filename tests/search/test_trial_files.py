@@ -41,10 +41,10 @@ def test_a_trial_reads_back_as_it_stood(written):
 )
 def test_how_it_ended_reads_back(written, status, over):
     search, board, files = written
-    files.ended(dataclasses.replace(board.records[0], status=status, error="because", at=12.5))
+    files.ended(dataclasses.replace(board.records[0], status=status, error="because", at=4e9))
     (history,) = read_histories(search)
     assert history.record == dataclasses.replace(
-        board.records[0], status=status, error="because", at=12.5
+        board.records[0], status=status, error="because", at=4e9
     )
     assert history.over is over
 
