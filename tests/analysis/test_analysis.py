@@ -259,15 +259,20 @@ def test_a_store_that_is_not_there_is_refused_and_not_made(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def two_runs(finished) -> list[str]:
-    """The winner and another completed trial of the small search."""
+def trials_of(finished) -> list[tuple[str, bool]]:
+    """Every trial's run, and whether it holds weights."""
     client = MlflowClient(finished.uri)
     experiment = client.get_experiment_by_name("convoy/gap5-embedded").experiment_id
-    found = client.search_runs([experiment], "tags.convoy.status = 'completed'")
-    winner = Records(finished.uri).winner_of("small")
-    trials = [run.info.run_id for run in found if run.data.tags["convoy.kind"] == "trial"]
-    return [winner, next(run for run in trials if run != winner)]
+    runs = client.search_runs([experiment], "tags.convoy.kind = 'trial'")
+    names = {r.info.run_id: client.list_artifacts(r.info.run_id) for r in runs}
+    return [(run, "model.pt" in {f.path for f in files}) for run, files in names.items()]
+
+
+@pytest.fixture(scope="module")
+def two_runs(finished):
+    """The winner and another trial of the small search that holds weights."""
+    winner = finished.summary["best"]["run_id"]
+    return [winner, next(run for run, weights in trials_of(finished) if weights and run != winner)]
 
 
 def test_two_runs_are_compared_and_the_comparison_is_logged_to_both(finished, two_runs, tmp_path):
@@ -316,12 +321,7 @@ def test_a_run_is_not_compared_with_itself(finished, two_runs, capsys, tmp_path)
 
 
 def test_a_run_without_weights_is_refused(finished, capsys, tmp_path):
-    client = Records(finished.uri)._client
-    runs = client.search_runs(
-        [client.get_experiment_by_name("convoy/gap5-embedded").experiment_id],
-        "tags.convoy.status = 'pruned'",
-    )
-    loser = next(r.info.run_id for r in runs if "convoy.winner" not in r.data.tags)
+    loser = next(run for run, weights in trials_of(finished) if not weights)
     flags = ["--tracking-uri", finished.uri, "--out", str(tmp_path / "out")]
     assert "has no weights" in refused(capsys, "--run", loser, *flags)
 
