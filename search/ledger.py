@@ -71,7 +71,7 @@ class Place:
 
 def _quieten() -> None:
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told in a line of ours
 
 
 @dataclass(frozen=True)
