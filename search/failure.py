@@ -12,7 +12,6 @@ import errno
 import math
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ RETRIES = 2
 FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
 FULL = "convoy_disk_full"  # of such a result: true if a disk had no room
 TRACE = "convoy_traceback"
-LITTLE = 2**24  # bytes; torch and Tune do not always say why they cannot write
+LITTLE = 2**24  # bytes; Tune does not always say why it cannot write
 
 
 def report_failure(error: BaseException, trace: str) -> None:
@@ -40,9 +39,7 @@ def describe(error: BaseException) -> str:
 
 def is_disk_full(error: BaseException) -> bool:
     """True if ``error`` is for want of room on a disk."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, RuntimeError) and is_full(Path(tempfile.gettempdir()))
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(folder: Path) -> bool:

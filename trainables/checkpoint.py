@@ -11,10 +11,20 @@ from trainables.errors import UsageError
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write ``state`` (tensors and plain values) to ``path``, whole or not at all."""
+    """Write ``state`` (tensors and plain values) to ``path``, whole or not at all.
+
+    Raises:
+        OSError: it could not be written, for want of room on the disk perhaps.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            # What the file raised is lost beneath torch's error about the end of its archive.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -5,18 +5,18 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from account import Account, checked, damaged_json
 from fault import Bench, Fault, Outcome, completed, ended
-from searches import Search
+from searches import Search, wait_for
 
-SMALL, LARGE = "12m", "400m"  # room for a few of twelve trials, and for all
+SIZE, FILLER = "80m", "filler"  # room for all trials, and the file that takes it
 
 
 def full(bench: Bench) -> Outcome:
-    """Search on a disk that is too small, make room, and go on."""
+    """Search on a disk that fills after two trials, make room, and go on."""
     if not _may_mount():
         return Outcome(0, Account(), "not tried: mounting a small disk needs root")
     with _disk(bench.folder / "disk") as disk:
@@ -26,6 +26,8 @@ def full(bench: Bench) -> Outcome:
 
 def _fill_and_go_on(bench: Bench, search: Search, disk: Path) -> Account:
     with search.begun() as run:
+        wait_for(lambda: search.over() >= 2, "two trials to end")
+        _fill(disk / FILLER)
         found = ended(run, 2)
         printed = run.printed
     bench.say(f"{search.name}: stopped with {search.over()} trials over")
@@ -34,8 +36,15 @@ def _fill_and_go_on(bench: Bench, search: Search, disk: Path) -> Account:
     found += checked("Traceback" not in printed, f"it printed {printed[-400:]!r}")
     damaged = damaged_json(search.out)
     found += checked(not damaged, f"these cannot be read: {damaged}")
-    _mount(disk, f"remount,size={LARGE}")
+    (disk / FILLER).unlink()
     return found + completed(search) + bench.same_course(search)
+
+
+def _fill(path: Path) -> None:
+    """Write until there is no more room."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(2**12)):
+            pass
 
 
 def _may_mount() -> bool:
@@ -52,7 +61,7 @@ def _may_mount() -> bool:
 def _disk(folder: Path) -> Iterator[Path]:
     """A small disk."""
     folder.mkdir()
-    _mount(folder, f"size={SMALL}")
+    _mount(folder, f"size={SIZE}")
     try:
         yield folder
     finally:  # lazily: this process may hold the store open

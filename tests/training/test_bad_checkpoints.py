@@ -4,6 +4,7 @@ The bytes are changed where it hurts: in the archive, and in the pickle inside w
 checksums made right again.
 """
 
+import errno
 import io
 import os
 import pickle
@@ -157,3 +158,17 @@ def test_what_was_saved_is_what_loads(tmp_path):
     back = load(tmp_path / "state.pt")
     assert torch.equal(back["model"]["weight"], STATE["model"]["weight"])
     assert (back["epoch"], back["best"]) == (1, {"x": 1.5})
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(io.FileIO):
+        write = full
+
+    monkeypatch.setattr(os, "fdopen", lambda handle, mode: Full(handle, mode))
+    with pytest.raises(OSError, match="No space left") as raised:
+        save({"a": torch.zeros(1000)}, tmp_path / "state.pt")
+    assert raised.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
