@@ -15,7 +15,8 @@ from typing import Any
 
 import ray
 import torch
-from optuna.samplers import TPESampler
+from optuna import Study
+from optuna.trial import FrozenTrial
 from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 from ray.tune.schedulers import ASHAScheduler
@@ -26,6 +27,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks import tutorial
 from search import environment
+from search.bounded_study import SeededTPE
 from search.space import Budget, Sampler, Space, read_space
 from trainables.data import Dataset, load
 
@@ -93,8 +95,21 @@ def _searcher(space: Space, trials: int, seed: int) -> OptunaSearch:
         metric="val_accuracy",
         mode="max",
         points_to_evaluate=sampler.first_points(),
-        sampler=TPESampler(seed=seed, n_startup_trials=max(4, min(10, trials // 4))),
+        sampler=_AsConvoy(seed=seed, n_startup_trials=max(4, min(10, trials // 4))),
     )
+
+
+class _AsConvoy(SeededTPE):
+    """Draws for every trial from Convoy's seed for it."""
+
+    def __init__(self, seed: int, n_startup_trials: int) -> None:
+        super().__init__(seed=seed, n_startup_trials=n_startup_trials)
+        self._search_seed = seed
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Optuna is about to draw for ``trial``."""
+        super().before_trial(study, trial)
+        self.begin(self._search_seed, trial.number)
 
 
 def train_trial(config: dict[str, Any], dataset: Dataset, epochs: int) -> None:

@@ -68,7 +68,7 @@ class BoundedStudy:
             self._replace()
         if point:
             self.study.enqueue_trial(point)
-        self._sampler.begin(derive(self._seed, "sampler", number) % 2**32)
+        self._sampler.begin(self._seed, number)
         trial = self.study.ask()
         self._asked.add(number)
         self._running[number] = trial.number
@@ -93,7 +93,7 @@ class BoundedStudy:
     def _create(self, trials: list[FrozenTrial]) -> None:
         self._storage = InMemoryStorage()
         # A sampler for each: its caches belong to one study.
-        self._sampler = _Seeded(seed=self._seed, n_startup_trials=self._startup)
+        self._sampler = SeededTPE(seed=self._seed, n_startup_trials=self._startup)
         self.study = optuna.create_study(
             storage=self._storage,
             sampler=self._sampler,
@@ -129,14 +129,15 @@ class BoundedStudy:
         return self._storage.get_trial_id_from_study_id_trial_number(study, self._running[number])
 
 
-class _Seeded(TPESampler):
+class SeededTPE(TPESampler):
     """TPE whose draws for a trial begin from a seed of its own.
 
     A new sampler a trial would do the same in twice the time: it would fill its caches anew.
     """
 
-    def begin(self, seed: int) -> None:
-        """Draw from ``seed`` on."""
+    def begin(self, search_seed: int, number: int) -> None:
+        """Draw for the trial of a number."""
+        seed = derive(search_seed, "sampler", number) % 2**32
         self._rng.rng.seed(seed)
         self._random_sampler._rng.rng.seed(seed)
 

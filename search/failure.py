@@ -61,8 +61,6 @@ def lost_reason(trial: Trial) -> str:
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
     last = text.rpartition("Failure # ")[2]  # the file tells of every try
-    if "torch.OutOfMemoryError" in last:
-        return f"OutOfMemoryError: the GPU had no memory left, {RETRIES + 1} times"
     if "running low on memory" in last:
         return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
     if ActorDiedError.BASE_ERROR_MSG in last:

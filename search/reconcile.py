@@ -12,6 +12,7 @@ from rich.console import Console
 from search import environment
 from search.flags import out_folder
 from search.lock import locked
+from search.naming import is_name
 from search.search_file import read_search_file
 from search.summary import FILE as SUMMARY_FILE
 from trainables.arguments import Arguments
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
     folder = out_folder(arguments) / arguments.name
-    if Path(arguments.name).name != arguments.name or not folder.is_dir():
+    if not is_name(arguments.name) or not folder.is_dir():
         raise UsageError(f"{arguments.name}: there is no search of this name in {folder.parent}")
     search_id = read_search_file(folder).search_id
     with locked(folder):
