@@ -21,6 +21,7 @@ from search.flags import (
     out_folder,
     tracking_uri,
 )
+from search.interruption import exit_status
 from search.resume import add_resume_flag, resumed
 from search.space import Budget, read_space, space_file
 from trainables.arguments import Arguments
@@ -57,9 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
-        return 130
+        return exit_status(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def _ablate(arguments: argparse.Namespace, console: Console) -> int:
     from search.ablation import variants
     from search.engine import run_search
-    from search.report import ending, exit_status, print_errors, print_lines, resume_line
+    from search.report import ending, exit_status_of, print_errors, print_lines, resume_line
 
     check_flags(arguments)
     task, space_name = _task(arguments)
@@ -100,7 +101,7 @@ def _ablate(arguments: argparse.Namespace, console: Console) -> int:
         _conclude(arguments, request, found, outcome, console)
     else:
         print_lines([resume_line(request)], console)
-    return exit_status(outcome)
+    return exit_status_of(outcome)
 
 
 def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":

@@ -120,8 +120,11 @@ class _Search:
         }
 
     def run(self) -> Outcome:
-        records = self._open_records()
+        about = _about(self._request, self._resources)
+        about.write(self._request.folder)
+        records = Records(self._request.folder, about, self._search_id)
         try:
+            self._check_opened(records.ledger)
             self._search(records.ledger)
         except BaseException:
             self._abandon(records.ledger)
@@ -129,15 +132,11 @@ class _Search:
         _remove_snapshots(self._request.folder)
         return self._finish(records)
 
-    def _open_records(self) -> Records:
-        request = self._request
-        about = _about(request, self._resources)
-        about.write(request.folder)
-        records = Records(request.folder, about, self._search_id)
-        records.ledger.flush()
-        if errors := records.ledger.errors:
-            raise UsageError(f"--tracking-uri {request.tracking_uri}: {errors[0][:300]}")
-        return records
+    def _check_opened(self, ledger: Ledger) -> None:
+        ledger.flush()
+        if ledger.errors:
+            uri = self._request.tracking_uri
+            raise UsageError(f"--tracking-uri {uri}: {ledger.errors[0][:300]}")
 
     def _search(self, ledger: Ledger) -> None:
         request = self._request

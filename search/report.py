@@ -101,7 +101,7 @@ def _next_steps(request: Request) -> list[str]:
     ]
 
 
-def exit_status(outcome: Outcome) -> int:
+def exit_status_of(outcome: Outcome) -> int:
     """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted.
 
     2 if the search stopped itself, for want of room on the disk.

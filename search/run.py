@@ -9,6 +9,7 @@ from rich.console import Console
 
 from search import environment
 from search.flags import add_flags
+from search.interruption import exit_status
 from search.resume import add_resume_flag, resumed
 from search.space import available, read_space, space_file
 from search.summary import is_whole
@@ -48,9 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before Tune takes over, or while the records are closed
+    except KeyboardInterrupt as error:  # before Tune takes over, or while the records are closed
         print("interrupted", file=sys.stderr)
-        return 130
+        return exit_status(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,7 +105,7 @@ def _search(arguments: argparse.Namespace, console: Console) -> int:
 
 def _one(request: "Request", console: Console) -> int:
     from search.engine import run_search
-    from search.report import exit_status, report, resume_line
+    from search.report import exit_status_of, report, resume_line
     from search.search_file import check_unchanged
 
     if request.resumed:
@@ -119,7 +120,7 @@ def _one(request: "Request", console: Console) -> int:
             console.print(resume_line(request), markup=False, soft_wrap=True)
         raise
     report(outcome, request, console)
-    return exit_status(outcome)
+    return exit_status_of(outcome)
 
 
 def _several(asked: "list[Request]", console: Console) -> int:
@@ -127,7 +128,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
     from search.cluster import cluster
     from search.engine import run_search
     from search.leaderboard import row
-    from search.report import ending, exit_status, print_errors, print_lines, resume_line
+    from search.report import ending, exit_status_of, print_errors, print_lines, resume_line
 
     _claim(asked[0])
     statuses: list[int] = []
@@ -138,7 +139,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
                 outcome = run_search(request, console)
                 print_lines([ending(outcome)], console)
                 print_errors(outcome)
-                statuses.append(exit_status(outcome))
+                statuses.append(exit_status_of(outcome))
                 rows.append(row(request, outcome))
                 if outcome.stop is not None:
                     print_lines([resume_line(request)], console)

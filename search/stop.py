@@ -13,6 +13,8 @@ from ray.actor import ActorHandle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from search.interruption import Interrupted
+
 GRACE = 1.0  # seconds in which a trial may still hand over the epoch that it has ended
 
 
@@ -109,6 +111,8 @@ def stopping_gently() -> Iterator[Stop]:
     }
     try:
         yield stop
+    except KeyboardInterrupt as error:
+        raise Interrupted(stop.signal or SIGINT) from error
     finally:
         stop.workers.forget()
         for number, handler in before.items():

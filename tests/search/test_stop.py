@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from search.interruption import exit_status
 from search.stop import Workers, stopping_gently
 
 
@@ -54,3 +55,14 @@ def test_tune_can_pickle_it_while_workers_are_about_to_be_ended(tune):
     stop, _ = tune
     signal.raise_signal(signal.SIGINT)
     assert isinstance(pickle.loads(pickle.dumps(stop.workers)), Workers)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_a_signal_ends_before_tune_listens_exits_with_it(number, status):
+    with pytest.raises(KeyboardInterrupt) as raised, stopping_gently():
+        signal.raise_signal(number)
+    assert exit_status(raised.value) == status
+
+
+def test_a_command_that_was_interrupted_otherwise_exits_with_130():
+    assert exit_status(KeyboardInterrupt()) == 130

@@ -1,0 +1,20 @@
+"""The exception with which a signal ends a command, and the exit status that follows."""
+
+from signal import SIGINT
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a search before Tune's loop, or after it.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def exit_status(error: KeyboardInterrupt) -> int:
+    """What a command that ``error`` ends exits with: 130 for SIGINT, 143 for SIGTERM."""
+    return 128 + (error.number if isinstance(error, Interrupted) else SIGINT)
