@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import optuna
 import ray
 
+from search.interruption import told_by_ray
 from search.request import Limits
 from search.resources import Resources, allot, allot_packs
 from trainables.errors import UsageError
@@ -23,13 +24,14 @@ def cluster(address: str | None) -> Iterator[None]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = not ray.is_initialized()
-    if started:
-        _start_ray(address)
-    try:
-        yield
-    finally:
+    with told_by_ray():
         if started:
-            ray.shutdown()
+            _start_ray(address)
+        try:
+            yield
+        finally:
+            if started:
+                ray.shutdown()
 
 
 def allotted(limits: Limits) -> Resources:

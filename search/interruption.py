@@ -1,6 +1,8 @@
 """The exception with which a signal ends a command, and the exit status that follows."""
 
-from signal import SIGINT
+from collections.abc import Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM
 
 
 class Interrupted(KeyboardInterrupt):
@@ -18,3 +20,14 @@ class Interrupted(KeyboardInterrupt):
 def exit_status(error: KeyboardInterrupt) -> int:
     """What a command that ``error`` ends exits with: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + (error.number if isinstance(error, Interrupted) else SIGINT)
+
+
+@contextmanager
+def told_by_ray() -> Iterator[None]:
+    """Know SIGTERM by what Ray makes of it as it starts: an exit with the signal's bare number."""
+    try:
+        yield
+    except SystemExit as error:
+        if error.code == SIGTERM:
+            raise Interrupted(SIGTERM) from error
+        raise

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from search.interruption import exit_status
+from search.interruption import exit_status, told_by_ray
 from search.stop import Workers, stopping_gently
 
 
@@ -66,3 +66,15 @@ def test_a_command_that_a_signal_ends_before_tune_listens_exits_with_it(number, 
 
 def test_a_command_that_was_interrupted_otherwise_exits_with_130():
     assert exit_status(KeyboardInterrupt()) == 130
+
+
+def test_rays_exit_on_sigterm_is_the_signals():
+    with pytest.raises(KeyboardInterrupt) as raised, told_by_ray():
+        raise SystemExit(signal.SIGTERM)
+    assert exit_status(raised.value) == 143
+
+
+def test_another_exit_stays_what_it_is():
+    with pytest.raises(SystemExit) as raised, told_by_ray():
+        raise SystemExit(2)
+    assert raised.value.code == 2
