@@ -76,7 +76,7 @@ class Events(Callback):  # type: ignore[misc]
     ) -> None:
         """A trial reported an epoch, or that it failed."""
         epoch = int(result["epoch"])
-        if FAILED in result or epoch <= self._board.epochs_of(trial.trial_id):
+        if FAILED in result or epoch <= self._board.record(trial.trial_id).epochs:
             return
         record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
         self._keep(lambda files: files.reported(record, result))

@@ -139,10 +139,6 @@ class Scoreboard:
         """How a trial stands."""
         return self._records[trial_id]
 
-    def epochs_of(self, trial_id: str) -> int:
-        """Epochs that a trial has done."""
-        return self._records[trial_id].epochs
-
     def ended(self, trial_id: str) -> TrialRecord:
         """A trial ended as it should: completed at the full budget, else pruned."""
         record = self._records[trial_id]

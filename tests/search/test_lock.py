@@ -1,5 +1,6 @@
 """One process at a time in a search's folder."""
 
+import os
 import subprocess
 import sys
 
@@ -42,4 +43,4 @@ def test_a_process_that_was_killed_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
     with locked(tmp_path):
-        pass
+        assert str(os.getpid()) in (tmp_path / ".lock").read_text()

@@ -3,6 +3,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 from mlflow import MlflowClient
 
@@ -46,5 +47,7 @@ def test_a_store_that_is_there_is_left_alone(tmp_path: Path):
     assert sorted(names(uri)) == ["Default", "mine"]
 
 
-def test_a_server_needs_no_store():
+def test_a_server_needs_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
     make_store("http://127.0.0.1:1")
+    assert list(tmp_path.iterdir()) == []
