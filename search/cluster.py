@@ -1,13 +1,13 @@
 """The Ray cluster that a search runs on, and what its trials get of it."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import optuna
 import ray
 
+from search.concurrency import machines
+from search.environment import for_workers
 from search.interruption import told_by_ray
 from search.request import Limits
 from search.resources import Resources, allot, allot_packs
@@ -19,10 +19,12 @@ def cluster(address: str | None) -> Iterator[None]:
     """A Ray cluster for the searches within, joined at ``address`` or started here.
 
     One that is already there is used, and left running.
+
+    Raises:
+        UsageError: no cluster that lets this command in answers at ``address``.
     """
     # Tune's one error tells of failed trials, which the table and the summary tell better.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = not ray.is_initialized()
     with told_by_ray():
         if started:
@@ -37,26 +39,32 @@ def cluster(address: str | None) -> Iterator[None]:
 def allotted(limits: Limits) -> Resources:
     """What a trial gets of the cluster.
 
+    On a cluster that was joined, as many trials as are asked for want a place at once, also those
+    that find none yet: an autoscaler makes room for what waits.
+
     Raises:
         UsageError: more is asked for than there is.
     """
-    total = ray.cluster_resources()
-    cpus, gpus = int(total.get("CPU", os.cpu_count() or 1)), int(total.get("GPU", 0))
+    there = machines()
     if limits.pack is not None:
-        return allot_packs(cpus, gpus, limits.pack)
-    return allot(
-        cpus,
-        gpus,
-        limits.cpus_per_trial,
-        limits.gpus_per_trial,
-        limits.concurrency,
-    )
+        return allot_packs(there, limits.pack)
+    found = allot(there, limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency)
+    if limits.address is not None and limits.concurrency is not None:
+        return Resources(found.cpus, found.gpus, limits.concurrency)
+    return found
 
 
 def _start_ray(address: str | None) -> None:
-    local = {} if address else {"include_dashboard": False}
+    # The workers of a cluster that is there already do not inherit this process's variables.
+    joined = {"runtime_env": {"env_vars": for_workers()}}
+    local = joined if address else {"include_dashboard": False}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    except ray.exceptions.AuthenticationError as error:
+        raise UsageError(
+            f"--address {address}: Ray refuses the token; set RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on the cluster"
+        ) from error
     except (ConnectionError, ValueError) as error:
         if address is None:
             raise

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from search.cluster import allotted, cluster
+from search.concurrency import Concurrency
 from search.disk import check_room
 from search.events import Events, Follower
 from search.failure import RETRIES
@@ -21,6 +22,7 @@ from search.generator import Trials
 from search.ledger import Ledger, Place
 from search.lock import locked
 from search.neighbours import GiveRoom
+from search.nodes import check_nodes
 from search.records import About, Records, totals
 from search.request import Request
 from search.resources import Resources
@@ -71,6 +73,8 @@ def run_search(request: Request, console: Console) -> Outcome:
     with cluster(request.limits.address), stopping_gently() as stop:
         resources = allotted(request.limits)
         check_room(request, resources)
+        if request.limits.address is not None:
+            check_nodes(request)
         with _folder(request) as written:
             return _Search(request, written.search_id, resources, console, stop).run()
 
@@ -107,6 +111,8 @@ class _Search:
         self._request, self._resources, self._console = request, resources, console
         self._search_id, self._stop = search_id, stop
         self._job = request.job(resources.cpus)
+        beside = tuple(request.out / name for name in request.beside)
+        self._concurrency = Concurrency(request.limits, resources, beside)
         budget, dataset, folder = request.budget, request.dataset, request.folder
         self._files, self._histories = TrialFiles(folder), read_histories(folder)
         before = read_summary(folder).get("wall_seconds", 0.0)
@@ -147,7 +153,7 @@ class _Search:
         self.write_summary("running")
         if self._board.finished >= request.budget.trials:
             return
-        trials = Trials(searcher, left, self._resources.concurrency)
+        trials = Trials(searcher, left, self._concurrency)
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as writer:
             self._tune(trials, scheduler, [ledger, writer, display]).fit()

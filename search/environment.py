@@ -37,6 +37,14 @@ _SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
+# Those that a worker needs too, where another machine starts it.
+_FOR_WORKERS = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+
+
+def for_workers() -> dict[str, str]:
+    """What the workers of a cluster that is there already are to have set."""
+    return {name: os.environ.get(name, _SETTINGS[name]) for name in _FOR_WORKERS}
+
 
 def prepare(*, loopback: bool) -> None:
     """Set what is not set already.

@@ -15,6 +15,7 @@ from trainables.errors import UsageError
 from trainables.paths import user_path
 from trainables.recipe import Value
 
+ALL = "all"  # spaces
 _RESERVED = ("artifacts", "mlflow.db")
 
 
@@ -56,7 +57,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def check_flags(arguments: argparse.Namespace) -> None:
-    """Raise UsageError at the first number, address or tracking URI that cannot be used."""
+    """Raise UsageError at the first number or address that cannot be used."""
+    check_numbers(arguments)
+    _check_cluster(arguments.address)
+
+
+def check_numbers(arguments: argparse.Namespace) -> None:
+    """Raise UsageError at the first number that cannot be used."""
     least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
     least |= {"train_limit": 1, "val_limit": 1, "seeds": 2, "pack": 1}
     for key, low in least.items():
@@ -68,7 +75,6 @@ def check_flags(arguments: argparse.Namespace) -> None:
     if arguments.pack is not None:
         _check_alone(arguments, "--pack", "cpus_per_trial", "gpus_per_trial", "concurrency")
     _check_gpus(arguments.gpus_per_trial)
-    _check_cluster(arguments.address)
 
 
 def _check_alone(arguments: argparse.Namespace, flag: str, *others: str) -> None:

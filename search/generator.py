@@ -10,6 +10,7 @@ from ray.tune.experiment.config_parser import _create_trial_from_spec
 from ray.tune.search import Searcher, SearchGenerator
 from ray.tune.utils import flatten_dict
 
+from search.concurrency import Concurrency
 from search.state_file import checkpoints, latest_whole
 from search.trial_files import History
 
@@ -25,17 +26,19 @@ class Trials(SearchGenerator):  # type: ignore[misc]
     Args:
         searcher: proposes the others.
         interrupted: trials to go on with.
-        concurrency: most trials at once.
+        concurrency: tells how many trials may run at once.
     """
 
-    def __init__(self, searcher: Searcher, interrupted: list[History], concurrency: int) -> None:
+    def __init__(
+        self, searcher: Searcher, interrupted: list[History], concurrency: Concurrency
+    ) -> None:
         super().__init__(searcher)
         self._interrupted, self._concurrency = list(interrupted), concurrency
         self._live: set[str] = set()
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
         """The next trial; None if there is none now."""
-        if len(self._live) >= self._concurrency:
+        if len(self._live) >= self._concurrency.now():
             return None
         if self._interrupted:
             trial = self._continued(self._interrupted.pop(0), experiment_spec)

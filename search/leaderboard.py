@@ -10,10 +10,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from rich.table import Table
 
-from search.engine import Outcome
 from search.experiment import LEADERBOARDS
 from search.report import assumption
 from search.request import Request
+from search.summary import Summary
 from search.terminal import settings_line
 from trainables.atomic import atomic_file
 from trainables.data import EMBEDDED
@@ -72,9 +72,9 @@ class Row:
     settings: str
 
 
-def row(request: Request, outcome: Outcome) -> Row:
+def row(request: Request, summary: Summary) -> Row:
     """The line of one search of a space."""
-    summary, source = outcome.summary, request.reference
+    source = request.reference
     if source is None:
         raise ValueError(f"{request.name} has no source to be compared with")
     best, counts = summary.best or {}, summary.trials
@@ -92,7 +92,7 @@ def row(request: Request, outcome: Outcome) -> Row:
         digit_following=best.get("digit_following"),
         fixed=settings_line(request.fixed),
         train_images=len(request.dataset.train),
-        assumption=assumption(request, outcome),
+        assumption=assumption(request, summary),
         status=summary.status,
         trials=counts["completed"] + counts["pruned"] + counts["failed"],
         epochs=summary.epochs,

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.flags import assignment, check_flags, check_free, new_name, out_folder, tracking_uri
+from search.flags import (
+    ALL,
+    assignment,
+    check_flags,
+    check_free,
+    new_name,
+    out_folder,
+    tracking_uri,
+)
 from search.proposals import Explore
 from search.request import Limits, Request
 from search.space import Budget, Space, available, read_space, space_file
@@ -15,8 +23,6 @@ from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
 from trainables.secrets import masked
 from trainables.training import check_fits
-
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,16 @@ def _request(
         fixed=named.fixed,
         flags=flags(arguments, source),
         resumed=arguments.resume is not None,
+        beside=_beside(arguments, name),
     )
+
+
+def _beside(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
+    """The other searches of the group, if they run at the same time: on a cluster."""
+    if arguments.address is None or len(arguments.space) < 2:
+        return ()
+    names = (f"{arguments.name}-{Path(each).stem}" for each in arguments.space)
+    return tuple(each for each in names if each != name)
 
 
 def flags(arguments: argparse.Namespace, source: str) -> dict[str, Any]:

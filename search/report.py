@@ -7,6 +7,7 @@ from rich.console import Console
 
 from search.engine import Outcome
 from search.request import Request
+from search.summary import Summary
 from search.terminal import duration, settings_line
 from search.tracking import in_shell, secret_lines
 from trainables.recipe import Setting
@@ -17,7 +18,7 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
     """Print a search's result, and the two commands to go on with."""
     summary = outcome.summary
     baseline, best = summary.baseline, summary.best
-    lines = [ending(outcome), *_interruption(outcome, request)]
+    lines = [ending(summary), *_interruption(outcome, request)]
     if baseline is not None:
         lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
     if best is not None:
@@ -27,16 +28,16 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
                 f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
                 f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
             )
-        if told := assumption(request, outcome):
+        if told := assumption(request, summary):
             lines.append(f"assumes    that {told}")
         lines += [f"settings   {settings_line(best['params'])}", *_next_steps(request)]
     print_lines(lines, console)
     print_errors(outcome)
 
 
-def ending(outcome: Outcome) -> str:
+def ending(summary: Summary) -> str:
     """How a search ended, in a line."""
-    summary, counts = outcome.summary, outcome.summary.trials
+    counts = summary.trials
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
         f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
@@ -59,9 +60,9 @@ def _interruption(outcome: Outcome, request: Request) -> list[str]:
     return [*why, resume_line(request)]
 
 
-def assumption(request: Request, outcome: Outcome) -> str:
+def assumption(request: Request, summary: Summary) -> str:
     """What the best trial claims to know about the shortcut; empty if nothing."""
-    best = outcome.summary.best
+    best = summary.best
     if best is None:
         return ""
     return Setting.of(request.architecture, best["params"], 1, 0).recipe.assumption

@@ -59,6 +59,7 @@ class Request:
         about: what else is recorded of it.
         flags: with which it was asked for.
         resumed: true if it may have begun already; it then goes on.
+        beside: names of the searches that share a cluster with it.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Request:
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:

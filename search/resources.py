@@ -1,8 +1,22 @@
 """CPUs and GPUs of a trial, and how many trials run at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainables.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a node of the cluster has.
+
+    Attributes:
+        cpus: CPUs.
+        gpus: GPUs.
+    """
+
+    cpus: int
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,8 +37,7 @@ class Resources:
 
 
 def allot(
-    machine_cpus: int,
-    machine_gpus: int,
+    machines: Sequence[Machine],
     cpus: int | None = None,
     gpus: float | None = None,
     concurrency: int | None = None,
@@ -33,25 +46,46 @@ def allot(
 
     Without a GPU a trial has one CPU, so that as many run as there are: small networks use one
     thread better than two. With fewer trials at once they share the CPUs evenly. With GPUs a trial
-    has one.
+    has one. A trial runs on one machine.
 
     Raises:
-        UsageError: a trial would need more than there is.
+        UsageError: a trial would need more than any machine has.
     """
-    gpus = (1.0 if machine_gpus else 0.0) if gpus is None else gpus
-    if gpus > machine_gpus:
-        raise UsageError(f"--gpus-per-trial {gpus:g}: there are {machine_gpus} GPUs")
-    if (cpus or 1) > machine_cpus:
-        raise UsageError(f"--cpus-per-trial {cpus}: there are {machine_cpus} CPUs")
-    by_gpu = int(machine_gpus / gpus) if gpus else machine_cpus
-    at_once = concurrency or max(1, min(by_gpu, machine_cpus // (cpus or 1)))
-    each = cpus or max(1, machine_cpus // at_once)
-    fitting = max(1, min(by_gpu, machine_cpus // each))
-    return Resources(each, gpus, min(at_once, fitting))
+    most_cpus, most_gpus = max(m.cpus for m in machines), max(m.gpus for m in machines)
+    gpus = (1.0 if most_gpus else 0.0) if gpus is None else gpus
+    if gpus > most_gpus:
+        raise UsageError(f"--gpus-per-trial {gpus:g}: {_there_are(machines, most_gpus, 'GPUs')}")
+    if (cpus or 1) > most_cpus:
+        raise UsageError(f"--cpus-per-trial {cpus}: {_there_are(machines, most_cpus, 'CPUs')}")
+    most = fitting(machines, cpus or 1, gpus)
+    at_once = min(concurrency or most, most)
+    each = cpus or _even_share(machines, gpus, at_once)
+    return Resources(each, gpus, max(1, min(at_once, fitting(machines, each, gpus))))
 
 
-def allot_packs(machine_cpus: int, machine_gpus: int, members: int) -> Resources:
+def fitting(machines: Sequence[Machine], cpus: int, gpus: float) -> int:
+    """Trials of so many CPUs and GPUs that all machines hold at once."""
+    by_gpu = (int(machine.gpus / gpus) if gpus else machine.cpus for machine in machines)
+    return sum(
+        min(gpu_wise, machine.cpus // cpus)
+        for gpu_wise, machine in zip(by_gpu, machines, strict=True)
+    )
+
+
+def allot_packs(machines: Sequence[Machine], members: int) -> Resources:
     """A pack of ``members`` trials on each GPU; without one, a single pack with all CPUs."""
-    packs = max(1, machine_gpus)
-    cpus = max(1, machine_cpus // packs)
-    return Resources(cpus, 1.0 if machine_gpus else 0.0, packs * members, packs)
+    gpus = sum(machine.gpus for machine in machines)
+    if not gpus:
+        return Resources(max(machine.cpus for machine in machines), 0.0, members, 1)
+    cpus = min(machine.cpus // machine.gpus for machine in machines if machine.gpus)
+    return Resources(max(1, cpus), 1.0, gpus * members, gpus)
+
+
+def _even_share(machines: Sequence[Machine], gpus: float, trials: int) -> int:
+    """The most CPUs of a trial with which as many ``trials`` still run at once."""
+    most = max(machine.cpus for machine in machines)
+    return next((n for n in range(most, 1, -1) if fitting(machines, n, gpus) >= trials), 1)
+
+
+def _there_are(machines: Sequence[Machine], most: int, what: str) -> str:
+    return f"{'no node has more than' if len(machines) > 1 else 'there are'} {most} {what}"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from search import environment
+from search.ahead import importing
 from search.flags import add_flags
 from search.interruption import exit_status
 from search.resume import add_resume_flag, resumed
 from search.space import available, read_space, space_file
-from search.summary import is_whole
+from search.summary import is_whole, summary_in
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
-    from search.leaderboard import Row
     from search.request import Request
 
 _EXAMPLES = """examples:
@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False, markup=False)
     try:
         given = sys.argv[1:] if argv is None else argv
-        arguments = _parser().parse_args(given)
+        arguments = search_parser().parse_args(given)
         if arguments.resume is not None:
-            arguments = resumed(arguments, _parser(), given)
+            arguments = resumed(arguments, search_parser(), given)
         if arguments.list:
             console.print(_listing(), markup=False, soft_wrap=True)
             return 0
@@ -54,7 +54,8 @@ def main(argv: list[str] | None = None) -> int:
         return exit_status(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def search_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.run",
         description="Search the hyperparameters of small CNNs.",
@@ -104,8 +105,7 @@ def _search(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _one(request: "Request", console: Console) -> int:
-    from search.engine import run_search
-    from search.report import exit_status_of, report, resume_line
+    from search.cluster import cluster
     from search.search_file import check_unchanged
 
     if request.resumed:
@@ -114,39 +114,66 @@ def _one(request: "Request", console: Console) -> int:
         console.print(f"{request.name}: the search is whole, there is nothing to go on with")
         return 0
     try:
-        outcome = run_search(request, console)
+        with importing("search.engine", "search.report"), cluster(request.limits.address):
+            return _run(request, console)
     except KeyboardInterrupt:
+        from search.report import print_lines, resume_line
+
         if request.folder.exists():
-            console.print(resume_line(request), markup=False, soft_wrap=True)
+            print_lines([resume_line(request)], console)
         raise
+
+
+def _run(request: "Request", console: Console) -> int:
+    from search.engine import run_search
+    from search.report import exit_status_of, report
+
+    outcome = run_search(request, console)
     report(outcome, request, console)
     return exit_status_of(outcome)
 
 
 def _several(asked: "list[Request]", console: Console) -> int:
-    """One search after the other, each with its own study and ladder; then the leaderboard."""
+    """Several searches, each with its own study and ladder; then the leaderboard."""
+    _claim(asked[0])
+    try:
+        if asked[0].limits.address is None:
+            statuses = _in_turn(asked, console)
+        else:
+            statuses = _side_by_side(asked, console)
+    finally:  # whatever ends a search, those that are done have their leaderboard
+        refused = _lead(asked, console)
+    return max([*statuses, 3 * refused])
+
+
+def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
+    """One search after the other, each with all of the machine; their exit statuses."""
     from search.cluster import cluster
     from search.engine import run_search
-    from search.leaderboard import row
     from search.report import ending, exit_status_of, print_errors, print_lines, resume_line
 
-    _claim(asked[0])
     statuses: list[int] = []
-    rows: list[Row] = []
-    try:
-        with cluster(asked[0].limits.address):
-            for request in asked:
-                outcome = run_search(request, console)
-                print_lines([ending(outcome)], console)
-                print_errors(outcome)
-                statuses.append(exit_status_of(outcome))
-                rows.append(row(request, outcome))
-                if outcome.stop is not None:
-                    print_lines([resume_line(request)], console)
-                    break
-    finally:  # whatever ends a search, those that are done have their leaderboard
-        refused = bool(rows) and _lead(rows, asked[0], console)
-    return max([*statuses, 3 * refused])
+    with cluster(asked[0].limits.address):
+        for request in asked:
+            outcome = run_search(request, console)
+            print_lines([ending(outcome.summary)], console)
+            print_errors(outcome)
+            statuses.append(exit_status_of(outcome))
+            if outcome.stop is not None:
+                print_lines([resume_line(request)], console)
+                break
+    return statuses
+
+
+def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
+    """All searches at once on a cluster; their exit statuses."""
+    from search.report import print_lines, resume_line
+    from search.side_by_side import run_side_by_side
+
+    statuses = run_side_by_side(asked, console)
+    if not all(is_whole(request.folder) for request in asked):
+        print_lines([resume_line(asked[0])], console)
+    return statuses
 
 
 def _claim(request: "Request") -> None:
@@ -158,12 +185,17 @@ def _claim(request: "Request") -> None:
         SearchFile(request.command, request.flags, {}, new_id()).claim(folder, None)
 
 
-def _lead(rows: "list[Row]", request: "Request", console: Console) -> bool:
-    """Print, write and record the leaderboard; True if MLflow refused it."""
-    from search.leaderboard import record, table, write_csv
+def _lead(asked: "list[Request]", console: Console) -> bool:
+    """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
+    from search.leaderboard import record, row, table, write_csv
     from search.report import compare_lines, print_lines, print_refusal
     from search.search_file import read_search_file
 
+    request = asked[0]
+    summaries = [(each, summary_in(each.folder)) for each in asked]
+    rows = [row(each, found) for each, found in summaries if found and found.status != "running"]
+    if not rows:
+        return False
     name, uri = request.group, request.tracking_uri
     search_id = read_search_file(request.out / name).search_id
     file = write_csv(rows, request.out / name)

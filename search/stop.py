@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ray.tune.experiment import Trial
 from search.interruption import Interrupted
 
 GRACE = 1.0  # seconds in which a trial may still hand over the epoch that it has ended
+TWICE = 0.5  # seconds within which the same signal comes again if two pass it on, as Ray's jobs do
 
 
 class Workers(Callback):  # type: ignore[misc]
@@ -69,6 +71,7 @@ class Stop:
     reason: str = ""
     workers: Workers = field(default_factory=Workers)
     asks: Signals = SIGINT
+    _since: float = 0.0
 
     def halt(self, reason: str) -> None:
         """Stop the search, for a ``reason`` in a line."""
@@ -82,10 +85,11 @@ class Stop:
         Raises:
             KeyboardInterrupt: it is the second.
         """
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal, self._since = number, time.monotonic()
+            self._end()
+        elif number != self.signal or time.monotonic() - self._since > TWICE:
             raise KeyboardInterrupt
-        self.signal = number
-        self._end()
 
     def _end(self) -> None:
         self.workers.end_soon()

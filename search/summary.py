@@ -74,6 +74,14 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return written if isinstance(written, dict) else {}
 
 
+def summary_in(folder: Path) -> Summary | None:
+    """The summary in ``folder``; None if it is not there, damaged or of another version."""
+    try:
+        return Summary(**read_summary(folder))
+    except TypeError:
+        return None
+
+
 def is_whole(folder: Path) -> bool:
     """True if the summary in ``folder`` says that every trial has ended."""
     return read_summary(folder).get("status") in ("complete", "failed-trials")

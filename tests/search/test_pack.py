@@ -6,7 +6,7 @@ from conftest import run_small_search
 
 from search.flags import check_flags
 from search.pack_host import PackHost
-from search.resources import Resources, allot_packs
+from search.resources import Machine, Resources, allot_packs
 from search.run import _parser
 from search.state_file import STATE_FILE, seal
 from search.task import Job, Task
@@ -99,7 +99,7 @@ def test_a_member_of_a_packed_search_that_diverges_is_not_tried_again(tmp_path):
     ],
 )
 def test_there_is_a_pack_on_each_gpu(machine, members, expected):
-    assert allot_packs(*machine, members) == expected
+    assert allot_packs([Machine(*machine)], members) == expected
 
 
 @pytest.mark.parametrize("flag", ["--concurrency", "--cpus-per-trial", "--gpus-per-trial"])

@@ -2,11 +2,12 @@
 
 import pickle
 import signal
+import time
 
 import pytest
 
 from search.interruption import exit_status, told_by_ray
-from search.stop import Workers, stopping_gently
+from search.stop import TWICE, Workers, stopping_gently
 
 
 @pytest.fixture
@@ -27,6 +28,21 @@ def test_a_signal_is_noted_and_ends_tunes_loop(tune, number):
 
 def test_a_second_signal_interrupts(tune):
     signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_two_pass_on_is_one(tune):
+    stop, heard = tune
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert (stop.signal, len(heard)) == (signal.SIGTERM, 1)
+
+
+def test_the_same_signal_later_interrupts(tune, monkeypatch):
+    signal.raise_signal(signal.SIGINT)
+    later = time.monotonic() + 2 * TWICE
+    monkeypatch.setattr("search.stop.time.monotonic", lambda: later)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 

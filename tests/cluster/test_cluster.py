@@ -1,0 +1,134 @@
+"""Searches on a real Ray cluster: several raylets on this machine, one of them lost or added."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+from account import Account, account
+from ray.cluster_utils import Cluster
+from searches import Search, wait_for
+
+from search import environment
+
+
+@pytest.fixture
+def cluster(monkeypatch) -> Iterator[Cluster]:
+    """A cluster of two nodes of a CPU each."""
+    environment.prepare(loopback=True)
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def search_on(cluster: Cluster, out: Path, trials: int = 3, epochs: int = 12) -> Search:
+    return Search(out, "on-cluster", trials, epochs, ("--address", cluster.address))
+
+
+def raylet_of(pid: int) -> int:
+    """The process of the node that a worker belongs to."""
+    return next(each.pid for each in psutil.Process(pid).parents() if each.name() == "raylet")
+
+
+def training(search: Search) -> set[int]:
+    """The nodes on which trials are under way."""
+    found = set()
+    for number, status in search.statuses().items():
+        lines = search.recorded(number)
+        if status == "running" and lines and psutil.pid_exists(lines[-1]["pid"]):
+            found.add(raylet_of(lines[-1]["pid"]))
+    return found
+
+
+def repeated(search: Search, number: int) -> int:
+    """The most epochs of a trial that were trained again as it went on elsewhere."""
+    lines = search.recorded(number)
+    moved = [new for old, new in pairwise(lines) if old["pid"] != new["pid"]]
+    return max((each["iterations_since_restore"] - 1 for each in moved), default=0)
+
+
+def test_trials_run_on_every_node_and_a_node_that_is_lost_costs_none(cluster, tmp_path):
+    search = search_on(cluster, tmp_path / "runs")
+    with search.begun() as run:
+        wait_for(lambda: run.ended or len(training(search)) == 2, "trials on both nodes")
+        assert not run.ended, run.printed
+        cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+        assert run.wait() == 0, run.printed
+    assert account(search) == Account()
+    assert max(repeated(search, number) for number in range(search.trials)) <= 1
+
+
+def test_a_node_that_is_added_is_used(cluster, tmp_path):
+    cluster.remove_node(cluster.list_all_nodes()[-1])
+    search = search_on(cluster, tmp_path / "runs", trials=4)
+    with search.begun() as run:
+        wait_for(lambda: run.ended or len(training(search)) == 1, "a trial")
+        cluster.add_node(num_cpus=1)
+        wait_for(lambda: run.ended or len(training(search)) == 2, "trials on both nodes")
+        assert not run.ended, run.printed
+        assert run.wait() == 0, run.printed
+    assert account(search) == Account()
+
+
+def test_a_search_that_is_told_to_stop_closes_its_records_and_goes_on_later(cluster, tmp_path):
+    search = search_on(cluster, tmp_path / "runs", epochs=8)
+    with search.begun() as run:
+        wait_for(lambda: run.ended or len(search.recorded(0)) >= 2, "two epochs")
+        run.terminate()
+        assert run.wait() == 143, run.printed
+    with search.resumed() as run:
+        assert run.wait() == 0, run.printed
+    assert account(search) == Account()
+
+
+def test_several_spaces_run_side_by_side(cluster, tmp_path):
+    out = tmp_path / "runs"
+    both = Search(out, "both", 2, 4, ("--space", "nin", "--address", cluster.address))
+    parts = [Search(out, f"both-{space}", 2, 4) for space in ("gap5", "nin")]
+    with both.begun() as run:
+        wait_for(lambda: run.ended or all(training(each) for each in parts), "both at once")
+        assert not run.ended, run.printed
+        assert run.wait() == 0, run.printed
+    assert [account(each) for each in parts] == [Account(), Account()]
+    assert [line.split(",")[0] for line in (out / "both" / "leaderboard.csv").open()] == [
+        "space",
+        "gap5",
+        "nin",
+    ]
+
+
+@contextmanager
+def node_that_does_not_see(folder: Path, cluster: Cluster) -> Iterator[None]:
+    """A node with a file system of its own at ``folder``."""
+    ray = Path(sys.executable).with_name("ray")
+    script = 'mount -t tmpfs tmpfs "$1" && exec "$2" start --address="$3" --num-cpus=1 --block'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(folder), str(ray)]
+    with subprocess.Popen(
+        [*command, cluster.address], stdout=subprocess.DEVNULL, start_new_session=True
+    ) as node:
+        try:
+            cluster.wait_for_nodes(3)
+            yield
+        finally:
+            os.killpg(node.pid, signal.SIGTERM)
+            node.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own takes root")
+def test_a_node_that_does_not_see_the_folder_of_searches_is_named(cluster, tmp_path):
+    out = tmp_path / "runs"
+    out.mkdir()
+    search = search_on(cluster, out)
+    with node_that_does_not_see(out, cluster), search.begun() as run:
+        assert run.wait() == 2
+        assert f"error: --out {out}: node 127.0.0.1" in run.printed
+        assert "does not see it; name a folder on storage that all nodes share" in run.printed
+    assert list(out.iterdir()) == []

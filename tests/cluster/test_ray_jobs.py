@@ -1,0 +1,140 @@
+"""Ray's job API for real: ``ray start --head`` with a token on loopback."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from account import Account, account, still_running
+from searches import ROOT, Search, wait_for
+
+pytest.importorskip("aiohttp_cors", reason="ray[default] is not installed")
+
+SIZE = ["--train-limit", "600", "--val-limit", "300", "--cpus-per-trial", "1", "--seed", "1"]
+
+
+@dataclass
+class Head:
+    """A Ray cluster of one node, and the file that describes it."""
+
+    file: Path
+    out: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def environment(self, token: str | None) -> dict[str, str]:
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+        own["HOME"] = str(self.out)  # a token of the user's own would be sent
+        return {**kept, **own, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+    def asked(self, *flags: str, token: str | None = "") -> subprocess.CompletedProcess[str]:
+        """``search.submit`` as a user runs it, with the right token unless another is given."""
+        return subprocess.run(
+            [sys.executable, "-m", "search.submit", "--cluster", str(self.file), *flags],
+            cwd=ROOT,
+            env=self.environment(self.token if token == "" else token),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory) -> Iterator[Head]:
+    folder = tmp_path_factory.mktemp("head")
+    out, port = folder / "runs", free_port()
+    out.mkdir()
+    made = Head(folder / "ray.yaml", out)
+    made.file.write_text(f"kind: ray-jobs\naddress: http://127.0.0.1:{port}\nout: {out}\n")
+    ports = [f"--dashboard-port={port}", f"--port={free_port()}", "--ray-client-server-port=0"]
+    ports += [f"--dashboard-agent-listen-port={free_port()}"]
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--num-cpus=2", "--block"]
+    environment = {**made.environment(made.token), "RAY_worker_niceness": "0"}
+    with (
+        (folder / "head.log").open("w") as log,
+        subprocess.Popen(
+            [*map(str, command), *ports, "--disable-usage-stats"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            wait_for(lambda: made.asked("--status").returncode == 0, "the job API", 120)
+            yield made
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def begin(head: Head, name: str, trials: int, epochs: int, *own: str) -> Search:
+    budget = ["--trials", str(trials), "--epochs", str(epochs), "--name", name]
+    sent = head.asked(*own, "--", "--space", "gap5", "--data", "embedded", *SIZE, *budget)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    return Search(head.out, name, trials, epochs)
+
+
+@pytest.mark.parametrize("token", [None, "f" * 32])
+@pytest.mark.parametrize("flags", [["--status"], ["--", "--space", "gap5"], ["--stop", "a"]])
+def test_without_the_right_token_everything_is_refused(head, token, flags):
+    done = head.asked(*flags, token=token)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Ray refuses the token; set RAY_AUTH_MODE=token" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_search_is_sent_followed_to_its_end_and_whole(head):
+    budget = ["--trials", "2", "--epochs", "2", "--name", "followed"]
+    asked = ["--", "--space", "gap5", "--data", "embedded", *SIZE, *budget]
+    done = head.asked("--follow", *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "followed: complete, 2 completed" in done.stdout
+    assert account(Search(head.out, "followed", 2, 2)) == Account()
+
+
+def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_job(head):
+    search = begin(head, "stopped", 4, 8)
+    wait_for(lambda: len(search.recorded(0)) >= 2, "two epochs")
+    done = head.asked("--stop", "stopped")
+    assert (done.returncode, done.stdout) == (0, "stopped: stopped\n"), done.stderr
+    assert json.loads((search.folder / "summary.json").read_text())["status"] == "interrupted"
+    assert still_running(search) == 0
+    assert "go on" in head.asked("--logs", "stopped").stdout
+    resumed = head.asked("--follow", "--", "--resume", "stopped")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert account(search) == Account()
+    jobs = head.asked("--status", "stopped").stdout.splitlines()
+    assert [line.split()[:2] for line in jobs] == [["stopped", "stopped"], ["stopped", "succeeded"]]
+
+
+def test_a_name_that_was_sent_before_is_refused(head):
+    begin(head, "twice", 1, 1)
+    sent = head.asked("--", "--space", "gap5", "--data", "embedded", "--name", "twice")
+    assert sent.returncode == 2
+    assert "a job of this name was sent before" in sent.stderr
+
+
+def test_a_search_that_fails_there_ends_the_following_with_its_exit_status(head):
+    done = head.asked("--follow", "--", "--space", "gap5", "--data", "/nowhere", "--name", "lost")
+    assert done.returncode == 2
+    assert "data folder /nowhere is not there" in done.stdout
+
+
+def test_a_job_of_a_search_that_is_not_there_is_said_so(head):
+    done = head.asked("--logs", "nothing")
+    assert done.returncode == 2
+    assert "no job of such a search" in done.stderr
