@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     parser.add_argument("--blocks", type=int, default=5, metavar="N", help="timed (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="of a block")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of a block")
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--full", action="store_true", help="the full width on the CPU too")

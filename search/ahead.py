@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def importing(*modules: str) -> Iterator[None]:
-    """Import ``modules`` meanwhile. Who needs one within imports it as ever, and waits if need be."""
+    """Import ``modules`` meanwhile. Who needs one within imports it as ever."""
     threading.Thread(target=_import, args=modules, name="imports", daemon=True).start()
     yield
 

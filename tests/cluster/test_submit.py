@@ -83,7 +83,7 @@ def test_a_dry_run_names_what_is_shipped_and_sends_nothing(capsys, tmp_path):
     assert main(["--cluster", str(file), "--dry-run", "--", "--space", "gap5", "--name", "a"]) == 0
     printed = capsys.readouterr().out
     assert "analysis, configs, search, trainables" in printed
-    assert "python -m search.run --space=gap5 --out=/shared/runs --name=a" in printed
+    assert "python -m search.run --space=gap5 --address=auto --out=/shared/runs --name=a" in printed
 
 
 def test_neither_data_nor_runs_nor_caches_are_shipped(monkeypatch):

@@ -13,8 +13,8 @@ from search import ablate, environment
 from search.ablation import variants
 from search.flags import check_flags
 from search.plan import requests
-from search.run import _parser
 from search.run import main as search
+from search.run import search_parser
 from trainables.errors import UsageError
 
 ANY_FLAG = settings(
@@ -56,11 +56,11 @@ def accepted(check, flags: list[str]) -> None:
 
 
 def plan(flags: list[str]) -> None:
-    requests(_parser().parse_args(flags))
+    requests(search_parser().parse_args(flags))
 
 
 def plan_ablation(flags: list[str]) -> None:
-    arguments = ablate._parser().parse_args(flags)
+    arguments = ablate.search_parser().parse_args(flags)
     check_flags(arguments)
     task, space = ablate._task(arguments)
     found = variants(task.job.architecture, task.values, arguments.toggle)

@@ -7,7 +7,7 @@ from conftest import run_small_search
 from search.flags import check_flags
 from search.pack_host import PackHost
 from search.resources import Machine, Resources, allot_packs
-from search.run import _parser
+from search.run import search_parser
 from search.state_file import STATE_FILE, seal
 from search.task import Job, Task
 from trainables.data import DataSpec
@@ -104,6 +104,6 @@ def test_there_is_a_pack_on_each_gpu(machine, members, expected):
 
 @pytest.mark.parametrize("flag", ["--concurrency", "--cpus-per-trial", "--gpus-per-trial"])
 def test_a_pack_and_resources_of_a_trial_exclude_each_other(flag):
-    arguments = _parser().parse_args(["--space", "gap5", "--pack", "2", flag, "1"])
+    arguments = search_parser().parse_args(["--space", "gap5", "--pack", "2", flag, "1"])
     with pytest.raises(UsageError, match=f"--pack and {flag}"):
         check_flags(arguments)

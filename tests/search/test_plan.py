@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from search.plan import requests
-from search.run import _parser, main
+from search.run import main, search_parser
 from search.space import SPACES, available
 
 
 def asked(tmp_path, *flags: str):
     flags = ("--data", "embedded", "--out", str(tmp_path / "runs"), *flags)
-    return requests(_parser().parse_args(flags))
+    return requests(search_parser().parse_args(flags))
 
 
 def fixed(request) -> dict:

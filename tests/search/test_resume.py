@@ -10,7 +10,7 @@ from conftest import ROOT, run_small_search
 
 from search.reconcile import main as reconcile
 from search.resume import resumed
-from search.run import _parser, main
+from search.run import main, search_parser
 from search.search_file import SearchFile
 from trainables.data import DataSpec, load
 from trainables.data.export import export
@@ -27,7 +27,7 @@ def out(tmp_path):
 
 
 def flags_of(*argv: str) -> argparse.Namespace:
-    return resumed(_parser().parse_args(argv), _parser(), list(argv))
+    return resumed(search_parser().parse_args(argv), search_parser(), list(argv))
 
 
 def test_its_flags_are_those_with_which_it_began(out):
