@@ -34,6 +34,7 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
 
     def __init__(self, sampler: Sampler, job: Job, trials: int, most: int | None = MOST) -> None:
         super().__init__(metric=METRIC, mode="max")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
         self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), most)

@@ -4,6 +4,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -49,6 +50,8 @@ def main() -> int:
     if arguments.list:
         print("\n".join(f"{each.name:22} {each.about}" for each in FAULTS))
         return 0
+    # Where this runs in the background SIGINT is ignored, and so it would be in all searches.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wide = None if sys.stdout.isatty() else 120
     console = Console(highlight=False, soft_wrap=True, width=wide)
     folder = Path(tempfile.mkdtemp(prefix="convoy-faults-"))
