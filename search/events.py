@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from search.failure import FAILED, FULL, TRACE, failure, is_full, lost_reason
+from search.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
 from search.scoreboard import Scoreboard, TrialRecord
 from search.task import Task
 from search.trial_files import TrialFiles, metrics_of
@@ -90,8 +90,8 @@ class Events(Callback):  # type: ignore[misc]
         failed = failure(trial)
         if failed is None:
             self._end(self._board.ended(trial.trial_id))
-        elif failed[FULL] or self._is_full():
-            self._halt(failed[FAILED])
+        elif remedy := failed[HALT] or (ROOM if self._is_full() else ""):
+            self._halt(f"{failed[FAILED]}; {remedy}")
         else:
             record = self._board.failed(trial.trial_id, failed[FAILED])
             self._keep(lambda files: files.traced(record, failed[TRACE]))
@@ -102,7 +102,7 @@ class Events(Callback):  # type: ignore[misc]
         if not self._board.knows(trial.trial_id):
             self.on_trial_start(iteration, trials, trial)
         if self._is_full():
-            self._halt(f"No space left on device: {lost_reason(trial)}")
+            self._halt(f"No space left on device: {lost_reason(trial)}; {ROOM}")
         else:
             self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
 
@@ -121,7 +121,8 @@ class Events(Callback):  # type: ignore[misc]
         try:
             write(self._files)
         except OSError as error:
-            self._halt(f"{error.strerror or error}: {error.filename or 'the search folder'}")
+            place = error.filename or "the search folder"
+            self._halt(f"{error.strerror or error}: {place}; {ROOM}")
 
 
 def _without_followers(requested: int, epochs: int, train_images: int) -> Events:

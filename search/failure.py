@@ -6,12 +6,16 @@ Tune tries a trial again after whatever error, or after none. Here three kinds a
 - a GPU that several trials share had no memory left: tried again with a larger share of it;
 - any other exception would come again: the trial fails with it at once. It is reported as a result
   that says so, since Tune counts every exception that it sees as one to be tried again.
+
+What no trial is to blame for, a full disk or a node that does not see the search's folder, ends the
+search: all of its trials would fail for it, one after the other.
 """
 
 import errno
 import math
 import re
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +23,33 @@ from ray import tune
 from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Trial
 
+from search.search_file import FILE
+
 RETRIES = 2
 FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
-FULL = "convoy_disk_full"  # of such a result: true if a disk had no room
+HALT = "convoy_halt"  # of such a result: what to do before the search goes on; empty if it may
 TRACE = "convoy_traceback"
 LITTLE = 2**24  # bytes; Tune does not always say why it cannot write
+ROOM = "make room first"
+
+
+class NotShared(Exception):
+    """A node does not see the folder of the search that it is to train for."""
+
+
+def check_shared() -> None:
+    """Raise NotShared unless this process sees the folder of its trial's search.
+
+    A node that joined after the search began was not looked at then.
+    """
+    folder = Path(tune.get_context().get_storage().experiment_fs_path)
+    if not (folder / FILE).is_file():
+        raise NotShared(f"{socket.gethostname()} does not see {folder}")
 
 
 def report_failure(error: BaseException, trace: str) -> None:
     """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``."""
-    told = {FAILED: describe(error), FULL: is_disk_full(error), TRACE: trace}
+    told = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
     tune.report({"epoch": 0, "val_accuracy": math.nan, **told})
 
 
@@ -37,9 +58,12 @@ def describe(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """True if ``error`` is for want of room on a disk."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _remedy(error: BaseException) -> str:
+    """What must be done before anything can go on after ``error``; empty if nothing."""
+    if isinstance(error, NotShared):
+        return "share it with that node, or take the node away"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return ROOM if full else ""
 
 
 def is_full(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from ray import tune
 from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
-from search.failure import report_failure
+from search.failure import check_shared, report_failure
 from search.state_file import report
 
 
@@ -29,6 +29,7 @@ def train_in_pack(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
         torch.OutOfMemoryError: it had no memory left.
     """
     try:
+        check_shared()
         _train(config, hosts)
     except RayActorError:
         raise

@@ -56,7 +56,7 @@ def _interruption(outcome: Outcome, request: Request) -> list[str]:
     """Why a search ended early, if it did and that is not plain, and how to go on."""
     if outcome.stop is None:
         return []
-    why = [f"stopped    {outcome.stop.reason}; make room first"] if outcome.stop.reason else []
+    why = [f"stopped    {outcome.stop.reason}"] if outcome.stop.reason else []
     return [*why, resume_line(request)]
 
 

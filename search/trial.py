@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from search.failure import report_failure
+from search.failure import check_shared, report_failure
 from search.reports import Reports
 from search.state_file import STATE_FILE, checkpoints, sealed_epoch
 from search.task import Job, Task
@@ -30,6 +30,7 @@ def train_trial(config: dict[str, Any]) -> None:
     """
     task = Task.from_config(config)
     try:
+        check_shared()
         _train(task)
     except torch.OutOfMemoryError:
         raise

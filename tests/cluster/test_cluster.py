@@ -132,3 +132,21 @@ def test_a_node_that_does_not_see_the_folder_of_searches_is_named(cluster, tmp_p
         assert f"error: --out {out}: node 127.0.0.1" in run.printed
         assert "does not see it; name a folder on storage that all nodes share" in run.printed
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own takes root")
+def test_a_node_that_joins_without_the_folder_stops_the_search_and_fails_no_trial(
+    cluster, tmp_path
+):
+    out = tmp_path / "runs"
+    search = search_on(cluster, out, trials=4)
+    with search.begun() as run:
+        wait_for(lambda: run.ended or training(search), "a trial")
+        with node_that_does_not_see(out, cluster):
+            assert run.wait() == 2
+        assert f"does not see {search.folder}; share it with that node" in run.printed
+        assert "go on      python -m search.run --resume" in run.printed
+    assert set(search.statuses().values()) <= {"completed", "pruned", "interrupted"}
+    with search.resumed() as run:
+        assert run.wait() == 0, run.printed
+    assert account(search) == Account()
