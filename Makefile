@@ -5,12 +5,13 @@
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
+# make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test audit browser chromium faults bench
+.PHONY: install demo check test audit browser chromium faults cluster bench
 
 install: $(VENV)/.installed
 
@@ -51,6 +52,9 @@ chromium:
 # As root it fills a disk too, of its own; else that is skipped.
 faults: install
 	$(RUN) tests/faults
+
+cluster: install
+	$(RUN) -m pytest -m "slow or not slow" tests/cluster
 
 bench: install
 	$(RUN) -m benchmarks.throughput

@@ -97,6 +97,7 @@ def test_without_the_right_token_everything_is_refused(head, token, flags):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_search_is_sent_followed_to_its_end_and_whole(head):
     budget = ["--trials", "2", "--epochs", "2", "--name", "followed"]
     asked = ["--", "--space", "gap5", "--data", "embedded", *SIZE, *budget]
@@ -121,6 +122,7 @@ def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_j
     assert [line.split()[:2] for line in jobs] == [["stopped", "stopped"], ["stopped", "succeeded"]]
 
 
+@pytest.mark.slow
 def test_a_name_that_was_sent_before_is_refused(head):
     begin(head, "twice", 1, 1)
     sent = head.asked("--", "--space", "gap5", "--data", "embedded", "--name", "twice")
@@ -128,6 +130,7 @@ def test_a_name_that_was_sent_before_is_refused(head):
     assert "a job of this name was sent before" in sent.stderr
 
 
+@pytest.mark.slow
 def test_a_search_that_fails_there_ends_the_following_with_its_exit_status(head):
     done = head.asked("--follow", "--", "--space", "gap5", "--data", "/nowhere", "--name", "lost")
     assert done.returncode == 2

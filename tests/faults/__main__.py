@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="FAULT")
     parser.add_argument("--list", action="store_true", help="list the faults and exit")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
-    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="tries (default: 3)")
+    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="tries (default: 2)")
     return parser
 
 

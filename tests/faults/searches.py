@@ -180,7 +180,7 @@ class Search:
     @contextmanager
     def begun(self) -> Iterator[Run]:
         """The search, begun anew; what is left of it at the end is killed."""
-        size = ["--train-limit", "600", "--val-limit", "300", "--cpus-per-trial", "1"]
+        size = ["--train-limit", "300", "--val-limit", "200", "--cpus-per-trial", "1"]
         budget = ["--trials", str(self.trials), "--epochs", str(self.epochs), "--seed", "1"]
         where = ["--out", str(self.out), "--name", self.name]
         server = ["--tracking-uri", self.server] if self.server else []
