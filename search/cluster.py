@@ -57,9 +57,11 @@ def allotted(limits: Limits) -> Resources:
 def _start_ray(address: str | None) -> None:
     # The workers of a cluster that is there already do not inherit this process's variables.
     joined = {"runtime_env": {"env_vars": for_workers()}}
-    local = joined if address else {"include_dashboard": False}
+    own = joined if address else {"include_dashboard": False}
+    # Without an address Ray would join whatever cluster it finds on the machine.
+    where = address or "local"
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **own)
     except ray.exceptions.AuthenticationError as error:
         raise UsageError(
             f"--address {address}: Ray refuses the token; set RAY_AUTH_MODE=token, and "

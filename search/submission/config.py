@@ -42,12 +42,14 @@ class RayJobs(Cluster):
         address: of its dashboard, as this machine reaches it.
         ship: whether the code here is sent; else what is installed there runs.
         pip: packages that Ray installs for the search, where the nodes lack them.
+        python: the interpreter with Convoy's packages, as the head finds it.
     """
 
     kind: Literal["ray-jobs"]
     address: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
     ship: bool = True
     pip: list[Line] = []
+    python: Line = "python"
 
 
 class Node(_Strict):

@@ -1,6 +1,8 @@
 """Ray's job API: a search sent to a Ray cluster that runs already."""
 
 import asyncio
+import logging
+import shlex
 import shutil
 import tempfile
 import time
@@ -10,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from search.submission.backend import JobLine
@@ -19,6 +22,8 @@ from trainables.errors import UsageError
 
 CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"
+# Ray's modules that tell how they pack, send and close.
+TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 _Found = TypeVar("_Found")
 
 
@@ -31,6 +36,8 @@ class RayJobsBackend:
 
     def __init__(self, cluster: RayJobs) -> None:
         self._cluster = cluster
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     def shown(self, submission: Submission) -> str:
         """What would be sent, without sending it."""
@@ -43,7 +50,7 @@ class RayJobsBackend:
         lines = [
             f"to         {self._cluster.address}",
             f"job        {submission.job}",
-            f"command    {submission.command}",
+            f"command    {self._command(submission)}",
             f"code       {shipped if self._cluster.ship else 'what is installed there'}",
             *(f"variable   {name}={value}" for name, value in variables.items()),
             *(f"package    {each}" for each in self._cluster.pip),
@@ -63,7 +70,7 @@ class RayJobsBackend:
             self._ask(
                 lambda client: client.submit_job(
                     # Ray runs it by a shell; without one, SIGTERM reaches the search itself.
-                    entrypoint=f"exec {submission.command}",
+                    entrypoint=f"exec {self._command(submission)}",
                     submission_id=submission.job,
                     runtime_env=env,
                     metadata={SEARCH: submission.name},
@@ -125,6 +132,9 @@ class RayJobsBackend:
             raise UsageError(f"{name}: no job of such a search at {self._cluster.address}")
         return str(jobs[-1].submission_id)
 
+    def _command(self, submission: Submission) -> str:
+        return submission.command.replace("python", shlex.quote(self._cluster.python), 1)
+
     def _runtime_env(self, submission: Submission) -> dict[str, Any]:
         # Of the process that stops the job: it gives it three seconds otherwise.
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
@@ -141,21 +151,19 @@ class RayJobsBackend:
         try:
             return question(JobSubmissionClient(address))
         except ConnectionError as error:
+            raise UsageError(f"{address}: no Ray cluster answers; see that it runs") from error
+        except AuthenticationError as error:
             raise UsageError(
-                f"{address}: no Ray cluster answers; is it there, and reached?"
+                f"{address}: Ray refuses the token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
+                "RAY_AUTH_TOKEN_PATH as on the cluster"
             ) from error
         except RuntimeError as error:
             raise UsageError(f"{address}: {_refusal(error)}") from error
 
 
 def _refusal(error: RuntimeError) -> str:
-    """Ray's answer in a line: it sends tracebacks, and pages on tokens."""
+    """Ray's answer in a line: it sends tracebacks."""
     text = str(error)
-    if "401" in text or "403" in text or "nauth" in text:
-        return (
-            "Ray refuses the token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
-            "RAY_AUTH_TOKEN_PATH as on the cluster"
-        )
     if "already exists" in text:
         return "a job of this name was sent before; choose another --name, or --resume it"
     lines = [line for line in text.splitlines() if line.strip()]

@@ -58,8 +58,13 @@ def head(tmp_path_factory) -> Iterator[Head]:
     out, port = folder / "runs", free_port()
     out.mkdir()
     made = Head(folder / "ray.yaml", out)
-    made.file.write_text(f"kind: ray-jobs\naddress: http://127.0.0.1:{port}\nout: {out}\n")
-    ports = [f"--dashboard-port={port}", f"--port={free_port()}", "--ray-client-server-port=0"]
+    told = f"kind: ray-jobs\naddress: http://127.0.0.1:{port}\nout: {out}\n"
+    made.file.write_text(f"{told}python: {sys.executable}\n")
+    ports = [
+        f"--dashboard-port={port}",
+        f"--port={free_port()}",
+        f"--ray-client-server-port={free_port()}",
+    ]
     ports += [f"--dashboard-agent-listen-port={free_port()}"]
     command = [Path(sys.executable).with_name("ray"), "start", "--head", "--num-cpus=2", "--block"]
     environment = {**made.environment(made.token), "RAY_worker_niceness": "0"}
@@ -141,3 +146,13 @@ def test_a_job_of_a_search_that_is_not_there_is_said_so(head):
     done = head.asked("--logs", "nothing")
     assert done.returncode == 2
     assert "no job of such a search" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_search_without_an_address_does_not_join_a_cluster_that_happens_to_be_there(
+    head, tmp_path
+):
+    search = Search(tmp_path / "runs", "alone", 1, 1)
+    with search.begun() as run:  # without the token it could not
+        assert run.wait() == 0, run.printed
+    assert account(search) == Account()
