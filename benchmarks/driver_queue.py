@@ -52,7 +52,9 @@ class Ladder:
     def mean(self) -> float:
         """Epochs of a trial on average."""
         legs = zip((0, *self.rungs), self.rungs, strict=False)
-        return sum((top - foot) / self.reduction**rung for rung, (foot, top) in enumerate(legs))
+        return sum(
+            (top - foot) / float(self.reduction) ** rung for rung, (foot, top) in enumerate(legs)
+        )
 
     def draw(self, chance: random.Random) -> int:
         """Epochs of the next one."""

@@ -115,7 +115,7 @@ class _Search:
         ledger.flush()
         load = self._load
         flush = ledger.flush if load.flush else _nothing
-        meter = Meter(load.workers, load.budget.trials, flush, self._gate)
+        meter = Meter(load, flush, self._gate)
         with (
             Path(os.devnull).open("w") as nowhere,
             PlainLines(self._board, "sleeping", Console(file=nowhere)) as lines,
@@ -246,14 +246,14 @@ class Meter(Callback):  # type: ignore[misc]
     trials have ended as there are workers, until the last one begins.
 
     Args:
-        workers: trials at once.
-        trials: how many there will be.
+        load: the search.
         flush: is called before the clocks are read.
         gate: the file for which trials wait.
     """
 
-    def __init__(self, workers: int, trials: int, flush: Callable[[], object], gate: Path) -> None:
-        self._most, self._trials, self._flush, self._gate = workers, trials, flush, gate
+    def __init__(self, load: Load, flush: Callable[[], object], gate: Path) -> None:
+        self._most, self._trials = load.workers, load.budget.trials
+        self._epoch, self._flush, self._gate = load.epoch, flush, gate
         self._started, self._first, self._ramp = 0, 0.0, 0.0
         self._now = _Reading()
         self._begin: _Reading | None = None
@@ -309,6 +309,7 @@ class Meter(Callback):  # type: ignore[misc]
         first, last = self._begin, self._end
         seconds = last.wall - first.wall
         sample = Sample(
+            self._epoch,
             last.trials - first.trials,
             last.reports - first.reports,
             seconds,

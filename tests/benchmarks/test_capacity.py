@@ -12,8 +12,8 @@ FOUR = Ladder((4,), 3)  # every trial trains four epochs
 
 def costs(poll: float = 0.0, turnover: float = 0.0) -> Costs:
     """A report that takes 10 ms with its trial's share, 5 ms of them in Tune's loop."""
-    loop, all_of = Rates(0.008, 0.003, 0), Rates(0.016, 0.006, 0)
-    return Costs(loop, Rates(0.004, 0.002, 0), all_of, Rates(4, 2, 10), poll, turnover)
+    loop, ledger, rest = Rates(0.008, 0.003, 0), Rates(0.004, 0.002, 0), Rates(0.004, 0.001, 0)
+    return Costs(loop, ledger, rest, Rates(4, 2, 10), poll, turnover)
 
 
 def test_a_driver_saturates_at_an_epochs_time_over_that_of_a_report():

@@ -8,10 +8,9 @@ import pytest
 from benchmarks.driver_costs import Costs, Rates
 from benchmarks.saturation import main, read_costs
 
-COSTS = Costs(
-    Rates(0.030, 0.004, 0.01), Rates(0.03, 0.01, 0.0), Rates(0.070, 0.015, 0.02),
-    Rates(5.0, 2.0, 10.0), 2e-6, 0.04,
-)  # fmt: skip
+LOOP, LEDGER = Rates(0.030, 0.004, 0.01), Rates(0.03, 0.01, 0.0)
+REST, STEPS = Rates(0.010, 0.001, 0.01), Rates(5.0, 2.0, 10.0)
+COSTS = Costs(LOOP, LEDGER, REST, STEPS, poll=2e-6, turnover=0.04)
 
 
 @pytest.fixture
