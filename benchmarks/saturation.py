@@ -107,9 +107,9 @@ def read_costs(given: str) -> Costs:
     path = user_path(given, "--costs")
     try:
         written = json.loads(path.read_text())["costs"]
-        rates = {name: Rates(**written.pop(name)) for name in _RATES}
-        return Costs(**rates, **written)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        loop, ledger, rest, steps = (Rates(**written[name]) for name in _RATES)
+        return Costs(loop, ledger, rest, steps, float(written["poll"]), float(written["turnover"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"--costs {given}: not a file that --json wrote ({error})") from error
 
 
