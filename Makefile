@@ -62,3 +62,4 @@ bench: install
 	$(RUN) -m benchmarks.search
 	$(RUN) -m benchmarks.overhead
 	$(RUN) -m benchmarks.scale
+	$(RUN) -m benchmarks.saturation

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def head(tmp_path_factory) -> Iterator[Head]:
             yield made
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            with suppress(subprocess.TimeoutExpired):  # some of Ray's processes take a minute
+                process.wait(5)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def begin(head: Head, name: str, trials: int, epochs: int, *own: str) -> Search:
