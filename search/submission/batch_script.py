@@ -21,6 +21,7 @@ head=${head:-$(hostname -I | cut -d ' ' -f 1)}
 
 _TOKEN = """\
 # Ray listens on the nodes' network and does whatever it is told: by those alone who have the token.
+unset RAY_AUTH_TOKEN RAY_ADDRESS # sbatch hands on the user's, which would come first
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$PWD/token
 (umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' > token) || exit
 trap 'rm -f token pid' EXIT
@@ -55,7 +56,7 @@ done
 _END = """\
 if [ ! -s pid ]; then # symmetric-run ends with 0 then
     echo "error: the search did not start; see above" >&2
-    status=1
+    [ "$status" -ne 0 ] || status=1
 elif [ "$status" -ne 0 ] && [ "$status" -ne 3 ] && [ -d {search} ]; then
     echo {going_on}
 fi

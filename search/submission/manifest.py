@@ -109,8 +109,7 @@ def _ray_cluster(submission: Submission, cluster: KubeRay) -> Object:
         **({"autoscalerOptions": _autoscaler()} if scaling else {}),
         "headGroupSpec": {
             # A trial on the head could take the memory of the driver and of Ray's own state, and
-            # end the search with it; and GPUs' trials would be spread over CPUs that are no
-            # worker's.
+            # end the search with it.
             "rayStartParams": {"num-cpus": "0"},
             "template": _pod(_head(submission, cluster), cluster.head, cluster, submission),
         },
@@ -200,7 +199,8 @@ def _container(
         "name": name,
         "image": cluster.image,
         "resources": {"requests": _asked(node, gpus), "limits": _asked(node, gpus)},
-        "env": [{"name": key, "value": value} for key, value in given.items()],
+        # Kubernetes reads $(NAME) as another variable, and $$ as $.
+        "env": [{"name": key, "value": v.replace("$", "$$")} for key, v in given.items()],
         "volumeMounts": [{"name": "runs", "mountPath": cluster.volume.mount}],
         "securityContext": _confined(),
     }

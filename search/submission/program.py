@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 
 from trainables.errors import UsageError
@@ -18,7 +19,13 @@ def output(program: str, *arguments: str, given: str = "", seconds: float = SECO
     command = [_found(program), *arguments]
     try:
         done = subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            input=given,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise UsageError(f"{program} {arguments[0]}: no answer in {seconds:g} seconds") from error
@@ -33,17 +40,20 @@ def lines(program: str, *arguments: str) -> Iterator[str]:
         UsageError: as for ``output``, once all is printed.
     """
     command = [_found(program), *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with (
+        tempfile.TemporaryFile("w+") as told,  # a pipe that nobody reads would hold it up
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=told, encoding="utf-8", errors="replace"
+        ) as running,
+    ):
         assert running.stdout is not None
-        assert running.stderr is not None
         try:
             yield from running.stdout
-            told = running.stderr.read()
-            _check(program, arguments, running.wait(), told)
+            status = running.wait()
         finally:
             running.terminate()
+        told.seek(0)
+        _check(program, arguments, status, told.read())
 
 
 def _found(program: str) -> str:

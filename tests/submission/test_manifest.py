@@ -161,6 +161,14 @@ def test_variables_are_set_on_all_pods():
         assert {"name": "CONVOY_CACHE", "value": "/scratch"} in container["env"]
 
 
+def test_a_variable_is_not_taken_for_another_ones_name():
+    sent = Submission("a", "a", FLAGS, environment={"X": "$(HOME) $$ $y"})
+    [value] = [each["value"] for each in containers(EXAMPLE, sent)[0]["env"] if each["name"] == "X"]
+    # As Kubernetes expands it: $$ is $, and what follows it is no reference.
+    assert value.replace("$$", "$") == "$(HOME) $$ $y"
+    assert "$(" not in value.replace("$$", "")
+
+
 def test_a_pull_secret_selector_and_tolerations_are_handed_on():
     own = {"node_selector": {"gpu": "h200"}, "tolerations": ["nvidia.com/gpu"]}
     cluster = workers(**own).model_copy(update={"pull_secret": "registry"})
