@@ -10,8 +10,7 @@ from search.submission.submission import STOP_SECONDS, Submission
 # Slurm may send a signal a minute early, and looks at the time only every half minute.
 _WARNING = 2 * STOP_SECONDS
 _START_SECONDS = 300  # nodes may read Python's packages from slow shared storage
-# A job that ended well waits so long for nodes whose Ray has not noticed that the head has gone.
-_END_SECONDS = 120
+_END_SECONDS = 10  # that the nodes have to end by themselves, once the first has
 
 _HEAD = """\
 # This script runs on the first node, so that is the head. Its name may stand for loopback there.
@@ -21,7 +20,6 @@ head=${head:-$(hostname -I | cut -d ' ' -f 1)}
 
 _TOKEN = """\
 # Ray listens on the nodes' network and does whatever it is told: by those alone who have the token.
-unset RAY_AUTH_TOKEN RAY_ADDRESS # sbatch hands on the user's, which would come first
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$PWD/token
 (umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' > token) || exit
 trap 'rm -f token pid' EXIT
@@ -43,31 +41,37 @@ stop() {
 trap stop TERM
 """
 
+# The others' Ray would notice only after a minute that the head has gone, and tell it at length: so
+# srun ends it, and not srun but the driver's own file says how the search ended.
+_DRIVER = 'env RAY_ADDRESS="$0" "$@" >> log 2>&1 & echo $! > pid; wait $!; echo $? > status'
+
 _WAIT = """\
 step=$!
 wait "$step"
-status=$?
 while kill -0 "$step" 2> /dev/null; do # a signal ended the wait, not the step
     wait "$step"
-    status=$?
 done
 """
 
 _END = """\
-if [ ! -s pid ]; then # symmetric-run ends with 0 then
-    echo "error: the search did not start; see above" >&2
-    [ "$status" -ne 0 ] || status=1
-elif [ "$status" -ne 0 ] && [ "$status" -ne 3 ] && [ -d {search} ]; then
-    echo {going_on}
+if ! status=$(cat status); then
+    echo "error: the search did not start; see $PWD/slurm.log" >> log
+    status=1
 fi
-echo "$status" > status
+if [ "$status" -ne 0 ] && [ "$status" -ne 3 ] && [ -d {search} ]; then
+    echo {going_on} >> log
+fi
 srun --ntasks-per-node=1 rm -rf "$RAY_TMPDIR"
 exit "$status"
 """
 
 
 def job_folder(submission: Submission, cluster: Slurm) -> PurePosixPath:
-    """Where a job keeps what is its own: script, log, token, and the user's space files."""
+    """Where a job keeps what is its own.
+
+    Its script, what the search prints (``log``) and what Ray and Slurm say besides (``slurm.log``),
+    the token while it runs, and the user's space files.
+    """
     return jobs_folder(cluster) / submission.job
 
 
@@ -81,7 +85,7 @@ def batch_script(submission: Submission, cluster: Slurm) -> str:
     folder = shlex.quote(str(job_folder(submission, cluster)))
     parts = [
         "#!/bin/bash\n" + _directives(submission, cluster),
-        f"mkdir -p -m 700 {folder} && cd {folder} || exit\n",
+        f"mkdir -p {folder} && chmod 700 {folder} && cd {folder} || exit\n",
         _setup(cluster),
         _exports(submission, cluster),
         _TOKEN,
@@ -94,10 +98,10 @@ def batch_script(submission: Submission, cluster: Slurm) -> str:
 
 
 def _directives(submission: Submission, cluster: Slurm) -> str:
-    log = str(job_folder(submission, cluster) / "log").replace("%", "%%")
+    printed = str(job_folder(submission, cluster) / "slurm.log").replace("%", "%%")
     options: dict[str, object] = {
         "job-name": submission.job,
-        "output": log,
+        "output": printed,
         "nodes": cluster.nodes,
         "ntasks-per-node": 1,
         "cpus-per-task": cluster.cpus,
@@ -122,7 +126,9 @@ def _exports(submission: Submission, cluster: Slurm) -> str:
     """Variables of the driver, of Ray on all nodes and of the workers: ``srun`` hands them on."""
     given = {**environment.for_nodes(loopback=cluster.nodes == 1), **submission.environment}
     given["RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"] = str(_START_SECONDS)
-    lines = [f"export {key}={shlex.quote(value)}\n" for key, value in given.items()]
+    # sbatch hands on the user's, which would come first; the last forbids a second node.
+    lines = ["unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER\n"]
+    lines += [f"export {key}={shlex.quote(value)}\n" for key, value in given.items()]
     lines += [
         f"export PYTHONPATH={shlex.quote(cluster.folder)}${{PYTHONPATH:+:$PYTHONPATH}}\n",
         # Of this job alone, and short: Ray's sockets lie beneath, and their paths are limited.
@@ -133,13 +139,12 @@ def _exports(submission: Submission, cluster: Slurm) -> str:
 
 def _step(submission: Submission, cluster: Slurm) -> str:
     nodes, address = cluster.nodes, f'"$head:{cluster.port}"'
-    driver = shlex.quote('echo $$ > pid; exec env RAY_ADDRESS="$0" "$@"')
     return (
         f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={cluster.cpus}"
         f" --wait={_END_SECONDS} \\\n"
         f"    ray symmetric-run --address {address} --min-nodes {nodes}"
         f" --num-cpus={cluster.cpus} --num-gpus={cluster.gpus} -- \\\n"
-        f"    bash -c {driver} {address} \\\n"
+        f"    bash -c {shlex.quote(_DRIVER)} {address} \\\n"
         f"    {submission.command} &\n"
     )
 

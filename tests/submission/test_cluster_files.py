@@ -122,8 +122,8 @@ def places(written: object, path: tuple = ()):
 
 
 @ANY_FILE
-@given(st.data())
-def test_any_value_anywhere_is_used_or_refused_in_a_line(data, tmp_path):
+@given(data=st.data())
+def test_any_value_anywhere_is_used_or_refused_in_a_line(tmp_path, data):
     document = copy.deepcopy(data.draw(st.sampled_from(DOCUMENTS)))
     path = data.draw(st.sampled_from(sorted(places(document))))
     inner = document

@@ -74,13 +74,14 @@ def cluster(tmp_path_factory):
 def test_a_search_runs_on_both_nodes_and_ends_whole(cluster):
     cluster.send("whole", "--trials 3 --epochs 2", "--follow")
     assert cluster.summary("whole")["status"] == "complete"
-    assert cluster.summary("whole")["trials"]["completed"] + 0 >= 1
-    assert "2/2 nodes" in cluster.log("whole") or "Running command on head" in cluster.log("whole")
+    assert cluster.summary("whole")["trials"]["completed"] >= 1
+    assert cluster.log("whole").splitlines()[-1].startswith("analyse")  # and nothing of Ray's
+    assert "On worker node" in (cluster.out / ".jobs" / "whole" / "slurm.log").read_text()
     assert cluster.state("whole") == "completed"
 
 
 def test_a_search_is_stopped_and_goes_on(cluster):
-    cluster.send("stopped", "--trials 2 --epochs 60")
+    cluster.send("stopped", "--trials 2 --epochs 20")
     cluster.trains("stopped")
     folder = cluster.out / ".jobs" / "stopped"
     assert stat.S_IMODE((folder / "token").stat().st_mode) == 0o600
