@@ -18,7 +18,7 @@ head=$(getent ahostsv4 "$SLURMD_NODENAME" | awk '$1 !~ /^127\\./ { print $1; exi
 head=${head:-$(hostname -I | cut -d ' ' -f 1)}
 """
 
-_TOKEN = """\
+_CLOSED = """\
 # Ray listens on the nodes' network and does whatever it is told: by those alone who have the token.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$PWD/token
 (umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' > token) || exit
@@ -88,7 +88,7 @@ def batch_script(submission: Submission, cluster: Slurm) -> str:
         f"mkdir -p {folder} && chmod 700 {folder} && cd {folder} || exit\n",
         _setup(cluster),
         _exports(submission, cluster),
-        _TOKEN,
+        _CLOSED,
         "head=127.0.0.1\n" if cluster.nodes == 1 else _HEAD,
         _STOP,
         _step(submission, cluster) + _WAIT,
