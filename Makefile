@@ -56,6 +56,7 @@ faults: install
 
 cluster: install
 	$(RUN) -m pytest -m "slow or not slow" tests/cluster
+
 # Debian's Slurm, installed where there is none and this is root on a machine with apt-get. Its
 # services are not started: the test starts its own, in namespaces that end with it.
 slurm-test: install
