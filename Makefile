@@ -6,12 +6,13 @@
 # make chromium  a browser for it, where there is none
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
+# make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
 # make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test audit browser chromium faults cluster bench
+.PHONY: install demo check test audit browser chromium faults cluster bench slurm-test
 
 install: $(VENV)/.installed
 
@@ -55,6 +56,17 @@ faults: install
 
 cluster: install
 	$(RUN) -m pytest -m "slow or not slow" tests/cluster
+
+# Debian's Slurm, installed where there is none and this is root on a machine with apt-get. Its
+# services are not started: the test starts its own, in namespaces that end with it.
+slurm-test: install
+	@command -v slurmctld >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y \
+	        slurmctld slurmd slurm-client munge iproute2 >/dev/null; } \
+	|| echo "no Slurm here: its test will be skipped"
+	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
 
 bench: install
 	$(RUN) -m benchmarks.throughput

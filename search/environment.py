@@ -49,6 +49,19 @@ def for_workers() -> dict[str, str]:
     return {name: os.environ.get(name, _SETTINGS[name]) for name in _FOR_WORKERS}
 
 
+def for_nodes(*, loopback: bool) -> dict[str, str]:
+    """What the nodes of a cluster that is made for a search are to have set.
+
+    Args:
+        loopback: whether Ray listens on loopback alone: for a cluster of one node.
+    """
+    names = [
+        "RAY_USAGE_STATS_ENABLED",
+        *(["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] if loopback else []),
+    ]
+    return {name: _SETTINGS[name] for name in names}
+
+
 def prepare(*, loopback: bool) -> None:
     """Set what is not set already.
 

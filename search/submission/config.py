@@ -1,18 +1,34 @@
 """``configs/clusters/*.yaml``: where a search can be sent, validated."""
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from trainables.data import EMBEDDED
 from trainables.errors import UsageError
+from trainables.secrets import masked
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]
-Absolute = Annotated[str, Field(pattern=r"^/[^\x00\n]*$")]
+# No backslash: sbatch takes it in a path for an escape.
+Absolute = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f\\]*$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Line = Annotated[str, Field(pattern=r"^[^\x00\n]+$")]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
+Megabytes = Annotated[str, Field(pattern=r"^[0-9]+[KMGT]?$")]  # or as the letter says
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,:+@=-]*$")]
+_SECRET = re.compile("PASSWORD|PASSWD|TOKEN|SECRET|RAY_AUTH", re.IGNORECASE)
 
 
 class _Strict(BaseModel):
@@ -33,6 +49,20 @@ class Cluster(_Strict):
     data: Line | None = None
     tracking_uri: Line | None = None
     environment: dict[Variable, Line] = {}
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _without_password(cls, uri: str | None) -> str | None:
+        if uri is not None and masked(uri) != uri:
+            raise ValueError("holds a password, and this file is shown; leave it to a variable")
+        return uri
+
+    @field_validator("environment")
+    @classmethod
+    def _without_secrets(cls, environment: dict[str, str]) -> dict[str, str]:
+        for name in filter(_SECRET.search, environment):
+            raise ValueError(f"{name} sounds like a secret, and this file is shown")
+        return environment
 
 
 class RayJobs(Cluster):
@@ -57,25 +87,35 @@ class Node(_Strict):
 
     Attributes:
         cpus: CPUs.
-        gpus: GPUs.
         memory: such as 16Gi.
+        node_selector: labels that its node must have.
+        tolerations: keys of the taints that its node may have.
     """
 
     cpus: PositiveInt
-    gpus: Annotated[int, Field(ge=0)] = 0
     memory: Quantity
+    node_selector: dict[Line, Line] = {}
+    tolerations: list[Line] = []
 
 
 class Workers(Node):
-    """The nodes that train.
+    """The pods that train.
 
     Attributes:
-        least: pods that are always there.
+        gpus: GPUs.
+        least: pods that are always there: one at least, so that the search finds a place to begin.
         most: pods that autoscaling may start.
     """
 
-    least: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[int, Field(ge=0)] = 0
+    least: PositiveInt = 1
     most: PositiveInt
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Workers":
+        if self.least > self.most:
+            raise ValueError(f"least is {self.least}, but most is {self.most}")
+        return self
 
 
 class Volume(_Strict):
@@ -96,7 +136,8 @@ class KubeRay(Cluster):
     Attributes:
         namespace: of Kubernetes.
         image: built from the Dockerfile.
-        head: the pod of the driver.
+        pull_secret: secret with which the image is pulled, or None.
+        head: the pod of the driver, on which no trial runs.
         workers: the pods that train.
         volume: of ``out``, and of the data if they lie beneath.
         token_secret: Kubernetes secret with Ray's token as ``auth_token``; None has one made.
@@ -107,12 +148,26 @@ class KubeRay(Cluster):
     kind: Literal["kuberay"]
     namespace: Name = "default"
     image: Line
+    pull_secret: Name | None = None
     head: Node
     workers: Workers
     volume: Volume
     token_secret: Name | None = None
     tracking_secret: Name | None = None
     ttl_seconds: Annotated[int, Field(ge=0)] = 3600
+
+    @model_validator(mode="after")
+    def _on_the_volume(self) -> "KubeRay":
+        mount = PurePosixPath(self.volume.mount)
+        for key in ("out", "data"):
+            path = getattr(self, key)
+            if path not in (None, EMBEDDED) and not _is_beneath(PurePosixPath(path), mount):
+                raise ValueError(f"{key} is {path}, which is not beneath volume.mount, {mount}")
+        return self
+
+
+def _is_beneath(path: PurePosixPath, folder: PurePosixPath) -> bool:
+    return ".." not in path.parts and path.is_relative_to(folder)
 
 
 class Slurm(Cluster):
@@ -127,7 +182,10 @@ class Slurm(Cluster):
         time: the most, as sbatch writes it, such as 08:00:00.
         partition: or None for the default.
         account: to be charged, or None.
-        setup: shell lines that make ``python`` and ``ray`` those of Convoy, on every node.
+        exclusive: whether no other job shares the nodes. Ray must have them to itself: it refuses a
+            node on which another Ray runs, and ends every Ray of yours there when it ends.
+        setup: shell lines after which ``python`` and ``ray`` are Convoy's, run on the first node;
+            the others get its environment.
         port: of Ray's head.
     """
 
@@ -136,10 +194,11 @@ class Slurm(Cluster):
     nodes: PositiveInt = 1
     cpus: PositiveInt
     gpus: Annotated[int, Field(ge=0)] = 0
-    memory: Quantity | None = None
+    memory: Megabytes | None = None
     time: Annotated[str, Field(pattern=r"^(\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2})$")]
-    partition: Line | None = None
-    account: Line | None = None
+    partition: Word | None = None
+    account: Word | None = None
+    exclusive: bool = True
     setup: list[Line] = []
     port: Annotated[int, Field(gt=1023, lt=65536)] = 6379
 

@@ -1,0 +1,70 @@
+"""A cluster's own command line program, such as ``kubectl`` or ``sbatch``."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+from trainables.errors import UsageError
+
+SECONDS = 60.0  # that a program may take to answer
+
+
+def output(program: str, *arguments: str, given: str = "", seconds: float = SECONDS) -> str:
+    """What ``program`` prints, with ``given`` on its standard input.
+
+    Raises:
+        UsageError: it is not installed, does not answer in time, or fails; its own last line.
+    """
+    command = [_found(program), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            input=given,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"{program} {arguments[0]}: no answer in {seconds:g} seconds") from error
+    _check(program, arguments, done.returncode, done.stderr)
+    return done.stdout
+
+
+def lines(program: str, *arguments: str) -> Iterator[str]:
+    """What ``program`` prints, a line at a time, as it comes.
+
+    Raises:
+        UsageError: as for ``output``, once all is printed.
+    """
+    command = [_found(program), *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as told,  # a pipe that nobody reads would hold it up
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=told, encoding="utf-8", errors="replace"
+        ) as running,
+    ):
+        assert running.stdout is not None
+        try:
+            yield from running.stdout
+            status = running.wait()
+        finally:
+            running.terminate()
+        told.seek(0)
+        _check(program, arguments, status, told.read())
+
+
+def _found(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise UsageError(f"{program} is not on this machine's PATH; this kind of cluster needs it")
+    return path
+
+
+def _check(program: str, arguments: tuple[str, ...], status: int, told: str) -> None:
+    if status:
+        said = [line.strip() for line in told.splitlines() if line.strip()]
+        line = said[-1][:300] if said else f"ended with status {status}"
+        raise UsageError(f"{program} {arguments[0]}: {line}")

@@ -1,0 +1,138 @@
+"""Every file of configs/clusters can be used; files that are wrong are refused in one line."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from search.submission.config import read_cluster
+from search.submit import _backend, submission
+from trainables.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "configs" / "clusters").glob("*.yaml"))
+DOCUMENTS = [yaml.safe_load(file.read_text()) for file in FILES]
+ANY_FILE = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def read(folder: Path, written: object):
+    """The cluster, or the line that it is refused with."""
+    file = folder / "cluster.yaml"
+    file.write_text(yaml.safe_dump(written, allow_unicode=True))
+    try:
+        return read_cluster(file)
+    except UsageError as error:
+        assert "\n" not in str(error)
+        assert str(error).startswith(f"--cluster {file}: ")
+        return str(error)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_example_can_be_used(file):
+    cluster = read_cluster(file)
+    sent = submission(cluster, ["--space", "gap5", "--name", "mine"])
+    shown = _backend(cluster).shown(sent)
+    assert "python -m search.run" in shown
+    assert "--name=mine" in shown
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_is_shown_holds_no_secret_of_this_machine(file, monkeypatch):
+    secrets = {"RAY_AUTH_TOKEN": "tok-11", "MLFLOW_TRACKING_PASSWORD": "pass-22"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    cluster = read_cluster(file)
+    shown = _backend(cluster).shown(submission(cluster, ["--space", "gap5"]))
+    assert not any(value in shown for value in secrets.values())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_key_of_the_kind_is_in_the_example(file):
+    written = file.read_text()
+    for key in type(read_cluster(file)).model_fields:
+        if key not in ("ship", "pip", "environment"):
+            assert re.search(rf"^(# )?{key}:", written, re.MULTILINE), key
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "told"),
+    [
+        ("kuberay", {"wrokers": {}}, "wrokers: Extra inputs"),
+        ("kuberay", {"kind": "k8s"}, "k8s"),
+        ("kuberay", {"out": "/elsewhere/runs"}, "not beneath volume.mount"),
+        ("kuberay", {"out": "/shared/../etc"}, "not beneath volume.mount"),
+        ("kuberay", {"out": "runs"}, "out: String should match"),
+        ("kuberay", {"namespace": "a b"}, "namespace: String should match"),
+        ("kuberay", {"head": {"cpus": 2, "memory": "8Gi", "gpus": 1}}, "head.gpus: Extra inputs"),
+        ("kuberay", {"head": {"cpus": 0, "memory": "8Gi"}}, "head.cpus"),
+        ("kuberay", {"workers": {"cpus": 1, "memory": "lots", "most": 1}}, "workers.memory"),
+        (
+            "kuberay",
+            {"workers": {"cpus": 1, "memory": "1Gi", "least": 3, "most": 2}},
+            "least is 3, but most is 2",
+        ),
+        ("slurm", {"time": 28800}, "time: Input should be a valid string"),
+        ("slurm", {"time": "tomorrow"}, "time: String should match"),
+        ("slurm", {"nodes": 0}, "nodes"),
+        ("slurm", {"port": 80}, "port"),
+        ("slurm", {"partition": "gpu\n#SBATCH --wrap=id"}, "partition: String should match"),
+        ("slurm", {"partition": "gpu --wrap=id"}, "partition: String should match"),
+        ("slurm", {"setup": ["a\nb"]}, "setup.0: String should match"),
+        ("slurm", {"folder": "/a\nb"}, "folder: String should match"),
+        ("slurm", {"environment": {"A B": "1"}}, "environment"),
+        ("slurm", {"environment": {"MY_PASSWORD": "x"}}, "sounds like a secret"),
+        ("slurm", {"environment": {"RAY_AUTH_MODE": "disabled"}}, "sounds like a secret"),
+        ("slurm", {"tracking_uri": "http://me:hidden@host"}, "holds a password"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_the_name_of_its_key(kind, change, told, tmp_path):
+    whole = yaml.safe_load((ROOT / "configs" / "clusters" / f"{kind}.yaml").read_text())
+    line = read(tmp_path, {**whole, **change})
+    assert isinstance(line, str)
+    assert told in line
+    assert "hidden" not in line
+
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.lists(st.text(max_size=3), max_size=2)
+    | st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2)
+    | st.sampled_from(["a\nb", "'", '"', "$(id)", "`id`", "a;b", "#", "/x y", "\x1b[31m", "-1"])
+)
+
+
+def places(written: object, path: tuple = ()):
+    if isinstance(written, dict):
+        for key, value in written.items():
+            yield (*path, key)
+            yield from places(value, (*path, key))
+
+
+@ANY_FILE
+@given(data=st.data())
+def test_any_value_anywhere_is_used_or_refused_in_a_line(tmp_path, data):
+    document = copy.deepcopy(data.draw(st.sampled_from(DOCUMENTS)))
+    path = data.draw(st.sampled_from(sorted(places(document))))
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = data.draw(VALUES)
+    cluster = read(tmp_path, document)
+    if not isinstance(cluster, str):
+        try:
+            _backend(cluster).shown(submission(cluster, ["--space", "gap5", "--name", "a"]))
+        except UsageError as error:
+            assert "\n" not in str(error)
