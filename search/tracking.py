@@ -14,6 +14,7 @@ from trainables.errors import UsageError
 from trainables.secrets import MASK, masked
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"  # nosec B105 # names
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
@@ -40,6 +41,32 @@ def check_uri(uri: str) -> str:
     return uri
 
 
+def check_admits(uri: str) -> None:
+    """Ask a tracking server for something, with the user and password that MLflow would use.
+
+    Raises:
+        UsageError: it refuses them, or does not answer as a tracking server does.
+    """
+    if not uri.startswith(("http:", "https:")):
+        return
+    from mlflow import MlflowClient  # takes seconds to import
+    from mlflow.exceptions import MlflowException
+
+    try:
+        MlflowClient(uri).search_experiments(max_results=1)
+    except MlflowException as error:
+        wanted = error.error_code == "UNAUTHENTICATED"
+        told = _refusal(uri) if wanted else " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: {told}") from error
+
+
+def _refusal(uri: str) -> str:
+    """Whom the server refuses, and what to do."""
+    user = _parts(uri).username or os.environ.get(_USER)
+    whom = f"refuses user {user!r} with this password" if user else "wants a user and a password"
+    return f"the server {whom}; set {_USER} and {_PASSWORD}"
+
+
 def in_shell(uri: str) -> str:
     """``uri`` as a command for the user shows it, without a password: histories and logs keep it.
 
@@ -56,7 +83,7 @@ def secret_lines(uri: str) -> list[str]:
     if masked(uri) == uri:
         return []
     if uri.startswith("http"):
-        return ["password   not shown; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"]
+        return [f"password   not shown; set {_USER} and {_PASSWORD}"]
     return [f"password   not shown; before these commands, set {VARIABLE} to the URI with it"]
 
 
