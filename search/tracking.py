@@ -62,9 +62,14 @@ def check_admits(uri: str) -> None:
 
 def _refusal(uri: str) -> str:
     """Whom the server refuses, and what to do."""
-    user = _parts(uri).username or os.environ.get(_USER)
+    user = user_of(uri)
     whom = f"refuses user {user!r} with this password" if user else "wants a user and a password"
     return f"the server {whom}; set {_USER} and {_PASSWORD}"
+
+
+def user_of(uri: str) -> str | None:
+    """Whom a tracking server is told, unless it stands in MLflow's own file."""
+    return _parts(uri).username or os.environ.get(_USER)
 
 
 def in_shell(uri: str) -> str:

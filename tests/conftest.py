@@ -105,7 +105,7 @@ CHROMIUM = [
 
 @pytest.fixture(scope="module")
 def browser():
-    """The machine's own Chromium, for a module: Playwright keeps an event loop while it is there."""
+    """The machine's Chromium, for a module: Playwright keeps an event loop while it is there."""
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -148,4 +148,6 @@ def test_the_tracking_server_is_given_what_its_script_asks_for():
 @pytest.mark.parametrize("file", sorted((ROOT / "deploy").iterdir()), ids=lambda file: file.name)
 def test_no_file_of_the_service_holds_a_secret(file: Path):
     if file.is_file():
-        assert not re.search(r"(?i)(password|secret|token)\s*=\s*['\"]?[a-z0-9]{8}", file.read_text())
+        assert not re.search(
+            r"(?i)(password|secret|token)\s*=\s*['\"]?[a-z0-9]{8}", file.read_text()
+        )

@@ -16,7 +16,7 @@ TEXT = (ROOT / "Dockerfile").read_text()
 STAGES = dict(
     re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
 )
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
 def copied(stage: str) -> set[str]:
@@ -39,9 +39,8 @@ def test_hadolint_has_nothing_to_say():
     hadolint = str(beside) if beside.exists() else shutil.which("hadolint")
     if hadolint is None:
         pytest.skip("no hadolint")
-    done = subprocess.run(
-        [hadolint, str(ROOT / "Dockerfile")], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [hadolint, str(ROOT / "Dockerfile")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -75,7 +74,7 @@ def test_an_image_is_run_by_a_user_of_its_own(stage):
 
 def test_the_tracking_image_has_the_service_extra_and_no_more():
     (line,) = re.findall(r"^RUN pip install (.+)$", STAGES["tracking"], flags=re.MULTILINE)
-    wanted = [re.sub(r"[<>=!~].*", "", each) for each in PROJECT["optional-dependencies"]["service"]]
+    wanted = [re.sub(r"[<>=!~].*", "", each) for each in EXTRAS["service"]]
     assert re.findall(r'"([^"]+)"', line) == wanted
 
 
@@ -89,7 +88,7 @@ def test_every_install_keeps_to_the_tested_versions():
 def test_the_tested_versions_hold_what_an_extra_asks_for(extra):
     lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
     known = {line.split("==")[0] for line in lines}
-    asked = {re.split(r"[\[<>=!~]", each)[0] for each in PROJECT["optional-dependencies"][extra]}
+    asked = {re.split(r"[\[<>=!~]", each)[0] for each in EXTRAS[extra]}
     assert asked <= known
 
 

@@ -1,4 +1,4 @@
-"""The tracking service as ``compose.yaml`` runs it, on loopback: searches log to it from a distance.
+"""The tracking service as ``compose.yaml`` runs it, on loopback, and searches that log to it.
 
 ``make service-test`` installs what is needed; without it these tests are skipped.
 """
@@ -26,6 +26,7 @@ from postgres import programs, secret
 from tracking_service import SCRIPT, Service, User, provide, server_environment, tracking_service
 
 from analysis.record import Records
+from search.failure import describe
 from search.ledger import Ledger, Place
 from search.reconcile import main as reconcile
 from search.scoreboard import TrialRecord
@@ -128,7 +129,8 @@ def test_every_trial_is_there_once_with_its_metrics_of_every_epoch(service, sear
             for folder in searches.trials(name):
                 run = runs[folder.name.split("-", 2)[2]]
                 assert run.info.status == "FINISHED"
-                reported = [json.loads(each) for each in open(folder / "result.json")]
+                lines = (folder / "result.json").read_text().splitlines()
+                reported = [json.loads(line) for line in lines]
                 for metric in METRICS:
                     points = client.get_metric_history(run.info.run_id, metric)
                     logged = {point.step: point.value for point in points}
@@ -140,8 +142,10 @@ def test_the_weights_come_back_through_the_server(service, searches):
     with logged_in(service.searcher):
         records = Records(service.uri)
         run = records.load(records.winner_of("first"))
-        assert MlflowClient(service.uri).get_run(run.run_id).info.artifact_uri.startswith(
-            "mlflow-artifacts:"
+        assert (
+            MlflowClient(service.uri)
+            .get_run(run.run_id)
+            .info.artifact_uri.startswith("mlflow-artifacts:")
         )
     kept = torch.load(searches.out / "first" / "best" / "model.pt", weights_only=True)
     assert run.weights.keys() == kept.keys()
@@ -202,8 +206,8 @@ def test_a_wrong_password_is_refused_in_a_line_that_does_not_tell_it(service, tm
     wrong = User("convoy", "quite-another-password")
     line = refused(service, tmp_path / "out", wrong)
     assert line == (
-        f"error: --tracking-uri {service.uri}: the server refuses user 'convoy' with this password; "
-        "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        f"error: --tracking-uri {service.uri}: the server refuses user 'convoy' with this "
+        "password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     )
 
 
@@ -226,7 +230,9 @@ def test_a_reader_sees_the_records_and_cannot_log(service, searches, tmp_path):
     with logged_in(service.reader):
         assert len(runs_of(MlflowClient(service.uri), "first")) == 3
     line = refused(service, tmp_path / "out", service.reader)
-    assert f"--tracking-uri {service.uri}: user 'reader' may not log to convoy/gap5-embed" in line
+    assert (
+        f"--tracking-uri {service.uri}: user 'reader' may not log to convoy/gap5-embedded" in line
+    )
 
 
 def test_whoever_was_given_another_password_gets_in_with_that(service):
@@ -314,31 +320,34 @@ def place(service: Service, experiment: str, search: str) -> Place:
     return Place(service.uri, experiment, None, search)
 
 
+def together(service: Service, experiment: str, searches: int) -> list[list[str]]:
+    """Have ledgers make one experiment at the same moment; the errors of each."""
+    barrier, errors = threading.Barrier(searches), []
+
+    def log(name: str) -> None:
+        barrier.wait()
+        ledger = Ledger(place(service, experiment, name), {"trials": 1}, {}, JOB)
+        ledger.trial_started(TrialRecord(f"t-{name}", 0, {"lr": 0.1}, "baseline"))
+        errors.append(ledger.close())
+
+    threads = [threading.Thread(target=log, args=(f"s{each}",)) for each in range(searches)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
 def test_searches_that_make_one_experiment_at_once_all_log_to_it(service):
     """As a user who may log to nothing but what he made."""
     maker = User("maker", secret())
     provide(service, maker)
     with logged_in(maker):
-        for number in range(3):
-            experiment, together = f"convoy/race-{number}", threading.Barrier(4)
-            made: list[list[str]] = []
-
-            def log(name: str) -> None:
-                together.wait()
-                ledger = Ledger(place(service, experiment, name), {"trials": 1}, {}, JOB)
-                ledger.trial_started(TrialRecord(f"t-{name}", 0, {"lr": 0.1}, "baseline"))
-                made.append(ledger.close())
-
-            threads = [threading.Thread(target=log, args=(f"s{each}",)) for each in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert made == [[]] * 4
-            client = MlflowClient(service.uri)
-            found = client.search_experiments(filter_string=f"name = '{experiment}'")
-            assert len(found) == 1
-            assert len(client.search_runs([found[0].experiment_id])) == 8
+        client = MlflowClient(service.uri)
+        for experiment in (f"convoy/race-{number}" for number in range(5)):
+            assert together(service, experiment, 4) == [[]] * 4
+            (found,) = client.search_experiments(filter_string=f"name = '{experiment}'")
+            assert len(client.search_runs([found.experiment_id])) == 8
 
 
 def test_the_largest_values_that_a_search_may_have_are_logged_whole(service):
@@ -350,7 +359,7 @@ def test_the_largest_values_that_a_search_may_have_are_logged_whole(service):
         for epoch in range(1, 1201):  # more points than a batch of MLflow's holds
             record = record.after(epoch, {"val_accuracy": 1 / epoch, "train_loss": 1e300 / epoch})
             ledger.epoch_ended(record)
-        error = "ValueError: a null \x00 byte, a \ud83d, an emoji \U0001f600 " + "x" * 450
+        error = describe(ValueError("a null \x00 byte, a \ud83d, an emoji \U0001f600 " + "x" * 900))
         ledger.trial_ended(dataclasses.replace(record, status="failed", error=error))
         ledger.flush()
         run_id = ledger.run_id("t0")
