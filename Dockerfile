@@ -17,7 +17,7 @@ COPY deploy deploy
 # A volume that is mounted here takes over who may write.
 RUN mkdir /artifacts && chown convoy /artifacts
 ENV MLFLOW_HOST=0.0.0.0 MLFLOW_ARTIFACTS_DESTINATION=/artifacts
-USER convoy
+USER 1000
 EXPOSE 5000
 HEALTHCHECK --start-period=90s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:5000/health', timeout=5)"]
 ENTRYPOINT ["sh", "deploy/tracking-server.sh"]
@@ -41,6 +41,6 @@ COPY trainables trainables
 COPY analysis analysis
 COPY configs configs
 RUN mkdir -p runs data /shared/runs /shared/data /shared/cache && chown -R convoy runs data /shared
-USER convoy
+USER 1000
 ENTRYPOINT ["python", "-m", "search.run"]
 CMD ["--list"]

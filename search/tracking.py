@@ -22,7 +22,8 @@ def check_uri(uri: str) -> str:
     """``uri``, if MLflow can be expected to keep records there.
 
     Raises:
-        UsageError: an unknown kind, a file that is no SQLite database, or a server that is silent.
+        UsageError: an unknown kind, a file that is no SQLite database, or a server or database that
+            is silent.
     """
     scheme = _parts(uri).scheme.split("+")[0]
     if MASK in uri:
@@ -33,7 +34,9 @@ def check_uri(uri: str) -> str:
         _check_sqlite(sqlite_file(uri))
     elif scheme in ("http", "https"):
         _check_answers(uri)
-    elif scheme not in _DATABASES:
+    elif scheme in _DATABASES:
+        _check_connects(uri)
+    else:
         raise UsageError(
             f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
             "http:// or https://"
@@ -154,6 +157,20 @@ def _parts(uri: str) -> SplitResult:
         raise UsageError(
             f"--tracking-uri {uri}: not an address; in a password, write %2F for / and %40 for @"
         ) from error
+
+
+def _check_connects(uri: str) -> None:
+    """Connect to a database once: MLflow would try for an hour before it told why it cannot."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = create_engine(uri)
+        engine.connect().close()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:  # the latter: its driver is not installed
+        told = " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: cannot be connected to ({told})") from error
 
 
 def _check_answers(uri: str) -> None:

@@ -66,8 +66,8 @@ def test_the_build_sees_what_it_copies_and_no_secret():
 
 @pytest.mark.parametrize("stage", ["tracking", "search"])
 def test_an_image_is_run_by_a_user_of_its_own(stage):
-    assert "useradd" in STAGES["base"]
-    assert re.findall(r"^USER (\w+)$", STAGES[stage], flags=re.MULTILINE) == ["convoy"]
+    assert "useradd --create-home --uid 1000 convoy" in STAGES["base"]
+    assert re.findall(r"^USER (\w+)$", STAGES[stage], flags=re.MULTILINE) == ["1000"]
     after = STAGES[stage].split("\nUSER ")[1]
     assert "RUN" not in after
 
