@@ -4,6 +4,7 @@
 # make audit     known vulnerabilities of the tested versions; needs the network
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
+# make service-test  the tracking service on a PostgreSQL of its own; installs what it needs
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
@@ -12,7 +13,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test audit browser chromium faults cluster bench slurm-test
+.PHONY: install demo check test audit browser chromium postgresql service-test faults cluster \
+	slurm-test bench
 
 install: $(VENV)/.installed
 
@@ -49,6 +51,25 @@ chromium:
 	     && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
 	|| echo "no Chromium here: the tests in a browser will be skipped"
+
+# PostgreSQL's programs, as with Chromium; of Debian's package they are beside a cluster that it makes
+# and starts by itself, unless it is told not to.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/convoy.conf
+postgresql:
+	@command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && mkdir -p $(dir $(NO_CLUSTER)) && echo "create_main_cluster = false" > $(NO_CLUSTER) \
+	     && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql >/dev/null; } \
+	|| echo "no PostgreSQL here: the tests of the tracking service will be skipped"
+	@rm -f $(NO_CLUSTER)
+
+$(VENV)/.service: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[service]'
+	@touch $@
+
+service-test: $(VENV)/.service postgresql chromium
+	$(RUN) -m pytest tests/service
 
 # As root it fills a disk too, of its own; else that is skipped.
 faults: install

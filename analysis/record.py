@@ -21,7 +21,7 @@ from search.naming import is_name
 from search.recorded import parsed, recorded_job
 from search.scoreboard import BASELINE
 from search.task import Job
-from search.tracking import check_uri, sqlite_file
+from search.tracking import check_admits, check_uri, sqlite_file
 from trainables import checkpoint
 from trainables.data import Dataset
 from trainables.errors import UsageError
@@ -106,7 +106,7 @@ class Records:
         uri: MLflow's tracking URI.
 
     Raises:
-        UsageError: a local store that is not there.
+        UsageError: a local store that is not there, or a server that refuses the user.
     """
 
     def __init__(self, uri: str) -> None:
@@ -115,6 +115,7 @@ class Records:
             raise UsageError(
                 f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
             )
+        check_admits(uri)
         with self._answering():
             self._client = MlflowClient(uri)
 

@@ -55,7 +55,12 @@ def report_failure(error: BaseException, trace: str) -> None:
 
 def describe(error: BaseException) -> str:
     """An error in a line, without the module of its class."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return _line(f"{type(error).__name__}: {error}")
+
+
+def _line(text: str) -> str:
+    """``text`` as a line for a terminal, and for PostgreSQL, which takes no null byte."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
 
 
 def _remedy(error: BaseException) -> str:
@@ -90,4 +95,4 @@ def lost_reason(trial: Trial) -> str:
     if ActorDiedError.BASE_ERROR_MSG in last:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
     lines = [line.strip() for line in last.splitlines() if line.strip()]
-    return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])[:500] if lines else "unknown error"
+    return _line(re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])) if lines else "unknown error"

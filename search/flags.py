@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from search.naming import is_name
-from search.tracking import check_uri
+from search.tracking import check_admits, check_uri
 from trainables.data import EMBEDDED
 from trainables.errors import UsageError
 from trainables.paths import user_path
@@ -135,7 +135,9 @@ def tracking_uri(arguments: argparse.Namespace) -> str:
     Raises:
         UsageError: nothing can be recorded there.
     """
-    return check_uri(arguments.tracking_uri or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}")
+    uri = check_uri(arguments.tracking_uri or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}")
+    check_admits(uri)
+    return uri
 
 
 def new_name(given: str | None, stem: str) -> str:

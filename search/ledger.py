@@ -24,13 +24,15 @@ from typing import Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from search.scoreboard import Status, TrialRecord
 from search.search_file import new_id
 from search.store import make_store
 from search.task import Job
-from search.tracking import settle, write_ahead
+from search.tracking import settle, user_of, write_ahead
 from search.trial_files import History, folder_name, read_history
+from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.secrets import masked
 
@@ -328,13 +330,27 @@ class Ledger:
     def _note(self, error: Exception) -> None:
         """Keep an error, unless the store is silent, of which the end tells in one line."""
         if not self._silent:
-            self.errors.append(masked(" ".join(f"{type(error).__name__}: {error}".split())))
+            kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+            self.errors.append(masked(" ".join(f"{kind}{error}".split())))
 
     def _open(self, params: dict[str, Any]) -> None:
         _quieten()
         make_store(self._place.uri)
         write_ahead(self._place.uri)
         self._client = MlflowClient(self._place.uri)
+        try:
+            self._begin(params)
+        except MlflowException as error:
+            if error.error_code != "PERMISSION_DENIED":
+                raise
+            user = user_of(self._place.uri)
+            raise UsageError(
+                f"user {user!r} may not log to {self._place.experiment}; whoever runs the server "
+                "can give the right to"
+            ) from error
+
+    def _begin(self, params: dict[str, Any]) -> None:
+        """Find the runs that there are of this search, and begin or go on with its own."""
         self._experiment = self._experiment_id()
         runs = list(self._own_runs())
         for run in runs:

@@ -82,13 +82,13 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
         UsageError: there is no record, or no store at ``uri``.
     """
     from search.records import Records, read_about
-    from search.tracking import check_uri
+    from search.tracking import check_admits, check_uri
 
     about = read_about(folder)
     elsewhere = uri is not None and masked(uri) != about.place.uri
     if uri is not None:
         about = replace(about, place=replace(about.place, uri=uri))
-    check_uri(about.place.uri)
+    check_admits(check_uri(about.place.uri))
     records = Records(folder, about, search_id)
     records.ledger.flush()
     if errors := records.ledger.errors:

@@ -14,6 +14,7 @@ from trainables.errors import UsageError
 from trainables.secrets import MASK, masked
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"  # nosec B105 # names
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
@@ -21,7 +22,8 @@ def check_uri(uri: str) -> str:
     """``uri``, if MLflow can be expected to keep records there.
 
     Raises:
-        UsageError: an unknown kind, a file that is no SQLite database, or a server that is silent.
+        UsageError: an unknown kind, a file that is no SQLite database, or a server or database that
+            is silent.
     """
     scheme = _parts(uri).scheme.split("+")[0]
     if MASK in uri:
@@ -32,12 +34,45 @@ def check_uri(uri: str) -> str:
         _check_sqlite(sqlite_file(uri))
     elif scheme in ("http", "https"):
         _check_answers(uri)
-    elif scheme not in _DATABASES:
+    elif scheme in _DATABASES:
+        _check_connects(uri)
+    else:
         raise UsageError(
             f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
             "http:// or https://"
         )
     return uri
+
+
+def check_admits(uri: str) -> None:
+    """Ask a tracking server for something, with the user and password that MLflow would use.
+
+    Raises:
+        UsageError: it refuses them, or does not answer as a tracking server does.
+    """
+    if not uri.startswith(("http:", "https:")):
+        return
+    from mlflow import MlflowClient  # takes seconds to import
+    from mlflow.exceptions import MlflowException
+
+    try:
+        MlflowClient(uri).search_experiments(max_results=1)
+    except MlflowException as error:
+        wanted = error.error_code == "UNAUTHENTICATED"
+        told = _refusal(uri) if wanted else " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: {told}") from error
+
+
+def _refusal(uri: str) -> str:
+    """Whom the server refuses, and what to do."""
+    user = user_of(uri)
+    whom = f"refuses user {user!r} with this password" if user else "wants a user and a password"
+    return f"the server {whom}; set {_USER} and {_PASSWORD}"
+
+
+def user_of(uri: str) -> str | None:
+    """Whom a tracking server is told, unless it stands in MLflow's own file."""
+    return _parts(uri).username or os.environ.get(_USER)
 
 
 def in_shell(uri: str) -> str:
@@ -56,7 +91,7 @@ def secret_lines(uri: str) -> list[str]:
     if masked(uri) == uri:
         return []
     if uri.startswith("http"):
-        return ["password   not shown; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"]
+        return [f"password   not shown; set {_USER} and {_PASSWORD}"]
     return [f"password   not shown; before these commands, set {VARIABLE} to the URI with it"]
 
 
@@ -122,6 +157,20 @@ def _parts(uri: str) -> SplitResult:
         raise UsageError(
             f"--tracking-uri {uri}: not an address; in a password, write %2F for / and %40 for @"
         ) from error
+
+
+def _check_connects(uri: str) -> None:
+    """Connect to a database once: MLflow would try for an hour before it told why it cannot."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = create_engine(uri)
+        engine.connect().close()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:  # the latter: its driver is not installed
+        told = " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: cannot be connected to ({told})") from error
 
 
 def _check_answers(uri: str) -> None:

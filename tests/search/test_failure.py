@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from search.failure import lost_reason
+from search.failure import describe, lost_reason
 
 DIED = str(ActorDiedError())
 # What Ray's memory monitor says, before the usage of every process.
@@ -40,3 +40,9 @@ def test_the_last_try_counts(trial):
 
 def test_a_trial_without_a_file_failed_for_an_unknown_reason():
     assert lost_reason(SimpleNamespace(error_file=None)) == "unknown error"
+
+
+def test_an_error_is_told_in_a_line_without_what_no_terminal_or_database_takes():
+    error = ValueError("a null \x00 byte,\n\x1b[31mred, half \ud83d of one, and a whole \U0001f600")
+    told = "ValueError: a null byte, [31mred, half of one, and a whole \U0001f600"
+    assert describe(error) == told
