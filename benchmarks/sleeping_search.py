@@ -24,11 +24,14 @@ from rich.console import Console
 from benchmarks.curves import SPACE
 from benchmarks.driver_costs import Sample
 from benchmarks.sleeping_trial import sleep_and_report
+from search.concurrency import Concurrency
 from search.events import Events
 from search.failure import RETRIES
 from search.generator import Trials
 from search.ledger import Ledger, Place
 from search.neighbours import GiveRoom
+from search.request import Limits
+from search.resources import Resources
 from search.retention import KeepBest
 from search.scheduler import BaselineKeepingAsha
 from search.scoreboard import Scoreboard, TrialRecord
@@ -143,11 +146,12 @@ class _Search:
             figures=dict.fromkeys(METRICS, 0.5),
             gate=str(self._gate),
         )
+        together = Concurrency(Limits(), Resources(1, 0.0, load.workers))
         return tune.Tuner(
             tune.with_resources(sleeping, {"cpu": share}),
             tune_config=tune.TuneConfig(
                 num_samples=load.budget.trials,
-                search_alg=Trials(searcher, [], load.workers),
+                search_alg=Trials(searcher, [], together),
                 scheduler=BaselineKeepingAsha(load.budget),
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,

@@ -95,7 +95,7 @@ def _ablate(arguments: argparse.Namespace, console: Console) -> int:
     found = variants(task.job.architecture, task.values, arguments.toggle)
     request = _request(arguments, task, space_name, found)
     outcome = run_search(request, console)
-    print_lines([ending(outcome)], console)
+    print_lines([ending(outcome.summary)], console)
     print_errors(outcome)
     if outcome.stop is None:
         _conclude(arguments, request, found, outcome, console)

@@ -33,8 +33,8 @@ _SETTINGS = {
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # Tune's snapshots of the whole search, of which nothing here is read: one at the end will do.
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
-    # Tune starts one worker after the other where another than itself proposes the trials: a thousand
-    # would take an hour. How many there may be is decided by ``search.concurrency``.
+    # Tune starts one worker after the other where not itself proposes the trials: a thousand would
+    # take an hour. How many there may be is decided by ``search.concurrency``.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",
     # Silences a notice about a future default that no trial here depends on.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -1,11 +1,12 @@
 """``--resume NAME``: the flags of a search that goes on."""
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
 from search.flags import out_folder
-from search.search_file import read_search_file
+from search.search_file import SPACE_FILE, read_search_file
 from trainables.errors import UsageError
 
 
@@ -40,7 +41,30 @@ def resumed(
         raise UsageError(
             f"--resume {name}: it was begun with python -m {written.command}; go on with that"
         )
-    return argparse.Namespace(**{**vars(arguments), **written.flags, **given})
+    flags = dict(written.flags)
+    if isinstance(flags.get("space"), list):
+        kept = [out_folder(arguments) / each for each in (name, f"{name}-")]
+        flags["space"] = [_space(each, *kept) for each in flags["space"]]
+    return argparse.Namespace(**{**vars(arguments), **flags, **given})
+
+
+def _space(asked: str, alone: Path, group: Path) -> str:
+    """A space, or its file; where that is gone, as a job's own folder is, what was kept of it.
+
+    Args:
+        asked: the name or path with which the search began.
+        alone: the folder of the search, if it is the only one.
+        group: the beginning of its folder's name if it is one of several.
+    """
+    path = Path(asked)
+    copies = [alone / SPACE_FILE, group.with_name(f"{group.name}{path.stem}") / SPACE_FILE]
+    found = next((copy for copy in copies if copy.is_file()), None)
+    if path.suffix not in (".yaml", ".yml") or path.exists() or found is None:
+        return asked
+    named = found.parent / "space" / path.name  # a space is called by its file's name
+    named.parent.mkdir(exist_ok=True)
+    shutil.copyfile(found, named)
+    return str(named)
 
 
 def _given(parser: argparse.ArgumentParser, argv: list[str]) -> dict[str, Any]:

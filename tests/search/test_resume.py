@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from search.reconcile import main as reconcile
 from search.resume import resumed
 from search.run import main, search_parser
 from search.search_file import SearchFile
+from search.space import read_space, space_file
 from trainables.data import DataSpec, load
 from trainables.data.export import export
 from trainables.errors import UsageError
@@ -40,6 +42,25 @@ def test_flags_that_are_given_again_stand(out):
     flags = flags_of("--resume", "s", "--out", str(out), "--quiet", "--seed", "4", "--set", "a=b")
     assert (flags.quiet, flags.seed, flags.set) == (True, 4, ["a=b"])
     assert flags.space == ["gap5"]
+
+
+def test_a_space_file_that_is_gone_is_read_from_the_searchs_own_copy(tmp_path):
+    own = tmp_path / "mine.yaml"
+    shutil.copyfile(space_file("gap5"), own)
+    flags = {**FLAGS, "space": [str(own), "nin"]}
+    SearchFile("search.run", flags, {}, "id").claim(tmp_path / "s", None)
+    SearchFile("search.run", flags, {}, "id").claim(tmp_path / "s-mine", own)
+    own.unlink()
+    mine, nin = flags_of("--resume", "s", "--out", str(tmp_path)).space
+    assert (Path(mine).stem, nin) == ("mine", "nin")
+    assert read_space(Path(mine)) == read_space(space_file("gap5"))
+
+
+def test_a_space_file_that_is_there_is_read_itself(tmp_path):
+    own = tmp_path / "mine.yaml"
+    shutil.copyfile(space_file("gap5"), own)
+    SearchFile("search.run", {**FLAGS, "space": [str(own)]}, {}, "id").claim(tmp_path / "s", own)
+    assert flags_of("--resume", "s", "--out", str(tmp_path)).space == [str(own)]
 
 
 @pytest.mark.parametrize("name", ["../s", "a/b", "/tmp"])
