@@ -36,18 +36,22 @@ class Concurrency:
     _found: int = 0
 
     def now(self) -> int:
-        """More once a node was added or a search beside this one has ended, fewer once one is lost.
+        """Fewer while others run beside this search or a node is lost, more once one was added.
 
-        What the user gave stands. So does what one machine holds: it does not change.
+        What the user asked for is divided, but does not change with the nodes.
         """
-        limits = self.limits
-        if limits.address is None or limits.concurrency is not None or self.resources.packs:
+        if self.limits.address is None:
             return self.resources.concurrency
         if time.monotonic() - self._looked >= LOOK_SECONDS:
-            fit = fitting(machines(), self.resources.cpus, self.resources.gpus)
-            self._found = max(1, fit // (1 + sum(map(_goes_on, self.beside))))
+            searches = 1 + sum(map(_goes_on, self.beside))
+            self._found = max(1, self._most() // searches)
             self._looked = time.monotonic()
         return self._found
+
+    def _most(self) -> int:
+        if self.limits.concurrency is not None or self.resources.packs:
+            return self.resources.concurrency
+        return fitting(machines(), self.resources.cpus, self.resources.gpus)
 
 
 def _goes_on(search: Path) -> bool:
