@@ -163,7 +163,8 @@ def submission(cluster: Known, flags: list[str]) -> Submission:
     if arguments.resume is None:
         stem = Path(arguments.space[0]).stem if len(arguments.space) == 1 else "leaderboard"
         arguments.name = new_name(arguments.name, stem)
-    for key in ("out", "data", "tracking_uri"):
+    # A search that goes on has its own data and records.
+    for key in ("out",) if arguments.resume else ("out", "data", "tracking_uri"):
         if getattr(arguments, key) in (None, parser.get_default(key)):
             setattr(arguments, key, getattr(cluster, key))
     if arguments.tracking_uri and masked(arguments.tracking_uri) != arguments.tracking_uri:

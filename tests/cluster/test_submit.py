@@ -46,6 +46,12 @@ def test_a_search_that_goes_on_is_another_job_of_the_same_search():
     assert read_back(sent.flags).name is None
 
 
+def test_a_search_that_goes_on_keeps_its_own_data_and_records():
+    cluster = CLUSTER.model_copy(update={"tracking_uri": "http://tracking:5000"})
+    found = read_back(submission(cluster, ["--resume", "a"]).flags)
+    assert (found.out, found.data, found.tracking_uri) == ("/shared/runs", None, None)
+
+
 def test_a_space_of_ones_own_is_sent_along(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(Path("configs/spaces/gap5.yaml").read_text())
