@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from search import environment
+from search.command import search_parser
 from search.flags import ALL, check_numbers, new_name
-from search.run import search_parser
 from search.space import available, read_space, space_file
 from search.submission.backend import Backend, JobLine
 from search.submission.config import Known, KubeRay, RayJobs, read_cluster

@@ -1,6 +1,8 @@
 """Imports run one way: benchmarks and analysis, search, trainables."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,9 @@ def test_measuring_throughput_loads_no_search_library():
     # scikit-learn takes rich where it is there, and does without it elsewhere.
     unwanted = {"ray", "optuna", "mlflow", "pydantic", "yaml", "search", "analysis"}
     assert not unwanted & set(out.stdout.split())
+
+
+def test_the_command_imports_little_before_it_listens_to_ctrl_c():
+    code = "import search.run, sys; print({'torch', 'ray', 'mlflow', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

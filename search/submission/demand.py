@@ -1,7 +1,7 @@
 """How many trials at once a cluster holds at its largest, written into a search's flags."""
 
+from search.command import search_parser
 from search.resources import Machine, allot
-from search.run import search_parser
 from search.submission.config import Workers
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search.run import search_parser
+from search.command import search_parser
 from search.submission.config import RayJobs, read_cluster
 from search.submission.ray_jobs import RayJobsBackend
 from search.submit import main, submission

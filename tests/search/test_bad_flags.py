@@ -11,10 +11,10 @@ from analysis import ablation as figure
 from analysis.run import main as analyse
 from search import ablate, environment
 from search.ablation import variants
+from search.command import search_parser
 from search.flags import check_flags
 from search.plan import requests
 from search.run import main as search
-from search.run import search_parser
 from trainables.errors import UsageError
 
 ANY_FLAG = settings(

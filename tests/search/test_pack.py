@@ -4,10 +4,10 @@ import pytest
 import torch
 from conftest import run_small_search
 
+from search.command import search_parser
 from search.flags import check_flags
 from search.pack_host import PackHost
 from search.resources import Machine, Resources, allot_packs
-from search.run import search_parser
 from search.state_file import STATE_FILE, seal
 from search.task import Job, Task
 from trainables.data import DataSpec

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from search.command import search_parser
 from search.plan import requests
-from search.run import main, search_parser
+from search.run import main
 from search.space import SPACES, available
 
 

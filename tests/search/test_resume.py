@@ -9,9 +9,10 @@ import pytest
 import yaml
 from conftest import ROOT, run_small_search
 
+from search.command import search_parser
 from search.reconcile import main as reconcile
 from search.resume import resumed
-from search.run import main, search_parser
+from search.run import main
 from search.search_file import SearchFile
 from search.space import read_space, space_file
 from trainables.data import DataSpec, load

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.run import search_parser
+from search.command import search_parser
 from search.submission.batch_script import batch_script
 from search.submission.config import Slurm, read_cluster
 from search.submission.submission import STOP_SECONDS, Submission

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.run import search_parser
+from search.command import search_parser
 from search.submission.config import KubeRay, read_cluster
 from search.submission.kuberay import KubeRayBackend
 from search.submission.manifest import manifests, resource_name

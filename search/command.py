@@ -1,0 +1,203 @@
+"""The command line of ``search.run``: from its flags to one search or several."""
+
+import argparse
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search import environment
+from search.ahead import importing
+from search.flags import add_flags
+from search.resume import add_resume_flag, resumed
+from search.space import available, read_space, space_file
+from search.summary import is_whole, summary_in
+from trainables.arguments import Arguments
+
+if TYPE_CHECKING:
+    from search.request import Request
+
+_EXAMPLES = """examples:
+  python -m search.run --space gap5 --data embedded      nothing to download
+  python -m search.run --space gap5 --set pool_stride=2  without a GPU
+  python -m search.run --space all --trials 8            all, and a leaderboard
+  python -m search.run --resume NAME                     go on after an interruption
+  python -m search.run --list                            the spaces there are
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
+
+    Raises:
+        trainables.errors.UsageError: a flag or file is wrong.
+        KeyboardInterrupt: before Tune takes over, or while the records are closed.
+    """
+    console = Console(highlight=False, markup=False)
+    arguments = search_parser().parse_args(argv)
+    if arguments.resume is not None:
+        arguments = resumed(arguments, search_parser(), argv)
+    if arguments.list:
+        console.print(_listing(), markup=False, soft_wrap=True)
+        return 0
+    environment.prepare(loopback=arguments.address is None)
+    return _search(arguments, console)
+
+
+def search_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.run",
+        description="Search the hyperparameters of small CNNs.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--space",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a space of --list, all, or a .yaml file; may be repeated",
+    )
+    parser.add_argument("--list", action="store_true", help="list the spaces and exit")
+    parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
+    add_flags(parser)
+    add_resume_flag(parser)
+    return parser
+
+
+def _listing() -> str:
+    """Every space with its data, source and baseline, in lines that fit a narrow terminal."""
+    lines = []
+    for name in available():
+        space = read_space(space_file(name))
+        shown = ("optimizer", "lr", "batch_size", "schedule")
+        baseline = " ".join(
+            f"{key}={space.baseline[key]}" for key in shown if key in space.baseline
+        )
+        lines += [
+            f"{name}",
+            f"  data      {space.data.set}",
+            f"  source    {space.source.file}",
+            *textwrap.wrap(
+                space.source.result, 66, initial_indent=12 * " ", subsequent_indent=12 * " "
+            ),
+            f"  baseline  {baseline}",
+        ]
+    return "\n".join(lines)
+
+
+def _search(arguments: argparse.Namespace, console: Console) -> int:
+    from search.plan import requests  # Ray, Optuna and MLflow take seconds to import
+
+    asked = requests(arguments)
+    return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
+
+
+def _one(request: "Request", console: Console) -> int:
+    from search.cluster import cluster
+    from search.search_file import check_unchanged
+
+    if request.resumed:
+        check_unchanged(request.folder, request.decides)
+    if request.resumed and is_whole(request.folder):
+        console.print(f"{request.name}: the search is whole, there is nothing to go on with")
+        return 0
+    try:
+        with importing("search.engine", "search.report"), cluster(request.limits.address):
+            return _run(request, console)
+    except KeyboardInterrupt:
+        from search.report import print_lines, resume_line
+
+        if request.folder.exists():
+            print_lines([resume_line(request)], console)
+        raise
+
+
+def _run(request: "Request", console: Console) -> int:
+    from search.engine import run_search
+    from search.report import exit_status_of, report
+
+    outcome = run_search(request, console)
+    report(outcome, request, console)
+    return exit_status_of(outcome)
+
+
+def _several(asked: "list[Request]", console: Console) -> int:
+    """Several searches, each with its own study and ladder; then the leaderboard."""
+    _claim(asked[0])
+    try:
+        if asked[0].limits.address is None:
+            statuses = _in_turn(asked, console)
+        else:
+            statuses = _side_by_side(asked, console)
+    finally:  # whatever ends a search, those that are done have their leaderboard
+        refused = _lead(asked, console)
+    return max([*statuses, 3 * refused])
+
+
+def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
+    """One search after the other, each with all of the machine; their exit statuses."""
+    from search.cluster import cluster
+    from search.engine import run_search
+    from search.report import ending, exit_status_of, print_errors, print_lines, resume_line
+
+    statuses: list[int] = []
+    with cluster(asked[0].limits.address):
+        for request in asked:
+            outcome = run_search(request, console)
+            print_lines([ending(outcome.summary)], console)
+            print_errors(outcome)
+            statuses.append(exit_status_of(outcome))
+            if outcome.stop is not None:
+                print_lines([resume_line(request)], console)
+                break
+    return statuses
+
+
+def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
+    """All searches at once on a cluster; their exit statuses."""
+    from search.report import print_lines, resume_line
+    from search.side_by_side import run_side_by_side
+
+    statuses = run_side_by_side(asked, console)
+    if not all(is_whole(request.folder) for request in asked):
+        print_lines([resume_line(asked[0])], console)
+    return statuses
+
+
+def _claim(request: "Request") -> None:
+    """Make the group's folder, by which all of it can be resumed."""
+    from search.search_file import SearchFile, new_id
+
+    folder = request.out / request.group
+    if not (request.resumed and folder.exists()):
+        SearchFile(request.command, request.flags, {}, new_id()).claim(folder, None)
+
+
+def _lead(asked: "list[Request]", console: Console) -> bool:
+    """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
+    from search.leaderboard import record, row, table, write_csv
+    from search.report import compare_lines, print_lines, print_refusal
+    from search.search_file import read_search_file
+
+    request = asked[0]
+    summaries = [(each, summary_in(each.folder)) for each in asked]
+    rows = [row(each, found) for each, found in summaries if found and found.status != "running"]
+    if not rows:
+        return False
+    name, uri = request.group, request.tracking_uri
+    search_id = read_search_file(request.out / name).search_id
+    file = write_csv(rows, request.out / name)
+    console.print(table(rows))
+    artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
+    note = ["source: its own figure, test or validation; baseline and best: validation, here"]
+    if not all(each.comparable for each in rows):
+        note.append("the sources trained on all of CIFAR-10 or its composite images")
+    print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
+    try:
+        record(rows, name, uri, artifacts, file, search_id)
+    except Exception as error:  # whatever the store raises, the table is written and printed
+        print_refusal(error)
+        return True
+    return False
