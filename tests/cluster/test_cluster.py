@@ -155,7 +155,7 @@ def test_a_node_that_joins_without_the_folder_stops_the_search_and_fails_no_tria
     cluster, tmp_path
 ):
     out = tmp_path / "runs"
-    search = search_on(cluster, out, trials=4)
+    search = search_on(cluster, out, trials=12)
     with search.begun() as run:
         wait_for(lambda: run.ended or training(search), "a trial")
         with node_that_does_not_see(out, cluster):

@@ -117,7 +117,7 @@ def test_a_search_is_sent_followed_to_its_end_and_whole(head):
 
 
 def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_job(head):
-    search = begin(head, "stopped", 4, 8)
+    search = begin(head, "stopped", 8, 20)
     wait_for(lambda: len(search.recorded(0)) >= 2, "two epochs")
     done = head.asked("--stop", "stopped")
     assert (done.returncode, done.stdout) == (0, "stopped: stopped\n"), done.stderr
