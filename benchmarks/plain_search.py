@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     dataset = load(space.data, arguments.data).limited(arguments.train_limit, arguments.val_limit)
     budget = space.budget_on(arguments.data).asked(arguments.trials, arguments.epochs)
     environment.prepare(loopback=True)
-    ray.init(include_dashboard=False)
+    ray.init(address="local", include_dashboard=False)
     tuner(space, dataset, budget, arguments.seed, arguments.out).fit()
 
 

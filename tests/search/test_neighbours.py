@@ -17,7 +17,7 @@ def train(config):
         raise torch.OutOfMemoryError("CUDA out of memory")
     tune.report({"share": share})
 
-ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
 results = tune.Tuner(
     tune.with_resources(train, {"cpu": 1, "gpu": 0.3}),
     param_space={"needs": tune.grid_search([0.2, 0.5, 0.9, 2.0])},
