@@ -17,7 +17,7 @@ from searches import Search, wait_for
 
 from search import environment
 
-# As it was when Ray was imported: told to keep to loopback, it lets no node of another address join.
+# When Ray was imported: told to keep to loopback, it lets no node of another address join.
 ON_LOOPBACK = os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") == "0"
 needs_a_node_of_its_own = pytest.mark.skipif(
     os.geteuid() != 0 or ON_LOOPBACK,
