@@ -184,8 +184,8 @@ def _shipment(submission: Submission) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         for name in CODE:
             shutil.copytree(root / name, Path(scratch) / name, ignore=ignored)
-        # What is shipped is known by its content, and removed with the last job that used it, even if
-        # another is just being sent with the same.
+        # Ray knows what is shipped by its content, and removes it with the last job that used it,
+        # even while another is being sent with the same.
         (Path(scratch) / "configs" / "job").write_text(submission.job)
         for place, path in submission.spaces.items():
             (Path(scratch) / place).parent.mkdir(parents=True, exist_ok=True)
