@@ -14,7 +14,7 @@ from trainables.errors import UsageError
 from trainables.secrets import MASK, masked
 
 VARIABLE = "MLFLOW_TRACKING_URI"
-_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"  # nosec B105 # names
+_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
