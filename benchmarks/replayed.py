@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmarks.curves import SPACE, read_curves
 from benchmarks.simulation import Clock, Landscape, Replay
+from search.choice import so_far
 from search.events import Follower
 from search.ledger import Ledger, Place
 from search.scoreboard import Scoreboard, TrialRecord
@@ -174,7 +175,7 @@ def _write_summary(search: _Search, folder: Path, clock: Clock) -> None:
     with clock.part("summary"):
         about = {"search": "replayed", "space": SPACE, "seed": search.job.seed}
         about |= {"data": {}, "resources": {}}
-        summarise(search.board, "running", about).write(folder)
+        summarise(search.board, "running", about, so_far(search.board)).write(folder)
 
 
 class _Memory:

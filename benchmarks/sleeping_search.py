@@ -24,6 +24,7 @@ from rich.console import Console
 from benchmarks.curves import SPACE
 from benchmarks.driver_costs import Sample
 from benchmarks.sleeping_trial import sleep_and_report
+from search.choice import Rule, so_far
 from search.concurrency import Concurrency
 from search.events import Events
 from search.failure import RETRIES
@@ -161,7 +162,7 @@ class _Search:
                 storage_path=str(folder.parent),
                 callbacks=[
                     Events(board, followers, TrialFiles(folder)),
-                    KeepBest(folder, board),
+                    KeepBest(folder, board, Rule({}, {})),
                     GiveRoom(),
                     Workers(),
                     meter,
@@ -199,7 +200,7 @@ class _Search:
     def _write_summary(self) -> None:
         about = {"search": "sleeping", "space": SPACE, "seed": self._job.seed}
         about |= {"data": {}, "resources": {}}
-        summarise(self._board, "running", about).write(self._folder)
+        summarise(self._board, "running", about, so_far(self._board)).write(self._folder)
 
 
 def _nothing() -> None:

@@ -171,7 +171,7 @@ def _request(
         dataset=dataset,
         train_limit=job.train_limit,
         val_limit=job.val_limit,
-        budget=Budget(trials=len(planned), epochs=job.epochs),
+        budget=Budget(trials=len(planned), epochs=job.epochs, finalists=0),
         seed=job.seed,
         limits=limits(arguments),
         out=out,

@@ -85,6 +85,12 @@ class BoundedStudy:
         """What a running trial has reported, by epoch."""
         return dict(self._storage.get_trial(self._storage_id(number)).intermediate_values)
 
+    def constrain(self, number: int, excesses: dict[str, float]) -> None:
+        """Record how far a running trial is beyond each constraint; 0 or less holds it."""
+        trial = optuna.Trial(self.study, self._storage_id(number))
+        for name, excess in excesses.items():
+            trial.set_constraint(name, excess)
+
     def tell(self, number: int, state: TrialState, value: float | None = None) -> None:
         """End a running trial."""
         self.study.tell(self._running.pop(number), value, state=state)
@@ -142,10 +148,11 @@ class SeededTPE(TPESampler):
         self._random_sampler._rng.rng.seed(seed)
 
 
-def _merit(trial: FrozenTrial) -> tuple[bool, float, float]:
-    """Larger for the better of two: whole trials first, by value; then by epochs done, by the last
-    value. TPE orders them so."""
+def _merit(trial: FrozenTrial) -> tuple[float, bool, float, float]:
+    """Larger for the better of two: those that break no constraint first, then by how little they
+    do; whole trials first, by value; then by epochs done, by the last value. TPE orders them so."""
+    broken = -sum(excess for excess in trial.constraints.values() if excess > 0)
     if trial.state == TrialState.COMPLETE:
-        return True, 0.0, float(trial.value or 0.0)
+        return broken, True, 0.0, float(trial.value or 0.0)
     epoch, value = max(trial.intermediate_values.items())
-    return False, float(epoch), value
+    return broken, False, float(epoch), value

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from search import environment
 from search.ahead import importing
-from search.flags import add_flags
+from search.flags import add_choice_flags, add_flags
 from search.resume import add_resume_flag, resumed
 from search.space import available, read_space, space_file
 from search.summary import is_whole, summary_in
@@ -62,6 +62,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the spaces and exit")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
     add_flags(parser)
+    add_choice_flags(parser)
     add_resume_flag(parser)
     return parser
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from search.request import Request
 from search.resources import Resources
-from search.retention import FINALISTS
+from search.retention import KEPT
 from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import network
@@ -20,8 +20,9 @@ EPOCH = 4 * 2**10  # bytes of an epoch's records, here and in MLflow
 def check_room(request: Request, resources: Resources) -> None:
     """Raise UsageError unless the disk is likely to hold what the search will write."""
     checkpoint = _checkpoint(request)
-    kept, running = FINALISTS + 1, 2 * resources.concurrency
-    epochs = request.budget.trials * request.budget.epochs
+    budget = request.budget
+    kept, running = KEPT + 1 + budget.finals, 2 * resources.concurrency
+    epochs = (budget.trials + budget.finals) * budget.epochs
     out = RECORDS + EPOCH * epochs + checkpoint * (2 * kept + running)
     _check(request.out, "--out", out)
     _check(Path(tempfile.gettempdir()), "$TMPDIR", RECORDS + checkpoint * resources.concurrency)

@@ -1,5 +1,6 @@
 """A search from start to end, or from where it was interrupted: ``run_search(request)``."""
 
+import json
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from ray import tune
 from ray.tune.experiment import Trial
 from rich.console import Console
 
+from search.choice import Choice, choose, so_far
 from search.cluster import allotted, cluster
 from search.concurrency import Concurrency
 from search.disk import check_room
 from search.events import Events, Follower
 from search.failure import RETRIES
+from search.finals import WithFinals
 from search.generator import Trials
 from search.ledger import Ledger, Place
 from search.lock import locked
@@ -50,6 +53,7 @@ class Outcome:
 
     Attributes:
         summary: as written to ``summary.json``.
+        choice: the winner, and how it was chosen.
         records: every trial, in order.
         stop: what ended it early, or None.
         errors: what the tracking store refused.
@@ -57,6 +61,7 @@ class Outcome:
     """
 
     summary: Summary
+    choice: Choice
     records: list[TrialRecord]
     stop: Stop | None
     errors: list[str]
@@ -116,7 +121,8 @@ class _Search:
         budget, dataset, folder = request.budget, request.dataset, request.folder
         self._files, self._histories = TrialFiles(folder), read_histories(folder)
         before = read_summary(folder).get("wall_seconds", 0.0)
-        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train), before)
+        finals = (budget.finalists, budget.finalist_seeds)
+        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train), before, *finals)
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -146,12 +152,13 @@ class _Search:
 
     def _search(self, ledger: Ledger) -> None:
         request = self._request
-        searcher = request.proposals.searcher(self._job, request.budget)
+        proposer = request.proposals.searcher(self._job, request.budget)
+        searcher = WithFinals(proposer, self._board, request.rule, self._job, request.budget)
         scheduler = request.proposals.scheduler(request.budget)
         left = self._recall(searcher.recall, scheduler.recall(self._histories))
         ledger.recall(self._histories)
         self.write_summary("running")
-        if self._board.finished >= request.budget.trials:
+        if self._board.is_whole:
             return
         trials = Trials(searcher, left, self._concurrency)
         write = partial(self.write_summary, "running")
@@ -192,7 +199,8 @@ class _Search:
             self._interrupt(ledger)
             self.write_summary("interrupted")
         finally:
-            metrics, tags = totals(self._board, "interrupted")
+            choice = choose(self._board, self._request.rule)
+            metrics, tags = totals(self._board, "interrupted", choice)
             ledger.end_search(metrics, tags, "FAILED", self._board.last_event)
             ledger.close()
 
@@ -208,7 +216,10 @@ class _Search:
         return tune.Tuner(
             trainable(self._job, resources),
             tune_config=tune.TuneConfig(
-                num_samples=request.budget.trials - self._board.finished,
+                num_samples=request.budget.trials
+                - self._board.finished
+                + request.budget.finals
+                - self._board.finals_ended,
                 search_alg=trials,
                 scheduler=scheduler,
                 reuse_actors=True,
@@ -219,7 +230,7 @@ class _Search:
                 storage_path=str(request.out),
                 callbacks=[
                     events,
-                    KeepBest(request.folder, self._board),
+                    KeepBest(request.folder, self._board, request.rule),
                     GiveRoom(),
                     self._stop.workers,
                 ],
@@ -234,22 +245,26 @@ class _Search:
         whole = status != "interrupted"
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
-        summary = self._summarise(status, closed.run_id, closed.weights)
+        summary = self._summarise(status, closed.choice, closed.run_id, closed.weights)
         errors = [*closed.errors, *_written(summary, self._request.folder)]
         if not whole and self._stop.signal is None and not self._stop.reason:
             self._stop.signal = signal.SIGINT
         stop = None if whole else self._stop
         run_id = records.ledger.parent
-        return Outcome(summary, self._board.records, stop, errors, run_id)
+        return Outcome(summary, closed.choice, self._board.records, stop, errors, run_id)
 
     def write_summary(self, status: SearchStatus) -> None:
         """Write ``summary.json`` as the search stands."""
-        self._summarise(status).write(self._request.folder)
+        self._summarise(status, so_far(self._board)).write(self._request.folder)
 
     def _summarise(
-        self, status: SearchStatus, run_id: str | None = None, weights: Path | None = None
+        self,
+        status: SearchStatus,
+        choice: Choice,
+        run_id: str | None = None,
+        weights: Path | None = None,
     ) -> Summary:
-        return summarise(self._board, status, self._about, run_id, weights)
+        return summarise(self._board, status, self._about, choice, run_id, weights)
 
     @contextmanager
     def _display(self) -> Iterator[Follower]:
@@ -287,7 +302,13 @@ def _about(request: Request, resources: Resources) -> About:
         "search_seed": request.seed,
     }
     params = {**shared, **budget, **asdict(resources), **request.about}
-    return About(place, params, shared, request.job(resources.cpus), request.dataset.described())
+    job, data, rule = request.job(resources.cpus), request.dataset.described(), request.rule
+    bounds: dict[str, Any] = {
+        name: each.model_dump(exclude_none=True) for name, each in rule.constraints.items()
+    }
+    if bounds:
+        params["constraints"] = json.dumps(bounds)
+    return About(place, params, shared, job, data, dict(bounds), rule.images)
 
 
 def _written(summary: Summary, folder: Path) -> list[str]:

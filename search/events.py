@@ -60,7 +60,7 @@ class Events(Callback):  # type: ignore[misc]
         """Tune started or restarted a trial."""
         task = Task.from_config(trial.config)
         record = self._board.started(
-            trial.trial_id, task.number, task.values, task.label, task.stream
+            trial.trial_id, task.number, task.values, task.label, task.stream, task.repeats
         )
         self._keep(lambda files: files.started(record, trial.config))
         for follower in self._followers:

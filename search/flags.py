@@ -56,6 +56,34 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
+def add_choice_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where a search begins and how its winner is chosen."""
+    parser.add_argument(
+        "--finalists",
+        type=int,
+        metavar="K",
+        help="best settings to train again before one wins (default: space, 3; 0: none)",
+    )
+    parser.add_argument(
+        "--finalist-seeds", type=int, metavar="S", help="how often each (default: space, 3)"
+    )
+    parser.add_argument(
+        "--unconstrained", action="store_true", help="leave the space's constraints aside"
+    )
+    parser.add_argument(
+        "--val-alignment",
+        type=float,
+        metavar="A",
+        help="share of validation digits that agree with the label (default: space, 0.1)",
+    )
+    parser.add_argument(
+        "--warm-start", metavar="NAME", help="try the finalists of an earlier search first"
+    )
+    parser.add_argument(
+        "--from-run", metavar="RUN_ID", help="search around the setting of an MLflow run"
+    )
+
+
 def check_flags(arguments: argparse.Namespace) -> None:
     """Raise UsageError at the first number or address that cannot be used."""
     check_numbers(arguments)
@@ -66,6 +94,7 @@ def check_numbers(arguments: argparse.Namespace) -> None:
     """Raise UsageError at the first number that cannot be used."""
     least = {"trials": 1, "epochs": 1, "seed": 0, "cpus_per_trial": 1, "concurrency": 1}
     least |= {"train_limit": 1, "val_limit": 1, "seeds": 2, "pack": 1}
+    least |= {"finalists": 0, "finalist_seeds": 1}
     for key, low in least.items():
         value, flag = getattr(arguments, key, None), f"--{key.replace('_', '-')}"
         if value is not None and value < low:

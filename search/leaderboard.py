@@ -34,7 +34,10 @@ class Row:
         source_accuracy: its figure.
         source_split: the split of that figure; ours are of the validation split.
         baseline_val_accuracy: the source's settings, trained here.
-        best_val_accuracy: the best trial.
+        best_val_accuracy: the winner's training.
+        mean_val_accuracy: of the winner's setting over fresh seeds; None if it is unconfirmed.
+        std_val_accuracy: its standard deviation over them.
+        feasible: whether the winner holds the space's constraints; None without any.
         val_accuracy_conflicting: the best trial's, where the digit conflicts.
         digit_following: the best trial's.
         fixed: values that were given for all trials, the baseline's too.
@@ -58,6 +61,9 @@ class Row:
     source_split: str
     baseline_val_accuracy: float | None
     best_val_accuracy: float | None
+    mean_val_accuracy: float | None
+    std_val_accuracy: float | None
+    feasible: bool | None
     val_accuracy_conflicting: float | None
     digit_following: float | None
     fixed: str
@@ -71,6 +77,11 @@ class Row:
     run_id: str | None
     settings: str
 
+    @property
+    def result(self) -> float | None:
+        """The figure to be compared: the winner's mean over fresh seeds if there is one."""
+        return self.best_val_accuracy if self.mean_val_accuracy is None else self.mean_val_accuracy
+
 
 def row(request: Request, summary: Summary) -> Row:
     """The line of one search of a space."""
@@ -78,6 +89,7 @@ def row(request: Request, summary: Summary) -> Row:
     if source is None:
         raise ValueError(f"{request.name} has no source to be compared with")
     best, counts = summary.best or {}, summary.trials
+    winner = summary.finalists[0] if summary.finalists else {}
     return Row(
         space=request.space_name,
         data=request.dataset.name,
@@ -88,6 +100,9 @@ def row(request: Request, summary: Summary) -> Row:
         source_split=source.split,
         baseline_val_accuracy=(summary.baseline or {}).get("val_accuracy"),
         best_val_accuracy=best.get("val_accuracy"),
+        mean_val_accuracy=winner.get("val_accuracy_mean"),
+        std_val_accuracy=winner.get("val_accuracy_std"),
+        feasible=summary.feasible,
         val_accuracy_conflicting=best.get("val_accuracy_conflicting"),
         digit_following=best.get("digit_following"),
         fixed=settings_line(request.fixed),
@@ -119,7 +134,7 @@ def table(rows: list[Row]) -> Table:
 
 
 def _cells(each: Row) -> list[str]:
-    best, baseline = each.best_val_accuracy, each.baseline_val_accuracy
+    best, baseline = each.result, each.baseline_val_accuracy
     measured = each.comparable and best is not None
     gain = f"{100 * ((best or 0) - each.source_accuracy):+.1f}" if measured else "-"
     remarks = [] if each.status == "complete" else [each.status]
@@ -127,6 +142,8 @@ def _cells(each: Row) -> list[str]:
         remarks.append(f"{each.train_images:,} training images")
     if each.fixed and each.comparable:
         remarks.append(f"with {each.fixed}")
+    if each.feasible is False:
+        remarks.append("breaks its constraints")
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": "val", "test": "test"}[each.source_split]
@@ -153,7 +170,7 @@ def as_markdown(rows: list[Row]) -> str:
     for each in rows:
         source = f"{_percent(each.source_accuracy)} {each.source_split}"
         cells = [each.space, each.data, source, _percent(each.baseline_val_accuracy)]
-        cells += [_percent(each.best_val_accuracy), each.assumption or "-"]
+        cells += [_percent(each.result), each.assumption or "-"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -465,12 +465,13 @@ class Ledger:
     def _create_run(self, record: TrialRecord) -> str:
         name = f"{self._place.search}-{record.number:03d}"
         named = record.label != str(record.number)
+        kind = "trial" if record.repeats is None else "finalist"
         run = self._client.create_run(
             self._experiment,
             start_time=int(record.started * 1000),
             run_name=f"{name}-{record.label}" if named else name,
             tags=self._tags(
-                "trial",
+                kind,
                 "running",
                 **{"mlflow.parentRunId": self._parent, "convoy.trial_id": record.trial_id},
                 **self._repeatable(record),
@@ -490,6 +491,8 @@ class Ledger:
             "convoy.label": record.label,
             "convoy.stream": json.dumps(record.stream),
         }
+        if record.repeats is not None:
+            tags["convoy.repeats"] = str(record.repeats)
         assumption = Setting.of(self._job.architecture, record.values, 1, 0).recipe.assumption
         return {**tags, "convoy.assumption": assumption} if assumption else tags
 

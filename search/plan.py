@@ -1,10 +1,12 @@
 """From the flags of ``search.run`` to requests, all checked before anything is written."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from search.around import around
+from search.constraints import measurable
 from search.flags import (
     ALL,
     assignment,
@@ -15,10 +17,13 @@ from search.flags import (
     tracking_uri,
 )
 from search.proposals import Explore
+from search.recorded import recorded_task
 from search.request import Limits, Request
+from search.search_file import read_search_file
 from search.space import Budget, Space, available, read_space, space_file
+from search.warm_start import best_settings
 from trainables import architectures
-from trainables.data import Dataset, load, resolve
+from trainables.data import Dataset, DataSpec, load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
 from trainables.secrets import masked
@@ -40,11 +45,12 @@ def requests(arguments: argparse.Namespace) -> list[Request]:
     Raises:
         UsageError: a flag or file is wrong.
     """
+    check_flags(arguments)
+    origin = _origin(arguments)
     if not arguments.space:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
-    check_flags(arguments)
     source = resolve(arguments.data)
-    spaces = _spaces(arguments, source)
+    spaces = _spaces(arguments, source, origin)
     names = _names(arguments, [each.path.stem for each in spaces])
     tracking = tracking_uri(arguments)
     budget = _budget(arguments, [each.space.budget_on(source) for each in spaces])
@@ -69,8 +75,13 @@ def _request(
     budget: Budget,
 ) -> Request:
     space, out = named.space, out_folder(arguments)
-    dataset = load(space.data, source).limited(arguments.train_limit, arguments.val_limit)
+    data = _data(arguments, space)
+    dataset = load(data, source).limited(arguments.train_limit, arguments.val_limit)
+    if arguments.val_alignment is not None and not dataset.has_digits:
+        raise UsageError(f"--val-alignment: the images of {named.path.stem} show no digits")
     _check_fits(space, named.fixed, dataset)
+    constraints = {} if arguments.unconstrained else measurable(space.constraints, dataset.val)
+    warm = _warm(arguments, name)
     return Request(
         name=name,
         kind="search",
@@ -78,8 +89,8 @@ def _request(
         space_file=named.path.resolve(),
         reference=space.source,
         architecture=space.architecture,
-        data=space.data,
-        proposals=Explore(space, named.fixed),
+        data=data,
+        proposals=Explore(space, named.fixed, constraints, warm),
         source=source,
         dataset=dataset,
         train_limit=arguments.train_limit,
@@ -92,10 +103,50 @@ def _request(
         quiet=arguments.quiet,
         group=group_name(arguments),
         fixed=named.fixed,
+        constraints=constraints,
+        about=_about(arguments),
         flags=flags(arguments, source),
         resumed=arguments.resume is not None,
         beside=_beside(arguments, name),
     )
+
+
+def _data(arguments: argparse.Namespace, space: Space) -> DataSpec:
+    """The space's data, with the validation digits that are asked for."""
+    if arguments.val_alignment is None:
+        return space.data
+    try:
+        return replace(space.data, val_alignment=arguments.val_alignment)
+    except UsageError as error:
+        raise UsageError(f"--val-alignment: {error}") from error
+
+
+def _warm(arguments: argparse.Namespace, name: str) -> tuple[dict[str, Value], ...]:
+    """What another search found; of a search that goes on, what was read when it began."""
+    if arguments.warm_start is None:
+        return ()
+    out = out_folder(arguments)
+    if arguments.resume is not None and (out / name).exists():
+        settings = read_search_file(out / name).decides.get("settings", {})
+        return tuple(settings.get("warm", ()))
+    return best_settings(out, arguments.warm_start)
+
+
+def _origin(arguments: argparse.Namespace) -> dict[str, Value] | None:
+    """The setting of ``--from-run``, whose space is searched unless another is named."""
+    if arguments.from_run is None:
+        return None
+    task, space = recorded_task(tracking_uri(arguments), arguments.from_run, "--from-run")
+    arguments.space = arguments.space or [space]
+    if len(arguments.space) > 1 or arguments.space == [ALL]:
+        raise UsageError("--from-run: a run belongs to one space; name one --space, or none")
+    return task.values
+
+
+def _about(arguments: argparse.Namespace) -> dict[str, str]:
+    """What else the records tell of a search."""
+    told = {"from_run": arguments.from_run, "warm_start": arguments.warm_start}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _beside(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
@@ -124,8 +175,13 @@ def limits(arguments: argparse.Namespace) -> Limits:
     )
 
 
-def _spaces(arguments: argparse.Namespace, source: str) -> list[_Named]:
-    """The spaces that are asked for, each once; ``arguments.space`` becomes their names."""
+def _spaces(
+    arguments: argparse.Namespace, source: str, origin: dict[str, Value] | None
+) -> list[_Named]:
+    """The spaces that are asked for, each once; ``arguments.space`` becomes their names.
+
+    Around ``origin``, a setting, if there is one.
+    """
     asked = [name for each in arguments.space for name in (available() if each == ALL else [each])]
     names = list(dict.fromkeys(asked))
     paths = [space_file(name) for name in names]
@@ -135,7 +191,8 @@ def _spaces(arguments: argparse.Namespace, source: str) -> list[_Named]:
     ]
     if len({path.stem for path in paths}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
-    spaces = [(path, read_space(path)) for path in paths]
+    read = ((path, read_space(path)) for path in paths)
+    spaces = [(path, around(space, origin) if origin else space) for path, space in read]
     given = dict(assignment(written) for written in arguments.set)
     known = [{key for key in given if space.has_key(key)} for _, space in spaces]
     for key, value in given.items():
@@ -164,7 +221,8 @@ def _names(arguments: argparse.Namespace, stems: list[str]) -> list[str]:
 def _budget(arguments: argparse.Namespace, budgets: list[Budget]) -> Budget:
     """One budget for all, so that they can be compared: the largest of theirs, or what is asked."""
     largest = max(budgets, key=lambda budget: budget.trials * budget.epochs)
-    return largest.asked(arguments.trials, arguments.epochs)
+    finals = arguments.finalists, arguments.finalist_seeds
+    return largest.asked(arguments.trials, arguments.epochs, *finals)
 
 
 def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None:

@@ -1,11 +1,12 @@
 """Where the settings of a search's trials come from: a space, or a list."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from search.constraints import Constraints
 from search.scheduler import BaselineKeepingAsha
 from search.searcher import METRIC, TruthfulOptunaSearch
 from search.space import Budget, Sampler, Space
@@ -51,14 +52,19 @@ class Explore:
     Attributes:
         space: what to search.
         fixed: values that are given instead of drawn.
+        constraints: what the winner must hold, of what can be measured here.
+        warm: settings of another search, tried right after the baseline.
     """
 
     space: Space
     fixed: dict[str, Value]
+    constraints: Constraints = field(default_factory=dict)
+    warm: tuple[dict[str, Value], ...] = ()
 
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """Optuna's, told the truth."""
-        return TruthfulOptunaSearch(Sampler(self.space, self.fixed), job, budget.trials)
+        sampler = Sampler(self.space, self.fixed, self.warm)
+        return TruthfulOptunaSearch(sampler, job, budget.trials, constraints=self.constraints)
 
     def scheduler(self, budget: Budget) -> Stopper:
         """ASHA."""
@@ -71,7 +77,9 @@ class Explore:
     def described(self) -> dict[str, Any]:
         """What is searched, and what is given."""
         keys = {"baseline", "guesses", "search", "embedded"}
-        return {**self.space.model_dump(mode="json", include=keys), "set": self.fixed}
+        space = self.space.model_dump(mode="json", include=keys)
+        bounds = {name: limit.model_dump() for name, limit in self.constraints.items()}
+        return {**space, "set": self.fixed, "constraints": bounds, "warm": list(self.warm)}
 
 
 @dataclass(frozen=True)

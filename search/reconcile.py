@@ -105,7 +105,8 @@ def _write(
 
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
     seconds = summary.get("wall_seconds", 0.0)
-    board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds)
+    finals = (params.get("finalists", 0), params.get("finalist_seeds", 0))
+    board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds, *finals)
     board.stop_clock()
     for history in histories:
         board.recall(history.record)

@@ -16,14 +16,19 @@ from trainables.secrets import masked
 MOST_CPUS = 4096
 
 
-def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
+def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[Task, str]:
     """The task of a trial's run, and the name of its space.
+
+    Args:
+        uri: MLflow's tracking URI.
+        run_id: of the run.
+        flag: by which it was named, for errors.
 
     Raises:
         UsageError: there is no such run, or it is not a trial's.
     """
     if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
-        raise UsageError(f"--run {run_id}: there are no records at {sqlite_file(uri)}")
+        raise UsageError(f"{flag} {run_id}: there are no records at {sqlite_file(uri)}")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
@@ -31,7 +36,7 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
         run = client.get_run(run_id)
         experiment = client.get_experiment(run.info.experiment_id).name
     except Exception as error:  # a store raises what its database or server raises
-        raise UsageError(f"--run {run_id}: {masked(str(error))[:200]}") from error
+        raise UsageError(f"{flag} {run_id}: {masked(str(error))[:200]}") from error
     tags, params = run.data.tags, run.data.params
     space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:
@@ -46,7 +51,7 @@ def recorded_task(uri: str, run_id: str) -> tuple[Task, str]:
         )
     except (KeyError, ValueError) as error:
         raise UsageError(
-            f"--run {run_id} is not the run of a trial that can be trained again "
+            f"{flag} {run_id} is not the run of a trial that can be trained again "
             f"({type(error).__name__}: {error})"
         ) from error
     return task, space

@@ -2,10 +2,14 @@
 
 import json
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from search.choice import Choice, Finalist, Rule, choose
+from search.constraints import Constraints, Measure
 from search.kept import write_kept
 from search.ledger import Ledger, Place
 from search.scoreboard import Scoreboard, Status, TrialRecord
@@ -31,6 +35,8 @@ class About:
         trial_params: of every trial, beside its values.
         job: what all trials share.
         data: the data's name, sizes and fingerprint.
+        constraints: what the winner must hold, as the space file writes it.
+        images: how many validation images each bounded figure is a share of.
     """
 
     place: Place
@@ -38,6 +44,17 @@ class About:
     trial_params: dict[str, Any]
     job: Job
     data: dict[str, Any]
+    constraints: dict[str, dict[str, float]] = field(default_factory=dict)
+    images: dict[Measure, int] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        """What decides between the trials.
+
+        Raises:
+            ValueError: a constraint is none.
+        """
+        return Rule(TypeAdapter(Constraints).validate_python(self.constraints), self.images)
 
     def write(self, folder: Path) -> None:
         """Write it into a search's folder, without the password that the URI may hold."""
@@ -68,11 +85,13 @@ class Closed:
     """What came of closing a search's records.
 
     Attributes:
-        run_id: of the best trial, if MLflow knows it.
-        weights: of the best trial, if there are any.
+        choice: the winner, and how it was chosen.
+        run_id: of the winner, if MLflow knows it.
+        weights: of the winner, if there are any.
         errors: what MLflow refused, and which weights could not be kept.
     """
 
+    choice: Choice
     run_id: str | None
     weights: Path | None
     errors: list[str]
@@ -97,16 +116,17 @@ class Records:
         """Log how the search stands, the weights of its trials, and its end."""
         names_winner = self._about.place.kind == "search"
         board.stop_clock()
-        best, ledger = board.best(), self.ledger
+        ledger, choice = self.ledger, choose(board, self._about.rule)
+        best = choice.winner
         weights = self._keep_winner(best) if best and names_winner else None
         if names_winner:
             self._keep_others(board, best)
         ledger.flush()
         run_id = None if best is None else ledger.run_id(best.trial_id)
         ended = "KILLED" if status == "interrupted" else "FINISHED"
-        metrics, tags = totals(board, status)
+        metrics, tags = totals(board, status, choice)
         ledger.end_search(metrics, tags, ended, board.last_event)
-        return Closed(run_id, weights, [*self._lost, *ledger.close()])
+        return Closed(choice, run_id, weights, [*self._lost, *ledger.close()])
 
     def _keep_winner(self, best: TrialRecord) -> Path | None:
         weights = self._keep(best, self._folder / BEST)
@@ -117,7 +137,8 @@ class Records:
 
     def _keep_others(self, board: Scoreboard, best: TrialRecord | None) -> None:
         """Log the weights of the other trials that have any, so that they can be analysed too."""
-        ended = [r for r in board.records if r.status in ("completed", "pruned") and r != best]
+        among = (*board.records, *board.finals)
+        ended = [r for r in among if r.status in ("completed", "pruned") and r != best]
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):
@@ -130,7 +151,7 @@ class Records:
         """The file of a trial's weights, written into ``folder``; None if they are damaged."""
         there, job = self._checkpoints_of(record), self._about.job
         checkpoint = latest_whole(there, record.epochs)
-        task = Task(job, record.number, record.values, stream=record.stream)
+        task = Task(job, record.number, record.values, record.label, record.stream, record.repeats)
         weights, why = None, "are damaged"
         try:
             if checkpoint is not None:
@@ -148,9 +169,11 @@ class Records:
         return self._folder / folder_name(record.number, record.trial_id)
 
 
-def totals(board: Scoreboard, status: SearchStatus) -> tuple[dict[str, float], dict[str, str]]:
+def totals(
+    board: Scoreboard, status: SearchStatus, choice: Choice
+) -> tuple[dict[str, float], dict[str, str]]:
     """Metrics and tags of the search as a whole."""
-    baseline, best = board.baseline(), board.best()
+    baseline, best = board.baseline(), choice.winner
     metrics: dict[str, float] = {
         "epochs": board.epochs,
         "wall_seconds": round(board.seconds, 1),  # as in the summary, from which it is made again
@@ -159,6 +182,16 @@ def totals(board: Scoreboard, status: SearchStatus) -> tuple[dict[str, float], d
         metrics["baseline_val_accuracy"] = baseline.best_accuracy
     if best is not None:
         metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
+    if choice.finalists:
+        metrics |= _of_winner(choice.finalists[0])
     statuses: tuple[Status, ...] = ("completed", "pruned", "failed", "interrupted")
     tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
-    return metrics, {**tags, "convoy.status": status}
+    told = {"convoy.status": status, "convoy.confirmed": str(choice.confirmed).lower()}
+    if choice.judgements:
+        told["convoy.feasible"] = str(choice.feasible).lower()
+    return metrics, {**tags, **told}
+
+
+def _of_winner(finalist: Finalist) -> dict[str, float]:
+    std = {} if finalist.std is None else {"winner_val_accuracy_std": finalist.std}
+    return {"winner_val_accuracy_mean": finalist.mean, **std, "winner_luck": finalist.luck}

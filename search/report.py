@@ -2,9 +2,12 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
+from rich.table import Table
 
+from search.choice import Finalist, Judgement
 from search.engine import Outcome
 from search.request import Request
 from search.summary import Summary
@@ -21,18 +24,76 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
     lines = [ending(summary), *_interruption(outcome, request)]
     if baseline is not None:
         lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
-    if best is not None:
-        lines.append(f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}")
-        if "digit_following" in best:
-            lines.append(
-                f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
-                f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
-            )
-        if told := assumption(request, summary):
-            lines.append(f"assumes    that {told}")
-        lines += [f"settings   {settings_line(best['params'])}", *_next_steps(request)]
     print_lines(lines, console)
+    if best is not None:
+        if outcome.choice.finalists:
+            console.print(finalists_table(outcome.choice.finalists))
+        print_lines([*_winner(outcome, request), *_next_steps(request)], console)
     print_errors(outcome)
+
+
+def _winner(outcome: Outcome, request: Request) -> list[str]:
+    """What won, and what is to be known of it."""
+    best = outcome.summary.best
+    assert best is not None
+    lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
+    if "digit_following" in best:
+        lines.append(
+            f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
+            f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
+        )
+    lines += [*_confirmation(outcome), *map(_held, outcome.choice.judgements)]
+    if outcome.choice.judgements and not outcome.choice.feasible:
+        among = "finalist" if outcome.choice.confirmed else "whole training"
+        lines.append(
+            f"           no {among} holds the constraints; this one misses them by the least"
+        )
+    if told := assumption(request, outcome.summary):
+        lines.append(f"assumes    that {told}")
+    return [*lines, f"settings   {settings_line(best['params'])}"]
+
+
+def _confirmation(outcome: Outcome) -> list[str]:
+    if not outcome.choice.finalists:
+        counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
+        return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
+    first = outcome.choice.finalists[0]
+    return [
+        f"           confirmed: {_mean_and_std(first)} over {len(first.runs)} fresh seeds; of the "
+        f"search's score {100 * first.luck:+.2f} points were luck"
+    ]
+
+
+def _held(judgement: Judgement) -> str:
+    """How the winner stands to a constraint."""
+    name, high, low = judgement.metric, 100 * judgement.high, 100 * judgement.low
+    verdict = "holds" if judgement.excess <= 0 else "broken"
+    return (
+        f"{verdict:10} {name} {judgement.limit}: {100 * judgement.mean:.2f}% "
+        f"(95% interval {low:.2f} to {high:.2f})"
+    )
+
+
+def finalists_table(finalists: Sequence[Finalist]) -> Table:
+    """The finalists, the winner first, for a terminal of 80 columns."""
+    table = Table(box=None, pad_edge=False, title="finalists", title_justify="left")
+    table.add_column("trial", no_wrap=True)
+    columns = ["search", "mean", "std", "luck", "seeds"]
+    if any(each.judgements for each in finalists):
+        columns.append("constraints")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in finalists:
+        figures = (each.trial.best_accuracy, each.mean, each.std, each.luck)
+        shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
+        held = [("hold" if each.feasible else "broken")] if each.judgements else []
+        table.add_row(each.trial.label, *shown, str(len(each.runs)), *held)
+    return table
+
+
+def _mean_and_std(finalist: Finalist) -> str:
+    std = "" if finalist.std is None else f" ± {100 * finalist.std:.2f}"
+    return f"{100 * finalist.mean:.2f}{std}%"
 
 
 def ending(summary: Summary) -> str:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from search.choice import Rule
+from search.constraints import Constraints, images_behind
 from search.experiment import experiment_name
 from search.proposals import Proposals
 from search.space import Budget, Source
@@ -56,6 +58,7 @@ class Request:
         quiet: show nothing while it runs.
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that were given for all trials.
+        constraints: what the winner must hold beside its accuracy.
         about: what else is recorded of it.
         flags: with which it was asked for.
         resumed: true if it may have begun already; it then goes on.
@@ -82,6 +85,7 @@ class Request:
     quiet: bool
     group: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
+    constraints: Constraints = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
@@ -109,6 +113,11 @@ class Request:
     def folder(self) -> Path:
         """The search's own folder."""
         return self.out / self.name
+
+    @property
+    def rule(self) -> Rule:
+        """What decides between its trials."""
+        return Rule(self.constraints, images_behind(self.dataset.val))
 
     @property
     def experiment(self) -> str:

@@ -9,35 +9,40 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
+from search.choice import Rule
 from search.scoreboard import BASELINE, Scoreboard, TrialRecord
 from search.state_file import checkpoints
 from search.trial_files import folder_name
 
-FINALISTS = 3  # trials that ended and keep their weights, beside the baseline
+KEPT = 3  # trials that ended and keep their weights, beside the baseline and the finalists
 
 
 class KeepBest(Callback):  # type: ignore[misc]
     """Tune's callback: keeps a running trial's latest two checkpoints, and one of a few others.
 
     The latest holds the best epoch's weights too; the one before is there in case the latest is
-    damaged. Once trials have ended, the best of them and the baseline keep one: what is on disk
-    does not grow with the trials. Tune's own ``num_to_keep`` knows one trial alone, and writes the
-    state of the whole search each time that it deletes.
+    damaged. Once trials have ended, the best of them, the baseline and the finalists keep one: what
+    is on disk does not grow with the trials. Tune's own ``num_to_keep`` knows one trial alone, and
+    writes the state of the whole search each time that it deletes.
 
     Args:
         search: the search's folder.
         board: knows how the trials ended; is told before this.
+        rule: which of them are the best.
     """
 
-    def __init__(self, search: Path, board: Scoreboard) -> None:
-        self._search, self._board = search, board
+    def __init__(self, search: Path, board: Scoreboard, rule: Rule) -> None:
+        self._search, self._board, self._rule = search, board, rule
         self._best: list[TrialRecord] = []
-        for record in board.records:
+        for record in (*board.records, *board.finals):
             if record.status not in ("running", "interrupted"):
                 self.ended(record)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _without_board, (self._search,)  # Tune pickles its callbacks, and a board has a lock
+        return _without_board, (
+            self._search,
+            self._rule,
+        )  # Tune pickles its callbacks, and a board has a lock
 
     def on_checkpoint(
         self,
@@ -70,19 +75,18 @@ class KeepBest(Callback):  # type: ignore[misc]
         _remove(checkpoints(folder)[1:])
         if record.status == "failed":
             _remove(checkpoints(folder))
-        elif record.label != BASELINE:
-            self._best.append(record)
-            self._best.sort(key=lambda each: (-each.best_accuracy, each.number))
-            for loser in self._best[FINALISTS:]:
+        elif record.label != BASELINE and record.repeats is None:
+            self._best = self._rule.order([*self._best, record])
+            for loser in self._best[KEPT:]:
                 _remove(checkpoints(self._folder(loser)))
-            del self._best[FINALISTS:]
+            del self._best[KEPT:]
 
     def _folder(self, record: TrialRecord) -> Path:
         return self._search / folder_name(record.number, record.trial_id)
 
 
-def _without_board(search: Path) -> KeepBest:
-    return KeepBest(search, Scoreboard(0, 1, 1))
+def _without_board(search: Path, rule: Rule) -> KeepBest:
+    return KeepBest(search, Scoreboard(0, 1, 1), rule)
 
 
 def _remove(folders: Iterable[Path]) -> None:

@@ -26,6 +26,8 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
     Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
     beats its baseline, and half a training would flatter it.
 
+    Finalists' trainings go to their end and are compared on no ladder.
+
     Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
     from numpy's global generator, and the search would no longer follow its seed.
     """
@@ -49,7 +51,8 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Put the trial on the ladder of its kind of schedule."""
-        self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
+        if trial.config.get("repeats") is None:
+            self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
 
     def _ladder_of(self, values: dict[str, Any]) -> _Bracket:
         return self._brackets[0 if values.get("schedule") in ANNEALED else 1]
@@ -58,6 +61,9 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
         """Tune's decision on the trial: CONTINUE or STOP."""
         if FAILED in result:
             return str(TrialScheduler.STOP)
+        if trial.config.get("repeats") is not None:
+            whole = result["epoch"] >= self._max_t
+            return str(TrialScheduler.STOP if whole else TrialScheduler.CONTINUE)
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if trial.config["number"] == 0 and result["epoch"] < self._max_t:
             return str(TrialScheduler.CONTINUE)
@@ -65,18 +71,26 @@ class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """A trial ended, on whatever rung it stands."""
+        if trial.trial_id not in self._trial_info:
+            return
         if FAILED in result:
             self.on_trial_remove(tune_controller, trial)
         else:
             super().on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial is there no more, whatever rung it stood on."""
+        self._trial_info.pop(trial.trial_id, None)
 
     def recall(self, histories: list[History]) -> set[str]:
         """Put the trials on the rungs that they reached; the ids of those that end there.
 
         In the order in which they did: a trial is compared with those that were there before it.
         """
-        reached = [(record, history) for history in histories for record in history.records[1:]]
-        stopped = set()
+        finals = [each for each in histories if each.task.repeats is not None]
+        stopped = {each.trial_id for each in finals if each.epochs >= self._max_t}
+        trials = [each for each in histories if each.task.repeats is None]
+        reached = [(record, history) for history in trials for record in history.records[1:]]
         for record, history in sorted(reached, key=lambda each: each[0].at):
             ladder = self._ladder_of(history.task.values)
             trial = SimpleNamespace(trial_id=history.trial_id)

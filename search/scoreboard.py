@@ -13,6 +13,7 @@ BASELINE = "baseline"
 Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
 _USUAL_BATCH = Recipe().batch_size
 _CHOOSABLE: tuple[Status, ...] = ("completed", "pruned")
+_ENDED: tuple[Status, ...] = (*_CHOOSABLE, "failed")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TrialRecord:
         values: what was chosen.
         label: what it is called; its number if it has no name.
         stream: which of the search's seeds it is trained with; None for one of its own.
+        repeats: number of the trial whose setting a finalist's training repeats; else None.
         status: how it stands.
         epochs: epochs done.
         best_epoch: the first epoch with the highest validation accuracy; 0 before any.
@@ -40,6 +42,7 @@ class TrialRecord:
     values: dict[str, Value]
     label: str
     stream: int | None = None
+    repeats: int | None = None
     status: Status = "running"
     epochs: int = 0
     best_epoch: int = 0
@@ -65,23 +68,39 @@ class TrialRecord:
 class Scoreboard:
     """The trials of one search. Safe to read from other threads than the one that writes.
 
+    Finalists' trainings stand beside the trials: they are not counted among them, and neither the
+    best trial nor the baseline is one of them.
+
     Sums and the best trial are kept up to date as records come, so that an event costs the same
     after 10,000 trials as after ten.
 
     Args:
-        requested: trials that the search was asked for.
+        requested: trials that the search was asked for, without finalists' trainings.
         epochs: the most that one trial trains.
         train_images: images of an epoch.
         before: seconds that the search had taken before it was interrupted.
+        finalists: settings that are trained again once all trials have ended, at the most.
+        seeds: how often each of them is.
     """
 
-    def __init__(self, requested: int, epochs: int, train_images: int, before: float = 0.0) -> None:
+    def __init__(
+        self,
+        requested: int,
+        epochs: int,
+        train_images: int,
+        before: float = 0.0,
+        finalists: int = 0,
+        seeds: int = 0,
+    ) -> None:
         self.requested, self.max_epochs, self.train_images = requested, epochs, train_images
+        self._finalists, self._seeds = finalists, seeds
         self._records: dict[str, TrialRecord] = {}
+        self._finals: dict[str, TrialRecord] = {}
         self._running: dict[str, TrialRecord] = {}
         # All keys at once: other threads may iterate.
         self._counts: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
         self._epochs: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
+        self._final_epochs = 0
         self._images = 0
         self._best: TrialRecord | None = None
         self._baseline = ""
@@ -95,6 +114,28 @@ class Scoreboard:
             return sorted(self._records.values(), key=lambda record: record.number)
 
     @property
+    def finals(self) -> list[TrialRecord]:
+        """The finalists' trainings in the order of their numbers."""
+        with self._lock:
+            return sorted(self._finals.values(), key=lambda record: record.number)
+
+    @property
+    def finals_due(self) -> int:
+        """Finalists' trainings that there are to be; known once all trials have ended."""
+        choosable = sum(self._counts[status] for status in _CHOOSABLE)
+        return min(self._finalists, choosable) * self._seeds
+
+    @property
+    def finals_ended(self) -> int:
+        """Finalists' trainings that ended, in whatever way."""
+        return sum(record.status in _ENDED for record in self.finals)
+
+    @property
+    def is_whole(self) -> bool:
+        """True if every trial, and every finalist's training, has ended."""
+        return self.finished >= self.requested and self.finals_ended >= self.finals_due
+
+    @property
     def seconds(self) -> float:
         """Wall time that the search has taken."""
         return (self._stopped or time.monotonic()) - self._begun
@@ -106,7 +147,7 @@ class Scoreboard:
     @property
     def last_event(self) -> float:
         """Time of the last event, seconds since 1970; 0 before any."""
-        return max((record.at for record in self.records), default=0.0)
+        return max((record.at for record in (*self.records, *self.finals)), default=0.0)
 
     def started(
         self,
@@ -115,13 +156,14 @@ class Scoreboard:
         values: dict[str, Value],
         label: str = "",
         stream: int | None = None,
+        repeats: int | None = None,
     ) -> TrialRecord:
         """A trial began, or goes on."""
         now = time.time()
-        if (known := self._records.get(trial_id)) is not None:
-            return self._put(replace(known, status="running", at=now))
-        label = label or str(number)
-        return self._put(TrialRecord(trial_id, number, values, label, stream, started=now, at=now))
+        if self.knows(trial_id):
+            return self._put(replace(self.record(trial_id), status="running", at=now))
+        begun = TrialRecord(trial_id, number, values, label or str(number), stream, repeats)
+        return self._put(replace(begun, started=now, at=now))
 
     def recall(self, record: TrialRecord) -> None:
         """Put a trial in that was under way or had ended before the search was interrupted."""
@@ -129,25 +171,25 @@ class Scoreboard:
 
     def knows(self, trial_id: str) -> bool:
         """True if the trial has begun."""
-        return trial_id in self._records
+        return trial_id in self._records or trial_id in self._finals
 
     def reported(self, trial_id: str, epoch: int, metrics: dict[str, float]) -> TrialRecord:
         """An epoch of a trial ended."""
-        return self._put(self._records[trial_id].after(epoch, metrics, time.time()))
+        return self._put(self.record(trial_id).after(epoch, metrics, time.time()))
 
     def record(self, trial_id: str) -> TrialRecord:
         """How a trial stands."""
-        return self._records[trial_id]
+        return self._records.get(trial_id) or self._finals[trial_id]
 
     def ended(self, trial_id: str) -> TrialRecord:
         """A trial ended as it should: completed at the full budget, else pruned."""
-        record = self._records[trial_id]
+        record = self.record(trial_id)
         status: Status = "completed" if record.epochs >= self.max_epochs else "pruned"
         return self._put(replace(record, status=status, at=time.time()))
 
     def failed(self, trial_id: str, error: str) -> TrialRecord:
         """A trial raised, or its worker died."""
-        record = self._records[trial_id]
+        record = self.record(trial_id)
         return self._put(replace(record, status="failed", error=error, at=time.time()))
 
     def interrupt(self) -> list[TrialRecord]:
@@ -162,18 +204,23 @@ class Scoreboard:
         return self._counts[status]
 
     @property
+    def any_failed(self) -> bool:
+        """True if a trial or a finalist's training failed."""
+        return any(r.status == "failed" for r in self.finals) or self._counts["failed"] > 0
+
+    @property
     def finished(self) -> int:
         """Trials that ended, in whatever way."""
-        return sum(self._counts[status] for status in (*_CHOOSABLE, "failed"))
+        return sum(self._counts[status] for status in _ENDED)
 
     @property
     def epochs(self) -> int:
-        """Epochs done by all trials together."""
-        return self._epochs.total()
+        """Epochs done by all trials and finalists' trainings together."""
+        return self._epochs.total() + self._final_epochs
 
     @property
     def images(self) -> int:
-        """Training images seen by all trials together."""
+        """Training images seen by all of them together."""
         return self._images
 
     def best(self, *, with_running: bool = False) -> TrialRecord | None:
@@ -183,7 +230,8 @@ class Scoreboard:
         """
         candidates = [self._best] if self._best else []
         if with_running:
-            candidates += [record for record in self._under_way() if record.best_epoch]
+            under_way = self._under_way()
+            candidates += [r for r in under_way if r.best_epoch and r.repeats is None]
         return max(candidates, key=_merit, default=None)
 
     def baseline(self) -> TrialRecord | None:
@@ -196,9 +244,12 @@ class Scoreboard:
         if not ended or not self.epochs:
             return None
         average = sum(self._epochs[status] for status in _CHOOSABLE) / ended
-        under_way = sum(max(average - record.epochs, 0.5) for record in self._under_way())
+        trials = [record for record in self._under_way() if record.repeats is None]
+        under_way = sum(max(average - record.epochs, 0.5) for record in trials)
         to_start = max(0, self.requested - len(self._records)) * average
-        return (under_way + to_start) * self.seconds / self.epochs
+        again = min(self._finalists, self.requested) * self._seeds * self.max_epochs
+        left = under_way + to_start + max(0, again - self._final_epochs)
+        return left * self.seconds / self.epochs
 
     def _under_way(self) -> list[TrialRecord]:
         """The trials that run, in the order of their numbers."""
@@ -207,8 +258,9 @@ class Scoreboard:
 
     def _put(self, record: TrialRecord) -> TrialRecord:
         with self._lock:
-            before = self._records.get(record.trial_id)
-            self._records[record.trial_id] = record
+            among = self._records if record.repeats is None else self._finals
+            before = among.get(record.trial_id)
+            among[record.trial_id] = record
             if before is not None:
                 self._add(before, -1)
             self._add(record, 1)
@@ -217,12 +269,16 @@ class Scoreboard:
                 self._running[record.trial_id] = record
             if record.label == BASELINE:
                 self._baseline = record.trial_id
-            self._choose(record)
+            if record.repeats is None:
+                self._choose(record)
         return record
 
     def _add(self, record: TrialRecord, sign: int) -> None:
-        self._counts[record.status] += sign
-        self._epochs[record.status] += sign * record.epochs
+        if record.repeats is None:
+            self._counts[record.status] += sign
+            self._epochs[record.status] += sign * record.epochs
+        else:
+            self._final_epochs += sign * record.epochs
         images = images_per_epoch(self.train_images, _batch_size(record))
         self._images += sign * record.epochs * images
 

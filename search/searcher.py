@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.bounded_study import MOST, BoundedStudy
+from search.constraints import Constraints, excesses
 from search.failure import FAILED
 from search.scoreboard import BASELINE
 from search.space import Sampler
@@ -30,15 +31,26 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
         job: what all trials share.
         trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
         most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
+        constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
+            miss them by little.
     """
 
-    def __init__(self, sampler: Sampler, job: Job, trials: int, most: int | None = MOST) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        job: Job,
+        trials: int,
+        most: int | None = MOST,
+        constraints: Constraints | None = None,
+    ) -> None:
         super().__init__(metric=METRIC, mode="max")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
         self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), most)
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
+        self._constraints: Constraints = constraints or {}
+        self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
 
     @property
     def study(self) -> optuna.Study:
@@ -56,7 +68,10 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
         """Record an intermediate value, once an epoch."""
         epoch, value = result.get("epoch"), result.get(METRIC)
         if FAILED not in result and epoch is not None and value is not None:
-            self._bounded.report(self._numbers[trial_id], epoch, value)
+            number = self._numbers[trial_id]
+            self._bounded.report(number, epoch, value)
+            if value > self._best.get(number, {METRIC: -1.0})[METRIC]:
+                self._best[number] = result
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -72,6 +87,8 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
     def _end(self, trial_id: str, failed: bool) -> None:
         number = self._numbers.pop(trial_id)
         values = self._bounded.reported(number)
+        if best := self._best.pop(number, None):
+            self._bounded.constrain(number, excesses(self._constraints, best))
         if failed or not values:
             self._bounded.tell(number, TrialState.FAIL)
         elif max(values) < self._job.epochs:
@@ -85,7 +102,7 @@ class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
         self._sampler(self._bounded.ask_for(number, self._sampler.point(values)))
         self._numbers[history.trial_id] = number
         for record in history.records[1:]:
-            self._bounded.report(number, record.epochs, record.last[METRIC])
+            self.on_trial_result(history.trial_id, {**record.last, "epoch": record.epochs})
         if history.over:
             self._end(history.trial_id, failed=history.status == "failed")
 

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from search.constraints import Constraints
 from search.domain import (
     Choice,
     Domains,
@@ -54,18 +55,40 @@ class Budget(_Strict):
         epochs: the most that one trial trains.
         grace_epochs: epochs that every trial gets; the first rung.
         reduction_factor: the share of trials that goes on past a rung is one over this.
+        finalists: of the best settings, how many are trained again to the end before one of them is
+            named the winner; 0 trains none.
+        finalist_seeds: how often each of them is, with fresh seeds.
     """
 
     trials: int = Field(ge=1)
     epochs: int = Field(ge=1)
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: int = Field(default=3, ge=2)
+    finalists: int = Field(default=3, ge=0)
+    finalist_seeds: int = Field(default=3, ge=1)
 
-    def asked(self, trials: int | None, epochs: int | None) -> "Budget":
-        """The budget with other trials or epochs; the grace shrinks or grows with the epochs."""
-        trials, epochs = trials or self.trials, epochs or self.epochs
-        grace = max(1, round(self.grace_epochs * epochs / self.epochs))
-        return self.model_copy(update={"trials": trials, "epochs": epochs, "grace_epochs": grace})
+    def asked(
+        self,
+        trials: int | None = None,
+        epochs: int | None = None,
+        finalists: int | None = None,
+        finalist_seeds: int | None = None,
+    ) -> "Budget":
+        """The budget with what is given; the grace shrinks or grows with the epochs."""
+        given = {
+            "trials": trials,
+            "epochs": epochs,
+            "finalists": finalists,
+            "finalist_seeds": finalist_seeds,
+        }
+        grace = max(1, round(self.grace_epochs * (epochs or self.epochs) / self.epochs))
+        update = {key: value for key, value in given.items() if value is not None}
+        return self.model_copy(update={**update, "grace_epochs": grace})
+
+    @property
+    def finals(self) -> int:
+        """Finalists' trainings, at the most."""
+        return self.finalists * self.finalist_seeds
 
 
 class Embedded(_Strict):
@@ -115,6 +138,7 @@ class Space(_Strict):
         source: where the baseline comes from.
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
+        constraints: what the winner must hold beside its accuracy, on images that show digits.
         search: the domain of every key.
     """
 
@@ -125,6 +149,7 @@ class Space(_Strict):
     source: Source
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = []
+    constraints: Constraints = {}
     search: Domains
 
     @model_validator(mode="after")
@@ -234,22 +259,29 @@ class Sampler:
     Args:
         space: what to search.
         fixed: values that are given instead of drawn.
+        warm: settings of another search, to be tried right after the baseline.
     """
 
-    def __init__(self, space: Space, fixed: dict[str, Value]) -> None:
-        self._space, self._fixed = space, fixed
+    def __init__(
+        self,
+        space: Space,
+        fixed: dict[str, Value],
+        warm: tuple[dict[str, Value], ...] = (),
+    ) -> None:
+        self._space, self._fixed, self._warm = space, fixed, warm
 
     def __call__(self, trial: optuna.Trial) -> dict[str, Value]:
         """Flat values for every key that exists in this trial."""
         return suggest(self._space.search, trial, self._fixed)
 
     def first_points(self) -> list[dict[str, Value]]:
-        """The baseline and the guesses under Optuna's names.
+        """The baseline, what another search found, and the guesses, under Optuna's names.
 
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
         those are left to be drawn.
         """
-        return [self.point(p) for p in (self._space.baseline, *self._space.guesses)]
+        space = self._space
+        return [self.point(p) for p in (space.baseline, *self._warm, *space.guesses)]
 
     def point(self, written: dict[str, Value]) -> dict[str, Value]:
         """The values of a trial under Optuna's names, without what is fixed or no longer there."""

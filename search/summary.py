@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from search.choice import Choice
 from search.scoreboard import Scoreboard, TrialRecord
 from trainables.atomic import atomic_file
 
@@ -36,7 +37,12 @@ class Summary:
         images: training images seen by all trials together.
         wall_seconds: since the search began.
         baseline: trial_id and val_accuracy of trial 0, or None.
-        best: the best trial, its run, figures, settings and checkpoint, or None.
+        best: the winner's run, its figures, settings and checkpoint, or None.
+        finalists: settings that were trained again, the winner first: their score in the search,
+            and mean and standard deviation over fresh seeds.
+        confirmed: whether the winner is one of them; otherwise its figure is partly luck.
+        constraints: what the winner had to hold, and how it stands to that.
+        feasible: whether it holds all of it; None without constraints.
         data: name, sizes and fingerprint.
         resources: CPUs and GPUs of a trial, and how many trials run at once.
     """
@@ -54,6 +60,9 @@ class Summary:
     data: dict[str, Any]
     resources: dict[str, float]
     finalists: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: bool = False
+    constraints: dict[str, Any] = field(default_factory=dict)
+    feasible: bool | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 
@@ -89,9 +98,9 @@ def is_whole(folder: Path) -> bool:
 
 def status_of(board: Scoreboard) -> SearchStatus:
     """How a search stands that goes on no more."""
-    if board.finished < board.requested:
+    if not board.is_whole:
         return "interrupted"
-    return "failed-trials" if board.count("failed") else "complete"
+    return "failed-trials" if board.any_failed else "complete"
 
 
 def versions() -> dict[str, str]:
@@ -106,6 +115,7 @@ def summarise(
     board: Scoreboard,
     status: SearchStatus,
     about: dict[str, Any],
+    choice: Choice,
     run_id: str | None = None,
     checkpoint: Path | None = None,
 ) -> Summary:
@@ -115,7 +125,8 @@ def summarise(
         board: how the trials stand.
         status: of the search.
         about: the fields that do not change: search, space, seed, data, resources.
-        run_id: MLflow run of the best trial, once there is one.
+        choice: the winner as things stand.
+        run_id: MLflow run of the winner, once there is one.
         checkpoint: its weights, once they are written.
     """
     return Summary(
@@ -130,7 +141,11 @@ def summarise(
         images=board.images,
         wall_seconds=round(board.seconds, 1),
         baseline=_baseline(board.baseline()),
-        best=_best(board.best(), run_id, checkpoint),
+        best=_best(choice.winner, run_id, checkpoint),
+        finalists=[each.described() for each in choice.finalists],
+        confirmed=choice.confirmed,
+        constraints={each.metric: each.described() for each in choice.judgements},
+        feasible=choice.feasible if choice.judgements else None,
         **about,
     )
 

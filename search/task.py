@@ -48,6 +48,7 @@ class Task:
         values: the flat values that were chosen.
         label: what it is called in tables and records; empty for its number.
         stream: which of the job's seeds it is trained with; None for one of its own.
+        repeats: number of the trial whose setting a finalist's training repeats; else None.
     """
 
     job: Job
@@ -55,6 +56,7 @@ class Task:
     values: dict[str, Value]
     label: str = ""
     stream: int | None = None
+    repeats: int | None = None
 
     @property
     def setting(self) -> Setting:

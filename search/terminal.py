@@ -49,7 +49,7 @@ class LiveTable:
             table.add_column(name, no_wrap=True, justify="right" if name != "status" else "left")
         table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
         best = self._board.best(with_running=True)
-        for record in _chosen(self._board.records, best):
+        for record in _chosen([*self._board.records, *self._board.finals], best):
             table.add_row(*_row(record, self._board.max_epochs, record is best))
         return Group(table, Text(progress_line(self._board), no_wrap=False))
 
@@ -104,8 +104,10 @@ def progress_line(board: Scoreboard) -> str:
         parts.append(f"best {_percent(best.best_accuracy)}")
     if baseline is not None and baseline.best_epoch:
         parts.append(f"baseline {_percent(baseline.best_accuracy)}")
+    if board.finals:
+        parts.append(f"finals {board.finals_ended}/{board.finals_due}")
     parts += [f"{board.epochs} epochs", f"{duration(board.seconds)} gone"]
-    if left is not None and board.finished < board.requested:
+    if left is not None and not board.is_whole:
         parts.append(f"about {duration(left)} left")
     return " · ".join(parts)
 

@@ -154,6 +154,7 @@ def read_history(folder: Path) -> History | None:
         task.values,
         label,
         task.stream,
+        task.repeats,
         started=about["started"],
         at=about["started"],
     )

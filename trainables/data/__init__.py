@@ -31,12 +31,15 @@ class DataSpec:
         val: validation images taken from CIFAR-10's 50,000 training images.
         seed: draws the splits and the digits; part of the data, not of a search.
         forced: share of the training images whose digit is forced to the label.
+        val_alignment: share of the validation images whose digit agrees with the label; .1 is
+            chance, and what an honest choice wants. The test images are always at chance.
     """
 
     set: SetName = "composite"
     val: int = 5000
     seed: int = 0
     forced: float = composite.FORCED_IN_TRAINING
+    val_alignment: float = composite.CHANCE
 
     def __post_init__(self) -> None:
         if self.set not in ("composite", "cifar10"):
@@ -47,6 +50,11 @@ class DataSpec:
             raise UsageError(f"data.seed must be 0 or more, not {self.seed}")
         if not 0 <= self.forced <= 1:
             raise UsageError(f"data.forced must be between 0 and 1, not {self.forced}")
+        if not composite.CHANCE <= self.val_alignment <= 1:
+            raise UsageError(
+                f"data.val_alignment must be between {composite.CHANCE} and 1, not "
+                f"{self.val_alignment}"
+            )
 
 
 def resolve(given: str | None) -> str:
@@ -153,8 +161,9 @@ def _compose(
     spec: DataSpec, pictures: tuple[Split, Split, Split], digits: tuple[Split, Split, Split]
 ) -> tuple[Split, Split, Split]:
     rng = np.random.default_rng([spec.seed, 3])
+    shares = (spec.forced, composite.forced_share(spec.val_alignment), 0.0)
     train, val, test = (
         composite.compose(picture, digit, forced, rng)
-        for picture, digit, forced in zip(pictures, digits, (spec.forced, 0.0, 0.0), strict=True)
+        for picture, digit, forced in zip(pictures, digits, shares, strict=True)
     )
     return train, val, test

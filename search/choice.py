@@ -1,0 +1,222 @@
+"""Which trial wins: first which settings are trained again, then which of them is the best."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median_low, stdev
+from typing import Any
+
+from search.constraints import Constraints, Limit, Measure, bootstrap, violation
+from search.scoreboard import Scoreboard, TrialRecord
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What decides between trials.
+
+    Attributes:
+        constraints: bounds that the winner must hold.
+        images: how many validation images each bounded figure is a share of.
+    """
+
+    constraints: Constraints
+    images: dict[Measure, int]
+
+    def order(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """``records`` that ended as they should, the best first; of equals the one suggested first.
+
+        Without constraints by the accuracy of the best epoch. With them, whole trainings that hold
+        them come first, then stopped ones that do, as one that has learnt little follows nothing
+        yet; then the others, the least violation first.
+        """
+        ended = [r for r in records if r.status in ("completed", "pruned") and r.best_epoch]
+        return sorted(ended, key=self._key)
+
+    def _key(self, record: TrialRecord) -> tuple[float, bool, float, int]:
+        beyond = violation(self.constraints, record.best)
+        stopped = bool(self.constraints) and record.status == "pruned"
+        return beyond, stopped, -record.best_accuracy, record.number
+
+    def judge(self, runs: Sequence[TrialRecord]) -> tuple["Judgement", ...]:
+        """Whether trainings of one setting, at least one, hold each constraint."""
+        found = []
+        for name, limit in self.constraints.items():
+            shares = [run.best[name] for run in runs]
+            interval = bootstrap(shares, self.images[name])
+            found.append(Judgement(name, limit, mean(shares), *interval))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A constraint, and how a setting stands to it.
+
+    Attributes:
+        metric: the bounded figure.
+        limit: its bound.
+        mean: of the trainings.
+        low: lower end of its 95% bootstrap interval.
+        high: upper end.
+    """
+
+    metric: str
+    limit: Limit
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excess(self) -> float:
+        """How far the worse end of the interval is beyond the bound; 0 or less if it holds."""
+        return self.limit.worst(self.low, self.high)
+
+    def described(self) -> dict[str, Any]:
+        """As JSON values."""
+        figures = {"mean": self.mean, "low": self.low, "high": self.high}
+        limit = self.limit.model_dump(exclude_none=True)
+        return {**limit, **figures, "holds": self.excess <= 0}
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A setting that may win, with the trainings that decide.
+
+    Attributes:
+        trial: the search's, by which it was chosen.
+        runs: its trainings to the end with fresh seeds; the trial itself where there are none.
+        judgements: how it stands to each constraint.
+    """
+
+    trial: TrialRecord
+    runs: tuple[TrialRecord, ...]
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Validation accuracy of each training."""
+        return [run.best_accuracy for run in self.runs]
+
+    @property
+    def mean(self) -> float:
+        """Mean validation accuracy."""
+        return mean(self.accuracies)
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation over the seeds (of a sample: over n - 1); None of a single one."""
+        return stdev(self.accuracies) if len(self.runs) > 1 else None
+
+    @property
+    def luck(self) -> float:
+        """What the search's score had over the mean."""
+        return self.trial.best_accuracy - self.mean
+
+    @property
+    def feasible(self) -> bool:
+        """True if every constraint holds."""
+        return self.excess <= 0
+
+    @property
+    def excess(self) -> float:
+        """The sum of what constraints are broken by; 0 if all hold."""
+        return sum(max(0.0, each.excess) for each in self.judgements)
+
+    @property
+    def representative(self) -> TrialRecord:
+        """The training of the median accuracy: the best of them would be a lucky one again."""
+        middle = median_low(self.accuracies)
+        return next(run for run in self.runs if run.best_accuracy == middle)
+
+    def mean_of(self, name: str) -> float | None:
+        """Mean of another figure at the best epochs; None where it was not measured."""
+        found = [run.best[name] for run in self.runs if name in run.best]
+        return mean(found) if found else None
+
+    def described(self) -> dict[str, Any]:
+        """As ``summary.json`` holds it."""
+        measured = {
+            "conflicting_accuracy_mean": self.mean_of("val_accuracy_conflicting"),
+            "digit_following_mean": self.mean_of("digit_following"),
+        }
+        judged = {each.metric: each.described() for each in self.judgements}
+        return {
+            "trial_id": self.trial.trial_id,
+            "trial": self.trial.label,
+            "search_accuracy": self.trial.best_accuracy,
+            "val_accuracy_mean": self.mean,
+            "val_accuracy_std": self.std,
+            "luck": self.luck,
+            "seeds": len(self.runs),
+            **{name: value for name, value in measured.items() if value is not None},
+            **({"constraints": judged, "feasible": self.feasible} if judged else {}),
+            "runs": [run.trial_id for run in self.runs],
+            "params": self.trial.values,
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A search's outcome.
+
+    Attributes:
+        finalists: settings that were trained again, the winner's first; empty if none were.
+        winner: the training that stands for the winner; None if there is none.
+        judgements: how the winner stands to each constraint.
+    """
+
+    finalists: tuple[Finalist, ...]
+    winner: TrialRecord | None
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def confirmed(self) -> bool:
+        """True if the winner was trained again."""
+        return bool(self.finalists)
+
+    @property
+    def feasible(self) -> bool:
+        """True if the winner holds every constraint."""
+        return all(each.excess <= 0 for each in self.judgements)
+
+
+def repeated(board: Scoreboard, rule: Rule, settings: int) -> list[TrialRecord]:
+    """The trials whose settings are trained again, the best first, at most ``settings``."""
+    return rule.order(board.records)[:settings]
+
+
+def so_far(board: Scoreboard) -> Choice:
+    """The best trial while a search runs, by accuracy alone: cheap, and not yet the choice."""
+    return Choice((), board.best(), ())
+
+
+def choose(board: Scoreboard, rule: Rule) -> Choice:
+    """The choice among the finalists, once all have been trained; before, among the trials."""
+    finalists = _finalists(board, rule) if board.is_whole else []
+    contenders = finalists or _unconfirmed(board, rule)
+    if not contenders:
+        return Choice((), None, ())
+    best = contenders[0]
+    return Choice(tuple(finalists), best.representative, best.judgements)
+
+
+def _finalists(board: Scoreboard, rule: Rule) -> list[Finalist]:
+    found: dict[int, list[TrialRecord]] = {}
+    for run in board.finals:
+        if run.status == "completed" and run.repeats is not None:
+            found.setdefault(run.repeats, []).append(run)
+    trials = {record.number: record for record in board.records}
+    return _ranked(Finalist(trials[n], tuple(runs), rule.judge(runs)) for n, runs in found.items())
+
+
+def _unconfirmed(board: Scoreboard, rule: Rule) -> list[Finalist]:
+    """The trials as they are. Bound by constraints, one that was stopped early wins only if no
+    other has ended: it might hold them for having learnt nothing."""
+    order = rule.order(board.records)
+    if not rule.constraints:
+        return [Finalist(record, (record,), ()) for record in order[:1]]
+    whole = [record for record in order if record.status == "completed"] or order
+    return _ranked(Finalist(each, (each,), rule.judge([each])) for each in whole)
+
+
+def _ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
+    """Those that hold every constraint first, by their means; then the least bad."""
+    return sorted(finalists, key=lambda each: (each.excess, -each.mean, each.trial.number))
