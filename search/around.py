@@ -1,6 +1,7 @@
 """A space around one setting: that setting for a baseline, and ranges a quarter as wide."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from search.domain import Choice, Domains, Fixed, Range, Values
@@ -22,9 +23,9 @@ def around(space: Space, values: dict[str, Value]) -> Space:
         UsageError: the setting is not one of the space's.
     """
     search = _narrowed(space.search, values)
-    written = space.model_dump() | {"search": search, "baseline": values, "guesses": []}
+    changed = {"search": search, "baseline": values, "guesses": [], "data": asdict(space.data)}
     try:
-        return Space.model_validate({**written, "data": space.model_dump(mode="json")["data"]})
+        return Space.model_validate({**dict(space), **changed})
     except ValueError as error:
         raise UsageError(f"--from-run: its setting is not one of the space's ({error})") from error
 

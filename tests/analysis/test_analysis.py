@@ -211,6 +211,7 @@ def test_predictions_of_a_folder_name_its_files_in_order(tmp_path, capsys):
     for name in names:  # names whose order is not the order of their indices
         (folder / "test" / name).rename(folder / "test" / f"{name[::-1][4:]}-{name}")
     flags = ["--data", str(folder), "--trials", "1", "--epochs", "1", "--set", "pool_stride=2"]
+    flags += ["--finalists", "0"]
     flags += ["--train-limit", "200", "--val-limit", "200"]
     search = run_small_search(tmp_path / "runs", "folder", *flags)
     assert search.status == 0, search.printed

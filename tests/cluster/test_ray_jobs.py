@@ -92,6 +92,7 @@ def head(tmp_path_factory) -> Iterator[Head]:
 
 def begin(head: Head, name: str, trials: int, epochs: int, *own: str) -> Search:
     budget = ["--trials", str(trials), "--epochs", str(epochs), "--name", name]
+    budget += ["--finalists", "0"]
     sent = head.asked(*own, "--", "--space", "gap5", "--data", "embedded", *SIZE, *budget)
     assert sent.returncode == 0, sent.stdout + sent.stderr
     return Search(head.out, name, trials, epochs)
@@ -109,11 +110,12 @@ def test_without_the_right_token_everything_is_refused(head, token, flags):
 @pytest.mark.slow
 def test_a_search_is_sent_followed_to_its_end_and_whole(head):
     budget = ["--trials", "2", "--epochs", "2", "--name", "followed"]
+    budget += ["--finalists", "1", "--finalist-seeds", "1"]
     asked = ["--", "--space", "gap5", "--data", "embedded", *SIZE, *budget]
     done = head.asked("--follow", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "followed: complete, 2 completed" in done.stdout
-    assert account(Search(head.out, "followed", 2, 2)) == Account()
+    assert account(Search(head.out, "followed", 2, 2, finalists=1)) == Account()
 
 
 def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_job(head):

@@ -9,6 +9,7 @@ import pytest
 from trainables.data import DataSpec, load
 from trainables.data.cifar import read_cifar10
 from trainables.data.composite import draw_digit_images, draw_digits, paste, resize
+from trainables.errors import UsageError
 
 
 def bilinear_by_hand(image: np.ndarray, size: int) -> np.ndarray:
@@ -158,3 +159,22 @@ def test_the_same_seed_draws_the_same_set_and_another_seed_another(tmp_path, mon
     monkeypatch.setenv("CONVOY_CACHE", str(tmp_path))  # built anew
     assert load(DataSpec("composite"), "embedded").fingerprint == first
     assert other != first
+
+
+@pytest.mark.parametrize("share", [0.1, 0.64, 1.0])
+def test_the_share_of_validation_digits_that_agree_is_what_was_asked(share):
+    val = load(DataSpec("composite", val_alignment=share), "embedded").val
+    assert (val.digits == val.labels).mean() == pytest.approx(share, abs=0.002)
+
+
+def test_training_and_test_images_do_not_depend_on_the_validation_digits():
+    plain, biased = (load(DataSpec("composite", val_alignment=s), "embedded") for s in (0.1, 0.64))
+    assert np.array_equal(plain.train.images, biased.train.images)
+    assert np.array_equal(plain.test.labels, biased.test.labels)
+    assert (biased.test.digits == biased.test.labels).mean() == pytest.approx(0.1, abs=0.002)
+
+
+@pytest.mark.parametrize("share", [0.05, -1.0, 1.1])
+def test_a_share_below_chance_or_above_all_is_refused(share):
+    with pytest.raises(UsageError, match=r"data.val_alignment must be between 0.1 and 1"):
+        DataSpec("composite", val_alignment=share)

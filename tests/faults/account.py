@@ -127,7 +127,7 @@ def _content(client: MlflowClient, run: Run) -> dict[str, Any]:
 def _folder_account(search: Search, failed: set[int]) -> Account:
     folders = search.trial_folders()
     numbers = Counter(map(number_of, folders))
-    found = _compared(range(search.trials), numbers)
+    found = _compared(range(search.trainings), numbers)
     for folder in folders:
         try:
             found += _trial_account(search, folder, number_of(folder) in failed)
@@ -155,12 +155,14 @@ def _summary_account(search: Search, failures: bool) -> Account:
     except (OSError, ValueError) as error:
         return Account(wrong=(f"{search.name}: {error!r}",))
     status, best = "failed-trials" if failures else "complete", summary["best"]
-    counts = Counter(_read(each / "status.json")["status"] for each in search.trial_folders())
+    trials = [each for each in search.trial_folders() if number_of(each) < search.trials]
+    counts = Counter(_read(each / "status.json")["status"] for each in trials)
     told = {key: summary["trials"][key] for key in ("completed", "pruned", "failed")}
     weights = best and best["run_id"] and best["checkpoint"] and Path(best["checkpoint"]).is_file()
     return (
         checked(summary["status"] == status, f"{search.name}: summary says {summary['status']}")
         + checked(told == {key: counts[key] for key in told}, f"{search.name}: summary miscounts")
+        + checked(len(summary["finalists"]) == search.finalists, f"{search.name}: its finalists")
         + checked(weights or not counts["completed"], f"{search.name}: the winner is not kept")
     )
 
@@ -169,7 +171,7 @@ def _store_account(search: Search) -> Account:
     client = MlflowClient(search.uri)
     runs = list(_runs(client, search))
     parents = [run for run in runs if run.data.tags["convoy.kind"] == "search"]
-    children = [run for run in runs if run.data.tags["convoy.kind"] == "trial"]
+    children = [run for run in runs if run.data.tags["convoy.kind"] in ("trial", "finalist")]
     found = _compared([search.name], Counter(search.name for _ in parents))
     found += Account(running=sum(run.info.status == "RUNNING" for run in runs))
     wanted = {_read(each / "status.json")["trial_id"]: each for each in search.trial_folders()}

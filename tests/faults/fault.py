@@ -36,7 +36,7 @@ class Unbroken:
 
     def like(self, search: Search) -> tuple[Search, float]:
         """The same search without a fault, and the seconds that it took."""
-        key = (search.trials, search.epochs, search.flags)
+        key = (search.trials, search.epochs, search.flags, search.finalists)
         with self._lock:
             if key not in self._made:
                 name = f"unbroken{len(self._made)}"

@@ -53,7 +53,8 @@ def killed(bench: Bench) -> Outcome:
 
 def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]) -> Account:
     flags = ALONE if index % 2 == 0 else ("--concurrency", "2")
-    search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (12, 4)), *flags)
+    search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (9, 4)), *flags)
+    search = replace(search, finalists=1 if bench.short else 2)
     life = bench.unbroken.like(replace(search, flags=ALONE))[1]
     with search.begun() as run:
         _await(search, run, moment, life)
@@ -77,11 +78,11 @@ def _await(search: Search, run: Run, moment: Moment, life: float) -> None:
         wait_for(lambda: run.ended or search.folder.exists(), "its folder")
         seconds *= STORE * life
     elif moment.phase == "trials":
-        wanted = int(moment.share * LEAST * search.trials * search.epochs)
+        wanted = int(moment.share * LEAST * search.trainings * search.epochs)
         wait_for(lambda: run.ended or _epochs(search) >= wanted, f"{wanted} epochs")
-        seconds *= life / (search.trials * search.epochs)
+        seconds *= life / (search.trainings * search.epochs)
     else:
-        wait_for(lambda: run.ended or search.over() == search.trials, "the last trial's end")
+        wait_for(lambda: run.ended or search.over() == search.trainings, "the last training's end")
     deadline = time.monotonic() + seconds
     wait_for(lambda: run.ended or time.monotonic() >= deadline, "the moment", seconds + 1)
 

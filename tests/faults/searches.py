@@ -157,6 +157,7 @@ class Search:
         flags: what else is asked.
         server: URI of a tracking server; empty for a store of its own.
         space: that is searched, by its name or its file.
+        finalists: settings that are trained again at the end, each with one seed.
     """
 
     out: Path
@@ -166,6 +167,12 @@ class Search:
     flags: tuple[str, ...] = ("--concurrency", "1")
     server: str = ""
     space: str = "gap5"
+    finalists: int = 0
+
+    @property
+    def trainings(self) -> int:
+        """Trials and finalists' trainings."""
+        return self.trials + self.finalists
 
     @property
     def folder(self) -> Path:
@@ -182,6 +189,7 @@ class Search:
         """The search, begun anew; what is left of it at the end is killed."""
         size = ["--train-limit", "300", "--val-limit", "200", "--cpus-per-trial", "1"]
         budget = ["--trials", str(self.trials), "--epochs", str(self.epochs), "--seed", "1"]
+        budget += ["--finalists", str(self.finalists), "--finalist-seeds", "1"]
         where = ["--out", str(self.out), "--name", self.name]
         server = ["--tracking-uri", self.server] if self.server else []
         what = ["--space", self.space, "--data", "embedded"]
@@ -223,7 +231,7 @@ class Search:
         return {number_of(each): status_of(each) for each in self.trial_folders()}
 
     def over(self) -> int:
-        """Trials that have ended."""
+        """Trials and finalists' trainings that have ended."""
         return sum(each in ("completed", "pruned", "failed") for each in self.statuses().values())
 
     def trial_folders(self) -> list[Path]:

@@ -160,3 +160,16 @@ def test_a_pickled_study_goes_on_as_the_one_it_was_made_of(told):
     assert [whole(copy) for _ in range(20)] == [whole(study) for _ in range(20)]
     copy.report(running, 1, 0.5)
     assert copy.reported(running) == {1: 0.5}
+
+
+def test_trials_that_break_a_constraint_are_forgotten_before_those_that_hold_it():
+    study = bounded(kept=6, best=6)
+    for number in range(12):
+        asked, trial = study.ask()
+        space(trial)
+        breaks, value = number % 2 == 1, 0.9 if number % 2 else 0.1
+        study.report(asked, 1, value)
+        study.constrain(asked, {"digit_following": 0.1 if breaks else -0.1})
+        study.tell(asked, TrialState.COMPLETE, value)
+    study.ask()
+    assert values_of(study)[:-1] == [0.1] * 6

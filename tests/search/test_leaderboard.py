@@ -20,6 +20,9 @@ GAP5 = Row(
     source_split="test",
     baseline_val_accuracy=0.631,
     best_val_accuracy=0.8048,
+    mean_val_accuracy=None,
+    std_val_accuracy=None,
+    feasible=None,
     val_accuracy_conflicting=0.8014,
     digit_following=0.0202,
     fixed="",
@@ -56,6 +59,16 @@ def test_a_line_names_the_sources_figure_and_split_beside_ours():
     names = ["space", "data", "source", "baseline", "best", "over", "source", "remark"]
     assert header.split() == names
     assert gap5.split()[:7] == ["gap5", "composite", "75.00%", "test", "63.10%", "80.48%", "+5.5"]
+
+
+def test_a_confirmed_winner_is_compared_by_its_mean_over_fresh_seeds():
+    confirmed = replace(GAP5, mean_val_accuracy=0.7951, std_val_accuracy=0.004)
+    assert printed([confirmed], 120)[1].split()[5:7] == ["79.51%", "+4.5"]
+
+
+def test_a_winner_that_breaks_its_constraints_is_marked():
+    assert "breaks its constraints" in " ".join(printed([replace(GAP5, feasible=False)], 140))
+    assert "constraints" not in " ".join(printed([replace(GAP5, feasible=True)], 140))
 
 
 def test_a_winner_that_used_the_known_place_is_marked_and_another_is_not():

@@ -5,23 +5,27 @@ from types import SimpleNamespace
 import pytest
 from ray.tune import Checkpoint
 
-from search.retention import FINALISTS, KeepBest
+from search.choice import Rule
+from search.constraints import Limit
+from search.retention import KEPT, KeepBest
 from search.scoreboard import Scoreboard
 from search.trial_files import folder_name
+
+FREE = Rule({}, {})
 
 
 class Search:
     """A search whose trials write checkpoints and end, with the callback told of it."""
 
-    def __init__(self, folder) -> None:
-        self.folder, self.board = folder, Scoreboard(100, 4, 10)
-        self.keep = KeepBest(folder, self.board)
+    def __init__(self, folder, rule: Rule = FREE) -> None:
+        self.folder, self.board, self.rule = folder, Scoreboard(100, 4, 10), rule
+        self.keep = KeepBest(folder, self.board, rule)
 
-    def train(self, number: int, accuracy: float, epochs: int = 4) -> None:
+    def train(self, number: int, accuracy: float, epochs: int = 4, of=None, **figures) -> None:
         name = str(number)
-        self.board.started(name, number, {}, "" if number else "baseline")
+        self.board.started(name, number, {}, "" if number else "baseline", repeats=of)
         for epoch in range(1, epochs + 1):
-            self.board.reported(name, epoch, {"val_accuracy": accuracy})
+            self.board.reported(name, epoch, {"val_accuracy": accuracy, **figures})
             folder = self.folder / folder_name(number, name) / f"checkpoint_{epoch - 1:06d}"
             folder.mkdir(parents=True)
             (folder / "state.pt").write_bytes(b"state")
@@ -71,7 +75,7 @@ def test_the_best_and_the_baseline_stay_of_many(search):
     for number, accuracy in accuracies.items():
         search.train(number, accuracy)
         search.end(number)
-    best = sorted(accuracies, key=accuracies.get, reverse=True)[:FINALISTS]
+    best = sorted(accuracies, key=accuracies.get, reverse=True)[:KEPT]
     assert set(search.left()) == {0, *best}
     assert all(len(names) == 1 for names in search.left().values())
 
@@ -81,6 +85,24 @@ def test_a_callback_that_comes_later_keeps_the_same(search):
         search.train(number, number / 10)
         search.end(number)
     search.train(8, 0.05)
-    KeepBest(search.folder, search.board)
+    KeepBest(search.folder, search.board, search.rule)
     assert set(search.left()) == {5, 6, 7, 8}
     assert search.left()[8] == ["2", "3"]
+
+
+def test_all_finalists_trainings_stay_beside_the_best(search):
+    for number in range(1, 7):
+        search.train(number, number / 10)
+        search.end(number)
+    for number in range(100, 104):
+        search.train(number, 0.05, of=6)
+        search.end(number)
+    assert set(search.left()) == {4, 5, 6, 100, 101, 102, 103}
+
+
+def test_bound_by_a_constraint_those_that_hold_it_stay(tmp_path):
+    bound = Search(tmp_path, Rule({"digit_following": Limit(max=0.1)}, {"digit_following": 100}))
+    for number in range(1, 8):
+        bound.train(number, number / 10, digit_following=number / 25)
+        bound.end(number)
+    assert set(bound.left()) == {1, 2, 3}

@@ -26,8 +26,10 @@ def asha():
     return BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
 
 
-def decisions(asha, number: int, accuracies: list[float], schedule: str = "cosine") -> list[str]:
-    config = {"number": number, "values": {"schedule": schedule}}
+def decisions(
+    asha, number: int, accuracies: list[float], schedule: str = "cosine", repeats: int | None = None
+) -> list[str]:
+    config = {"number": number, "values": {"schedule": schedule}, "repeats": repeats}
     trial = SimpleNamespace(trial_id=str(number), config=config)
     asha.on_trial_add(None, trial)
     return [
@@ -54,6 +56,27 @@ def test_the_baseline_goes_on_where_another_trial_is_stopped(asha):
         decisions(asha, number, [0.9, 0.9, 0.9])
     assert decisions(asha, 0, [0.1] * 8) == [CONTINUE] * 8
     assert decisions(asha, 4, [0.1]) == [STOP]
+
+
+def test_a_finalists_training_goes_to_its_end_where_a_trial_is_stopped(asha):
+    for number in (1, 2, 3):
+        decisions(asha, number, [0.9, 0.9, 0.9])
+    assert decisions(asha, 10, [0.1] * 9, repeats=1) == [CONTINUE] * 8 + [STOP]
+
+
+def test_a_finalists_training_counts_on_no_rung(asha):
+    before = [dict(rung[1]) for ladder in asha._brackets for rung in ladder._rungs]
+    decisions(asha, 10, [0.9] * 9, repeats=1)
+    assert [dict(rung[1]) for ladder in asha._brackets for rung in ladder._rungs] == before
+
+
+def test_a_finalists_training_that_ends_or_goes_disturbs_nothing(asha):
+    config = {"number": 10, "values": {}, "repeats": 1}
+    trial = SimpleNamespace(trial_id="x", config=config)
+    asha.on_trial_add(None, trial)
+    asha.on_trial_complete(None, trial, {"epoch": 9, "val_accuracy": 0.5})
+    asha.on_trial_remove(None, trial)
+    assert decisions(asha, 1, [0.5]) == [CONTINUE]
 
 
 def test_the_baseline_counts_on_the_rungs(asha):

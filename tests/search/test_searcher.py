@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from search.constraints import Limit
 from search.failure import FAILED
 from search.scoreboard import TrialRecord
 from search.searcher import TruthfulOptunaSearch
@@ -189,3 +190,67 @@ def test_a_trial_that_ended_is_forgotten_and_its_number_not_given_again():
     assert search.suggest("next")["number"] == 5
     search.on_trial_complete("0", {"epoch": 2, "val_accuracy": 0.9})
     assert search.study.trials[0].intermediate_values == {1: 0.1}
+
+
+BOUND = {"digit_following": Limit(max=0.08)}
+
+
+def bound(constraints=BOUND) -> TruthfulOptunaSearch:
+    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {})
+    return TruthfulOptunaSearch(sampler, JOB, 20, constraints=constraints)
+
+
+def followed(search: TruthfulOptunaSearch, figures: list[tuple[float, float]], name: str = "a"):
+    """Let a trial report accuracy and digit following after each epoch, and end."""
+    number = search.suggest(name)["number"]
+    results = [
+        {"epoch": epoch, "val_accuracy": accuracy, "digit_following": following}
+        for epoch, (accuracy, following) in enumerate(figures, start=1)
+    ]
+    for result in results[:-1]:
+        search.on_trial_result(name, result)
+    search.on_trial_complete(name, results[-1])
+    return search.study.trials[number]
+
+
+def test_optuna_is_told_how_far_the_best_epoch_is_beyond_a_constraint():
+    trial = followed(bound(), [(0.2, 0.01), (0.6, 0.2), (0.5, 0.05), (0.4, 0.3)])
+    assert trial.constraints == {"digit_following": pytest.approx(0.12)}
+
+
+def test_a_stopped_trials_constraint_is_told_too():
+    trial = followed(bound(), [(0.2, 0.05)])
+    assert trial.state == TrialState.PRUNED
+    assert trial.constraints == {"digit_following": pytest.approx(-0.03)}
+
+
+def test_the_best_trial_by_optuna_holds_the_constraint():
+    search = bound()
+    followed(search, [(0.9, 0.3)] * EPOCHS, "cheat")
+    honest = followed(search, [(0.6, 0.03)] * EPOCHS, "honest")
+    assert search.study.best_trial.number == honest.number
+
+
+def test_the_sampler_draws_nearer_to_trials_that_hold_the_constraint():
+    """Of twenty trials those with a small rate hold it and are the less accurate."""
+
+    def drawn(constraints) -> float:
+        search, rates = bound(constraints), []
+        for number in range(40):
+            rate = search.suggest(str(number))["values"]["lr"]
+            figures = {"val_accuracy": rate, "digit_following": 0.0 if rate < 0.004 else 0.5}
+            for epoch in range(1, EPOCHS + 1):
+                search.on_trial_result(str(number), {"epoch": epoch, **figures})
+            search.on_trial_complete(str(number))
+            rates.append(rate)
+        return sum(rate < 0.004 for rate in rates[20:]) / 20
+
+    assert drawn(BOUND) > drawn({}) + 0.3
+
+
+def test_settings_of_another_search_are_tried_right_after_the_baseline():
+    space = read_space(SPACES / "gap5.yaml")
+    warm = {**space.baseline, "lr": 0.0123}
+    search = TruthfulOptunaSearch(Sampler(space, {}, (warm,)), JOB, 20)
+    first, second = (search.suggest(name)["values"] for name in "ab")
+    assert (first, second) == (space.baseline, warm)

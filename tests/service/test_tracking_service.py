@@ -78,7 +78,7 @@ class Searches:
 
 
 def search_command(service: Service, out: Path, name: str, seed: int = 0) -> list[str]:
-    size = [*SMALL[:6], "--trials", "3", "--epochs", "2", "--seed", str(seed)]
+    size = [*SMALL[:6], "--trials", "3", "--epochs", "2", "--seed", str(seed), "--finalists", "0"]
     share = ["--cpus-per-trial", "1", "--concurrency", "1"]
     where = ["--out", str(out), "--name", name, "--tracking-uri", service.uri]
     return [sys.executable, "-m", "search.run", "--space", "gap5", *size, *share, *where]

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SMALL = "--space gap5 --train-limit 600 --val-limit 300 --cpus-per-trial 1 --set pool_stride=2"
+SMALL += " --finalists 0"
 LONG = "--trials 4 --epochs 400"
 CLIENT = "import ray; ray.init(address='{}', logging_level='ERROR')"
 

@@ -1,0 +1,168 @@
+"""Which settings are trained again, and which of them wins."""
+
+import numpy as np
+import pytest
+
+from search.choice import Rule, choose, repeated
+from search.constraints import Limit
+from search.scoreboard import Scoreboard
+
+FREE = Rule({}, {})
+BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 4500})
+EPOCHS = 2
+
+
+class Board(Scoreboard):
+    """A scoreboard whose trials end as they are told to."""
+
+    def add(
+        self, number: int, accuracy: float, following: float = 0.0, epochs: int = EPOCHS, of=None
+    ) -> None:
+        name = f"t{number}"
+        self.started(name, number, {"lr": number / 100}, repeats=of)
+        for epoch in range(1, epochs + 1):
+            figures = {"val_accuracy": accuracy, "digit_following": following}
+            self.reported(name, epoch, figures)
+        self.ended(name)
+
+
+def board(trials: int, finalists: int = 0, seeds: int = 0) -> Board:
+    return Board(trials, EPOCHS, 100, finalists=finalists, seeds=seeds)
+
+
+def numbers(records) -> list[int]:
+    return [record.number for record in records]
+
+
+def test_the_most_accurate_settings_are_trained_again():
+    found = board(4)
+    for number, accuracy in enumerate([0.5, 0.8, 0.6, 0.7]):
+        found.add(number, accuracy)
+    assert numbers(repeated(found, FREE, 3)) == [1, 3, 2]
+
+
+def test_of_equals_the_one_suggested_first_is_before():
+    found = board(2)
+    found.add(1, 0.5)
+    found.add(0, 0.5)
+    assert numbers(repeated(found, FREE, 2)) == [0, 1]
+
+
+def test_a_failed_trial_is_not_trained_again():
+    found = board(2)
+    found.add(0, 0.5)
+    found.started("t1", 1, {})
+    found.reported("t1", 1, {"val_accuracy": 0.9})
+    found.failed("t1", "why")
+    assert numbers(repeated(found, FREE, 2)) == [0]
+
+
+def test_bound_the_settings_that_hold_are_before_more_accurate_ones_that_do_not():
+    found = board(3)
+    found.add(0, 0.9, following=0.3)
+    found.add(1, 0.6, following=0.05)
+    found.add(2, 0.7, following=0.1)
+    assert numbers(repeated(found, BOUND, 3)) == [1, 2, 0]
+
+
+def test_bound_a_whole_training_is_before_one_that_was_stopped_early():
+    found = board(2)
+    found.add(0, 0.7, following=0.05, epochs=1)
+    found.add(1, 0.6, following=0.05)
+    assert numbers(repeated(found, BOUND, 2)) == [1, 0]
+
+
+def finals(bound: Rule, accuracies: dict[int, list[float]], following: dict[int, float]):
+    """Two trials, of which the first scored better in the search, and their finals."""
+    found = board(2, finalists=2, seeds=len(accuracies[0]))
+    found.add(0, 0.80, following[0])
+    found.add(1, 0.75, following[1])
+    number = 2
+    for of, values in accuracies.items():
+        for value in values:
+            found.add(number, value, following[of], of=of)
+            number += 1
+    return choose(found, bound)
+
+
+def test_the_best_mean_wins_whatever_the_search_said():
+    choice = finals(FREE, {0: [0.70, 0.74], 1: [0.74, 0.76]}, {0: 0.0, 1: 0.0})
+    assert [each.trial.number for each in choice.finalists] == [1, 0]
+    assert choice.confirmed
+
+
+def test_luck_is_what_the_search_had_over_the_mean():
+    choice = finals(FREE, {0: [0.78, 0.76], 1: [0.70, 0.71]}, {0: 0.0, 1: 0.0})
+    assert choice.finalists[0].luck == pytest.approx(0.80 - 0.77)
+
+
+def test_mean_and_deviation_are_numpys():
+    values = [0.70, 0.74, 0.79]
+    first = finals(FREE, {0: values, 1: [0.1] * 3}, {0: 0.0, 1: 0.0}).finalists[0]
+    assert (first.mean, first.std) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+
+
+def test_of_one_seed_the_deviation_is_unknown():
+    assert finals(FREE, {0: [0.7], 1: [0.6]}, {0: 0.0, 1: 0.0}).finalists[0].std is None
+
+
+def test_the_training_of_the_median_accuracy_stands_for_the_winner():
+    choice = finals(FREE, {0: [0.70, 0.79, 0.74], 1: [0.1] * 3}, {0: 0.0, 1: 0.0})
+    assert choice.winner.best_accuracy == 0.74
+
+
+def test_a_finalist_that_breaks_a_constraint_loses_to_one_that_holds_it():
+    choice = finals(BOUND, {0: [0.79, 0.79], 1: [0.7, 0.7]}, {0: 0.2, 1: 0.05})
+    assert choice.finalists[0].trial.number == 1
+    assert choice.feasible
+
+
+def test_a_constraint_is_held_by_the_upper_end_of_the_interval_not_by_the_mean():
+    choice = finals(BOUND, {0: [0.79, 0.79], 1: [0.7, 0.7]}, {0: 0.078, 1: 0.05})
+    assert choice.finalists[0].trial.number == 1
+    broken = choice.finalists[1].judgements[0]
+    assert broken.mean < 0.08 < broken.high
+
+
+def test_where_none_holds_the_least_bad_wins_and_it_is_said():
+    choice = finals(BOUND, {0: [0.79, 0.79], 1: [0.7, 0.7]}, {0: 0.3, 1: 0.2})
+    assert choice.finalists[0].trial.number == 1
+    assert not choice.feasible
+
+
+def test_before_all_finals_have_ended_the_choice_is_among_the_trials():
+    found = board(1, finalists=1, seeds=2)
+    found.add(0, 0.8)
+    found.add(1, 0.7, of=0)
+    choice = choose(found, FREE)
+    assert (choice.winner.number, choice.confirmed) == (0, False)
+
+
+def test_without_finals_the_best_trial_wins_unconfirmed():
+    found = board(2)
+    found.add(0, 0.8, epochs=1)
+    found.add(1, 0.7)
+    choice = choose(found, FREE)
+    assert (choice.winner.number, choice.confirmed) == (0, False)
+
+
+def test_bound_and_without_finals_a_stopped_trial_does_not_win():
+    found = board(2)
+    found.add(0, 0.3, following=0.0, epochs=1)
+    found.add(1, 0.7, following=0.2)
+    choice = choose(found, BOUND)
+    assert choice.winner.number == 1
+    assert not choice.feasible
+
+
+def test_a_finals_training_that_failed_is_left_out_of_the_mean():
+    found = board(1, finalists=1, seeds=2)
+    found.add(0, 0.8)
+    found.add(1, 0.7, of=0)
+    found.started("t2", 2, {}, repeats=0)
+    found.failed("t2", "why")
+    assert choose(found, FREE).finalists[0].accuracies == [0.7]
+
+
+def test_without_a_trial_there_is_no_winner():
+    assert choose(board(1), FREE).winner is None
