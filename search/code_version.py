@@ -1,5 +1,6 @@
 """Which Convoy runs: the package's version, and its commit where it runs from a git checkout."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+SHIPPED = "code_version.json"  # beside this file where the code was sent, without its checkout
 PATIENCE = 10.0  # seconds for an answer of git, which a file system that is far away may hold up
 
 
@@ -37,11 +39,15 @@ class CodeVersion:
 @cache
 def code_version() -> CodeVersion:
     """The version that this process runs, as it was when this was first asked."""
+    file = Path(__file__).resolve()
+    shipped = file.with_name(SHIPPED)
+    if shipped.is_file():
+        return CodeVersion(**json.loads(shipped.read_text()))
     try:
         package = version("convoy")
     except PackageNotFoundError:
         package = "unknown"
-    return CodeVersion(package, *commit_of(Path(__file__).resolve()))
+    return CodeVersion(package, *commit_of(file))
 
 
 def commit_of(file: Path) -> tuple[str | None, bool | None]:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from conftest import ROOT
 
 from search.code_version import CodeVersion, code_version, commit_of
+from search.submission.ray_jobs import _shipment
+from search.submission.submission import Submission
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
@@ -95,6 +98,17 @@ def test_the_code_here_is_of_the_packages_version_and_of_this_checkout():
     assert found.version == version("convoy")
     if (ROOT / ".git").exists():
         assert found.commit == git(ROOT, "rev-parse", "HEAD")
+
+
+def test_code_that_is_sent_to_a_cluster_knows_the_version_that_it_was_here(monkeypatch):
+    """Its checkout stays behind."""
+    sent = Submission("mine", "mine", ())
+    program = "from search.code_version import code_version as c, __file__ as f; print(c(), f)"
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with _shipment(sent) as folder:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{code_version()} {folder}/search/code_version.py"
 
 
 @pytest.mark.parametrize(
