@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.subject import Subject
+from search.code_version import code_version
 from search.summary import versions
 
 TOLERANCE = 1e-6
@@ -26,6 +27,8 @@ class Certificate:
         threads: CPU threads of both measurements.
         versions: of the libraries now.
         recorded_versions: of the libraries then.
+        code: Convoy's version now, with its commit where that is known.
+        recorded_code: the same then; None in the record of an earlier version.
     """
 
     run_id: str
@@ -41,6 +44,8 @@ class Certificate:
     threads: int
     versions: dict[str, str]
     recorded_versions: dict[str, str]
+    code: str
+    recorded_code: str | None
 
     @property
     def verdict(self) -> str:
@@ -56,7 +61,7 @@ class Certificate:
 
 def certify(subject: Subject) -> Certificate:
     """The certificate of a run, measured on its whole validation split."""
-    run, settings = subject.run, subject.run.settings
+    run, provenance = subject.run, subject.run.provenance
     reloaded = subject.validation.metrics()["val_accuracy"]
     return Certificate(
         run_id=run.run_id,
@@ -66,10 +71,12 @@ def certify(subject: Subject) -> Certificate:
         tolerance=TOLERANCE,
         val_images=len(subject.dataset.val),
         fingerprint=subject.dataset.fingerprint,
-        precision=settings["validation_dtype"],
+        precision=provenance.validation_dtype,
         device=subject.device.type,
-        recorded_device=settings["device"],
+        recorded_device=provenance.device,
         threads=run.job.cpus,
         versions=versions(),
-        recorded_versions=settings["versions"],
+        recorded_versions=provenance.versions,
+        code=code_version().described,
+        recorded_code=provenance.code.described if provenance.code else None,
     )

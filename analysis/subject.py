@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from analysis.activations import Activations, observe
 from analysis.layers import Layer, layers_of
-from analysis.record import RecordedRun, Records
+from analysis.record import Records
 from analysis.trials import RecordedSearch
-from trainables.data import Dataset, load
+from search.recorded_run import RecordedRun
+from trainables.data import Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import Integers, Split
 from trainables.device import best_device, use_threads
@@ -117,13 +118,7 @@ def open_subject(
         UsageError: the data are not those that the run was trained on, or the split that is to be
             shown has no labels.
     """
-    whole = load(run.job.data, source)
-    if whole.fingerprint != run.data["fingerprint"]:
-        raise UsageError(
-            f"the data in {source} (fingerprint {whole.fingerprint[:12]}) are not those of run "
-            f"{run.run_id} ({run.data['name']}, {run.data['fingerprint'][:12]}); give its --data"
-        )
-    dataset = whole.limited(run.job.train_limit, run.job.val_limit)
+    dataset = run.dataset(source)
     if not dataset.splits[shown].labelled:
         raise UsageError(f"--split {shown}: its images have no labels; choose train or val")
     use_threads(run.job.cpus)

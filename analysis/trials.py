@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from search.recorded_run import History
 from search.scoreboard import BASELINE
-
-History = dict[str, list[tuple[int, float]]]
 
 
 @dataclass(frozen=True)

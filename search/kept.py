@@ -6,13 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from search.provenance import Provenance, provenance_in
 from search.scoreboard import TrialRecord
 from search.search_file import SPACE_FILE
 from search.state_file import STATE_FILE
-from search.summary import versions
 from search.task import Task
 from trainables.checkpoint import load, save
-from trainables.device import best_device, training_dtype
+from trainables.recipe import Setting
 
 WEIGHTS_FILE, SETTING_FILE = "model.pt", "setting.json"
 
@@ -40,20 +42,22 @@ def write_kept(
         data: name, sizes and fingerprint of what it was trained on.
         search: the search's folder, which holds its space if it has one.
     """
-    best = load(checkpoint / STATE_FILE)["best"]
-    if best["epoch"] != record.best_epoch:
+    state = load(checkpoint / STATE_FILE)
+    if state["best"]["epoch"] != record.best_epoch:
         return None
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    save(best["model"], folder / WEIGHTS_FILE)
-    (folder / SETTING_FILE).write_text(json.dumps(_described(record, task, data), indent=2))
+    save(state["best"]["model"], folder / WEIGHTS_FILE)
+    described = _described(record, task, data, provenance_in(state))
+    (folder / SETTING_FILE).write_text(json.dumps(described, indent=2))
     if (search / SPACE_FILE).exists():
         shutil.copyfile(search / SPACE_FILE, folder / SPACE_FILE)
     return folder / WEIGHTS_FILE
 
 
-def _described(record: TrialRecord, task: Task, data: dict[str, Any]) -> dict[str, Any]:
-    device = best_device()
+def _described(
+    record: TrialRecord, task: Task, data: dict[str, Any], provenance: Provenance
+) -> dict[str, Any]:
     return {
         "trial_id": record.trial_id,
         "setting": task.setting.as_dict(),
@@ -61,8 +65,24 @@ def _described(record: TrialRecord, task: Task, data: dict[str, Any]) -> dict[st
         "data": data,
         "best_epoch": record.best_epoch,
         "metrics": record.best,
-        "device": device.type,
-        "training_dtype": str(training_dtype(device)).removeprefix("torch."),
-        "validation_dtype": "float32",
-        "versions": versions(),
+        **asdict(provenance),
     }
+
+
+class KeptData(BaseModel):
+    """What a ``setting.json`` tells of the data."""
+
+    name: str
+    train: int
+    val: int
+    fingerprint: str
+
+
+class Kept(BaseModel):
+    """What is read of a ``setting.json``, beside the provenance."""
+
+    setting: Setting
+    job: dict[str, Any]
+    data: KeptData
+    best_epoch: int
+    trial_id: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from search.provenance import signed
 from search.task import Job, Task
 from search.trial import restored_from, training_data
 from trainables.device import use_threads
@@ -148,5 +149,5 @@ class _Memory:
 
 def _packed(epoch: Epoch) -> tuple[dict[str, float], bytes]:
     file = io.BytesIO()
-    torch.save(epoch.state, file)
+    torch.save(signed(epoch).state, file)
     return {**epoch.metrics, "epoch": epoch.number}, file.getvalue()

@@ -9,6 +9,7 @@ import torch
 from ray import tune
 
 from search.failure import check_shared, report_failure
+from search.provenance import signed
 from search.reports import Reports
 from search.state_file import STATE_FILE, checkpoints, sealed_epoch
 from search.task import Job, Task
@@ -44,7 +45,7 @@ def _train(task: Task) -> None:
     with Reports() as reports:
         for epoch in steps(task.setting, data, _restored()):
             if epoch is not None:
-                reports.send(epoch)
+                reports.send(signed(epoch))
             elif reports.stopped:
                 raise SystemExit(0)
 

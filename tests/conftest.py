@@ -1,8 +1,10 @@
 """Fixtures that several tests share: a cache of their own, and one small search."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -84,13 +86,36 @@ def run_small_search(
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
 
 
-# One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some.
-FLAGS = ("--trials", "6", "--seed", "1", "--concurrency", "1", "--set", "schedule=cosine")
+# One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some; and one
+# thread, on which a training repeats every bit.
+FLAGS = ("--trials", "6", "--seed", "1", "--set", "schedule=cosine")
+FLAGS += ("--concurrency", "1", "--cpus-per-trial", "1")
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedSearch:
     return run_small_search(tmp_path_factory.mktemp("runs"), "small", *FLAGS)
+
+
+def copied_store(finished: FinishedSearch, folder: Path) -> str:
+    """A copy of the store in ``folder``, whose artifacts may be damaged; its URI.
+
+    SQLite makes it: to open and close the file beside SQLite would drop the locks of the clients
+    that this process has open, and what other processes write later would stay hidden from them.
+    """
+    shutil.copytree(finished.out / "artifacts", folder / "artifacts")
+    with (
+        contextlib.closing(sqlite3.connect(finished.out / "mlflow.db")) as store,
+        contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as database,
+        database,
+    ):
+        store.backup(database)
+        for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
+            database.execute(
+                f"update {table} set {column} = replace({column}, ?, ?)",
+                (str(finished.out), str(folder)),
+            )
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 CHROMIUM = [

@@ -1,5 +1,9 @@
 """Where a trial computes: device, number format, threads."""
 
+import platform
+from functools import cache
+from pathlib import Path
+
 import torch
 
 
@@ -10,6 +14,28 @@ def best_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+@cache
+def device_name(device: torch.device) -> str:
+    """What the device is called, such as ``AMD EPYC 9R14, AVX512``.
+
+    Of a CPU, its model and the widest instructions that torch uses on it: both may change the last
+    bits of a result.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = _cpu_model() or platform.processor() or platform.machine()
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _cpu_model() -> str:
+    """The CPU's model as Linux tells it; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((s.partition(":")[2].strip() for s in lines if s.startswith("model name")), "")
 
 
 def training_dtype(device: torch.device) -> torch.dtype:

@@ -1,6 +1,7 @@
 """Ray's job API: a search sent to a Ray cluster that runs already."""
 
 import asyncio
+import json
 import logging
 import shlex
 import shutil
@@ -8,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
+from search.code_version import SHIPPED, code_version
 from search.submission.backend import JobLine
 from search.submission.config import RayJobs
 from search.submission.submission import STOP_SECONDS, Submission
@@ -184,6 +187,8 @@ def _shipment(submission: Submission) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         for name in CODE:
             shutil.copytree(root / name, Path(scratch) / name, ignore=ignored)
+        version = json.dumps(asdict(code_version()))
+        (Path(scratch) / "search" / SHIPPED).write_text(version)
         # Ray knows what is shipped by its content, and removes it with the last job that used it,
         # even while another is being sent with the same.
         (Path(scratch) / "configs" / "job").write_text(submission.job)

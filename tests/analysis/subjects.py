@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 import torch
 
-from analysis.record import RecordedRun
 from analysis.subject import Subject
-from analysis.trials import History, RecordedSearch, RecordedTrial
+from analysis.trials import RecordedSearch, RecordedTrial
+from search.provenance import Provenance
+from search.recorded_run import History, RecordedRun
 from search.task import Job
 from trainables.data import Dataset, DataSpec, load
 from trainables.evaluation import evaluate
@@ -47,7 +48,7 @@ def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
         val_accuracy=best["val_accuracy"],
         history=history,
         weights=best["model"],
-        settings={"device": "cpu", "validation_dtype": "float32", "versions": {}},
+        provenance=Provenance({}, "cpu", "float32"),
     )
 
 

@@ -3,8 +3,6 @@
 import contextlib
 import io
 import json
-import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, copied_store
 from mlflow import MlflowClient
 from sklearn.metrics import confusion_matrix
 
@@ -331,27 +329,6 @@ def test_other_data_than_the_runs_are_refused(run, tmp_path):
     export(load(DataSpec(seed=5), "embedded").truncated(50), tmp_path / "other")
     with pytest.raises(UsageError, match="are not those of run"):
         open_subject(run, str(tmp_path / "other"))
-
-
-def copied_store(finished, tmp_path) -> str:
-    """A copy of the store whose artifacts may be damaged.
-
-    SQLite makes it: to open and close the file beside SQLite would drop the locks of the clients
-    that this process has open, and what other processes write later would stay hidden from them.
-    """
-    shutil.copytree(finished.out / "artifacts", tmp_path / "artifacts")
-    with (
-        contextlib.closing(sqlite3.connect(finished.out / "mlflow.db")) as store,
-        contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database,
-        database,
-    ):
-        store.backup(database)
-        for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
-            database.execute(
-                f"update {table} set {column} = replace({column}, ?, ?)",
-                (str(finished.out), str(tmp_path)),
-            )
-    return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"setting": {}}'])

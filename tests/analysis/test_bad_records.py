@@ -21,11 +21,12 @@ from subjects import constructed
 
 from analysis.certificate import certify
 from analysis.output import whole_folder
-from analysis.record import Records, _recorded
+from analysis.record import Records
 from analysis.run import main
 from analysis.subject import open_subject
 from search.ablate import main as ablate
 from search.kept import SETTING_FILE, WEIGHTS_FILE
+from search.recorded_run import recorded_run
 from trainables import checkpoint
 from trainables.errors import UsageError
 
@@ -81,7 +82,7 @@ def recorded(subject, run: Run, text: bytes, weights=None, history=None):
     """The record; ValueError and KeyError are what ``Records.load`` tells of as damage."""
     own = subject.run
     weights = own.weights if weights is None else weights
-    return _recorded(run, weights, text, own.history if history is None else history)
+    return recorded_run(run, weights, text, own.history if history is None else history)
 
 
 def analysed(subject, *arguments, **more) -> bool:

@@ -1,0 +1,298 @@
+"""A run as MLflow recorded it: found, downloaded, and its network and data built again."""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from torch import nn
+
+from search.kept import SETTING_FILE, WEIGHTS_FILE, Kept
+from search.naming import is_name
+from search.provenance import Provenance
+from search.recorded import parsed, recorded_job
+from search.scoreboard import BASELINE
+from search.task import Job
+from search.tracking import check_admits, check_uri, sqlite_file
+from trainables import checkpoint
+from trainables.data import Dataset, load
+from trainables.errors import UsageError
+from trainables.recipe import Setting, Value
+from trainables.secrets import masked
+from trainables.training import network
+
+History = dict[str, list[tuple[int, float]]]
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A trial's record.
+
+    Attributes:
+        run_id: MLflow's.
+        search: name of its search.
+        setting: what was trained, and how.
+        job: what it shared with the other trials: data, limits, CPUs.
+        data: name, sizes and fingerprint of its data.
+        best_epoch: the epoch whose weights these are.
+        val_accuracy: the validation accuracy logged for that epoch.
+        history: every metric's (epoch, value) pairs, in order.
+        weights: state dict of the best epoch; empty if the run holds none.
+        provenance: what it was trained with.
+        values: what the trial chose, without keys of options that were not; empty if unknown.
+        label: what the trial is called in its search: ``baseline``, or its number.
+        is_winner: True if it is the best of its search.
+        trial_id: Ray Tune's; empty if unknown.
+    """
+
+    run_id: str
+    search: str
+    setting: Setting
+    job: Job
+    data: dict[str, Any]
+    best_epoch: int
+    val_accuracy: float
+    history: History
+    weights: dict[str, Any]
+    provenance: Provenance
+    values: dict[str, Value] = field(default_factory=dict)
+    label: str = ""
+    is_winner: bool = False
+    trial_id: str = ""
+
+    @property
+    def described(self) -> str:
+        """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
+        place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
+        if self.is_winner:
+            return f"winner of search {self.search} ({place})"
+        return f"{place} of search {self.search}"
+
+    def dataset(self, source: str) -> Dataset:
+        """Its data from ``source``, limited as they were in the search.
+
+        Raises:
+            UsageError: they are not those that it was trained on.
+        """
+        whole = load(self.job.data, source)
+        if whole.fingerprint != self.data["fingerprint"]:
+            raise UsageError(
+                f"the data in {source} (fingerprint {whole.fingerprint[:12]}) are not those of run "
+                f"{self.run_id} ({self.data['name']}, {self.data['fingerprint'][:12]}); give its "
+                "--data"
+            )
+        return whole.limited(self.job.train_limit, self.job.val_limit)
+
+    def model(self, dataset: Dataset) -> nn.Module:
+        """The network with the recorded weights, in eval mode.
+
+        Raises:
+            UsageError: there are none, or they do not fit the architecture as it is now.
+        """
+        if not self.weights:
+            raise UsageError(f"run {self.run_id} holds no {WEIGHTS_FILE}; it was removed")
+        try:
+            model = network(self.setting, dataset)
+            model.load_state_dict(self.weights)
+            if not all(value.isfinite().all() for value in model.state_dict().values()):
+                raise RuntimeError("they are not finite")
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"the weights of run {self.run_id} do not fit architecture "
+                f"{self.setting.architecture} as it is here ({_one_line(error)})"
+            ) from error
+        return model.eval()
+
+
+class RecordedRuns:
+    """The runs in a tracking store, of searches that have finished.
+
+    Args:
+        uri: MLflow's tracking URI.
+
+    Raises:
+        UsageError: a local store that is not there, or a server that refuses the user.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = check_uri(uri)
+        if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+            raise UsageError(
+                f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
+            )
+        check_admits(uri)
+        with self.answering():
+            self.client = MlflowClient(uri)
+
+    def load(self, run_id: str) -> RecordedRun:
+        """The record of a run.
+
+        Raises:
+            UsageError: there is no such run, it has no record, or that is damaged.
+        """
+        with self.answering():
+            run = self.client.get_run(run_id)
+            files = {file.path for file in self.client.list_artifacts(run_id)}
+        if SETTING_FILE not in files:
+            raise UsageError(
+                f"run {run_id} has no weights and no {SETTING_FILE}; only the best few trials of a "
+                "search and its baseline have"
+            )
+        with tempfile.TemporaryDirectory() as folder, self.answering():
+            for name in files & {SETTING_FILE, WEIGHTS_FILE}:
+                self.client.download_artifacts(run_id, name, folder)
+            file = Path(folder) / WEIGHTS_FILE
+            weights = checkpoint.load(file) if file.exists() else {}
+            text = (Path(folder) / SETTING_FILE).read_bytes()
+            history = self.history(run)
+        try:
+            return recorded_run(run, weights, text, history)
+        except (ValueError, KeyError) as error:
+            raise UsageError(
+                f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
+            ) from error
+
+    def history(self, run: Run, names: tuple[str, ...] | None = None) -> History:
+        """Every (epoch, value) of a run's metrics, or of those that ``names`` has, in order."""
+        return {
+            name: sorted(
+                (point.step, point.value)
+                for point in self.client.get_metric_history(run.info.run_id, name)
+            )
+            for name in run.data.metrics
+            if names is None or name in names
+        }
+
+    def winner_of(self, search: str) -> str:
+        """Run id of a search's winner.
+
+        Raises:
+            UsageError: no such search, or it has no winner.
+        """
+        winners = self.winners(f"tags.convoy.search = '{quoted(search)}'")
+        if not winners:
+            raise UsageError(f"search {search!r} has no winner in {self.uri}")
+        return str(winners[0].info.run_id)
+
+    def winners(self, condition: str, experiment: str | None = None) -> list[Run]:
+        """The winners of searches that meet MLflow's ``condition``, of all spaces or of one.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self.answering():
+            experiments = [
+                found.experiment_id
+                for found in self.client.search_experiments()
+                if found.name.startswith("convoy/") and experiment in (None, found.name)
+            ]
+            parts = ["tags.convoy.winner = 'true'", *([condition] if condition else [])]
+            if not experiments:
+                return []
+            return list(self.client.search_runs(experiments, " and ".join(parts)))
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Whatever the store raises becomes a UsageError."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except Exception as error:  # a store raises what its database or server raises
+            raise UsageError(f"{self.uri}: {_one_line(error)}") from error
+
+
+def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: History) -> RecordedRun:
+    """The record, whose values may be anything that someone wrote into the store.
+
+    Raises:
+        ValueError: one is not what it should be; KeyError where it is missing.
+    """
+    kept: Kept = parsed(Kept, text)
+    provenance: Provenance = parsed(Provenance, text)
+    _check_plain(provenance)
+    tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]
+    for name in (run.info.run_id, tags["convoy.search"], kept.data.name):
+        if not is_name(name):  # the first two become names of folders
+            raise ValueError(f"{name!r} is not the name of a run, search or data set")
+    if not 0 <= accuracy <= 1 or not 1 <= kept.best_epoch <= kept.setting.epochs:
+        raise ValueError(f"epoch {kept.best_epoch} with accuracy {accuracy} cannot be the best")
+    _check_history(history)
+    written = json.loads(text)
+    return RecordedRun(
+        run_id=run.info.run_id,
+        search=tags["convoy.search"],
+        setting=Setting.from_dict(written["setting"]),
+        job=recorded_job(json.dumps(kept.job)),
+        data=written["data"],
+        best_epoch=kept.best_epoch,
+        val_accuracy=accuracy,
+        history=history,
+        weights=weights,
+        provenance=provenance,
+        values=values_of(tags.get("convoy.values", "{}")),
+        label=plain(tags["convoy.label"]),
+        is_winner=tags.get("convoy.winner") == "true",
+        trial_id=kept.trial_id,
+    )
+
+
+def _check_history(history: History) -> None:
+    for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
+        if not history.get(name):
+            raise KeyError(name)
+    if not all(math.isfinite(value) for points in history.values() for _, value in points):
+        raise ValueError("a figure of its history is not finite")
+
+
+def _check_plain(provenance: Provenance) -> None:
+    code, versions = provenance.code, provenance.versions
+    texts = [provenance.device, provenance.validation_dtype]
+    texts += [provenance.training_dtype or "", provenance.device_name or ""]
+    texts += [code.version, code.commit or ""] if code else []
+    for text in (*texts, *versions, *versions.values()):
+        plain(text)
+
+
+def values_of(text: str) -> dict[str, Value]:
+    """The values that the tag of a trial's run holds.
+
+    Raises:
+        ValueError: they are none, or cannot be shown.
+    """
+    values: dict[str, Value] = parsed(dict[str, Value], text)
+    for part in (*values, *(value for value in values.values() if isinstance(value, str))):
+        plain(part)
+    return values
+
+
+def plain(text: str) -> str:
+    """``text``, if it may stand in a terminal and in a figure, where $ begins a formula.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if not text.isprintable() or "$" in text:
+        raise ValueError(f"{text!r} holds characters that cannot be shown")
+    return text
+
+
+def quoted(text: str) -> str:
+    """``text``, if it may stand between quotes in a condition of MLflow's.
+
+    Raises:
+        UsageError: it would end them.
+    """
+    if "'" in text or "\\" in text:
+        raise UsageError(f"{text!r} is not the name of a search")
+    return text
+
+
+def _one_line(error: Exception) -> str:
+    return masked(" ".join(str(error).split()))[:300]
