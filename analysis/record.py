@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ VALIDATION = (
     "val_accuracy_conflicting",
     "digit_following",
 )
+_PARENTS = ("search", "ablation")  # kinds of runs that have others below them
+_FINALIST = re.compile(r"finalist-(\d+)-seed-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class RecordedRun:
         weights: state dict of the best epoch.
         settings: the record as it was written.
         values: what the trial chose, without keys of options that were not; empty if unknown.
-        label: what the trial is called in its search: ``baseline``, or its number.
+        label: what it is called in its search: ``baseline``, a trial's number, or
+            ``finalist-1-seed-2``.
         is_winner: True if it is the best of its search.
     """
 
@@ -76,6 +80,8 @@ class RecordedRun:
     def described(self) -> str:
         """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
         place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
+        if finalist := _FINALIST.fullmatch(self.label):
+            place = "finalist {}, seed {}".format(*finalist.groups())
         if self.is_winner:
             return f"winner of search {self.search} ({place})"
         return f"{place} of search {self.search}"
@@ -155,7 +161,7 @@ class Records:
         with self._answering():
             experiment = self._client.get_run(run.run_id).info.experiment_id
             found = self._pages(experiment, f"tags.convoy.search = '{_quoted(run.search)}'")
-            parents = [r for r in found if r.data.tags.get("convoy.kind") != "trial"]
+            parents = [r for r in found if r.data.tags.get("convoy.kind") in _PARENTS]
             trials = [self._trial(r) for r in found if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
