@@ -1,17 +1,19 @@
 """A run as MLflow recorded it: found, downloaded, and its network built again."""
 
 import json
+import logging
 import math
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Metric, Run, RunTag
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 from torch import nn
 
@@ -122,6 +124,8 @@ class Records:
                 f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
             )
         check_admits(uri)
+        for name in ("mlflow.store", "mlflow.store.db.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told in a line of ours
         with self._answering():
             self._client = MlflowClient(uri)
 
@@ -165,6 +169,36 @@ class Records:
             trials = [self._trial(r) for r in found if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
+
+    def parent_of(self, run: RecordedRun) -> Run | None:
+        """The own run of the search that ``run`` belongs to; None if it is not there.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self._answering():
+            tags = self._client.get_run(run.run_id).data.tags
+            try:
+                parent = self._client.get_run(tags.get("mlflow.parentRunId", ""))
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+        found = parent.data.tags
+        same = all(found.get(k) == tags.get(k) for k in ("convoy.search", "convoy.search_id"))
+        return parent if same and found.get("convoy.kind") == "search" else None
+
+    def annotate(
+        self, run_id: str, metrics: Sequence[Metric] = (), tags: dict[str, str] | None = None
+    ) -> None:
+        """Log metrics and tags to a run.
+
+        Raises:
+            UsageError: the store refuses them.
+        """
+        with self._answering():
+            told = [RunTag(key, value) for key, value in (tags or {}).items()]
+            self._client.log_batch(run_id, metrics, tags=told)
 
     def log(self, run_id: str, folder: Path, name: str) -> None:
         """Log ``folder`` as artifact ``name`` of a run.

@@ -72,7 +72,7 @@ def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_
         with contextlib.suppress(NotApplicableError):
             figures.drawer(name)(subject)
             drawn |= {f"figures/{name}.{kind}" for kind in ("png", "json")}
-    others = {"model.pt", "predictions.txt", "certificate.json"}
+    others = {"model.pt", "predictions.txt", "certificate.json", "test.json"}
     assert set(files_in(written)) == others | REPORT | drawn
 
 
