@@ -12,7 +12,7 @@ def predictions_text(subject: Subject) -> str:
     test = subject.dataset.test
     if not len(test):
         return ""
-    labels = subject.evaluate(test).predictions.tolist()
+    labels = subject.tested.predictions.tolist()
     pairs = list(zip(test.names(), labels, strict=True))
     if test.filenames is not None:
         pairs.sort()

@@ -1,8 +1,10 @@
 """The tracking store as an analysis reads it: runs, and the searches that they belong to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mlflow.entities import Run
+from mlflow.entities import Metric, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.experiment import experiment_name
@@ -16,6 +18,7 @@ VALIDATION = (
     "val_accuracy_conflicting",
     "digit_following",
 )
+_PARENTS = ("search", "ablation")  # kinds of runs that have others below them
 
 
 class Records(RecordedRuns):
@@ -37,10 +40,40 @@ class Records(RecordedRuns):
         with self.answering():
             experiment = self.client.get_run(run.run_id).info.experiment_id
             found = self._pages(experiment, f"tags.convoy.search = '{quoted(run.search)}'")
-            parents = [r for r in found if r.data.tags.get("convoy.kind") != "trial"]
+            parents = [r for r in found if r.data.tags.get("convoy.kind") in _PARENTS]
             trials = [self._trial(r) for r in found if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
+
+    def parent_of(self, run: RecordedRun) -> Run | None:
+        """The own run of the search that ``run`` belongs to; None if it is not there.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self.answering():
+            tags = self.client.get_run(run.run_id).data.tags
+            try:
+                parent = self.client.get_run(tags.get("mlflow.parentRunId", ""))
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+        found = parent.data.tags
+        same = all(found.get(k) == tags.get(k) for k in ("convoy.search", "convoy.search_id"))
+        return parent if same and found.get("convoy.kind") == "search" else None
+
+    def annotate(
+        self, run_id: str, metrics: Sequence[Metric] = (), tags: dict[str, str] | None = None
+    ) -> None:
+        """Log metrics and tags to a run.
+
+        Raises:
+            UsageError: the store refuses them.
+        """
+        with self.answering():
+            told = [RunTag(key, value) for key, value in (tags or {}).items()]
+            self.client.log_batch(run_id, metrics, tags=told)
 
     def log(self, run_id: str, folder: Path, name: str) -> None:
         """Log ``folder`` as artifact ``name`` of a run.

@@ -26,6 +26,7 @@ from trainables.paths import user_path
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
     from analysis.record import Records
+    from analysis.sealed import Seal
     from analysis.subject import Subject
 
 HTML_FILE, PDF_FILE = "report.html", "report.pdf"
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
     0 certified; 3 the reloaded weights do not give the logged accuracy, or the store refuses the
-    report; 2 a flag or file is wrong.
+    report or a reading of the test labels; 2 a flag or file is wrong.
     """
     console = Console(highlight=False, markup=False)
     try:
@@ -83,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         "--split",
         choices=("train", "val", "test"),
         default="val",
-        help="the images that the figures show (default: val)",
+        help="the images that the figures show (default: val); test reads the sealed labels",
+    )
+    parser.add_argument(
+        "--read-test",
+        action="store_true",
+        help="read the sealed test labels of a winner again, which is counted and told",
     )
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
@@ -104,6 +110,7 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.certificate import certify
     from analysis.predictions import predictions_text
     from analysis.record import Records
+    from analysis.sealed import unseal
     from analysis.subject import open_subject
 
     names = list(dict.fromkeys(arguments.only or figures.available()))
@@ -118,13 +125,17 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
         soft_wrap=True,
     )
     subject = open_subject(run, _source(arguments.data, run.job.source), arguments.split, records)
+    if arguments.read_test:
+        _check_readable(subject)
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
     out = given or Path("runs", run.search, "analysis").resolve()
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
-            drawn = _report(subject, certificate, names, folder, console)
+            seal = unseal(subject, arguments.read_test)
+            drawn = _report(subject, certificate, seal, names, folder, console)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
+            (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
             (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
             (folder / "predictions.txt").write_text(predictions)
             save(run.weights, folder / "model.pt")
@@ -132,7 +143,7 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     tested = len(subject.dataset.test)
     console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
-    return max(_verdict(certificate, console), logged)
+    return max(_tell(seal, console), _verdict(certificate, console), logged)
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> int:
@@ -140,12 +151,17 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.comparison import compare
     from analysis.drawn import save_drawing
     from analysis.record import Records
+    from analysis.sealed import unseal
     from analysis.subject import open_subject
 
     if len(set(arguments.run)) != 2 or len(arguments.run) != 2:
         raise UsageError("--run: give two different runs to compare, or one to analyse")
     if arguments.only:
         raise UsageError("--only: a comparison of two runs is one figure; leave it out")
+    if arguments.read_test:
+        raise UsageError(
+            "--read-test: a comparison reads test labels by --split test; leave it out"
+        )
     given = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     runs = [records.load(run_id) for run_id in arguments.run]
@@ -159,6 +175,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     out = given or Path("runs", runs[0].search, name).resolve()
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
+            seals = [unseal(subject) for subject in subjects if subject.shown == "test"]
             save_drawing("comparison", drawing, folder)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
         logged = max(_log(records, run.run_id, Path(scratch), name) for run in runs)
@@ -166,12 +183,13 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"{letter}: run {run.run_id}, {run.described}", soft_wrap=True)
     console.print(drawing.caption.shows, soft_wrap=True)
     console.print(f"comparison: {out / 'comparison.png'}", soft_wrap=True)
-    return logged
+    return max([logged, *(_tell(seal, console) for seal in seals)])
 
 
 def _report(
     subject: "Subject",
     certificate: "Certificate",
+    seal: "Seal",
     names: list[str],
     folder: Path,
     console: Console,
@@ -186,7 +204,7 @@ def _report(
     gallery = draw_figures(subject, shown, folder / "figures")
     for name, reason in gallery.left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
-    report = report_of(subject, certificate, gallery, datetime.now().astimezone())
+    report = report_of(subject, certificate, gallery, datetime.now().astimezone(), seal)
     (folder / HTML_FILE).write_text(html_text(report), encoding="utf-8")
     write_pdf(report, folder / PDF_FILE)
     return len(gallery.drawn)
@@ -222,6 +240,28 @@ def _source(given: str | None, recorded: str) -> str:
     if given is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
         return recorded
     return resolve(given)
+
+
+def _check_readable(subject: "Subject") -> None:
+    """Raise UsageError unless the test labels are the run's to read."""
+    run = subject.run
+    if not run.is_winner:
+        raise UsageError(
+            f"--read-test: run {run.run_id} is {run.described}, and the test labels are read for "
+            "winners alone; leave it out"
+        )
+    if not subject.dataset.test.labelled:
+        raise UsageError("--read-test: the test images have no labels; leave it out")
+
+
+def _tell(seal: "Seal", console: Console) -> int:
+    """Tell what was read of the test labels; 0, or 3 if the store refused to record it."""
+    for line in filter(None, (seal.line, seal.spent)):
+        console.print(line, soft_wrap=True)
+    if not seal.unrecorded:
+        return 0
+    print(f"this reading of the test labels is not recorded: {seal.unrecorded}", file=sys.stderr)
+    return 3
 
 
 def _verdict(certificate: "Certificate", console: Console) -> int:

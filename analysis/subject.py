@@ -59,7 +59,14 @@ class Subject:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The network's logits on the images that the figures show."""
-        return self.validation if self.shown == "val" else self.evaluate(self.split)
+        if self.shown == "val":
+            return self.validation
+        return self.tested if self.shown == "test" else self.evaluate(self.split)
+
+    @cached_property
+    def tested(self) -> Evaluation:
+        """The network's logits on the test images, whose labels are sealed."""
+        return self.evaluate(self.dataset.test)
 
     @cached_property
     def normalise(self) -> Normaliser:

@@ -1,7 +1,9 @@
 """A run as MLflow recorded it: found, downloaded, and its network and data built again."""
 
 import json
+import logging
 import math
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ from trainables.secrets import masked
 from trainables.training import network
 
 History = dict[str, list[tuple[int, float]]]
+_FINALIST = re.compile(r"finalist-(\d+)-seed-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class RecordedRun:
         weights: state dict of the best epoch; empty if the run holds none.
         provenance: what it was trained with.
         values: what the trial chose, without keys of options that were not; empty if unknown.
-        label: what the trial is called in its search: ``baseline``, or its number.
+        label: what it is called in its search: ``baseline``, a trial's number, or
+            ``finalist-1-seed-2``.
         is_winner: True if it is the best of its search.
         trial_id: Ray Tune's; empty if unknown.
     """
@@ -70,6 +74,8 @@ class RecordedRun:
     def described(self) -> str:
         """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
         place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
+        if finalist := _FINALIST.fullmatch(self.label):
+            place = "finalist {}, seed {}".format(*finalist.groups())
         if self.is_winner:
             return f"winner of search {self.search} ({place})"
         return f"{place} of search {self.search}"
@@ -127,6 +133,8 @@ class RecordedRuns:
                 f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
             )
         check_admits(uri)
+        for name in ("mlflow.store", "mlflow.store.db.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told in a line of ours
         with self.answering():
             self.client = MlflowClient(uri)
 

@@ -9,6 +9,8 @@ from scipy.stats import binomtest
 from analysis.certificate import Certificate
 from analysis.drawn import DrawnFigure, Gallery
 from analysis.figures import GROUPS
+from analysis.report import sealed
+from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.recipe import Value
 
@@ -74,7 +76,9 @@ class Report:
         certified: whether the reloaded weights gave the logged accuracy.
         certificate: that, in a sentence.
         verdict: what the shortcut audit found, in a sentence; None without an audit.
+        remarks: what takes from the worth of the test accuracy, in a sentence each.
         facts: what was trained and measured, as terms and values.
+        readings: of the test labels, if there are several: which and when, and what was found.
         settings: hyperparameters of the run, as names and values.
         sections: the figures, by group.
         left_out: headings of the figures that did not apply, and why.
@@ -87,7 +91,9 @@ class Report:
     certified: bool
     certificate: str
     verdict: str | None
+    remarks: tuple[str, ...]
     facts: Pairs
+    readings: Pairs
     settings: Pairs
     sections: tuple[Section, ...]
     left_out: Pairs
@@ -101,10 +107,15 @@ class Report:
 
 
 def report_of(
-    subject: Subject, certificate: Certificate, gallery: Gallery, made: datetime
+    subject: Subject,
+    certificate: Certificate,
+    gallery: Gallery,
+    made: datetime,
+    seal: Seal | None = None,
 ) -> Report:
-    """The report of a run's ``gallery``."""
+    """The report of a run's ``gallery`` and, where it is given, of what was read of its test."""
     run, data = subject.run, subject.dataset.name
+    seal = seal or Seal(run)
     return Report(
         title=f"{run.setting.architecture} on {_DATA.get(data, data)}",
         summary=(
@@ -115,7 +126,9 @@ def report_of(
         certified=certificate.certified,
         certificate=_sentence(certificate.verdict),
         verdict=_audit_verdict(gallery),
-        facts=_facts(subject),
+        remarks=sealed.remarks(seal),
+        facts=_facts(subject, seal),
+        readings=sealed.readings(seal),
         settings=_settings(subject),
         sections=_sections(gallery),
         left_out=tuple((heading(name), why) for name, why in gallery.left_out.items()),
@@ -143,12 +156,13 @@ def _audit_verdict(gallery: Gallery) -> str | None:
     return f"This network {told[0]}." if told else None
 
 
-def _facts(subject: Subject) -> Pairs:
+def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
     side = dataset.image_size
     parameters = sum(parameter.numel() for parameter in subject.model.parameters())
     facts = {
         "Validation accuracy": f"{100 * run.val_accuracy:.2f}% {_interval(subject)}",
+        **sealed.facts(seal),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
         "Data": (

@@ -101,7 +101,8 @@ def wrapped(
 
 def _pages(report: Report) -> Iterator[_Page]:
     """One page after the other, so that one at a time is in memory."""
-    yield from _tables(report, {"Settings": report.settings}, _title_page(report))
+    begin = {"Readings of the test labels": report.readings, "Settings": report.settings}
+    yield from _tables(report, begin, _title_page(report))
     for section in report.sections:
         for drawn in section.figures:
             yield _figure_page(report, section, drawn)
@@ -116,7 +117,10 @@ def _title_page(report: Report) -> _Page:
     page.write(report.summary, size=11, after=0.15)
     if report.verdict:
         page.write(report.verdict, size=11, weight="bold", color=ACCENT, after=0.15)
-    page.write(report.certificate, color=INK if report.certified else ALARM, after=0.25)
+    page.write(report.certificate, color=INK if report.certified else ALARM, after=0.1)
+    for remark in report.remarks:
+        page.write(remark, weight="bold", color=ALARM, after=0.1)
+    page.y += 0.15
     page.table(report.facts)
     return page
 

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_
         with contextlib.suppress(NotApplicableError):
             figures.drawer(name)(subject)
             drawn |= {f"figures/{name}.{kind}" for kind in ("png", "json")}
-    others = {"model.pt", "predictions.txt", "certificate.json"}
+    others = {"model.pt", "predictions.txt", "certificate.json", "test.json"}
     assert set(files_in(written)) == others | REPORT | drawn
 
 
@@ -96,24 +97,27 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
         raise OSError("no space\nleft on device")
 
     monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
-    flags = ["--search", "small", "--tracking-uri", finished.uri, "--out", str(tmp_path / "out")]
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
     assert main([*flags, "--only", "curves"]) == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "not logged to their run" in error
-    assert set(files_in(tmp_path / "out")) > REPORT
+    assert set(files_in(out)) > REPORT
 
 
 def test_a_figure_that_fails_leaves_the_last_report_as_it_was(finished, tmp_path, monkeypatch):
     def fail(subject):
         raise ZeroDivisionError
 
-    (tmp_path / "report.html").write_text("of before")
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("of before")
     monkeypatch.setattr(figures, "drawer", lambda name: fail)
-    flags = ["--search", "small", "--tracking-uri", finished.uri, "--out", str(tmp_path)]
+    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
     with pytest.raises(ZeroDivisionError):
         main([*flags, "--only", "curves"])
-    assert files_in(tmp_path) == {"report.html": b"of before"}
+    assert files_in(out) == {"report.html": b"of before"}
 
 
 def test_the_winner_is_certified(written, finished):
@@ -312,6 +316,33 @@ def test_a_trial_whose_record_lacks_a_tag_is_refused(finished, tmp_path):
     MlflowClient(uri).delete_tag(run.run_id, "convoy.values")
     with pytest.raises(UsageError, match="is damaged, or of an earlier version"):
         records.search_of(run)
+
+
+def test_finalists_are_neither_trials_of_a_search_nor_its_own_run(finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    client, records = MlflowClient(uri), Records(uri)
+    run = records.load(records.winner_of("small"))
+    before, experiment = records.search_of(run), client.get_run(run.run_id).info.experiment_id
+    tags = {
+        "convoy.kind": "finalist",
+        "convoy.search": "small",
+        "convoy.label": "finalist-1-seed-2",
+    }
+    client.create_run(experiment, tags=tags)
+    assert records.search_of(run) == before
+
+
+@pytest.mark.parametrize(
+    ("label", "is_winner", "words"),
+    [
+        ("finalist-1-seed-2", True, "winner of search small (finalist 1, seed 2)"),
+        ("finalist-1-seed-2", False, "finalist 1, seed 2 of search small"),
+        ("3", False, "trial 3 of search small"),
+        ("baseline", True, "winner of search small (baseline)"),
+    ],
+)
+def test_a_run_is_called_by_its_place_in_the_search(run, label, is_winner, words):
+    assert replace(run, label=label, is_winner=is_winner).described == words
 
 
 def test_a_run_is_not_compared_with_itself(finished, two_runs, capsys, tmp_path):

@@ -1,0 +1,51 @@
+"""What a report says of the sealed test."""
+
+from analysis.audit.intervals import Estimate
+from analysis.sealed import Figure, Reading, Seal
+
+_BY_DIGIT: dict[Figure, str] = {
+    "test_accuracy_aligned": "{} where it agrees with the label",
+    "test_accuracy_conflicting": "{} where it does not",
+    "test_digit_following": "{} of those are predicted as the digit",
+}
+
+
+def facts(seal: Seal) -> dict[str, str]:
+    """The run's reading, or why there is none; empty values where none was due."""
+    shown = seal.shown
+    if shown is None:
+        return {"Test accuracy": f"not read, as {seal.unread}" if seal.unread else ""}
+    found = shown.estimates
+    parts = [
+        words.format(f"{100 * found[name].value:.1f}%")
+        for name, words in _BY_DIGIT.items()
+        if name in found
+    ]
+    accuracy = f"{percent(shown.accuracy)}, {seal.place(shown)}, {shown.when}"
+    return {"Test accuracy": accuracy, "Test, by the digit": ", ".join(parts)}
+
+
+def remarks(seal: Seal) -> tuple[str, ...]:
+    """What takes from the worth of the test accuracy, in a sentence each."""
+    lost = seal.unrecorded and (
+        "This reading of the test labels could not be recorded: later analyses will not count it."
+    )
+    return tuple(filter(None, (seal.spent, lost)))
+
+
+def readings(seal: Seal) -> tuple[tuple[str, str], ...]:
+    """All readings of the search, if there are several: which and when, and what was found."""
+    if len(seal.readings) < 2:
+        return ()
+    return tuple((f"Reading {n}", _found(r)) for n, r in enumerate(seal.readings, 1))
+
+
+def percent(found: Estimate) -> str:
+    """An estimate with its interval, in per cent."""
+    ends = f"95% interval {100 * found.low:.1f} to {100 * found.high:.1f}"
+    return f"{100 * found.value:.2f}% ({ends})"
+
+
+def _found(reading: Reading) -> str:
+    found = percent(reading.accuracy)
+    return f"{reading.when}: {found}, run {reading.run_id[:8]}, by {reading.command}"
