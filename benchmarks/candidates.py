@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.candidates --draw 10`` draws them anew: for each of three architectures its
 space's baseline, its guesses and settings drawn at random, as a search of the embedded data would.
-A quarter of them have patches exchanged where the digit lies, a quarter Just Train Twice, and the
-others no cure of the shortcut, whatever the space says of cures: each architecture gets its share.
+In turn they have no cure of the shortcut, patches exchanged where the digit lies, none again, and
+Just Train Twice, whatever the space says of cures: each architecture gets its share.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Learning curves of every candidate with several seeds, which ``benchmarks.selection`` replays.
 
-``python -m benchmarks.selection_curves --record`` trains each of ``benchmarks/candidates.jsonl`` on
-the embedded composite images, six times, and adds a line a training to ``selection_curves.jsonl``
-as it ends; the last sorts them. It goes on where it was stopped. Trainings run side by side, each on
-one thread of a process of its own. It needs torch, numpy and scikit-learn alone.
+``python -m benchmarks.selection_curves --record`` trains each of ``candidates.jsonl`` six times on
+the embedded composite images, and adds a line a training to ``selection_curves.jsonl`` as it ends;
+the last sorts them. It goes on where it was stopped. Trainings run side by side, each on one thread
+of a process of its own. It needs torch, numpy and scikit-learn alone.
 """
 
 import argparse
