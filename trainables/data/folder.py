@@ -10,12 +10,15 @@ import csv
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from trainables.data.dataset import UNLABELLED, Dataset, Images, Split, statistics
 from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG")  # no other decoder of Pillow's, some of which start programs
@@ -211,7 +214,9 @@ def _decode(path: Path, size: tuple[int, int]) -> Images:
     return np.asarray(image.convert("RGB"))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> "Image.Image":
+    from PIL import Image  # what trains on other sets does without it
+
     if not path.is_file():  # to open a pipe would wait for ever
         raise UsageError(f"{path} is no file, or a link to none; replace or delete it")
     try:
@@ -227,7 +232,7 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _check_header(path: Path, image: Image.Image) -> None:
+def _check_header(path: Path, image: "Image.Image") -> None:
     """What can be told before the pixels are decoded, however many they are."""
     if max(image.size) > MOST_PIXELS:
         raise UsageError(
