@@ -379,7 +379,7 @@ class Ledger:
         self._client.set_tag(winner, WINNER, "true")
 
     def _own_runs(self, further: str = "") -> Iterator[Run]:
-        """The runs of this search that are there already; those that meet a ``further`` condition."""
+        """The runs of this search that are there, of those that meet a ``further`` condition."""
         token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'{further}"
         while True:
             page = self._client.search_runs(
