@@ -135,7 +135,7 @@ class Space(_Strict):
         data: which set, and how it is drawn.
         budget: trials and epochs.
         embedded: what is different on the embedded data.
-        source: where the baseline comes from.
+        source: where the baseline comes from; None of a network of one's own.
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
         constraints: what the winner must hold beside its accuracy, on images that show digits.
@@ -146,7 +146,7 @@ class Space(_Strict):
     data: Annotated[DataSpec, PlainValidator(_data_spec)]
     budget: Budget
     embedded: Embedded
-    source: Source
+    source: Source | None = None
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = []
     constraints: Constraints = {}
