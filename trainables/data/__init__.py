@@ -149,7 +149,17 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
         "listing": listing.described(),
         "image_size": spec.image_size,
     }
-    return cached(recipe, partial(read_folder, listing, spec.image_size))
+    dataset = cached(recipe, partial(read_folder, listing, spec.image_size))
+    _check_region(spec.shortcut, dataset.image_size)
+    return dataset
+
+
+def _check_region(shortcut: Shortcut | None, size: int) -> None:
+    region = None if shortcut is None else shortcut.region
+    if region is not None and max(region) > size:
+        raise UsageError(
+            f"shortcut.region {list(region)} reaches beyond the images, of {size}x{size} pixels"
+        )
 
 
 def _stamps(root: Path, files: list[Path]) -> list[tuple[str, int | None, int | None]]:
