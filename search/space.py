@@ -33,7 +33,8 @@ from search.domain import (
 from search.naming import is_name
 from trainables import architectures
 from trainables.data import EMBEDDED, DataSpec
-from trainables.data.folder import is_image_folder
+from trainables.data.attribute_function import written_down
+from trainables.data.folder import is_image_folder, list_folder
 from trainables.data.shortcut import Shortcut
 from trainables.errors import UsageError
 from trainables.paths import user_path
@@ -199,9 +200,17 @@ class Space(_Strict):
             )
 
     def data_on(self, source: str) -> DataSpec:
-        """The data to load from ``source``: those of a folder of images with their shortcut."""
-        own = source != EMBEDDED and is_image_folder(Path(source))
-        return replace(self.data, shortcut=self.shortcut) if own else self.data
+        """The data to load from ``source``: those of a folder of images with their shortcut.
+
+        Runs the shortcut's callable, if it has one.
+        """
+        data, shortcut = self.data, self.shortcut
+        if shortcut is None or source == EMBEDDED or not is_image_folder(Path(source)):
+            return data
+        if shortcut.callable:
+            listing = list_folder(Path(source), data.val_share, data.seed)
+            shortcut = written_down(shortcut, listing)
+        return replace(data, shortcut=shortcut)
 
     def budget_on(self, source: str) -> Budget:
         """The budget on data from ``source``."""

@@ -34,7 +34,8 @@ def draw(subject: Subject) -> Drawing:
     figure.suptitle(_title(subject, found), fontsize=14, fontweight="bold", y=0.985)
     _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, found.cue.composite)
     _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), found, subject.dataset.classes)
-    beside = figure.add_axes((0.61, 0.06, 0.37, 0.34))
+    bottom = 0.06 if found.cue.composite else 0.12  # names stand where the digits do
+    beside = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
     if isinstance(found.swaps, str):
         _say(beside, f"Nothing was pasted in:\n{found.swaps}.")
     else:

@@ -31,7 +31,7 @@ def draw(subject: Subject) -> Drawing:
             ink = "tab:green" if label == digit else "tab:red"
             said = f"shortcut: {names[digit]}" if own else f"digit {digit}"
             named = names[label] if own else f"{names[label]} ({label})"
-            axes.set_title(f"{named}\n{said}", fontsize=8, color=ink)
+            axes.set_title(f"{named}\n{said}", fontsize=6 if own else 8, color=ink)
     shares = {
         name: float(np.mean(part.aligned))
         for name, part in (("train", dataset.train), ("val", dataset.val))

@@ -109,6 +109,10 @@ def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> 
     Raises:
         UsageError: the file is missing, too large or damaged, or a value points to no known class.
     """
+    if shortcut.callable:  # a record could name any function there is
+        raise UsageError(
+            f"shortcut.callable {shortcut.callable} is run by searches of its space alone"
+        )
     path = root / shortcut.csv
     for value, name in shortcut.agrees:
         if name and name not in classes:
