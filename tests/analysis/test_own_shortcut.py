@@ -124,7 +124,7 @@ def test_without_its_place_groups_are_told_and_the_rest_left_out_with_the_reason
 
 def test_without_its_place_a_network_better_on_aligned_images_leans(subject_with):
     dataset = subject_with(3).dataset
-    val = dataset.val
+    val = dataset.val.take(np.tile(np.arange(len(dataset.val)), 6))
     hits = val.aligned | (np.arange(len(val)) % 2 == 0)  # all of the aligned, half of the others
     said = torch.from_numpy(np.where(hits, val.labels, (val.labels + 1) % 3))
     evaluation = Evaluation(torch.eye(3)[said], torch.from_numpy(val.labels), None)
