@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.regret import Candidate, Regret, aligned_share, regret_of
 from analysis.subject import Subject
+from trainables.data import Dataset
 from trainables.data.composite import CHANCE
 
 GROUP = "audit"
@@ -33,9 +34,22 @@ def _share(subject: Subject) -> float:
     forced = subject.run.job.data.forced
     if not subject.dataset.has_digits:
         raise NotApplicableError("the images show no digit")
+    if subject.dataset.name == "folder":
+        return _measured(subject.dataset)
     if forced == 0:
         raise NotApplicableError("the training digits are random, a split like them is unbiased")
     return aligned_share(forced)
+
+
+def _measured(dataset: Dataset) -> float:
+    """The share of training images that are aligned, of those that point to a class."""
+    train, val = (
+        part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1)
+        for part in (dataset.train, dataset.val)
+    )
+    if train <= val:
+        raise NotApplicableError("no more training images are aligned than validation images")
+    return float(train)
 
 
 def _regret(subject: Subject, share: float) -> Regret:
