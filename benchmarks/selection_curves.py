@@ -100,13 +100,17 @@ def read_curves(file: Path = FILE) -> list[LearningCurve]:
     Raises:
         UsageError: there are none, or something else is in the file.
     """
-    try:
-        found = [LearningCurve(**json.loads(line)) for line in file.read_text().splitlines()]
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{file} cannot be read as learning curves ({error})") from error
+    found = _parsed(file.read_text(encoding="utf-8"), file) if file.is_file() else []
     if not found:
-        raise UsageError(f"{file} is empty; python -m benchmarks.selection_curves --record")
+        raise UsageError(f"{file} holds no curves; python -m benchmarks.selection_curves --record")
     return found
+
+
+def _parsed(text: str, file: Path) -> list[LearningCurve]:
+    try:
+        return [LearningCurve(**json.loads(line)) for line in text.splitlines()]
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read as learning curves ({error})") from error
 
 
 def tasks(candidates: Iterable[Candidate], seeds: int = SEEDS) -> list[Task]:
@@ -176,7 +180,7 @@ def _recover(file: Path) -> list[LearningCurve]:
     """The curves in ``file``, without the line in whose middle a recording was stopped."""
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     whole = text[: text.rfind("\n") + 1]
-    done = [LearningCurve(**json.loads(line)) for line in whole.splitlines()]
+    done = _parsed(whole, file)
     if whole != text:
         _write(done, file)
     return done

@@ -230,6 +230,14 @@ def test_a_wrong_flag_is_one_line_and_status_2(flags, told, capsys):
     assert len(error.splitlines()) == 1
 
 
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, capsys):
+    file = tmp_path / "notes.txt"
+    file.write_text("notes\n")
+    assert main(["--record", "--out", str(file)]) == 2
+    assert "cannot be read as learning curves" in capsys.readouterr().err
+    assert file.read_text() == "notes\n"
+
+
 def test_a_wrong_number_of_candidates_is_refused_in_one_line(capsys):
     assert candidates_module.main(["--draw", "0"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
