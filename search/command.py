@@ -195,7 +195,7 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     note = ["source: its own figure, test or validation; baseline and best: validation, here"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
-    print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
+    print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
     try:
         record(rows, name, uri, artifacts, file, search_id)
     except Exception as error:  # whatever the store raises, the table is written and printed

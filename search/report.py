@@ -3,16 +3,18 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from search.choice import Finalist, Judgement
 from search.engine import Outcome
+from search.next_steps import NextSteps, compare
 from search.request import Request
 from search.summary import Summary
 from search.terminal import duration, settings_line
-from search.tracking import in_shell, secret_lines
+from search.tracking import secret_lines
 from trainables.recipe import Setting
 from trainables.secrets import masked
 
@@ -102,7 +104,7 @@ def ending(summary: Summary) -> str:
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
         f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
-        f"{summary.epochs} epochs in {duration(summary.wall_seconds)}"
+        f"{summary.epochs:,} epochs in {duration(summary.wall_seconds)}"
     )
 
 
@@ -146,21 +148,15 @@ def print_refusal(error: object) -> None:
     print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
 
 
-def compare_lines(uri: str) -> list[str]:
+def compare_lines(name: str, out: Path, uri: str) -> list[str]:
     """The line that says how to see the records, after one on a password that it leaves out."""
-    shown = in_shell(uri)
-    interface = f"mlflow ui --backend-store-uri {shown} --host 127.0.0.1"
-    return [*secret_lines(uri), f"compare    {shown if uri.startswith('http') else interface}"]
+    return [*secret_lines(uri), f"compare    {compare(name, out, uri)}"]
 
 
 def _next_steps(request: Request) -> list[str]:
-    uri = request.tracking_uri
-    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
-    analysis += ["--out", str(request.folder / "analysis")]
-    return [
-        *compare_lines(uri),
-        f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
-    ]
+    name, out, uri = request.name, request.out, request.tracking_uri
+    steps = NextSteps(name, out, uri, request.source)
+    return [*compare_lines(name, out, uri), f"analyse    {steps.analyse}"]
 
 
 def exit_status_of(outcome: Outcome) -> int:
