@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from search.choice import Choice, Finalist, Judgement
-from search.next_steps import NextSteps
 from search.scoreboard import Scoreboard, TrialRecord
 from search.summary import SearchStatus
 from search.terminal import duration, particular, settings_line
@@ -19,7 +18,7 @@ def description(
     status: SearchStatus,
     choice: Choice,
     assumed: str,
-    steps: NextSteps,
+    search: str,
 ) -> str:
     """Result, finalists, trials and commands.
 
@@ -29,7 +28,7 @@ def description(
         status: of the search.
         choice: the winner, and how it was chosen.
         assumed: what the winner claims to know about the shortcut; empty if nothing.
-        steps: the commands to go on with.
+        search: its name.
     """
     baseline = board.baseline()
     usual = baseline.values if baseline is not None else {}
@@ -39,7 +38,7 @@ def description(
         *([f"It assumes that {assumed}."] if assumed else []),
         *_finalists(choice),
     ]
-    after = _commands(steps) if choice.winner is not None else []
+    after = _commands(search) if choice.winner is not None else []
     for rows in range(ROWS, 0, -1):
         text = "\n\n".join([*before, _trials(board, usual, rows), *after])
         if len(text) <= MOST:
@@ -129,9 +128,11 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _commands(steps: NextSteps) -> list[str]:
-    lines = [steps.analyse, steps.replay, steps.compare]
-    return ["Analyse the winner, train it again, see this page:", "\n".join(["```", *lines, "```"])]
+def _commands(search: str) -> list[str]:
+    """How to go on; without the address of the store, which may be nobody else's business."""
+    told = "Analyse the winner, train it again (with `--tracking-uri`, if it is not in `./runs`):"
+    modules = (f"analysis.run --search {search}", f"search.replay {search}")
+    return [told, "\n".join(["```", *(f"python -m {each}" for each in modules), "```"])]
 
 
 def _percent(share: float) -> str:

@@ -13,7 +13,6 @@ from search.constraints import Constraints, Measure
 from search.description import description
 from search.kept import write_kept
 from search.ledger import Ledger, Place
-from search.next_steps import NextSteps
 from search.scoreboard import Scoreboard, Status, TrialRecord
 from search.state_file import checkpoints, latest_whole
 from search.summary import SearchStatus
@@ -136,13 +135,12 @@ class Records:
 
     def _described(self, board: Scoreboard, status: SearchStatus, choice: Choice) -> str:
         about, place = self._about, self._about.place
-        steps = NextSteps(place.search, self._folder.parent, place.uri, about.job.source)
         space = place.experiment.removeprefix("convoy/")
         assumed = ""
         if choice.winner is not None:
             setting = Setting.of(about.job.architecture, choice.winner.values, 1, 0)
             assumed = setting.recipe.assumption
-        return description(space, board, status, choice, assumed, steps)
+        return description(space, board, status, choice, assumed, place.search)
 
     def _keep_winner(self, best: TrialRecord) -> Path | None:
         weights = self._keep(best, self._folder / BEST)

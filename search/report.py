@@ -10,11 +10,10 @@ from rich.table import Table
 
 from search.choice import Finalist, Judgement
 from search.engine import Outcome
-from search.next_steps import NextSteps, compare
 from search.request import Request
 from search.summary import Summary
 from search.terminal import duration, settings_line
-from search.tracking import secret_lines
+from search.tracking import in_shell, secret_lines
 from trainables.recipe import Setting
 from trainables.secrets import masked
 
@@ -150,13 +149,20 @@ def print_refusal(error: object) -> None:
 
 def compare_lines(name: str, out: Path, uri: str) -> list[str]:
     """The line that says how to see the records, after one on a password that it leaves out."""
-    return [*secret_lines(uri), f"compare    {compare(name, out, uri)}"]
+    own = uri == f"sqlite:///{out / 'mlflow.db'}"
+    where = f"--out {shlex.quote(str(out))}" if own else f"--tracking-uri {in_shell(uri)}"
+    command = f"python -m search.ui --search {shlex.quote(name)} {where}"
+    return [*secret_lines(uri), f"compare    {command}"]
 
 
 def _next_steps(request: Request) -> list[str]:
-    name, out, uri = request.name, request.out, request.tracking_uri
-    steps = NextSteps(name, out, uri, request.source)
-    return [*compare_lines(name, out, uri), f"analyse    {steps.analyse}"]
+    uri = request.tracking_uri
+    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
+    analysis += ["--out", str(request.folder / "analysis")]
+    return [
+        *compare_lines(request.name, request.out, uri),
+        f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
+    ]
 
 
 def exit_status_of(outcome: Outcome) -> int:

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     console = Console(highlight=False, markup=False)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         environment.prepare(loopback=True)
         with _ended_by_a_signal():
             _show(arguments, console)
@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.ui",
         description="Serve MLflow's pages of the searches on this machine alone.",

@@ -1,17 +1,12 @@
 """What a search's own MLflow run says of it."""
 
-from pathlib import Path
-
 import pytest
 
 from search.choice import Rule, choose
 from search.constraints import Limit
 from search.description import MOST, ROWS, description
-from search.next_steps import NextSteps
 from search.scoreboard import BASELINE, Scoreboard
 
-OUT = Path("/home/me/runs")
-STEPS = NextSteps("mine", OUT, f"sqlite:///{OUT}/mlflow.db", "embedded")
 USUAL = {"lr": 0.1, "flip": True}
 FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 1000})
@@ -38,7 +33,7 @@ def _train(board: Scoreboard, trial: str, accuracy: float, follows: float) -> No
 
 
 def described(board: Scoreboard, rule: Rule = FREE) -> str:
-    return description("gap5", board, "complete", choose(board, rule), "", STEPS)
+    return description("gap5", board, "complete", choose(board, rule), "", "mine")
 
 
 def test_the_first_line_has_the_result_and_the_baselines():
@@ -75,15 +70,15 @@ def test_trials_are_told_the_best_first_with_what_is_not_the_baselines():
 
 def test_the_commands_to_go_on_with_name_the_search():
     text = described(searched())
-    for command in (STEPS.analyse, STEPS.replay, STEPS.compare):
-        assert command in text.splitlines()
+    for command in ("analysis.run --search mine", "search.replay mine"):
+        assert f"python -m {command}" in text.splitlines()
 
 
 def test_many_long_trials_stay_within_what_mlflow_takes():
     many = searched(2 * ROWS, **{f"a_setting_with_a_long_name_{n}": 1 / 3 for n in range(30)})
     text = described(many)
     assert len(text) <= MOST
-    assert STEPS.replay in text
+    assert "search.replay mine" in text
     assert " more" in text
 
 
@@ -96,5 +91,5 @@ def test_a_search_without_a_winner_has_a_description():
 
 def test_what_the_winner_assumes_is_told():
     board = searched()
-    text = description("gap5", board, "complete", choose(board, FREE), "it lies there", STEPS)
+    text = description("gap5", board, "complete", choose(board, FREE), "it lies there", "mine")
     assert "It assumes that it lies there." in text
