@@ -8,7 +8,7 @@ from rich.console import Console
 
 from search import environment
 from search.ahead import importing
-from search.flags import add_choice_flags, add_flags
+from search.flags import ScreenfulHelp, add_choice_flags, add_flags
 from search.resume import add_resume_flag, resumed
 from search.space import available, read_space, space_file
 from search.summary import is_whole, summary_in
@@ -17,12 +17,11 @@ from trainables.arguments import Arguments
 if TYPE_CHECKING:
     from search.request import Request
 
-_EXAMPLES = """examples:
+_ABOUT = """Search the hyperparameters of small CNNs, for example:
   python -m search.run --space gap5 --data embedded      nothing to download
   python -m search.run --space gap5 --set pool_stride=2  without a GPU
   python -m search.run --space all --trials 8            all, and a leaderboard
-  python -m search.run --resume NAME                     go on after an interruption
-  python -m search.run --list                            the spaces there are
+  python -m search.run --resume NAME                     after an interruption
 """
 
 
@@ -48,9 +47,9 @@ def search_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.run",
-        description="Search the hyperparameters of small CNNs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s --space NAME [flags]",
+        description=_ABOUT,
+        formatter_class=ScreenfulHelp,
     )
     parser.add_argument(
         "--space",
@@ -198,7 +197,7 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     note = ["source: its own figure, test or validation; baseline and best: validation, here"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
-    print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
+    print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
     try:
         record(rows, name, uri, artifacts, file, search_id)
     except Exception as error:  # whatever the store raises, the table is written and printed

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from rich.table import Table
 
-from search.experiment import LEADERBOARDS
+from search.experiment import LEADERBOARDS, TAGS
 from search.report import assumption
 from search.request import Request
 from search.summary import Summary
@@ -198,7 +198,9 @@ def record(
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(LEADERBOARDS)
     location = None if artifacts is None else (artifacts / LEADERBOARDS).as_uri()
-    experiment = found.experiment_id if found else client.create_experiment(LEADERBOARDS, location)
+    experiment = (
+        found.experiment_id if found else client.create_experiment(LEADERBOARDS, location, TAGS)
+    )
     tags = {
         "convoy.kind": "leaderboard",
         "convoy.search": name,

@@ -26,6 +26,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from search.experiment import TAGS
 from search.scoreboard import Status, TrialRecord
 from search.search_file import new_id
 from search.store import make_store
@@ -404,7 +405,7 @@ class Ledger:
             return str(found.experiment_id)
         folder = self._place.artifacts
         location = None if folder is None else Path(folder, self._place.experiment).as_uri()
-        return str(self._client.create_experiment(self._place.experiment, location))
+        return str(self._client.create_experiment(self._place.experiment, location, TAGS))
 
     def _tags(self, kind: str, status: str, **more: str) -> dict[str, str]:
         return {
