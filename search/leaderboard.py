@@ -17,6 +17,7 @@ from search.summary import Summary
 from search.terminal import settings_line
 from trainables.atomic import atomic_file
 from trainables.data import EMBEDDED
+from trainables.data.composite import CANVAS
 
 FILE = "leaderboard.csv"
 
@@ -91,7 +92,7 @@ def row(request: Request, summary: Summary) -> Row:
     return Row(
         space=request.space_name,
         data=request.dataset.name,
-        comparable=request.source != EMBEDDED and request.train_limit is None,
+        comparable=_is_sources(request) and request.train_limit is None,
         source_file=source.file if source else "",
         source_result=source.result if source else "",
         source_accuracy=source.accuracy if source else None,
@@ -114,6 +115,15 @@ def row(request: Request, summary: Summary) -> Row:
         run_id=best.get("run_id"),
         settings=settings_line(best.get("params", {})),
     )
+
+
+def _is_sources(request: Request) -> bool:
+    """True if the set is of the kind that sources used; a folder, if it can be the course's."""
+    dataset = request.dataset
+    if dataset.name != "folder":
+        return request.source != EMBEDDED
+    course = (dataset.image_size, len(dataset.classes)) == (CANVAS, 10)
+    return course and request.data.set == "composite" and request.data.shortcut is None
 
 
 def table(rows: list[Row]) -> Table:

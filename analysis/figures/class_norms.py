@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
@@ -24,8 +25,10 @@ def draw(subject: Subject) -> Drawing:
     parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)
     for part, each, count in zip(parts[:, 0], found, rows, strict=True):
         _draw_layer(part, each, count)
-    handles = [Patch(color=f"C{place % 10}", label=n) for place, n in enumerate(names)]
-    figure.legend(handles=handles, loc="lower center", ncols=len(names), fontsize=8, frameon=False)
+    pairs = zip(_colours(len(names)), names, strict=True)
+    handles = [Patch(color=colour, label=name) for colour, name in pairs]
+    ncols = min(len(names), COLUMNS)
+    figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=8, frameon=False)
     numbers = {each.layer.name: _numbers(each) for each in found}
     return Drawing(figure, numbers, _caption(subject))
 
@@ -43,6 +46,13 @@ def selectivity(norms: Floats) -> Floats:
     return found
 
 
+def _colours(classes: int) -> list[Any]:
+    """One for each class; the usual ten if they are enough."""
+    if classes <= 10:
+        return [f"C{label}" for label in range(classes)]
+    return list(colormaps["nipy_spectral"](np.linspace(0.05, 0.95, classes)))
+
+
 def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
     """One axes for the whole layer: hundreds of them would take minutes to draw."""
     norms = each.norms["raw"][:MOST]
@@ -53,8 +63,7 @@ def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
         line, column = divmod(number, COLUMNS)
         left, base = column * (classes + 3), (rows - 1 - line) * 1.35
         places = left + np.arange(classes)
-        colours = [f"C{label % 10}" for label in range(classes)]
-        axes.bar(places, np.nan_to_num(row) / top, 0.9, base, color=colours)
+        axes.bar(places, np.nan_to_num(row) / top, 0.9, base, color=_colours(classes))
         axes.text(left - 0.5, base + 1.03, str(number), fontsize=6, va="bottom")
         axes.plot((left - 0.6, left + classes - 0.4), (base, base), color="0.6", linewidth=0.5)
     axes.set(xlim=(-1, COLUMNS * (classes + 3) - 2), ylim=(-0.05, rows * 1.35))
