@@ -8,13 +8,14 @@
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
+# make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test audit browser chromium postgresql service-test faults cluster \
-	slurm-test bench
+	slurm-test bench reference
 
 install: $(VENV)/.installed
 
@@ -32,7 +33,7 @@ check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks .ci
+	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks docs .ci
 
 audit: install
 	$(RUN) .ci/audit.py
@@ -88,6 +89,11 @@ slurm-test: install
 	        slurmctld slurmd slurm-client munge iproute2 >/dev/null; } \
 	|| echo "no Slurm here: its test will be skipped"
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
+
+# Written beside its place first: the code reads what it replaces.
+reference: install
+	$(RUN) -m search.schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
+	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 bench: install
 	$(RUN) -m benchmarks.throughput

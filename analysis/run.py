@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     console = Console(highlight=False, markup=False)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         environment.prepare(loopback=True)
         if arguments.list:
             return _list(console)
@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m analysis.run",
         description="Certify a recorded run, predict the test images, draw figures and report.",

@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--train-limit", type=int, metavar="N", help="most training images")
     parser.add_argument("--val-limit", type=int, metavar="N", help="most validation images")
-    parser.add_argument("--cpus-per-trial", type=int, metavar="N")
+    parser.add_argument("--cpus-per-trial", type=int, metavar="N", help="default: an even share")
     parser.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
     parser.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
     parser.add_argument(

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from analysis import figures
-from analysis.run import _parser
+from analysis.run import command_line
 
 COMMANDS = re.findall(
     r"`python -m analysis\.run ([^`]+)`", (ROOT / "docs" / "figures.md").read_text()
@@ -16,6 +16,6 @@ COMMANDS = re.findall(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_names_a_space_and_figures_that_are_there(command):
-    arguments = _parser().parse_args(shlex.split(command))
+    arguments = command_line().parse_args(shlex.split(command))
     assert (ROOT / "configs" / "spaces" / f"{arguments.space}.yaml").is_file()
     assert set(arguments.only) <= set(figures.available())
