@@ -15,6 +15,7 @@ from search.command import search_parser
 from search.docstring import described
 from search.schema import schema, value
 from trainables import architectures
+from trainables.data import __main__ as data
 from trainables.recipe import Recipe
 
 FILE = Path(__file__).with_suffix(".md")
@@ -26,6 +27,7 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     submit.command_line,
     reconcile.command_line,
     conv_check.command_line,
+    data.command_line,
 )
 
 _HEAD = """\
@@ -61,12 +63,15 @@ def page() -> str:
 
 
 def _command(parser: argparse.ArgumentParser) -> list[str]:
-    """What a command is for, all of its flags and its examples."""
+    """What a command is for, all of its flags and its examples; of one with parts, each part."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return [shown for part in action.choices.values() for shown in _command(part)]
     shown = [action for action in parser._actions if action.dest != "help"]
     rows = [(_spelling(action), _meaning(parser, action)) for action in shown]
     examples = f"```text\n{(parser.epilog or '').strip()}\n```" if parser.epilog else ""
     heading = f"### {parser.prog.removeprefix('python -m ')}"
-    parts = [heading, parser.description or "", _table(("flag", "what"), rows), examples]
+    parts = [heading, _sentence(parser.description or ""), _table(("flag", "what"), rows), examples]
     return [part for part in parts if part]
 
 
@@ -82,7 +87,7 @@ def _spelling(action: argparse.Action) -> str:
 
 
 def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """Its help, with the flags that it excludes; that tells the default too where there is one."""
+    """Its help, which tells a default too, whether it is required, and the flags it excludes."""
     rivals = [
         other.option_strings[0]
         for group in parser._mutually_exclusive_groups
@@ -91,7 +96,8 @@ def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
         if other is not action
     ]
     without = f"not with {', '.join(f'`{rival}`' for rival in rivals)}" if rivals else ""
-    return "; ".join(filter(None, (action.help, without)))
+    required = "required" if action.required and action.option_strings else ""
+    return "; ".join(filter(None, (action.help, required, without)))
 
 
 def _space(found: dict[str, Any]) -> list[str]:
@@ -190,6 +196,10 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = list(head)
     lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in r] for r in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _sentence(text: str) -> str:
+    return text and f"{text[0].upper()}{text[1:].removesuffix('.')}."
 
 
 def _default(default: Any) -> str:

@@ -23,9 +23,9 @@ _EXAMPLES = """examples:
   python -m search.run --space gap5 --data embedded      nothing to download
   python -m search.run --space gap5 --set pool_stride=2  without a GPU
   python -m search.run --space all --trials 8            all, and a leaderboard
-  python -m search.run --resume NAME                     go on after an interruption
+  python -m search.run --resume NAME                     go on with a search
   python -m search.run --list                            the spaces there are
-  python -m search.run --check my/space.yaml             whether a space file is right
+  python -m search.run --check FILE                      is a space file right?
 """
 
 

@@ -14,6 +14,7 @@ from search.space import SPACES, available
 from trainables.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
+DRAWN_BY_ABLATE = {"analysis.ablation"}  # search.ablate starts it; nobody types it
 PAGE = reference.FILE.read_text()
 
 
@@ -25,6 +26,14 @@ def section(heading: str) -> str:
 
 def test_the_page_is_what_the_code_says():
     assert reference.page() == PAGE, "make reference writes it anew"
+
+
+@pytest.mark.parametrize("package", ["search", "analysis"])
+def test_every_command_with_flags_has_its_section(package):
+    sources = "\n".join(path.read_text() for path in sorted((ROOT / package).rglob("*.py")))
+    commands = set(re.findall(r'prog="python -m ([\w.]+)"', sources)) - DRAWN_BY_ABLATE
+    assert commands
+    assert all(f"\n### {command}\n" in PAGE for command in commands)
 
 
 @pytest.mark.parametrize("command", ["search.run", "analysis.run", "search.reconcile"])
