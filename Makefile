@@ -11,7 +11,7 @@
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: some minutes; PAGES=... for some
 # make reference the page of all flags and keys, and the schema of space files, from the code
-# make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
+# make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -117,3 +117,4 @@ bench: install
 	$(RUN) -m benchmarks.overhead
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.saturation
+	$(RUN) -m benchmarks.selection

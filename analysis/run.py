@@ -107,6 +107,15 @@ def _list(console: Console) -> int:
 
 
 def _analyse(arguments: argparse.Namespace, console: Console) -> int:
+    return analysed(arguments, console)[1]
+
+
+def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int]:
+    """Analyse a run as the flags ask; the folder that was written, and the exit status.
+
+    Raises:
+        UsageError: a flag, record or file is wrong.
+    """
     from analysis import figures
     from analysis.certificate import certify
     from analysis.predictions import predictions_text
@@ -144,7 +153,7 @@ def _analyse(arguments: argparse.Namespace, console: Console) -> int:
     tested = len(subject.dataset.test)
     console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
-    return max(_tell(seal, console), _verdict(certificate, console), logged)
+    return out, max(_tell(seal, console), _verdict(certificate, console), logged)
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> int:

@@ -139,7 +139,7 @@ def _measure(search: _Search, folder: Path) -> Measured:
     opening = time.perf_counter() - begun
     with (
         Path(os.devnull).open("w") as nowhere,
-        PlainLines(board, "replayed", Console(file=nowhere)) as lines,
+        PlainLines(board, "replayed", Console(file=nowhere), {}) as lines,
         SummaryWriter(partial(_write_summary, search, folder, clock)) as writer,
     ):
         replay = search.replay([ledger, writer, lines], clock)

@@ -122,7 +122,7 @@ class _Search:
         meter = Meter(load, flush, self._gate)
         with (
             Path(os.devnull).open("w") as nowhere,
-            PlainLines(self._board, "sleeping", Console(file=nowhere)) as lines,
+            PlainLines(self._board, "sleeping", Console(file=nowhere), {}) as lines,
             SummaryWriter(self._write_summary) as writer,
         ):
             self._tuner([ledger, writer, lines], meter).fit()

@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import Any
 
 from analysis import conv_check
 from analysis import run as analysis_run
-from search import ablate, reconcile, replay, submit
+from search import ablate, new, reconcile, replay, submit, ui
 from search.command import search_parser
 from search.docstring import described
 from search.schema import schema, value
@@ -22,6 +23,8 @@ FILE = Path(__file__).with_suffix(".md")
 COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     search_parser,
     analysis_run.command_line,
+    ui.command_line,
+    new.command_line,
     ablate.command_line,
     replay.command_line,
     submit.command_line,
@@ -69,9 +72,15 @@ def _command(parser: argparse.ArgumentParser) -> list[str]:
             return [shown for part in action.choices.values() for shown in _command(part)]
     shown = [action for action in parser._actions if action.dest != "help"]
     rows = [(_spelling(action), _meaning(parser, action)) for action in shown]
-    examples = f"```text\n{(parser.epilog or '').strip()}\n```" if parser.epilog else ""
+    about, _, within = (parser.description or "").partition("\n")
+    examples = (parser.epilog or textwrap.dedent(within)).strip()
     heading = f"### {parser.prog.removeprefix('python -m ')}"
-    parts = [heading, _sentence(parser.description or ""), _table(("flag", "what"), rows), examples]
+    parts = [
+        heading,
+        _sentence(about.removesuffix(", for example:")),
+        _table(("flag", "what"), rows),
+    ]
+    parts += [f"```text\n{examples}\n```"] if examples else []
     return [part for part in parts if part]
 
 
@@ -111,6 +120,7 @@ def _space(found: dict[str, Any]) -> list[str]:
         *_section("budget", inner["Budget"]),
         *_section("embedded", inner["Embedded"]),
         *_section("source", inner["Source"]),
+        *_section("shortcut", inner["Shortcut"]),
         *_section("constraints", found["properties"]["constraints"]),
         "### search",
         _DOMAINS,
@@ -137,7 +147,7 @@ def _keys(found: dict[str, Any]) -> list[tuple[str, ...]]:
         (
             f"`{key}`",
             _allowed(of),
-            "required" if key in found["required"] else _default(of.get("default")),
+            "required" if key in found.get("required", ()) else _default(of.get("default")),
             _marked(of.get("description", "")),
         )
         for key, of in found["properties"].items()
@@ -146,7 +156,7 @@ def _keys(found: dict[str, Any]) -> list[tuple[str, ...]]:
 
 _KINDS = {
     "object": "keys",
-    "array": "list of keys",
+    "array": "list",
     "boolean": "true, false",
     "integer": "whole number",
     "number": "number",

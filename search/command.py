@@ -9,7 +9,7 @@ from rich.console import Console
 from search import environment
 from search.ahead import importing
 from search.domain import every_key
-from search.flags import add_choice_flags, add_flags
+from search.flags import ScreenfulHelp, add_choice_flags, add_flags
 from search.resume import add_resume_flag, resumed
 from search.space import SPACES, available, read_space, space_file
 from search.summary import is_whole, summary_in
@@ -19,13 +19,11 @@ from trainables.paths import user_path
 if TYPE_CHECKING:
     from search.request import Request
 
-_EXAMPLES = """examples:
+_ABOUT = """Search the hyperparameters of small CNNs, for example:
   python -m search.run --space gap5 --data embedded      nothing to download
   python -m search.run --space gap5 --set pool_stride=2  without a GPU
   python -m search.run --space all --trials 8            all, and a leaderboard
-  python -m search.run --resume NAME                     go on with a search
-  python -m search.run --list                            the spaces there are
-  python -m search.run --check FILE                      is a space file right?
+  python -m search.run --resume NAME                     after an interruption
 """
 
 
@@ -55,9 +53,9 @@ def search_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.run",
-        description="Search the hyperparameters of small CNNs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s --space NAME [flags]",
+        description=_ABOUT,
+        formatter_class=ScreenfulHelp,
     )
     parser.add_argument(
         "--space",
@@ -67,7 +65,7 @@ def search_parser() -> argparse.ArgumentParser:
         help="a space of --list, all, or a .yaml file; may be repeated",
     )
     parser.add_argument("--list", action="store_true", help="list the spaces and exit")
-    parser.add_argument("--check", nargs="+", metavar="FILE", help="validate space files and exit")
+    parser.add_argument("--check", nargs="+", metavar="F", help="validate space files and exit")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
     add_flags(parser)
     add_choice_flags(parser)
@@ -87,9 +85,12 @@ def _listing() -> str:
         lines += [
             f"{name}",
             f"  data      {space.data.set}",
-            f"  source    {space.source.file}",
+            f"  source    {space.source.file if space.source else '-'}",
             *textwrap.wrap(
-                space.source.result, 66, initial_indent=12 * " ", subsequent_indent=12 * " "
+                space.source.result if space.source else "",
+                66,
+                initial_indent=12 * " ",
+                subsequent_indent=12 * " ",
             ),
             f"  baseline  {baseline}",
         ]
@@ -220,7 +221,7 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     note = ["source: its own figure, test or validation; baseline and best: validation, here"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
-    print_lines([*note, f"table      {file}", *compare_lines(uri)], console)
+    print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
     try:
         record(rows, name, uri, artifacts, file, search_id)
     except Exception as error:  # whatever the store raises, the table is written and printed

@@ -276,7 +276,7 @@ class _Search:
         )
         console = Console(quiet=True) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
-        with kind(self._board, title, console) as display:
+        with kind(self._board, title, console, request.proposals.first()) as display:
             yield display
 
 
@@ -294,6 +294,7 @@ def _about(request: Request, resources: Resources) -> About:
     if request.kind == "ablation":  # which stops nothing early
         budget = {"trials": request.budget.trials, "epochs": request.budget.epochs}
     shared = {
+        "space": request.space_name,
         "architecture": request.architecture,
         "data": request.dataset.name,
         "data_fingerprint": request.dataset.fingerprint,

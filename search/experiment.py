@@ -1,8 +1,35 @@
-"""Names of MLflow's experiments."""
+"""MLflow's experiments: their names, and how MLflow's pages show them."""
+
+import json
 
 from trainables.data import EMBEDDED
 
 LEADERBOARDS = "convoy/leaderboard"
+VIEW = "convoy"  # the name under which an experiment's columns are kept
+_COLUMNS = (
+    "metrics.`baseline_val_accuracy`",
+    "metrics.`best_val_accuracy`",
+    "metrics.`winner_val_accuracy_mean`",
+    "metrics.`winner_val_accuracy_std`",
+    "params.`lr`",
+    "params.`optimizer`",
+)
+_STATE = {
+    "searchFilter": "",
+    "orderByKey": "attributes.start_time",
+    "orderByAsc": False,
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "datasetsFilter": [],
+    "modelVersionFilter": "All Runs",
+    "selectedColumns": list(_COLUMNS),
+}
+# MLflow's pages take an experiment without a kind for one of language models. The other is a view
+# as their own "Share" button makes it.
+TAGS = {
+    "mlflow.experimentKind": "custom_model_development",
+    f"mlflow.sharedViewState.{VIEW}": json.dumps(_STATE),
+}
 
 
 def experiment_name(space: str, source: str) -> str:

@@ -21,67 +21,92 @@ _RESERVED = ("artifacts", "mlflow.db")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say on what, how long, with what and where to train."""
-    parser.add_argument(
+    _add_budget(parser.add_argument_group("data and budget"))
+    _add_machine(parser.add_argument_group("machine"))
+    _add_records(parser.add_argument_group("records"))
+
+
+def _add_budget(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--data",
         metavar="PATH",
-        help=f"data folder, or {EMBEDDED} (default: $CONVOY_DATA, else ./data)",
+        help=f"folder, or {EMBEDDED} (default: $CONVOY_DATA, else ./data)",
     )
-    parser.add_argument(
-        "--epochs", type=int, metavar="N", help="most epochs a trial (default: space)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="of everything (default: 0)"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="give a value; may be repeated",
+        help="give a value in every trial; may be repeated",
     )
-    parser.add_argument("--train-limit", type=int, metavar="N", help="most training images")
-    parser.add_argument("--val-limit", type=int, metavar="N", help="most validation images")
-    parser.add_argument("--cpus-per-trial", type=int, metavar="N", help="default: an even share")
-    parser.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
-    parser.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
-    parser.add_argument(
-        "--pack", type=int, metavar="N", help="train up to N trials in one process on each GPU"
+    group.add_argument(
+        "--epochs", type=int, metavar="N", help="most epochs a trial (default: space)"
     )
-    parser.add_argument(
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of everything (default: 0)"
+    )
+    group.add_argument("--train-limit", type=int, metavar="N", help="most training images")
+    group.add_argument("--val-limit", type=int, metavar="N", help="most validation images")
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--cpus-per-trial", type=int, metavar="N", help="default: an even share")
+    group.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
+    group.add_argument("--concurrency", type=int, metavar="N", help="trials at once")
+    group.add_argument(
+        "--pack", type=int, metavar="N", help="up to N trials in one process on each GPU"
+    )
+    group.add_argument(
         "--address", metavar="ADDRESS", help="Ray cluster to join: auto or HOST:PORT"
     )
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
-    parser.add_argument("--name", metavar="NAME", help="default: SPACE-DATE-TIME")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
+
+
+def _add_records(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--out", default="runs", metavar="DIR", help="of all searches (default: ./runs)"
+    )
+    group.add_argument("--name", metavar="NAME", help="of this one (default: SPACE-DATE-TIME)")
+    group.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
+    group.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
 def add_choice_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where a search begins and how its winner is chosen."""
-    parser.add_argument(
+    group = parser.add_argument_group("start and choice")
+    group.add_argument("--warm-start", metavar="NAME", help="try another search's finalists first")
+    group.add_argument(
+        "--from-run", metavar="RUN_ID", help="search around the setting of an MLflow run"
+    )
+    group.add_argument(
         "--finalists",
         type=int,
         metavar="K",
-        help="best settings to train again before one wins (default: space, 3; 0: none)",
+        help="settings to train again before one wins (space: 3)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--finalist-seeds", type=int, metavar="S", help="how often each (default: space, 3)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--unconstrained", action="store_true", help="leave the space's constraints aside"
     )
-    parser.add_argument(
+    group.add_argument(
         "--val-alignment",
         type=float,
         metavar="A",
-        help="share of validation digits that agree with the label (default: space, 0.1)",
+        help="share of validation digits that agree (space: 0.1)",
     )
-    parser.add_argument(
-        "--warm-start", metavar="NAME", help="try the finalists of an earlier search first"
-    )
-    parser.add_argument(
-        "--from-run", metavar="RUN_ID", help="search around the setting of an MLflow run"
-    )
+
+
+class ScreenfulHelp(argparse.RawDescriptionHelpFormatter):
+    """Help on one screen: groups follow on each other without an empty line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=24, width=80)
+
+    def format_help(self) -> str:
+        """Usage, description and groups."""
+        usage, description, *groups = super().format_help().split("\n\n")
+        return "\n\n".join([usage, description, "\n".join(groups)])
 
 
 def check_flags(arguments: argparse.Namespace) -> None:

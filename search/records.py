@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from search.choice import Choice, Finalist, Rule, choose
 from search.constraints import Constraints, Measure
+from search.description import description
 from search.kept import write_kept
 from search.ledger import Ledger, Place
 from search.scoreboard import Scoreboard, Status, TrialRecord
@@ -19,10 +20,12 @@ from search.task import Job, Task
 from search.trial_files import folder_name
 from trainables.atomic import atomic_file
 from trainables.errors import UsageError
+from trainables.recipe import Setting
 from trainables.secrets import masked
 
 FILE = "records.json"
 BEST = "best"
+DESCRIPTION = "mlflow.note.content"  # which MLflow's pages show as Markdown
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,19 @@ class Records:
         run_id = None if best is None else ledger.run_id(best.trial_id)
         ended = "KILLED" if status == "interrupted" else "FINISHED"
         metrics, tags = totals(board, status, choice)
+        if names_winner:
+            tags[DESCRIPTION] = self._described(board, status, choice)
         ledger.end_search(metrics, tags, ended, board.last_event)
         return Closed(choice, run_id, weights, [*self._lost, *ledger.close()])
+
+    def _described(self, board: Scoreboard, status: SearchStatus, choice: Choice) -> str:
+        about, place = self._about, self._about.place
+        space = place.experiment.removeprefix("convoy/")
+        assumed = ""
+        if choice.winner is not None:
+            setting = Setting.of(about.job.architecture, choice.winner.values, 1, 0)
+            assumed = setting.recipe.assumption
+        return description(space, board, status, choice, assumed, place.search)
 
     def _keep_winner(self, best: TrialRecord) -> Path | None:
         weights = self._keep(best, self._folder / BEST)

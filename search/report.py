@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -38,9 +39,10 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     assert best is not None
     lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
     if "digit_following" in best:
+        noun = "digit" if request.data.shortcut is None else "shortcut"
         lines.append(
-            f"           {100 * best['val_accuracy_conflicting']:.2f}% where the digit "
-            f"conflicts, {100 * best['digit_following']:.2f}% of those follow the digit"
+            f"           {100 * best['val_accuracy_conflicting']:.2f}% where the {noun} "
+            f"conflicts, {100 * best['digit_following']:.2f}% of those follow the {noun}"
         )
     lines += [*_confirmation(outcome), *map(_held, outcome.choice.judgements)]
     if outcome.choice.judgements and not outcome.choice.feasible:
@@ -102,7 +104,7 @@ def ending(summary: Summary) -> str:
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
         f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
-        f"{summary.epochs} epochs in {duration(summary.wall_seconds)}"
+        f"{summary.epochs:,} epochs in {duration(summary.wall_seconds)}"
     )
 
 
@@ -146,11 +148,12 @@ def print_refusal(error: object) -> None:
     print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
 
 
-def compare_lines(uri: str) -> list[str]:
+def compare_lines(name: str, out: Path, uri: str) -> list[str]:
     """The line that says how to see the records, after one on a password that it leaves out."""
-    shown = in_shell(uri)
-    interface = f"mlflow ui --backend-store-uri {shown} --host 127.0.0.1"
-    return [*secret_lines(uri), f"compare    {shown if uri.startswith('http') else interface}"]
+    own = uri == f"sqlite:///{out / 'mlflow.db'}"
+    where = f"--out {shlex.quote(str(out))}" if own else f"--tracking-uri {in_shell(uri)}"
+    command = f"python -m search.ui --search {shlex.quote(name)} {where}"
+    return [*secret_lines(uri), f"compare    {command}"]
 
 
 def _next_steps(request: Request) -> list[str]:
@@ -158,7 +161,7 @@ def _next_steps(request: Request) -> list[str]:
     analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
     analysis += ["--out", str(request.folder / "analysis")]
     return [
-        *compare_lines(uri),
+        *compare_lines(request.name, request.out, uri),
         f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
     ]
 

@@ -18,6 +18,7 @@ from search.docstring import described
 from search.domain import Range
 from search.space import SPACES, Budget, Embedded, Source, Space
 from trainables.data import DataSpec
+from trainables.data.shortcut import Shortcut
 from trainables.recipe import Recipe
 
 FILE = SPACES / "space.schema.json"
@@ -48,6 +49,7 @@ def schema() -> Schema:
     for key, name in {"data": "Data", "baseline": "Values", "search": "Domains"}.items():
         properties[key] = _ref(name) | {"description": properties[key]["description"]}
     properties["guesses"]["items"] = _ref("Values")
+    properties["shortcut"]["anyOf"] = [_ref("Shortcut"), {"type": "null"}]
     found["$defs"] = kept | _written()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
@@ -57,6 +59,7 @@ def _written() -> dict[str, Schema]:
     recipe, says = {part.name: value(part) for part in fields(Recipe)}, described(Recipe)
     return {
         "Data": _data(),
+        "Shortcut": _shortcut(),
         "Values": {
             "description": "A value of each key: of the recipe, or of the architecture.",
             "type": "object",
@@ -113,7 +116,7 @@ def _data() -> Schema:
     """The keys of ``data``, from the dataclass that they become."""
     hints, says = get_type_hints(DataSpec), described(DataSpec)
     properties: dict[str, Schema] = {}
-    for part in fields(DataSpec):
+    for part in (each for each in fields(DataSpec) if each.name != "shortcut"):
         options = get_args(hints[part.name])
         of: Schema = {"enum": list(options)} if options else {"type": _TYPES[type(part.default)]}
         properties[part.name] = of | {"default": part.default, "description": says[part.name]}
@@ -122,6 +125,24 @@ def _data() -> Schema:
         "type": "object",
         "properties": properties,
         "required": ["set"],
+        "additionalProperties": False,
+    }
+
+
+def _shortcut() -> Schema:
+    """The keys of ``shortcut``: a CSV file and its column, or a callable."""
+    kinds: dict[str, Schema] = {
+        "agrees": {"type": "object"},
+        "region": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
+    }
+    return {
+        "description": _summary(Shortcut),
+        "type": "object",
+        "properties": {
+            key: kinds.get(key, {"type": "string"}) | {"description": says}
+            for key, says in described(Shortcut).items()
+        },
+        "oneOf": [{"required": ["csv", "column"]}, {"required": ["callable"]}],
         "additionalProperties": False,
     }
 

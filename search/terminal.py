@@ -1,13 +1,11 @@
 """What a user sees of a search: a live table on a terminal, plain lines elsewhere."""
 
-from datetime import timedelta
-
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.scoreboard import Scoreboard, TrialRecord
+from search.scoreboard import BASELINE, Scoreboard, TrialRecord
 from trainables.recipe import Value
 
 ROWS = 12  # trials shown at once: those under way, the best, and the latest
@@ -16,10 +14,19 @@ _STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "r
 
 
 class LiveTable:
-    """A follower that shows the scoreboard as a table, redrawn in place twice a second."""
+    """A follower that shows the scoreboard as a table, redrawn in place twice a second.
 
-    def __init__(self, board: Scoreboard, title: str, console: Console) -> None:
-        self._board, self._title = board, title
+    Args:
+        board: how the trials stand.
+        title: of the table.
+        console: where to draw.
+        usual: settings that are told once and not with every trial: the baseline's.
+    """
+
+    def __init__(
+        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+    ) -> None:
+        self._board, self._title, self._usual = board, title, usual
         self._live = Live(
             get_renderable=self.render, console=console, refresh_per_second=2, transient=True
         )
@@ -50,17 +57,28 @@ class LiveTable:
         table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
         best = self._board.best(with_running=True)
         for record in _chosen([*self._board.records, *self._board.finals], best):
-            table.add_row(*_row(record, self._board.max_epochs, record is best))
+            table.add_row(*_row(record, self._usual, self._board.max_epochs, record is best))
         return Group(table, Text(progress_line(self._board), no_wrap=False))
 
 
 class PlainLines:
-    """A follower that prints a line when a trial starts and ends: for logs and pipes."""
+    """A follower that prints a line when a trial starts and ends: for logs and pipes.
 
-    def __init__(self, board: Scoreboard, title: str, console: Console) -> None:
-        self._board, self._console = board, console
+    Args:
+        board: how the trials stand.
+        title: the first line.
+        console: where to print.
+        usual: settings that are told once and not with every trial: the baseline's.
+    """
+
+    def __init__(
+        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+    ) -> None:
+        self._board, self._console, self._usual = board, console, usual
         self._said = 0.0
         self._print(title)
+        if usual:
+            self._print(f"settings unless a trial's line tells another: {settings_line(usual)}")
 
     def __enter__(self) -> "PlainLines":
         return self
@@ -69,11 +87,13 @@ class PlainLines:
         pass
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Print the trial's settings, or from where it goes on."""
+        """Print what is particular of the trial's settings, or from where it goes on."""
         if record.epochs:
             self._print(f"trial {record.label} goes on after epoch {record.epochs}")
+        elif record.repeats is not None:
+            self._print(f"trial {record.label} started: trial {record.repeats} with a fresh seed")
         else:
-            self._print(f"trial {record.label} started: {settings_line(record.values)}")
+            self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Print how the search stands, once a minute: an epoch a line would flood a log."""
@@ -106,7 +126,7 @@ def progress_line(board: Scoreboard) -> str:
         parts.append(f"baseline {_percent(baseline.best_accuracy)}")
     if board.finals:
         parts.append(f"finals {board.finals_ended}/{board.finals_due}")
-    parts += [f"{board.epochs} epochs", f"{duration(board.seconds)} gone"]
+    parts += [f"{board.epochs:,} epochs", f"{duration(board.seconds)} gone"]
     if left is not None and not board.is_whole:
         parts.append(f"about {duration(left)} left")
     return " · ".join(parts)
@@ -117,9 +137,28 @@ def settings_line(values: dict[str, Value]) -> str:
     return " ".join(f"{key}={_short(value)}" for key, value in values.items())
 
 
+def particular(values: dict[str, Value], usual: dict[str, Value]) -> str:
+    """The settings that are not the ``usual`` ones, as ``settings_line`` has them."""
+    return settings_line(unusual(values, usual)) or "nothing else"
+
+
+def unusual(values: dict[str, Value], usual: dict[str, Value]) -> dict[str, Value]:
+    """Those of ``values`` that ``usual`` lacks or has otherwise.
+
+    What ``usual`` alone has is left out: it belongs to an option that was not chosen.
+    """
+    return {key: value for key, value in values.items() if usual.get(key) != value}
+
+
 def duration(seconds: float) -> str:
-    """``h:mm:ss``."""
-    return str(timedelta(seconds=round(seconds)))
+    """``45 s``, ``2 min 05 s`` or ``1 h 02 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
 def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
@@ -130,7 +169,7 @@ def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialR
     return [record for record in records if record.number in numbers]
 
 
-def _row(record: TrialRecord, epochs: int, best: bool) -> tuple[Text, ...]:
+def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) -> tuple[Text, ...]:
     style = _STYLE.get(record.status, "")
     accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
     return (
@@ -138,8 +177,12 @@ def _row(record: TrialRecord, epochs: int, best: bool) -> tuple[Text, ...]:
         Text(record.status, style=style),
         Text(f"{record.epochs}/{epochs}"),
         Text(f"{accuracy}{' *' if best else '  '}", style="bold" if best else ""),
-        Text(record.error or settings_line(record.values), style="red" if record.error else "dim"),
+        Text(record.error or _about(record, usual), style="red" if record.error else "dim"),
     )
+
+
+def _about(record: TrialRecord, usual: dict[str, Value]) -> str:
+    return "" if record.label == BASELINE else particular(record.values, usual)
 
 
 def _percent(accuracy: float) -> str:

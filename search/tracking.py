@@ -83,7 +83,7 @@ def in_shell(uri: str) -> str:
     """
     if masked(uri) == uri:
         return shlex.quote(uri)
-    return shlex.quote(masked(_bare(uri))) if uri.startswith("http") else f'"${VARIABLE}"'
+    return shlex.quote(masked(public(uri))) if uri.startswith("http") else f'"${VARIABLE}"'
 
 
 def secret_lines(uri: str) -> list[str]:
@@ -95,7 +95,7 @@ def secret_lines(uri: str) -> list[str]:
     return [f"password   not shown; before these commands, set {VARIABLE} to the URI with it"]
 
 
-def _bare(uri: str) -> str:
+def public(uri: str) -> str:
     """``uri`` without user and password."""
     parts = _parts(uri)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -176,7 +176,7 @@ def _check_connects(uri: str) -> None:
 def _check_answers(uri: str) -> None:
     """A password in ``uri`` is not sent: whether it is right, MLflow tells."""
     try:
-        address = f"{_bare(uri).rstrip('/')}/health"
+        address = f"{public(uri).rstrip('/')}/health"
         with urllib.request.urlopen(address, timeout=10):  # nosec B310 # http(s) alone
             pass
     except urllib.error.HTTPError:

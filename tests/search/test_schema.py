@@ -58,6 +58,9 @@ def test_every_space_is_valid_and_names_the_schema(name):
         ("search.my_parameter", {"wide": {"width": [1, 2]}, "narrow": None}),
         ("constraints", {"digit_following": {"max": 0.1}}),
         ("guesses", []),
+        ("source", None),
+        ("shortcut", {"csv": "colours.csv", "column": "colour", "agrees": {"red": "cat"}}),
+        ("shortcut", {"callable": "mine.colours:colour", "region": [0, 0, 8, 8]}),
     ],
 )
 def test_each_form_of_a_key_is_taken(place, value):
@@ -89,6 +92,8 @@ def test_each_form_of_a_key_is_taken(place, value):
         ("search.optimizer", {"sgd": {"momentum": 2}}),
         ("search.optimizer", {}),
         ("search.my_parameter", None),
+        ("shortcut", {"csv": "colours.csv"}),
+        ("shortcut", {"callable": "mine.colours:colour", "regoin": [0, 0, 8, 8]}),
         ("constraints", {"accuracy": {"max": 0.1}}),
         ("constraints", {"digit_following": {"min": 0.1, "max": 0.2}}),
     ],
@@ -99,6 +104,8 @@ def test_a_typical_mistake_is_refused_where_it_stands(place, value):
     assert all(f"$.{place}".startswith(fault) or fault.startswith(f"$.{place}") for fault in found)
 
 
-@pytest.mark.parametrize("key", ["architecture", "data", "budget", "source", "baseline", "search"])
+@pytest.mark.parametrize(
+    "key", ["architecture", "data", "budget", "embedded", "baseline", "search"]
+)
 def test_a_missing_key_is_refused(key):
     assert faults({name: part for name, part in GAP5.items() if name != key}) == ["$"]

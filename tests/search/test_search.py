@@ -158,7 +158,7 @@ def test_the_best_trials_and_the_baseline_hold_their_weights(finished):
 
 
 def test_the_end_names_the_two_commands_to_go_on_with(finished):
-    assert "mlflow ui --backend-store-uri sqlite:///" in finished.printed
+    assert f"python -m search.ui --search small --out {finished.out}" in finished.printed
     assert "python -m analysis.run --search small" in finished.printed
 
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -154,7 +155,7 @@ def test_what_the_records_of_a_search_were_refused_tells_no_password(server, cap
 
 @pytest.mark.parametrize(("uri", "word"), [(URIS[0], "MLFLOW_TRACKING_URI"), (URIS[5], "PASSWORD")])
 def test_the_commands_to_go_on_with_name_the_variable_instead(uri, word):
-    lines = [*compare_lines(uri), f"--tracking-uri {in_shell(uri)}"]
+    lines = [*compare_lines("mine", Path("/runs"), uri), f"--tracking-uri {in_shell(uri)}"]
     assert SECRET not in "".join(lines)
     assert lines[0].startswith("password   not shown; ")
     assert word in lines[0]
@@ -173,8 +174,11 @@ def test_the_variable_in_a_command_is_the_uri_again():
 
 def test_commands_for_a_store_without_a_password_stay_whole():
     uri = "sqlite:////home/me/my runs/mlflow.db"
-    assert compare_lines(uri) == [
-        f"compare    mlflow ui --backend-store-uri '{uri}' --host 127.0.0.1"
+    assert compare_lines("mine", Path("/home/me/my runs"), uri) == [
+        "compare    python -m search.ui --search mine --out '/home/me/my runs'"
+    ]
+    assert compare_lines("mine", Path("/elsewhere"), uri) == [
+        f"compare    python -m search.ui --search mine --tracking-uri '{uri}'"
     ]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from search.scoreboard import Scoreboard
 from search.terminal import ROWS, LiveTable, PlainLines, duration, progress_line, settings_line
 
 VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
+USUAL = {"optimizer": "adam", "lr": 0.00123456, "batch_size": 128, "beta": 0.9}
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def board():
 
 def shown(board: Scoreboard, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(LiveTable(board, "a search", console).render())
+    console.print(LiveTable(board, "a search", console, USUAL).render())
     return console.file.getvalue().rstrip("\n").split("\n")
 
 
@@ -57,26 +59,80 @@ def test_the_progress_line_tells_trials_best_baseline_epochs_and_time(board):
 
 def test_plain_lines_carry_no_control_codes(board):
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(board, "a search [with brackets]", console) as lines:
+    with PlainLines(board, "a search [with brackets]", console, USUAL) as lines:
         lines.trial_started(dataclasses.replace(board.records[3], epochs=0))
         lines.trial_ended(board.records[3])
     text = console.file.getvalue()
     assert "\x1b" not in text
-    assert text.startswith("a search [with brackets]\ntrial 3 started: optimizer=sgd lr=0.00123")
+    assert text.startswith("a search [with brackets]\nsettings unless a trial's line tells another")
     assert "trial 3 pruned: best 33.0% in epoch 1 of 1" in text
 
 
 def test_a_trial_that_goes_on_says_from_where(board):
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(board, "a search", console) as lines:
+    with PlainLines(board, "a search", console, USUAL) as lines:
         lines.trial_started(board.records[3])
-    assert console.file.getvalue().splitlines()[1] == "trial 3 goes on after epoch 1"
+    assert console.file.getvalue().splitlines()[2] == "trial 3 goes on after epoch 1"
+
+
+def told_at_the_start(record) -> list[str]:
+    console = Console(file=io.StringIO(), width=80)
+    with PlainLines(Scoreboard(30, 4, 1000), "a search", console, USUAL) as lines:
+        lines.trial_started(record)
+    return console.file.getvalue().splitlines()[1:]
+
+
+def test_a_trial_tells_only_the_settings_that_are_not_the_baselines(board):
+    assert told_at_the_start(dataclasses.replace(board.records[3], epochs=0)) == [
+        "settings unless a trial's line tells another: optimizer=adam lr=0.00123 batch_size=128 "
+        "beta=0.9",
+        "trial 3 started: optimizer=sgd flip=True",
+    ]
+
+
+def test_the_baseline_has_no_settings_of_its_own(board):
+    record = dataclasses.replace(board.records[0], epochs=0, values=USUAL)
+    assert told_at_the_start(record)[1] == "trial baseline started: nothing else"
+
+
+def test_a_finalists_training_names_the_trial_that_it_repeats(board):
+    record = dataclasses.replace(board.records[3], epochs=0, repeats=7, label="finalist-1-seed-2")
+    expected = "trial finalist-1-seed-2 started: trial 7 with a fresh seed"
+    assert told_at_the_start(record)[1] == expected
+
+
+def test_the_table_shows_at_80_columns_what_a_trial_has_of_its_own(board):
+    row = next(line for line in shown(board, 80) if line.split()[:2] == ["19", "running"])
+    assert row.rstrip().endswith("optimizer=sgd flip=True")
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_the_table_is_without_colours_where_they_are_not_wanted(board, monkeypatch, name, value):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv(name, value)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    console.print(LiveTable(board, "a search", console, USUAL).render())
+    text = console.file.getvalue()
+    assert "running" in text
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
 
 
 def test_settings_are_short():
     assert settings_line(VALUES) == "optimizer=sgd lr=0.00123 batch_size=128 flip=True"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00:00"), (75, "0:01:15"), (7384, "2:03:04")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (75, "1 min 15 s"),
+        (3600, "1 h 00 min"),
+        (7384, "2 h 03 min"),
+        (3599.6, "1 h 00 min"),
+        (1e7, "2,777 h 47 min"),
+    ],
+)
 def test_durations_are_in_human_units(seconds, text):
     assert duration(seconds) == text

@@ -1,0 +1,96 @@
+"""An analysis as a function, and its result as an object that a notebook shows."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+
+from analysis.run import HTML_FILE, analysed, command_line
+from search import environment
+from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from analysis.certificate import Certificate
+
+EMBEDDED_FIGURES = 4  # more of them are left to the report
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found of a run; a notebook shows the figures, or links the report.
+
+    Attributes:
+        certificate: whether the reloaded weights give the logged validation accuracy.
+        figures: the files of those that were drawn, by their names.
+        folder: holds them, the report, the predictions and the weights.
+    """
+
+    certificate: "Certificate"
+    figures: dict[str, Path]
+    folder: Path
+
+    @property
+    def verdict(self) -> str:
+        """What the certificate says, in a line."""
+        return self.certificate.verdict
+
+    @property
+    def report(self) -> Path:
+        """The report as one HTML file."""
+        return self.folder / HTML_FILE
+
+    def _repr_html_(self) -> str:
+        link = f'<a href="{self.report.as_uri()}">report</a> in {escape(str(self.folder))}'
+        shown = self.figures if len(self.figures) <= EMBEDDED_FIGURES else {}
+        images = "".join(_image(name, path) for name, path in shown.items())
+        count = f"{len(self.figures)} figures"
+        return f"<p>{escape(self.verdict)}; {count}, {link}</p>{images}"
+
+
+def _image(name: str, path: Path) -> str:
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{escape(name)}" src="data:image/png;base64,{content}">'
+
+
+def analyse(
+    *,
+    search: str | None = None,
+    run: str | None = None,
+    space: str | None = None,
+    data: str | None = None,
+    out: str | Path | None = None,
+    only: Sequence[str] | None = None,
+    split: Literal["train", "val", "test"] = "val",
+    read_test: bool = False,
+    tracking_uri: str | None = None,
+    quiet: bool = True,
+) -> Analysis:
+    """Analyse one recorded run, as ``python -m analysis.run`` does.
+
+    The arguments are the flags of that command, which ``--help`` explains, but for ``quiet``, which
+    leaves out what it would print.
+
+    Raises:
+        UsageError: an argument, record or file is wrong.
+    """
+    if [search, run, space].count(None) != 2:
+        raise UsageError("give one of search, run and space")
+    given: dict[str, Any]
+    given = {"search": search, "run": [run] if run else None, "space": space, "data": data}
+    given |= {"only": list(only) if only else None, "split": split, "read_test": read_test}
+    given |= {"out": str(out) if out is not None else None, "tracking_uri": tracking_uri}
+    environment.prepare(loopback=True)
+    from analysis.certificate import Certificate  # MLflow takes seconds to import
+
+    arguments = command_line().parse_args([])
+    vars(arguments).update(given)
+    folder, _ = analysed(arguments, Console(highlight=False, markup=False, quiet=quiet))
+    certificate = Certificate(**json.loads((folder / "certificate.json").read_text()))
+    names = only or sorted(path.stem for path in (folder / "figures").glob("*.png"))
+    drawn = {name: folder / "figures" / f"{name}.png" for name in names}
+    return Analysis(certificate, {n: path for n, path in drawn.items() if path.exists()}, folder)

@@ -1,0 +1,126 @@
+"""A search and an analysis as functions, and what a notebook shows of them."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, FinishedSearch
+
+from analysis import Analysis, analyse
+from analysis.run import command_line
+from search import SearchResult, run_search
+from search.command import search_parser
+from search.scoreboard import BASELINE, TrialRecord
+from search.summary import summary_in
+from trainables.errors import UsageError
+
+NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}
+
+
+def flags_of(parser) -> set[str]:
+    return {action.dest for action in parser._actions} - NOT_FOR_A_NOTEBOOK
+
+
+def test_a_search_has_the_flags_of_the_command_as_arguments():
+    assert set(inspect.signature(run_search).parameters) == flags_of(search_parser())
+
+
+def test_an_analysis_has_the_flags_of_the_command_as_arguments():
+    assert set(inspect.signature(analyse).parameters) - {"quiet"} == flags_of(command_line())
+
+
+@pytest.mark.parametrize("function", [run_search, analyse])
+def test_an_argument_left_out_is_what_the_flag_is(function):
+    parser = search_parser() if function is run_search else command_line()
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in ("quiet", "space", "set"):
+            assert parameter.default == parser.get_default(name), name
+
+
+@pytest.mark.parametrize("package", ["search", "analysis"])
+def test_importing_a_package_loads_nothing_heavy(package):
+    code = f"import sys, {package}; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert not {"ray", "torch", "mlflow", "optuna", "rich"} & set(out.stdout.split())
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    import search
+
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        search.absent  # noqa: B018
+
+
+def test_a_wrong_argument_is_told_as_a_wrong_flag_is(tmp_path):
+    with pytest.raises(UsageError, match="--trials must be 1 or more, not 0"):
+        run_search("gap5", data="embedded", trials=0, out=tmp_path)
+    with pytest.raises(UsageError, match="give one of search, run and space"):
+        analyse(search="a", run="b")
+
+
+@pytest.fixture(scope="module")
+def result(finished: FinishedSearch) -> SearchResult:
+    trials = (
+        TrialRecord(
+            "a", 0, {"lr": 0.1}, BASELINE, None, None, "completed", 4, 2, {"val_accuracy": 0.5}
+        ),
+        TrialRecord("b", 1, {"lr": 0.2}, "<1>", None, None, "pruned", 1, 1, {"val_accuracy": 0.75}),
+    )
+    summary = summary_in(finished.out / finished.name)
+    return SearchResult(summary, trials, finished.uri, finished.out, ())
+
+
+def test_a_result_shows_its_trials_the_best_first_and_is_escaped(result):
+    html = result._repr_html_()
+    assert html.index("&lt;1&gt;") < html.index(BASELINE)
+    assert "<td>75.00%</td>" in html
+    assert "<td>lr=0.2</td>" in html
+    assert result.name in html
+
+
+def test_a_result_names_its_winners_run(result, finished):
+    assert result.run_id == finished.summary["best"]["run_id"]
+    assert result.best == finished.summary["best"]
+
+
+@pytest.fixture(scope="module")
+def analysis(finished: FinishedSearch, tmp_path_factory) -> Analysis:
+    out = tmp_path_factory.mktemp("analysis")
+    return analyse(search="small", tracking_uri=finished.uri, out=out, only=["curves"])
+
+
+def test_an_analysis_has_its_certificate_and_figures(analysis, finished):
+    assert analysis.certificate.certified
+    assert analysis.certificate.run_id == finished.summary["best"]["run_id"]
+    assert analysis.verdict.startswith("certified: ")
+    assert analysis.figures == {"curves": analysis.folder / "figures" / "curves.png"}
+    assert analysis.report.is_file()
+
+
+def test_an_analysis_shows_a_few_figures_and_links_the_report(analysis):
+    html = analysis._repr_html_()
+    assert html.count('<img alt="curves" src="data:image/png;base64,') == 1
+    assert analysis.report.as_uri() in html
+
+
+def test_an_analysis_says_nothing_unless_it_is_asked_to(finished, tmp_path, capsys):
+    analyse(search="small", tracking_uri=finished.uri, out=tmp_path, only=["curves"])
+    assert capsys.readouterr().out == ""
+
+
+def test_the_notebook_of_the_docs_runs(tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat", reason="no nbclient; pip install -e '.[dev]'")
+    nbclient = pytest.importorskip("nbclient", reason="no nbclient; pip install -e '.[dev]'")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in shown if output.get("name") == "stderr"]
+    tables = [output.data["text/html"] for output in shown if "text/html" in output.get("data", {})]
+    assert "baseline" in tables[0]
+    assert "certified: " in tables[1]
+    assert (Path(tmp_path) / "runs" / "mlflow.db").is_file()
