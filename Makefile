@@ -8,13 +8,16 @@
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
+# make docs      the pages of docs/ as a site, in site/; installs what builds it
+# make docs-test the commands of the pages, on the embedded data: some minutes; PAGES=... for some
+# make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test audit browser chromium postgresql service-test faults cluster \
-	slurm-test bench
+	slurm-test bench reference docs docs-test
 
 install: $(VENV)/.installed
 
@@ -32,7 +35,7 @@ check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks .ci
+	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks docs .ci
 
 audit: install
 	$(RUN) .ci/audit.py
@@ -88,6 +91,24 @@ slurm-test: install
 	        slurmctld slurmd slurm-client munge iproute2 >/dev/null; } \
 	|| echo "no Slurm here: its test will be skipped"
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(RUN) -m mkdocs build --quiet --strict
+	$(RUN) docs/loaded.py site
+	@echo "open site/index.html; to search in it: $(RUN) -m http.server --bind 127.0.0.1 --directory site"
+
+PAGES ?= $(shell grep -l '^```bash$$' docs/*.md)
+docs-test: install
+	$(RUN) docs/runnable.py $(PAGES)
+
+# Written beside its place first: the code reads what it replaces.
+reference: install
+	$(RUN) -m search.schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
+	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 bench: install
 	$(RUN) -m benchmarks.throughput

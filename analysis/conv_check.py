@@ -42,7 +42,7 @@ class Check:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``: 0; 1 if a difference is above 1e-12; 2 for a wrong flag."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         _check_numbers(arguments)
         images = _images(arguments)
         _check_size(images, arguments)
@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if max(found.differences.values()) <= TOLERANCE else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m analysis.conv_check",
         description="Compare the numpy convolution with torch's on real images.",

@@ -50,9 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False, markup=False)
     try:
         given = sys.argv[1:] if argv is None else argv
-        arguments = _parser().parse_args(given)
+        arguments = command_line().parse_args(given)
         if arguments.resume is not None:
-            arguments = resumed(arguments, _parser(), given)
+            arguments = resumed(arguments, command_line(), given)
         environment.prepare(loopback=arguments.address is None)
         return _ablate(arguments, console)
     except UsageError as error:
@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         return exit_status(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.ablate",
         description="Train a setting with every combination of its parts on and off.",

@@ -8,11 +8,13 @@ from rich.console import Console
 
 from search import environment
 from search.ahead import importing
+from search.domain import every_key
 from search.flags import ScreenfulHelp, add_choice_flags, add_flags
 from search.resume import add_resume_flag, resumed
-from search.space import available, read_space, space_file
+from search.space import SPACES, available, read_space, space_file
 from search.summary import is_whole, summary_in
 from trainables.arguments import Arguments
+from trainables.paths import user_path
 
 if TYPE_CHECKING:
     from search.request import Request
@@ -39,6 +41,10 @@ def run(argv: list[str]) -> int:
     if arguments.list:
         console.print(_listing(), markup=False, soft_wrap=True)
         return 0
+    if arguments.check is not None:
+        for name in arguments.check:
+            console.print(_checked(name), soft_wrap=True)
+        return 0
     environment.prepare(loopback=arguments.address is None)
     return _search(arguments, console)
 
@@ -59,6 +65,7 @@ def search_parser() -> argparse.ArgumentParser:
         help="a space of --list, all, or a .yaml file; may be repeated",
     )
     parser.add_argument("--list", action="store_true", help="list the spaces and exit")
+    parser.add_argument("--check", nargs="+", metavar="F", help="validate space files and exit")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
     add_flags(parser)
     add_choice_flags(parser)
@@ -88,6 +95,23 @@ def _listing() -> str:
             f"  baseline  {baseline}",
         ]
     return "\n".join(lines)
+
+
+def _checked(name: str) -> str:
+    """That the space ``name`` or the space file at this path is right, and what it searches.
+
+    Raises:
+        UsageError: it is not; the first fault is named.
+    """
+    path = user_path(name, "--check")
+    shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
+    space = read_space(path if shipped else space_file(name, "--check"))
+    keys = {key for key, _ in every_key(space.search)}
+    budget = space.budget
+    return (
+        f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
+        f"{budget.trials} trials of {budget.epochs} epochs"
+    )
 
 
 def _search(arguments: argparse.Namespace, console: Console) -> int:

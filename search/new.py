@@ -20,7 +20,7 @@ _LONGEST = 40  # letters; a search's name has the date and time besides
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if nothing was written."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         files = new(arguments.name, arguments.data)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -61,7 +61,8 @@ def new(name: str, data: str) -> tuple[Path, Path]:
     return code, space
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.new",
         description="Write a network and a space of your own from a template.",

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, 3 if MLflow refused something, or 2."""
     console = Console(highlight=False)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         environment.prepare(loopback=True)
         return _reconcile(arguments, console)
     except UsageError as error:
@@ -44,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.reconcile",
         description="Make MLflow's records of a search anew from its folder, as often as you like.",

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     console = Console(highlight=False, markup=False)
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         environment.prepare(loopback=True)
         return _replay(arguments, console)
     except UsageError as error:
@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
         return exit_status(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.replay",
         description="Train a recorded run again, from its record alone, and compare the two.",

@@ -95,7 +95,12 @@ class Budget(_Strict):
 
 
 class Embedded(_Strict):
-    """What ``--data embedded`` changes: a smaller budget, and values not worth searching there."""
+    """What ``--data embedded`` changes: a smaller budget, and values not worth searching there.
+
+    Attributes:
+        budget: trials and epochs there.
+        fix: values that every trial has there, the baseline too, instead of searched ones.
+    """
 
     budget: Budget
     fix: dict[str, Value] = {}
@@ -326,20 +331,24 @@ def available() -> list[str]:
     return sorted(path.stem for path in SPACES.glob("*.yaml"))
 
 
-def space_file(name: str) -> Path:
+def space_file(name: str, flag: str = "--space") -> Path:
     """The file of space ``name``: a name from ``configs/spaces``, or a path that ends in .yaml.
+
+    Args:
+        name: as it was given.
+        flag: which it was given to, for the message.
 
     Raises:
         UsageError: there is no such space.
     """
     file = name if name.endswith((".yaml", ".yml")) else f"{SPACES / name}.yaml"
-    path = user_path(file, "--space")
+    path = user_path(file, flag)
     if Path(name).name != name and path.parent == SPACES:
-        raise UsageError(f"--space {name}: name a space of {SPACES}, or a path that ends in .yaml")
+        raise UsageError(f"{flag} {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
         raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
     if not is_name(path.stem):
-        raise UsageError(f"--space {name}: name the file with letters, digits, '_' and '-' alone")
+        raise UsageError(f"{flag} {name}: name the file with letters, digits, '_' and '-' alone")
     return path
 
 

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     own, search = _divided(given)
     try:
-        arguments = _parser().parse_args(own)
+        arguments = command_line().parse_args(own)
         environment.prepare(loopback=False)
         return _act(arguments, search, console)
     except UsageError as error:
@@ -60,7 +60,8 @@ def _divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
     return argv[:at], argv[at + 1 :]
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(
         prog="python -m search.submit",
         usage="%(prog)s --cluster FILE [--dry-run] [--follow] -- FLAGS OF search.run",

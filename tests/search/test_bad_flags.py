@@ -60,7 +60,7 @@ def plan(flags: list[str]) -> None:
 
 
 def plan_ablation(flags: list[str]) -> None:
-    arguments = ablate._parser().parse_args(flags)
+    arguments = ablate.command_line().parse_args(flags)
     check_flags(arguments)
     task, space = ablate._task(arguments)
     found = variants(task.job.architecture, task.values, arguments.toggle)

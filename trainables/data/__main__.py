@@ -15,7 +15,7 @@ from trainables.paths import user_path
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = command_line().parse_args(argv)
         _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -23,11 +23,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = Arguments(prog="python -m trainables.data")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("export", help="write a set as train/CLASS, val/CLASS and test")
-    command.add_argument("--set", required=True, choices=["composite", "cifar10", "embedded"])
+    does = "write a set as train/CLASS, val/CLASS and test"
+    command = commands.add_parser("export", help=does, description=does)
+    sets = ["composite", "cifar10", "embedded"]
+    command.add_argument("--set", required=True, choices=sets, help="the set to write")
     command.add_argument(
         "--data",
         metavar="PATH",

@@ -1,0 +1,102 @@
+"""Run what the pages say: ``python docs/runnable.py docs/PAGE.md ...``.
+
+A fenced ``bash`` block is run; ``text`` and indented blocks are shown alone. The blocks of a page
+run in its order, in one empty folder, on the embedded data.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT_SECONDS = 1800  # of a block; the longest takes two minutes where nothing else runs
+_FENCE = re.compile(r"^```(\w*)$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Shell commands of a page.
+
+    Attributes:
+        line: of the page, counted from 1, where the first command stands.
+        commands: as they stand there.
+    """
+
+    line: int
+    commands: str
+
+
+def blocks(page: str) -> list[Block]:
+    """The runnable blocks of a page's text, in order.
+
+    Raises:
+        ValueError: a fence is not closed.
+    """
+    found: list[Block] = []
+    language, start, inside = None, 0, list[str]()
+    for number, line in enumerate(page.splitlines(), start=1):
+        fence = _FENCE.match(line)
+        if language is None and fence:
+            language, start, inside = fence[1], number + 1, []
+        elif language is not None and line == "```":
+            if language == "bash":
+                found.append(Block(start, "\n".join(inside)))
+            language = None
+        else:
+            inside.append(line)
+    if language is not None:
+        raise ValueError(f"line {start - 1}: the fence is not closed")
+    return found
+
+
+def environment() -> dict[str, str]:
+    """That of a shell whose ``python`` is this one and has Convoy, with the embedded data."""
+    own = {"PYTHONPATH": str(ROOT), "CONVOY_DATA": "embedded"}
+    own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, **own}
+
+
+def run_page(page: Path) -> str | None:
+    """Run the blocks of a page; what failed, with its line and what it printed, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        for block in blocks(page.read_text()):
+            begun = time.monotonic()
+            done = _run(block.commands, folder)
+            if done.returncode:
+                return f"{page}:{block.line}: exit status {done.returncode}\n{done.stdout}"
+            print(f"{page}:{block.line}: {time.monotonic() - begun:.0f} s", flush=True)
+    return None
+
+
+def _run(commands: str, folder: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # nosec B607 # the shell is the reader's own
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+
+def main(pages: list[str]) -> int:
+    """Run each of ``pages``; 1 if one failed or none has anything to run, else 0."""
+    failures = [failure for page in pages if (failure := run_page(Path(page))) is not None]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    ran = sum(len(blocks(Path(page).read_text())) for page in pages)
+    if not ran:
+        print(f"nothing to run in {' '.join(pages) or 'no page'}", file=sys.stderr)
+    return int(bool(failures) or not ran)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""``search.run --check``: one line that a space file is right, or what is wrong with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.run import main
+from search.space import SPACES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_right_file_is_told_in_one_line(tmp_path, capsys):
+    file = tmp_path / "mine.yaml"
+    file.write_text((SPACES / "conv3.yaml").read_text())
+    assert main(["--check", str(file)]) == 0
+    told = f"{file}: ok: conv3 on cifar10, 21 keys, 24 trials of 20 epochs\n"
+    assert capsys.readouterr() == (told, "")
+
+
+def test_several_files_and_names_are_told_each(capsys):
+    assert main(["--check", "gap5", str(SPACES / "nin.yaml")]) == 0
+    assert [line.split(" on ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "gap5: ok: gap5",
+        f"{SPACES / 'nin.yaml'}: ok: nin",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ((SPACES / "gap5.yaml").read_text() + "serach: {}\n", "serach: unknown key"),
+        ((SPACES / "gap5.yaml").read_text().replace("lr: 0.001", "lr: 0.5"), "0.5"),
+        ("architecture: [", "line 1"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line_with_status_2(tmp_path, capsys, content, fault):
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    assert main(["--check", str(file)]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith(f"error: {file}: ")
+    assert fault in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing.yaml"])
+def test_a_file_that_is_not_there_is_told(name, capsys):
+    assert main(["--check", name]) == 2
+    assert "is not there" in capsys.readouterr().err
+
+
+def test_neither_ray_nor_data_is_needed(tmp_path):
+    code = "import sys; from search.run import main; main(['--check', 'gap5']); "
+    code += "print({'ray', 'mlflow', 'torchvision.datasets'} & set(sys.modules))"
+    environment = {"CONVOY_DATA": str(tmp_path / "none"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("28 keys, 24 trials of 20 epochs\nset()\n"), done.stderr
