@@ -8,7 +8,7 @@
 # make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
-# make bench     the speed figures of benchmarks/README.md; half an hour on two quiet cores
+# make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -96,3 +96,4 @@ bench: install
 	$(RUN) -m benchmarks.overhead
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.saturation
+	$(RUN) -m benchmarks.selection

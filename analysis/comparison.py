@@ -105,10 +105,10 @@ def _name(subject: Subject) -> str:
 
 def _kinds(subject: Subject, answers: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Indices of the images that one alone gets right, by which one and what the digit says."""
-    labels, digits = subject.split.labels, subject.split.digits
+    labels, split = subject.split.labels, subject.split
     groups: dict[str, Booleans] = {"": np.ones(len(labels), dtype=bool)}
-    if digits is not None:
-        groups = {", aligned": digits == labels, ", conflicting": digits != labels}
+    if split.digits is not None:
+        groups = {", aligned": split.aligned, ", conflicting": split.conflicting}
     a, b = (answer == labels for answer in answers)
     return {
         f"only {name} is right{suffix}": np.flatnonzero(right & ~other & member)

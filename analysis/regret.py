@@ -8,6 +8,7 @@ on the unbiased split at every epoch.
 from dataclasses import dataclass
 
 from analysis.trials import RecordedSearch, RecordedTrial
+from trainables.data.composite import CHANCE
 
 ENDED = ("completed", "pruned")  # a failed or interrupted trial is never chosen
 
@@ -72,13 +73,20 @@ def aligned_share(forced: float, kinds: int = 10) -> float:
     return forced + (1 - forced) / kinds
 
 
-def regret_of(search: RecordedSearch, share: float) -> Regret | None:
-    """The regret of a split of which ``share`` is aligned; None where no epoch was recorded."""
+def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) -> Regret | None:
+    """The regret of a split of which ``share`` is aligned; None where no epoch was recorded.
+
+    Args:
+        search: its trials.
+        share: of the biased split's images whose digit agrees.
+        recorded: the same of the split that the search validated on. Unless that is chance, the
+            accuracy on an unbiased one is what is to be expected from the two groups.
+    """
     candidates = tuple(
         candidate
         for trial in search.trials
         if trial.status in ENDED
-        for candidate in _candidates(trial, share)
+        for candidate in _candidates(trial, share, recorded)
     )
     if not candidates:
         return None
@@ -87,7 +95,11 @@ def regret_of(search: RecordedSearch, share: float) -> Regret | None:
     return Regret(candidates, honest, misled)
 
 
-def _candidates(trial: RecordedTrial, share: float) -> list[Candidate]:
+def _mixed(share: float, aligned: float, conflicting: float) -> float:
+    return share * aligned + (1 - share) * conflicting
+
+
+def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Candidate]:
     aligned, conflicting, following = (
         dict(trial.history.get(name, []))
         for name in ("val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
@@ -97,8 +109,10 @@ def _candidates(trial: RecordedTrial, share: float) -> list[Candidate]:
             trial=trial.number,
             label=trial.label,
             epoch=epoch,
-            unbiased=accuracy,
-            biased=share * aligned[epoch] + (1 - share) * conflicting[epoch],
+            unbiased=accuracy
+            if recorded == CHANCE
+            else _mixed(CHANCE, aligned[epoch], conflicting[epoch]),
+            biased=_mixed(share, aligned[epoch], conflicting[epoch]),
             conflicting=conflicting[epoch],
             following=following[epoch],
             baseline=trial.is_baseline,

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from analysis.activations import Activations, observe
+from analysis.audit.cue import DIGIT, Cue
 from analysis.layers import Layer, layers_of
 from analysis.record import Records
 from analysis.trials import RecordedSearch
 from search.recorded_run import RecordedRun
 from trainables.data import Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
+from trainables.data.composite import CANVAS
 from trainables.data.dataset import Integers, Split
 from trainables.device import best_device, use_threads
 from trainables.errors import UsageError
@@ -72,6 +74,18 @@ class Subject:
     def normalise(self) -> Normaliser:
         """From pixels to the network's input."""
         return Normaliser(self.dataset, self.device)
+
+    @cached_property
+    def cue(self) -> Cue | None:
+        """What is known of the shortcut that the images show; None if they show none."""
+        if not self.dataset.has_digits:
+            return None
+        kinds, shortcut = len(self.dataset.classes), self.run.job.data.shortcut
+        if shortcut is not None:
+            return Cue("shortcut", shortcut.region, None, kinds)
+        if (kinds, self.dataset.image_size) == (DIGIT.kinds, CANVAS):
+            return DIGIT
+        return Cue(DIGIT.noun, None, None, kinds)
 
     @property
     def first(self) -> Integers:

@@ -1,1 +1,1 @@
-"""The speed figures, each made by a command that a user can run."""
+"""The figures of speed and of choice, each made by a command that a user can run."""

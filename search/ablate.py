@@ -133,7 +133,8 @@ def _of_space(arguments: argparse.Namespace) -> "tuple[Task, str]":
     path, source = space_file(arguments.space), resolve(arguments.data)
     space = read_space(path)
     epochs = space.budget_on(source).epochs
-    job = Job(space.architecture, space.data, source, None, None, epochs, arguments.seed, 1)
+    data = space.data_on(source)
+    job = Job(space.architecture, data, source, None, None, epochs, arguments.seed, 1)
     fixed = space.fixed_on(source, _given(arguments))
     return Task(job, 0, space.baseline_with(fixed)), path.stem
 

@@ -1,7 +1,6 @@
 """A space around one setting: that setting for a baseline, and ranges a quarter as wide."""
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 from search.domain import Choice, Domains, Fixed, Range, Values
@@ -23,7 +22,7 @@ def around(space: Space, values: dict[str, Value]) -> Space:
         UsageError: the setting is not one of the space's.
     """
     search = _narrowed(space.search, values)
-    changed = {"search": search, "baseline": values, "guesses": [], "data": asdict(space.data)}
+    changed = {"search": search, "baseline": values, "guesses": [], "data": space.data}
     try:
         return Space.model_validate({**dict(space), **changed})
     except ValueError as error:

@@ -78,9 +78,12 @@ def _listing() -> str:
         lines += [
             f"{name}",
             f"  data      {space.data.set}",
-            f"  source    {space.source.file}",
+            f"  source    {space.source.file if space.source else '-'}",
             *textwrap.wrap(
-                space.source.result, 66, initial_indent=12 * " ", subsequent_indent=12 * " "
+                space.source.result if space.source else "",
+                66,
+                initial_indent=12 * " ",
+                subsequent_indent=12 * " ",
             ),
             f"  baseline  {baseline}",
         ]

@@ -66,11 +66,11 @@ def images_behind(split: Split) -> dict[Measure, int]:
     """How many images of ``split`` each of the figures is a share of; empty without digits."""
     if split.digits is None:
         return {}
-    conflicting = int((split.digits != split.labels).sum())
+    conflicting = int(split.conflicting.sum())
     return {
         "digit_following": conflicting,
         "val_accuracy_conflicting": conflicting,
-        "val_accuracy_aligned": len(split) - conflicting,
+        "val_accuracy_aligned": int(split.aligned.sum()),
     }
 
 

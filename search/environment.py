@@ -36,12 +36,21 @@ _SETTINGS = {
     # Tune starts one worker after the other where not itself proposes the trials: a thousand would
     # take an hour. How many there may be is decided by ``search.concurrency``.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    # A worker that is given the next trial first waits until the one before, that was stopped, has
+    # ended. A validation pass is not broken off; after two seconds, Tune's default, it would give
+    # the next trial up without telling anyone.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "86400",
     # Silences a notice about a future default that no trial here depends on.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
 # Those that a worker needs too, where another machine starts it.
-_FOR_WORKERS = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+_FOR_WORKERS = (
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S",
+)
 
 
 def for_workers() -> dict[str, str]:

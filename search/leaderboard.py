@@ -29,10 +29,10 @@ class Row:
         space: its name.
         data: the set that it was searched on.
         comparable: whether it is the whole set, of the kind that the source used.
-        source_file: the document that the baseline comes from.
+        source_file: the document that the baseline comes from; empty without one, as the next.
         source_result: its result in words.
-        source_accuracy: its figure.
-        source_split: the split of that figure; ours are of the validation split.
+        source_accuracy: its figure; None without a source.
+        source_split: the split of that figure, or empty; ours are of the validation split.
         baseline_val_accuracy: the source's settings, trained here.
         best_val_accuracy: the winner's training.
         mean_val_accuracy: of the winner's setting over fresh seeds; None if it is unconfirmed.
@@ -57,7 +57,7 @@ class Row:
     comparable: bool
     source_file: str
     source_result: str
-    source_accuracy: float
+    source_accuracy: float | None
     source_split: str
     baseline_val_accuracy: float | None
     best_val_accuracy: float | None
@@ -86,18 +86,16 @@ class Row:
 def row(request: Request, summary: Summary) -> Row:
     """The line of one search of a space."""
     source = request.reference
-    if source is None:
-        raise ValueError(f"{request.name} has no source to be compared with")
     best, counts = summary.best or {}, summary.trials
     winner = summary.finalists[0] if summary.finalists else {}
     return Row(
         space=request.space_name,
         data=request.dataset.name,
         comparable=request.source != EMBEDDED and request.train_limit is None,
-        source_file=source.file,
-        source_result=source.result,
-        source_accuracy=source.accuracy,
-        source_split=source.split,
+        source_file=source.file if source else "",
+        source_result=source.result if source else "",
+        source_accuracy=source.accuracy if source else None,
+        source_split=source.split if source else "",
         baseline_val_accuracy=(summary.baseline or {}).get("val_accuracy"),
         best_val_accuracy=best.get("val_accuracy"),
         mean_val_accuracy=winner.get("val_accuracy_mean"),
@@ -135,8 +133,9 @@ def table(rows: list[Row]) -> Table:
 
 def _cells(each: Row) -> list[str]:
     best, baseline = each.result, each.baseline_val_accuracy
-    measured = each.comparable and best is not None
-    gain = f"{100 * ((best or 0) - each.source_accuracy):+.1f}" if measured else "-"
+    gain = "-"
+    if each.comparable and best is not None and each.source_accuracy is not None:
+        gain = f"{100 * (best - each.source_accuracy):+.1f}"
     remarks = [] if each.status == "complete" else [each.status]
     if not each.comparable:
         remarks.append(f"{each.train_images:,} training images")
@@ -146,8 +145,8 @@ def _cells(each: Row) -> list[str]:
         remarks.append("breaks its constraints")
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
-    split = {"validation": "val", "test": "test"}[each.source_split]
-    source = f"{_percent(each.source_accuracy)} {split}"
+    split = {"validation": " val", "test": " test", "": ""}[each.source_split]
+    source = f"{_percent(each.source_accuracy)}{split}"
     remark = ["; ".join(remarks)] if remarks else []
     return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
 
@@ -168,7 +167,7 @@ def as_markdown(rows: list[Row]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for each in rows:
-        source = f"{_percent(each.source_accuracy)} {each.source_split}"
+        source = f"{_percent(each.source_accuracy)} {each.source_split}".rstrip()
         cells = [each.space, each.data, source, _percent(each.baseline_val_accuracy)]
         cells += [_percent(each.result), each.assumption or "-"]
         lines.append(f"| {' | '.join(cells)} |")

@@ -48,6 +48,7 @@ PAUSE = 0.5  # seconds between writing all that is queued and looking again, to 
 MOST_QUEUED = 5000  # events that wait in memory; what comes then is read from the files later
 LONGEST_PAUSE = 15.0  # seconds between two attempts to reach a store that is silent
 PATIENCE = 5.0  # seconds that the end of a search waits in all for a store that is silent
+WINNER = "convoy.winner"
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
@@ -185,10 +186,8 @@ class Ledger:
         )
 
     def crown(self, record: TrialRecord) -> None:
-        """Tag the trial's run as the winner."""
-        self._queue.put(
-            lambda: self._client.set_tag(self._runs[record.trial_id], "convoy.winner", "true")
-        )
+        """Tag the trial's run, and no other of the search, as the winner."""
+        self._queue.put(lambda: self._crown(self._runs[record.trial_id]))
 
     def end_search(
         self, metrics: dict[str, float], tags: dict[str, str], status: str, at: float = 0.0
@@ -374,9 +373,15 @@ class Ledger:
                 if self._runs.get(trial) == run_id:
                     del self._runs[trial]
 
-    def _own_runs(self) -> Iterator[Run]:
-        """The runs of this search that are there already."""
-        token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'"
+    def _crown(self, winner: str) -> None:
+        for run in list(self._own_runs(f" and tags.`{WINNER}` = 'true'")):
+            if run.info.run_id != winner:  # it was the best when the search was interrupted
+                self._client.delete_tag(run.info.run_id, WINNER)
+        self._client.set_tag(winner, WINNER, "true")
+
+    def _own_runs(self, further: str = "") -> Iterator[Run]:
+        """The runs of this search that are there, of those that meet a ``further`` condition."""
+        token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'{further}"
         while True:
             page = self._client.search_runs(
                 [self._experiment], condition, max_results=1000, page_token=token

@@ -75,10 +75,13 @@ def _request(
     budget: Budget,
 ) -> Request:
     space, out = named.space, out_folder(arguments)
-    data = _data(arguments, space)
+    data = _data(arguments, space, source)
     dataset = load(data, source).limited(arguments.train_limit, arguments.val_limit)
-    if arguments.val_alignment is not None and not dataset.has_digits:
-        raise UsageError(f"--val-alignment: the images of {named.path.stem} show no digits")
+    drawn = dataset.has_digits and dataset.name != "folder"
+    if arguments.val_alignment is not None and not drawn:
+        raise UsageError(
+            f"--val-alignment: no digits are drawn for {named.path.stem} from {source}"
+        )
     _check_fits(space, named.fixed, dataset)
     constraints = {} if arguments.unconstrained else measurable(space.constraints, dataset.val)
     warm = _warm(arguments, name)
@@ -111,12 +114,13 @@ def _request(
     )
 
 
-def _data(arguments: argparse.Namespace, space: Space) -> DataSpec:
-    """The space's data, with the validation digits that are asked for."""
+def _data(arguments: argparse.Namespace, space: Space, source: str) -> DataSpec:
+    """The space's data from ``source``, with the validation digits that are asked for."""
+    data = space.data_on(source)
     if arguments.val_alignment is None:
-        return space.data
+        return data
     try:
-        return replace(space.data, val_alignment=arguments.val_alignment)
+        return replace(data, val_alignment=arguments.val_alignment)
     except UsageError as error:
         raise UsageError(f"--val-alignment: {error}") from error
 

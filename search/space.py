@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,6 +33,9 @@ from search.domain import (
 from search.naming import is_name
 from trainables import architectures
 from trainables.data import EMBEDDED, DataSpec
+from trainables.data.attribute_function import written_down
+from trainables.data.folder import is_image_folder, list_folder
+from trainables.data.shortcut import Shortcut
 from trainables.errors import UsageError
 from trainables.paths import user_path
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
@@ -116,7 +119,10 @@ class Source(_Strict):
 
 def _data_spec(written: Any) -> Any:
     """A DataSpec from its YAML mapping, with unknown keys and wrong types refused."""
-    kinds = {part.name: type(part.default) for part in fields(DataSpec)}
+    if isinstance(written, DataSpec):
+        return written
+    known = (part for part in fields(DataSpec) if part.name != "shortcut")  # a key of its own
+    kinds = {part.name: type(part.default) for part in known}
     if not isinstance(written, dict) or "set" not in written:
         raise ValueError("must be a mapping with the key set, such as {set: composite}")
     for key, value in written.items():
@@ -127,6 +133,10 @@ def _data_spec(written: Any) -> Any:
     return DataSpec(**written)
 
 
+def _shortcut(written: Any) -> Any:
+    return written if isinstance(written, Shortcut) else Shortcut.of(written)
+
+
 class Space(_Strict):
     """One architecture on one data set, with what to try; see ``configs/spaces``.
 
@@ -135,9 +145,10 @@ class Space(_Strict):
         data: which set, and how it is drawn.
         budget: trials and epochs.
         embedded: what is different on the embedded data.
-        source: where the baseline comes from.
+        source: where the baseline comes from; None of a network of one's own.
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
+        shortcut: where the spurious attribute of a folder's images is written, if it is known.
         constraints: what the winner must hold beside its accuracy, on images that show digits.
         search: the domain of every key.
     """
@@ -146,9 +157,10 @@ class Space(_Strict):
     data: Annotated[DataSpec, PlainValidator(_data_spec)]
     budget: Budget
     embedded: Embedded
-    source: Source
+    source: Source | None = None
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = []
+    shortcut: Annotated[Shortcut, PlainValidator(_shortcut)] | None = None
     constraints: Constraints = {}
     search: Domains
 
@@ -186,6 +198,19 @@ class Space(_Strict):
             raise UsageError(
                 f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
             )
+
+    def data_on(self, source: str) -> DataSpec:
+        """The data to load from ``source``: those of a folder of images with their shortcut.
+
+        Runs the shortcut's callable, if it has one.
+        """
+        data, shortcut = self.data, self.shortcut
+        if shortcut is None or source == EMBEDDED or not is_image_folder(Path(source)):
+            return data
+        if shortcut.callable:
+            listing = list_folder(Path(source), data.val_share, data.seed)
+            shortcut = written_down(shortcut, listing)
+        return replace(data, shortcut=shortcut)
 
     def budget_on(self, source: str) -> Budget:
         """The budget on data from ``source``."""

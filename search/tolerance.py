@@ -25,17 +25,18 @@ class Tolerance:
 
 
 class _Finalist(BaseModel):
-    """What ``summary.json`` tells of a trial that was trained again with other seeds."""
+    """What ``summary.json`` tells of a trial whose setting was trained again with other seeds."""
 
     trial_id: str
     val_accuracy_std: Annotated[float, Field(gt=0, le=1)]
     seeds: Annotated[int, Field(ge=2)]
+    runs: list[str] = []  # ids of those trainings
 
 
 def tolerance(accuracy: float, images: int, trial_id: str, summary: dict[str, Any]) -> Tolerance:
     """The tolerance of a trial's ``accuracy`` on so many validation ``images``.
 
-    From the spread over seeds, if the search's ``summary`` tells it of this trial, else from the
+    From the spread over seeds, if the search's ``summary`` tells it of its setting, else from the
     binomial standard error, that of an accuracy on images drawn anew: a guess, as a replay has the
     same images, and a training may be steadier or less steady than they are.
     """
@@ -43,7 +44,7 @@ def tolerance(accuracy: float, images: int, trial_id: str, summary: dict[str, An
     if finalist is not None:
         return Tolerance(
             DEVIATIONS * finalist.val_accuracy_std,
-            f"2√2 standard deviations over its {finalist.seeds} seeds",
+            f"2√2 standard deviations over {finalist.seeds} seeds",
         )
     error = math.sqrt(accuracy * (1 - accuracy) / images)
     return Tolerance(DEVIATIONS * error, f"2√2 binomial standard errors on {images} images")
@@ -56,6 +57,6 @@ def _finalist(trial_id: str, summary: dict[str, Any]) -> _Finalist | None:
             found = _Finalist.model_validate(each)
         except ValidationError:  # one seed has no spread
             continue
-        if found.trial_id == trial_id:
+        if trial_id in (found.trial_id, *found.runs):
             return found
     return None

@@ -42,7 +42,7 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_an_architecture_has_its_count_of_parameters(name):
     assert sum(p.numel() for p in build(name).parameters()) == PARAMETERS[name]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.attribution import Method, strength
+from analysis.audit.cue import DIGIT, Cue
 from analysis.examples import Example, examples
 from analysis.sanity import (
     SEED,
@@ -20,11 +21,9 @@ from analysis.sanity import (
     with_last_layer_redrawn,
 )
 from analysis.subject import Subject
-from trainables.data.composite import CANVAS, DIGIT, PICTURE
 
 CORRECT, WRONG = 3, 3
 DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
-DIGIT_AREA = DIGIT**2 / CANVAS**2  # .16
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,20 @@ class Explanation:
         """Where the maps' mass lies on composite images, in a line; else empty."""
         if self.unlearned is None:
             return ""
-        own, control = mean_mass(self.maps), mean_mass(self.unlearned)
+        own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
+        cue = self._cue
         return (
-            f"in the digit's square: {_percent(own)} of the maps' mass (untrained network "
-            f"{_percent(control)}, area {_percent(DIGIT_AREA)})"
+            f"in the {cue.noun}'s square: {_percent(own)} of the maps' mass (untrained network "
+            f"{_percent(control)}, area {_percent(self._area)})"
         )
+
+    @property
+    def _cue(self) -> Cue:
+        return self.subject.cue or DIGIT
+
+    @property
+    def _area(self) -> float:
+        return self._cue.area(self.subject.dataset.image_size)
 
     def numbers(self) -> dict[str, Any]:
         """The controls, over all images and for each."""
@@ -105,13 +113,13 @@ class Explanation:
         ]
         found = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
         if self.unlearned is not None:
-            for row, mass in zip(rows, digit_mass(self.maps), strict=True):
+            for row, mass in zip(rows, digit_mass(self.maps, self._cue), strict=True):
                 row["digit_mass"] = mass
             found["digit_mass"] = {
-                "mean": mean_mass(self.maps),
-                "last_layer_redrawn": mean_mass(torch.cat(self.redrawn)),
-                "untrained": mean_mass(self.unlearned),
-                "area": DIGIT_AREA,
+                "mean": mean_mass(self.maps, self._cue),
+                "last_layer_redrawn": mean_mass(torch.cat(self.redrawn), self._cue),
+                "untrained": mean_mass(self.unlearned, self._cue),
+                "area": self._area,
             }
         return found
 
@@ -125,10 +133,12 @@ class Explanation:
             "learned (Adebayo et al. 2018)."
         )
         if self.unlearned is not None:
+            noun = self._cue.noun
+            own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
             words += (
-                f" The digit's square has {_percent(mean_mass(self.maps))} of the mass; a "
+                f" The {noun}'s square has {_percent(own)} of the mass; a "
                 "share above its area proves nothing by itself, as the untrained network has "
-                f"{_percent(mean_mass(self.unlearned))}: see the audit for what the digit does."
+                f"{_percent(control)}: see the audit for what the {noun} does."
             )
         return words
 
@@ -147,24 +157,27 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
         return method(network, inputs, targets).cpu()
 
     redrawn = [maps(with_last_layer_redrawn(model, inputs, SEED + draw)) for draw in range(draws)]
-    unlearned = maps(untrained(model)) if subject.dataset.has_digits else None
+    placed = subject.cue is not None and subject.cue.region is not None
+    unlearned = maps(untrained(model)) if placed else None
     layer = last_layer(model, inputs)
     return Explanation(
         subject, model, shown, inputs, targets, maps(model), redrawn, unlearned, layer
     )
 
 
-def digit_mass(maps: Tensor) -> list[float | None]:
-    """Share of each map's strength, (N, C, 40, 40), inside the digit's square; None if it is 0."""
+def digit_mass(maps: Tensor, cue: Cue = DIGIT) -> list[float | None]:
+    """Share of each map's strength, (N, C, H, W), inside the cue's square; None if it is 0."""
+    assert cue.region is not None
+    top, left, bottom, right = cue.region
     found = strength(maps).double()
-    inside = found[:, PICTURE:, PICTURE:].sum(dim=(1, 2)).tolist()
+    inside = found[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
     whole = found.sum(dim=(1, 2)).tolist()
     return [part / total if total > 0 else None for part, total in zip(inside, whole, strict=True)]
 
 
-def mean_mass(maps: Tensor) -> float | None:
+def mean_mass(maps: Tensor, cue: Cue = DIGIT) -> float | None:
     """The mean of ``digit_mass`` over the maps that have one."""
-    return _mean(digit_mass(maps))
+    return _mean(digit_mass(maps, cue))
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from analysis.attribution import strength
 from analysis.attribution.explanation import Explanation
+from analysis.audit.cue import Region
 from analysis.examples import colour, title
-from trainables.data.composite import DIGIT, PICTURE
 
 Floats = NDArray[np.float32]
 _SIDE, _GAP, _NOTE = 1.45, 0.08, 0.27  # inches: of a panel, between panels, of the line below one
@@ -91,7 +91,7 @@ def draw_rows(explanation: Explanation, name: str, rows: list[Row]) -> Figure:
     """The images, with prediction and truth, above ``rows``, headed ``name`` and the controls."""
     images = Row("image", list(explanation.subject.split.images[_indices(explanation)]))
     rows = [images, *rows]
-    columns = len(explanation.examples)
+    columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
     width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
     figure = Figure(figsize=(width, height))
@@ -102,7 +102,7 @@ def draw_rows(explanation: Explanation, name: str, rows: list[Row]) -> Figure:
         all_axes = [
             _panel(figure, _LEFT + column * (_SIDE + _GAP), bottom) for column in range(columns)
         ]
-        _draw_row(all_axes, row, explanation.subject.dataset.has_digits)
+        _draw_row(all_axes, row, cue.region if cue else None)
         if row.scale:
             _draw_scale(figure, row.scale, _LEFT + columns * (_SIDE + _GAP), bottom)
         if number == 0:
@@ -124,7 +124,7 @@ def _panel(figure: Figure, left: float, bottom: float, width: float = _SIDE) -> 
     return axes
 
 
-def _draw_row(all_axes: list[Axes], row: Row, digits: bool) -> None:
+def _draw_row(all_axes: list[Axes], row: Row, region: Region | None) -> None:
     all_axes[0].set_ylabel(row.label, fontsize=8.5)
     for place, axes in enumerate(all_axes):
         picture, scale = row.pictures[place], row.scale
@@ -137,8 +137,9 @@ def _draw_row(all_axes: list[Axes], row: Row, digits: bool) -> None:
             axes.imshow(picture, cmap=scale.colours, norm=norm, alpha=0.6 if row.over else None)
         if row.notes:
             axes.set_xlabel(row.notes[place], fontsize=8, labelpad=2)
-        if digits and scale is not None:
-            square = Rectangle((PICTURE - 0.5, PICTURE - 0.5), DIGIT, DIGIT, fill=False)
+        if region is not None and scale is not None:
+            top, left, bottom, right = region
+            square = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False)
             square.set(edgecolor="tab:gray", linestyle=":", linewidth=0.8)
             axes.add_patch(square)
 

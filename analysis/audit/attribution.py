@@ -1,8 +1,8 @@
 """How much of the attribution to an image's pixels lies in the digit's square.
 
 Integrated gradients (Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks") from a
-canvas of the background's grey. The figure misleads by itself: a network that was never trained
-puts some half of it there, and the square is 16% of the image.
+canvas of the background's grey. The figure misleads by itself: on composite images a network that
+was never trained puts some half of it there, and the square is 16% of the image.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
 from analysis.audit.control import reinitialised
+from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region
 from analysis.audit.intervals import Estimate, mean
 from trainables.data.batches import DeviceSplit, Normaliser
-from trainables.data.composite import BACKGROUND, CANVAS, DIGIT, PICTURE
+from trainables.data.composite import BACKGROUND, CANVAS
 
-AREA = (DIGIT / CANVAS) ** 2
+AREA = DIGIT.area(CANVAS)
 _STEPS, _BATCH = 10, 500  # the shares change by less than .01 with more steps
 
 
@@ -34,16 +35,22 @@ class Mass:
     control: Estimate | None
 
 
-def digit_mass(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Mass | str:
+def digit_mass(
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue = DIGIT
+) -> Mass | str:
     """The mass over ``split``, or why it cannot be had, as a phrase.
 
     The attribution is to the logit of the predicted class, summed over the channels' magnitudes.
     """
+    if cue.region is None:
+        return NO_REGION
     inputs = normalise(split.images)
     if not _differentiable(model, inputs[:1]):
         return "its logits have no gradient"
     baseline = normalise(torch.full_like(split.images[:1], BACKGROUND))
-    return Mass(_mass(model, inputs, baseline), _mass(reinitialised(model), inputs, baseline))
+    networks = (model, reinitialised(model))
+    trained, control = (_mass(each, inputs, baseline, cue.region) for each in networks)
+    return Mass(trained, control)
 
 
 def _differentiable(model: nn.Module, inputs: Tensor) -> bool:
@@ -56,7 +63,7 @@ def _differentiable(model: nn.Module, inputs: Tensor) -> bool:
     return gradient is not None
 
 
-def _mass(model: nn.Module, inputs: Tensor, baseline: Tensor) -> Estimate | None:
+def _mass(model: nn.Module, inputs: Tensor, baseline: Tensor, region: Region) -> Estimate | None:
     with torch.no_grad():
         predicted = model(inputs).argmax(dim=1)
     attribution = IntegratedGradients(model).attribute(
@@ -64,5 +71,6 @@ def _mass(model: nn.Module, inputs: Tensor, baseline: Tensor) -> Estimate | None
     )
     size = attribution.detach().double().abs().sum(dim=1)
     whole = size.sum((1, 2))
-    found = size[:, PICTURE:, PICTURE:].sum((1, 2)) / whole.clamp_min(1e-300)
+    top, left, bottom, right = region
+    found = size[:, top:bottom, left:right].sum((1, 2)) / whole.clamp_min(1e-300)
     return mean(np.asarray(found[whole > 0].cpu()))

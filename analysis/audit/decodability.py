@@ -6,13 +6,14 @@ import numpy as np
 from torch import nn
 
 from analysis.audit.control import reinitialised
+from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate, difference, share
 from analysis.audit.readout import features_of, readout_name
 from analysis.audit.refit import held_out_predictions
 from trainables.data.batches import DeviceSplit, Normaliser
 
-FEWEST = 400  # images: twenty of a class in each half
-MOST_ALIGNED = 0.2  # above it a layer fitted on the split would learn the shortcut from it
+FEWEST = 40  # images of a class: twenty in each half
+ABOVE_CHANCE = 0.1  # more aligned than this a layer fitted on the split would learn the shortcut
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,21 @@ class Decodability:
     control: Estimate | None
 
 
-def decodability(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Decodability | str:
+def decodability(
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue = DIGIT
+) -> Decodability | str:
     """Labels and digits from the features of ``split``, or why they cannot be had, as a phrase."""
     assert split.digits is not None
     labels, digits = split.labels.cpu().numpy(), split.digits.cpu().numpy()
-    if len(labels) < FEWEST:
-        return f"{len(labels)} images are too few, {FEWEST} are wanted"
-    if (labels == digits).mean() > MOST_ALIGNED:
-        return "the split's own digits agree with the labels, a layer fitted on it would cheat too"
+    if len(labels) < FEWEST * cue.kinds:
+        return f"{len(labels)} images are too few, {FEWEST * cue.kinds} are wanted"
+    if min(len(np.unique(digits[half::2])) for half in (0, 1)) < 2:
+        return f"the images show one {cue.noun} alone"
+    if (labels == digits).mean() > 1 / cue.kinds + ABOVE_CHANCE:
+        return (
+            f"the split's own {cue.noun}s agree with the labels, a layer fitted on it would cheat "
+            "too"
+        )
     name = readout_name(model, normalise(split.images[:2]))
     if name is None:
         return "the logits are no linear function of what one layer reads"

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binom
 
 from analysis.audit.intervals import Estimate, share
-from trainables.data.dataset import Integers
+from trainables.data.dataset import NO_CLASS, Integers
 
 _GRID = 2001  # points over [0, 1] of the expected least; its error is below 1 / (_GRID - 1)
 
@@ -69,13 +69,14 @@ class Groups:
 def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
     """The groups of N images, from (N,) class indices each."""
     right, aligned = predictions == labels, digits == labels
+    conflicting = ~aligned & (digits != NO_CLASS)
     cells = tuple(
-        Cell(label, wanted, share(right[(labels == label) & (aligned == wanted)]))
+        Cell(label, wanted, share(right[(labels == label) & group]))
         for label in range(classes)
-        for wanted in (True, False)
+        for wanted, group in ((True, aligned), (False, conflicting))
     )
-    following = share((predictions == digits)[~aligned])
-    return Groups(share(right), share(right[aligned]), share(right[~aligned]), following, cells)
+    following = share((predictions == digits)[conflicting])
+    return Groups(share(right), share(right[aligned]), share(right[conflicting]), following, cells)
 
 
 def expected_least(sizes: list[int], shares: list[float]) -> float:

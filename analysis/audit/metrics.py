@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from analysis.audit.attribution import Mass
+from analysis.audit.cue import NO_REGION
 from analysis.audit.decodability import Decodability
 from analysis.audit.intervals import Estimate
 from analysis.audit.reference import Reference, references
 from analysis.audit.report import Audit
+from analysis.audit.swaps import Swaps
 
 _TITLES = {
     "accuracy": "accuracy",
@@ -17,16 +19,18 @@ _TITLES = {
     "paired": "label's digit pasted in, less another: accuracy",
     "flips": "another digit pasted in: prediction changes",
     "control": "   control: same digit, another image of it",
-    "any_flips": "any of the ten digits changes the prediction",
+    "any_flips": "any of the digits changes the prediction",
     "boost": "β, the digit's boost to its own logit (nats)",
     "picture_greyed": "picture greyed: predicted as the digit",
     "digit_greyed": "digit greyed: accuracy",
     "refit_gain": "last layer refitted: gain in accuracy",
     "digit_decodability": "digit decodable from the last features",
     "digit_decodability_control": "   control: random weights",
-    "mass": "attribution in the digit's square (16% of area)",
+    "mass": "attribution in the digit's square",
     "mass_control": "   control: random weights",
 }
+_SWAPPED = ("paired", "flips", "control", "any_flips", "boost")
+_NUMBERS = {10: "ten"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,24 @@ class Metric:
 def metrics(audit: Audit) -> list[Metric]:
     """All rows, in the order of the table."""
     accuracy = audit.groups.accuracy
-    known = references(0.0 if accuracy is None else accuracy.value)
+    known = references(0.0 if accuracy is None else accuracy.value, audit.cue)
     found = _estimates(audit)
     return [
         Metric(name, title, found[name], known[name], _missing(audit, name, found[name]))
-        for name, title in _TITLES.items()
+        for name, title in _titles(audit).items()
     ]
+
+
+def _titles(audit: Audit) -> dict[str, str]:
+    """What the table calls each row, with the shortcut's name for the digit's."""
+    noun, area = audit.cue.noun, f"({100 * audit.area:.0f}% of area)"
+    titles = {
+        **_TITLES,
+        "any_flips": f"any of the {_NUMBERS.get(audit.cue.kinds, audit.cue.kinds)} digits changes "
+        "the prediction",
+        "mass": f"attribution in the digit's square {area}",
+    }
+    return {name: title.replace("digit", noun) for name, title in titles.items()}
 
 
 def _estimates(audit: Audit) -> dict[str, Estimate | None]:
@@ -67,16 +83,18 @@ def _estimates(audit: Audit) -> dict[str, Estimate | None]:
         "conflicting": groups.conflicting,
         "worst_cell": None if worst is None else worst.accuracy,
         "following": groups.following,
-        "paired": swaps.paired,
-        "flips": swaps.flips,
-        "control": swaps.control,
-        "any_flips": swaps.any_flips,
-        "boost": swaps.boost,
+        **_of_swaps(swaps),
         "picture_greyed": audit.picture_greyed,
         "digit_greyed": audit.digit_greyed,
         **_of_features(audit.decodability),
         **_of_attribution(audit.mass),
     }
+
+
+def _of_swaps(found: Swaps | str) -> dict[str, Estimate | None]:
+    if isinstance(found, str):
+        return dict.fromkeys(_SWAPPED)
+    return {name: getattr(found, name) for name in _SWAPPED}
 
 
 def _of_features(found: Decodability | str) -> dict[str, Estimate | None]:
@@ -96,6 +114,10 @@ def _of_attribution(found: Mass | str) -> dict[str, Estimate | None]:
 def _missing(audit: Audit, name: str, estimate: Estimate | None) -> str:
     if estimate is not None:
         return ""
+    if name in _SWAPPED and isinstance(audit.swaps, str):
+        return audit.swaps
+    if name.endswith("greyed") and audit.cue.region is None:
+        return NO_REGION
     if name.startswith("mass") and isinstance(audit.mass, str):
         return audit.mass
     if name.startswith(("refit", "digit_decod")) and isinstance(audit.decodability, str):

@@ -1,37 +1,53 @@
-"""Composite images changed in pixel space: another digit pasted in, or one of the parts greyed.
+"""Images changed in pixel space: another digit pasted in, or one of the parts greyed.
 
-The geometry is that of ``trainables.data.composite``: the picture in the upper left corner, the
-digit in the lower right one.
+The geometry of composite images is that of ``trainables.data.composite``: the picture in the upper
+left corner, the digit in the lower right one. Elsewhere it is that of the cue.
 """
 
 import numpy as np
 from torch import Tensor
 
-from trainables.data.composite import BACKGROUND, PICTURE
+from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region
+from trainables.data.composite import BACKGROUND
 from trainables.data.dataset import Integers
 
 _SEED = 0  # of the digits' images; everything here is the same at every call
 
 
-def with_digits(images: Tensor, patches: Tensor) -> Tensor:
-    """Copies of ``images``, (N, 40, 40, 3) uint8, with the digits of ``patches``, likewise."""
+def with_digits(images: Tensor, patches: Tensor, cue: Cue = DIGIT) -> Tensor:
+    """Copies of ``images``, (N, H, W, 3) uint8, with the digits of ``patches``, likewise."""
     pasted = images.clone()
-    pasted[:, PICTURE:, PICTURE:] = patches[:, PICTURE:, PICTURE:]
+    _part(pasted, _region(cue)).copy_(_part(patches, _region(cue)))
     return pasted
 
 
-def picture_greyed(images: Tensor) -> Tensor:
-    """Copies of ``images``, (N, 40, 40, 3) uint8, with the background's grey for a picture."""
+def picture_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
+    """Copies of ``images``, (N, H, W, 3) uint8, with the background's grey for a picture."""
+    if cue.picture is None:
+        grey = images.clone().fill_(BACKGROUND)
+        return with_digits(grey, images, cue)
     greyed = images.clone()
-    greyed[:, :PICTURE, :PICTURE] = BACKGROUND
+    _part(greyed, cue.picture).fill_(BACKGROUND)
     return greyed
 
 
-def digit_greyed(images: Tensor) -> Tensor:
-    """Copies of ``images``, (N, 40, 40, 3) uint8, with the background's grey for a digit."""
+def digit_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
+    """Copies of ``images``, (N, H, W, 3) uint8, with the background's grey for a digit."""
     greyed = images.clone()
-    greyed[:, PICTURE:, PICTURE:] = BACKGROUND
+    _part(greyed, _region(cue)).fill_(BACKGROUND)
     return greyed
+
+
+def _region(cue: Cue) -> Region:
+    if cue.region is None:
+        raise ValueError(NO_REGION)
+    return cue.region
+
+
+def _part(images: Tensor, region: Region) -> Tensor:
+    """The pixels of ``region``, as a view."""
+    top, left, bottom, right = region
+    return images[:, top:bottom, left:right]
 
 
 def sources(digits: Integers, places: Integers, kinds: int = 10) -> Integers:

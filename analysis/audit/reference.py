@@ -10,6 +10,8 @@ validation images. None where a figure was not derived or not measured.
 import math
 from dataclasses import dataclass
 
+from analysis.audit.cue import DIGIT, Cue
+
 BAYES_NATS = math.log(0.64 / 0.04)
 
 
@@ -24,8 +26,25 @@ class Reference:
     unbiased: float | None = None
 
 
-def references(accuracy: float) -> dict[str, Reference]:
-    """The figures by metric, of a robust network as accurate as ``accuracy``."""
+def references(accuracy: float, cue: Cue = DIGIT) -> dict[str, Reference]:
+    """The figures by metric, of a robust network as accurate as ``accuracy``.
+
+    Of another shortcut than the composite images' digit those of the first two networks alone.
+    """
+    if cue.composite:
+        return _of_digits(accuracy)
+    chance, follows = 1 / cue.kinds, (1 - accuracy) / (cue.kinds - 1)
+    known = {
+        **{name: (each.cheater, each.robust) for name, each in _of_digits(accuracy).items()},
+        "accuracy": (None, accuracy),  # a cheater's is the share of aligned images
+        "following": (1.0, follows),
+        "picture_greyed": (1.0, chance),
+        "digit_greyed": (chance, accuracy),
+    }
+    return {name: Reference(cheater, robust) for name, (cheater, robust) in known.items()}
+
+
+def _of_digits(accuracy: float) -> dict[str, Reference]:
     a = accuracy
     return {
         "accuracy": Reference(0.1, a, 0.61, 0.589, 0.720),

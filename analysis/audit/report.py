@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from analysis.audit.attribution import Mass, digit_mass
+from analysis.audit.cue import DIGIT, NO_REGION, Cue
 from analysis.audit.decodability import Decodability, decodability
 from analysis.audit.groups import Groups, groups_of
 from analysis.audit.intervals import Estimate, share
 from analysis.audit.paste import digit_greyed, picture_greyed
-from analysis.audit.swaps import KINDS, Swaps, swaps
+from analysis.audit.swaps import Swaps, swaps
 from analysis.audit.verdict import Verdict, verdict_of
 from trainables.data.batches import DeviceSplit, Normaliser
-from trainables.data.dataset import Split
+from trainables.data.dataset import NO_CLASS, Integers, Split
 from trainables.evaluation import Evaluation, evaluate
 
 
@@ -22,7 +24,7 @@ class Most:
     """The most images, evenly chosen, that each part of the audit looks at.
 
     Attributes:
-        pasted: with each of the ten digits pasted in.
+        pasted: with each of the digits pasted in.
         greyed: with a part greyed.
         read: for what the last layer reads.
         attributed: for integrated gradients.
@@ -40,21 +42,25 @@ class Audit:
 
     Attributes:
         groups: accuracy by class and alignment, digit following.
-        swaps: with other digits pasted in, and beta.
+        swaps: with other digits pasted in, and beta; or why not.
         picture_greyed: share predicted as the digit when the picture is grey.
         digit_greyed: accuracy when the digit is grey.
         decodability: of label and digit from the last features, or why not.
         mass: of attribution in the digit's square, or why not.
         verdict: in words.
+        cue: what is known of the digit, or of another shortcut in its place.
+        area: share of an image that shows it; 0 if that is not known.
     """
 
     groups: Groups
-    swaps: Swaps
+    swaps: Swaps | str
     picture_greyed: Estimate | None
     digit_greyed: Estimate | None
     decodability: Decodability | str
     mass: Mass | str
     verdict: Verdict
+    cue: Cue
+    area: float
 
 
 def audit(
@@ -64,38 +70,77 @@ def audit(
     device: torch.device | None = None,
     most: Most | None = None,
     evaluation: Evaluation | None = None,
+    cue: Cue = DIGIT,
 ) -> Audit:
-    """Audit ``model``, from normalised images to logits of ten classes, in eval mode.
+    """Audit ``model``, from normalised images to as many logits as there are digits, in eval mode.
 
     Args:
         model: on ``device``.
-        split: composite images with labels and digits.
+        split: images with labels and digits, some of which point to a class.
         normalise: from pixels to the model's input.
         device: where to compute; the CPU if None.
         most: images of each part.
         evaluation: of the model on the split, where it is known already.
+        cue: what the digits are, and where they lie.
 
     Raises:
-        ValueError: the split has no digits or lacks a kind of them, or there are not ten classes.
+        ValueError: the split has no digits, or there are not as many classes as kinds of them.
     """
-    most = most or Most()
-    whole = DeviceSplit.of(split, device or torch.device("cpu"))
-    evaluation = evaluation or evaluate(model, whole, normalise)
-    if split.digits is None or evaluation.logits.shape[1] != KINDS:
-        raise ValueError("the audit wants images with digits and ten classes")
+    most, device = most or Most(), device or torch.device("cpu")
+    evaluation = evaluation or evaluate(model, DeviceSplit.of(split, device), normalise)
+    if split.digits is None or evaluation.logits.shape[1] != cue.kinds:
+        raise ValueError(f"the audit wants images with digits and {cue.kinds} classes")
     predictions = evaluation.predictions.numpy()
-    groups = groups_of(predictions, split.labels, split.digits, KINDS)
-    pasted = swaps(model, whole, normalise, predictions, most.pasted)
+    groups = groups_of(predictions, split.labels, split.digits, cue.kinds)
+    pointing = np.flatnonzero(split.digits != NO_CLASS)
+    if len(pointing) < len(split):
+        split, predictions = split.take(pointing), predictions[pointing]
+    whole = DeviceSplit.of(split, device)
+    pasted = _swaps(model, whole, normalise, predictions, most.pasted, cue)
     fewer = whole.evenly(most.greyed)
-    found = decodability(model, whole.evenly(most.read), normalise)
+    found = decodability(model, whole.evenly(most.read), normalise, cue)
+    without_picture, without_digit = _greyed(model, fewer, normalise, cue)
     return Audit(
         groups=groups,
         swaps=pasted,
-        picture_greyed=_hits(model, fewer, picture_greyed(fewer.images), fewer.digits, normalise),
-        digit_greyed=_hits(model, fewer, digit_greyed(fewer.images), fewer.labels, normalise),
+        picture_greyed=without_picture,
+        digit_greyed=without_digit,
         decodability=found,
-        mass=digit_mass(model, whole.evenly(most.attributed), normalise),
-        verdict=verdict_of(groups, pasted, None if isinstance(found, str) else found),
+        mass=digit_mass(model, whole.evenly(most.attributed), normalise, cue),
+        verdict=verdict_of(groups, pasted, None if isinstance(found, str) else found, cue),
+        cue=cue,
+        area=cue.area(split.images.shape[1]),
+    )
+
+
+def _swaps(
+    model: nn.Module,
+    split: DeviceSplit,
+    normalise: Normaliser,
+    predictions: Integers,
+    most: int,
+    cue: Cue,
+) -> Swaps | str:
+    """The swaps, or why they cannot be had, as a phrase."""
+    if cue.region is None:
+        return NO_REGION
+    assert split.digits is not None
+    absent = set(range(cue.kinds)) - set(split.digits.tolist())
+    if absent:
+        return f"no image's {cue.noun} points to {len(absent)} of the {cue.kinds} classes"
+    return swaps(model, split, normalise, predictions, most, cue)
+
+
+def _greyed(
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue
+) -> tuple[Estimate | None, Estimate | None]:
+    """The share predicted as the digit without the picture, and as the label without the digit."""
+    if cue.region is None:
+        return None, None
+    images = split.images
+    return (
+        _hits(model, split, picture_greyed(images, cue), split.digits, normalise),
+        _hits(model, split, digit_greyed(images, cue), split.labels, normalise),
     )
 
 

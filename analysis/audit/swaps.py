@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from analysis.audit.boost import beta, matrix
+from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate, Floats, difference, share
 from analysis.audit.paste import other_than, sources, with_digits
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import Integers
 from trainables.evaluation import evaluate
-
-KINDS = 10
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Swaps:
     Attributes:
         flips: share of predictions that change with an image of another digit.
         control: share that change with another image of the same digit.
-        any_flips: share that at least one of the ten digits changes.
+        any_flips: share that at least one of the digits changes.
         paired: accuracy with the label's digit pasted in less that with another, on the same
             pictures.
         boost: beta, in nats.
@@ -41,37 +40,43 @@ class Swaps:
 
 
 def swaps(
-    model: nn.Module, split: DeviceSplit, normalise: Normaliser, predictions: Integers, most: int
+    model: nn.Module,
+    split: DeviceSplit,
+    normalise: Normaliser,
+    predictions: Integers,
+    most: int,
+    cue: Cue = DIGIT,
 ) -> Swaps:
-    """Paste all ten digits into at most ``most`` evenly chosen images of ``split``.
+    """Paste each kind of digit into at most ``most`` evenly chosen images of ``split``.
 
     Args:
-        model: from normalised images to ten logits.
-        split: composite images with labels and digits; also where the pasted digits are from.
+        model: from normalised images to as many logits as there are digits.
+        split: images with labels and digits; also where the pasted digits are from.
         normalise: from pixels to the model's input.
         predictions: (N,), of the model on the split as it is.
-        most: images; ten forward passes each.
+        most: images; a forward pass for each kind of digit.
+        cue: where the digits lie.
 
     Raises:
         ValueError: no image of the split shows one of the digits.
     """
     assert split.digits is not None
     places = np.arange(len(split))[:: -(-len(split) // most)]
-    scores = pasted_scores(model, split, normalise, places)
+    scores = pasted_scores(model, split, normalise, places, cue)
     labels, digits = (t.cpu().numpy()[places] for t in (split.labels, split.digits))
     return swaps_of(scores, predictions[places], labels, digits)
 
 
 def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integers) -> Swaps:
     """From log-probabilities (N, digits, classes); predictions, labels and digits are (N,)."""
-    after, rows = scores.argmax(axis=-1), np.arange(len(before))
+    after, rows, kinds = scores.argmax(axis=-1), np.arange(len(before)), scores.shape[1]
     changed = after != before[:, None]
     right = after == labels[:, None]
     return Swaps(
-        flips=share(changed[rows, other_than(digits)]),
+        flips=share(changed[rows, other_than(digits, kinds)]),
         control=share(changed[rows, digits]),
         any_flips=share(changed.any(axis=1)),
-        paired=difference(right[rows, labels], right[rows, other_than(labels)]),
+        paired=difference(right[rows, labels], right[rows, other_than(labels, kinds)]),
         boost=beta(scores),
         matrix=matrix(scores),
         images=len(before),
@@ -79,16 +84,20 @@ def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integer
 
 
 def pasted_scores(
-    model: nn.Module, split: DeviceSplit, normalise: Normaliser, places: Integers
+    model: nn.Module,
+    split: DeviceSplit,
+    normalise: Normaliser,
+    places: Integers,
+    cue: Cue = DIGIT,
 ) -> Floats:
     """Log-probabilities, (N, digits, classes) in float64, of each digit pasted into ``places``."""
     assert split.digits is not None
-    chosen = sources(split.digits.cpu().numpy(), places, KINDS)
+    chosen = sources(split.digits.cpu().numpy(), places, cue.kinds)
     images, labels = split.images[_index(places, split)], split.labels[_index(places, split)]
     scores = []
-    for kind in range(KINDS):
+    for kind in range(cue.kinds):
         patches = split.images[_index(chosen[:, kind], split)]
-        pasted = DeviceSplit(with_digits(images, patches), labels, None)
+        pasted = DeviceSplit(with_digits(images, patches, cue), labels, None)
         scores.append(evaluate(model, pasted, normalise).logits.double().log_softmax(dim=1))
     return torch.stack(scores, dim=1).numpy()
 

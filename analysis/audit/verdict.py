@@ -12,6 +12,10 @@ In this order:
   network that reads the digit but answers with another class than the digit's.
 * ``reads the picture``: none of these.
 
+"Digit" is "shortcut" where it is another than composite images' digits. Where it is not known where
+a shortcut lies, so that none can be pasted in, a network leans if it is more accurate on aligned
+images than on conflicting ones, with 95% intervals that do not meet.
+
 Where it leans or cheats, a last layer refitted on images whose digits say nothing tells at whose
 door that lies: a gain (interval above 0, and ``GAIN`` or more) shows that the features hold more
 of the picture than the layer uses; without one the features themselves lack it.
@@ -19,6 +23,7 @@ of the picture than the layer uses; without one the features themselves lack it.
 
 from dataclasses import dataclass
 
+from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.decodability import Decodability
 from analysis.audit.groups import Groups
 from analysis.audit.intervals import Estimate
@@ -27,7 +32,6 @@ from analysis.audit.swaps import Swaps
 LEANING_NATS = 0.5
 LEANING_FLIPS = 0.05
 GAIN = 0.02
-CHANCE = 0.1
 
 READS, LEANS, CHEATS = "reads the picture", "leans on the digit", "cheats"
 NEITHER = "reads neither picture nor digit"
@@ -58,21 +62,32 @@ class Verdict:
         return self.words + why[self.fault]
 
 
-def verdict_of(groups: Groups, swaps: Swaps, found: Decodability | None) -> Verdict:
-    """The verdict on these figures."""
-    words = _words(groups, swaps)
-    return Verdict(words, _fault(found) if words in (LEANS, CHEATS) else "")
+def verdict_of(
+    groups: Groups, swaps: Swaps | str, found: Decodability | None, cue: Cue = DIGIT
+) -> Verdict:
+    """The verdict on these figures; ``swaps`` may be why there are none."""
+    words = _words(groups, swaps, 1 / cue.kinds)
+    fault = _fault(found) if words in (LEANS, CHEATS) else ""
+    return Verdict(words.replace("digit", cue.noun), fault)
 
 
-def _words(groups: Groups, swaps: Swaps) -> str:
+def _words(groups: Groups, swaps: Swaps | str, chance: float) -> str:
     picture, digit = groups.conflicting, groups.following
-    if not _above_chance(picture) and not _above_chance(digit):
+    if not _above(chance, picture) and not _above(chance, digit):
         return NEITHER
     if _value(digit) > _value(picture):
         return CHEATS
+    return LEANS if _leans(groups, swaps) else READS
+
+
+def _leans(groups: Groups, swaps: Swaps | str) -> bool:
+    if isinstance(swaps, str):
+        aligned, conflicting = groups.aligned, groups.conflicting
+        if aligned is None or conflicting is None:
+            return False
+        return aligned.low > conflicting.high
     flips = _value(swaps.flips) - _value(swaps.control)
-    leaning = _value(swaps.boost) >= LEANING_NATS or flips >= LEANING_FLIPS
-    return LEANS if leaning else READS
+    return _value(swaps.boost) >= LEANING_NATS or flips >= LEANING_FLIPS
 
 
 def _fault(found: Decodability | None) -> str:
@@ -81,8 +96,8 @@ def _fault(found: Decodability | None) -> str:
     return "readout" if found.gain.value >= GAIN and found.gain.low > 0 else "features"
 
 
-def _above_chance(estimate: Estimate | None) -> bool:
-    return estimate is not None and estimate.low > CHANCE
+def _above(chance: float, estimate: Estimate | None) -> bool:
+    return estimate is not None and estimate.low > chance
 
 
 def _value(estimate: Estimate | None) -> float:

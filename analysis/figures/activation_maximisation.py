@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.activation_maximisation import STEP_SIZE, STEPS, WEIGHT, Maximised, maximise
+from analysis.audit.cue import Region
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.layers import Layer
 from analysis.subject import Subject
-from trainables.data.composite import DIGIT, PICTURE
 
 GROUP = "synthesis"
 FILTERS = 4
@@ -102,16 +102,17 @@ def _numbers(
         "activations": found.activations.T.tolist(),
         "distances": found.distances.T.tolist(),
     }
-    if subject.dataset.has_digits:
-        numbers["change_in_digit"] = _share_in_digit(found)
-        numbers["digit_area"] = DIGIT**2 / subject.dataset.image_size**2
+    if subject.cue is not None and subject.cue.region is not None:
+        numbers["change_in_digit"] = _share_in(found, subject.cue.region)
+        numbers["digit_area"] = subject.cue.area(subject.dataset.image_size)
     return numbers
 
 
-def _share_in_digit(found: Maximised) -> list[float | None]:
-    """Share of each image's squared change inside the digit's square; None without a change."""
+def _share_in(found: Maximised, region: Region) -> list[float | None]:
+    """Share of each image's squared change inside ``region``; None without a change."""
+    top, left, bottom, right = region
     change = (found.result - found.start).square().sum(dim=3).double()
-    inside, whole = change[:, PICTURE:, PICTURE:].sum(dim=(1, 2)), change.sum(dim=(1, 2))
+    inside, whole = change[:, top:bottom, left:right].sum(dim=(1, 2)), change.sum(dim=(1, 2))
     pairs = zip(inside.tolist(), whole.tolist(), strict=True)
     return [part / total if total > 0 else None for part, total in pairs]
 
@@ -123,11 +124,12 @@ def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
         "that excites the filter most, the image that a search makes of it, what was changed, and "
         "the activation and the distance at every step."
     )
-    if subject.dataset.has_digits:
-        shares = [share for share in _share_in_digit(found) if share is not None]
+    cue = subject.cue
+    if cue is not None and cue.region is not None:
+        shares = [share for share in _share_in(found, cue.region) if share is not None]
         shows += (
-            f" The digit's square holds {100 * np.mean(shares or [0]):.0f}% of the squared change, "
-            f"at {100 * DIGIT**2 / subject.dataset.image_size**2:.0f}% of the area."
+            f" The {cue.noun}'s square holds {100 * np.mean(shares or [0]):.0f}% of the squared "
+            f"change, at {100 * cue.area(subject.dataset.image_size):.0f}% of the area."
         )
     return Caption(
         shows,

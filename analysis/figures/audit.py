@@ -8,18 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.groups import Cell
 from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import Metric, metrics
 from analysis.audit.report import Audit, audit
-from analysis.audit.swaps import KINDS
+from analysis.audit.swaps import Swaps
 from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.subject import Subject
+from trainables.data.dataset import NO_CLASS
 
 GROUP = "audit"
 _HEADS = ("", "this network", "95% interval", "cheater", "robust", "Bayes", "biased", "unbiased")
 _WIDTHS = (0.36, 0.11, 0.15, 0.075, 0.075, 0.075, 0.0775, 0.0775)
+_KNOWN = 5  # columns that are there for any shortcut; the others are of composite images
 _ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 
@@ -29,26 +32,34 @@ def draw(subject: Subject) -> Drawing:
     rows = metrics(found)
     figure = Figure(figsize=(11, 11.2))
     figure.suptitle(_title(subject, found), fontsize=14, fontweight="bold", y=0.985)
-    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows)
+    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, found.cue.composite)
     _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), found, subject.dataset.classes)
-    _draw_matrix(figure.add_axes((0.61, 0.06, 0.37, 0.34)), found, subject.dataset.classes)
+    bottom = 0.06 if found.cue.composite else 0.12  # names stand where the digits do
+    beside = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
+    if isinstance(found.swaps, str):
+        _say(beside, f"Nothing was pasted in:\n{found.swaps}.")
+    else:
+        _draw_matrix(beside, found.swaps, found.cue, subject.dataset.classes)
     return Drawing(figure, _numbers(subject, found, rows), _caption(subject, found, rows))
 
 
 def _audited(subject: Subject) -> Audit:
-    digits = subject.split.digits
-    if digits is None:
+    digits, cue = subject.split.digits, subject.cue
+    if digits is None or cue is None:
         raise NotApplicableError("the images show no digit")
-    if len(subject.dataset.classes) != KINDS:
+    if cue.noun == DIGIT.noun and cue.kinds != DIGIT.kinds:
         raise NotApplicableError("the classes are not ten, as the digits are")
-    if len(np.unique(digits)) != KINDS:
+    if cue.noun == DIGIT.noun and len(np.unique(digits)) != DIGIT.kinds:
         raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
+    if (digits == NO_CLASS).all():
+        raise NotApplicableError(f"the shortcut of no {subject.split_name} image points to a class")
     return audit(
         subject.model,
         subject.split,
         subject.normalise,
         subject.device,
         evaluation=subject.evaluation,
+        cue=cue,
     )
 
 
@@ -62,13 +73,14 @@ def _title(subject: Subject, found: Audit) -> str:
     return f"Shortcut audit: {architecture} {words}{beside.get(fault, '')}"
 
 
-def _draw_table(axes: Axes, rows: list[Metric]) -> None:
+def _draw_table(axes: Axes, rows: list[Metric], composite: bool) -> None:
     axes.axis("off")
-    cells = [list(_cells(row)) for row in rows]
+    columns = len(_HEADS) if composite else _KNOWN
+    cells = [list(_cells(row))[:columns] for row in rows]
     table = axes.table(
         cells,
-        colLabels=_HEADS,
-        colWidths=_WIDTHS,
+        colLabels=_HEADS[:columns],
+        colWidths=[width / sum(_WIDTHS[:columns]) for width in _WIDTHS[:columns]],
         loc="upper center",
         bbox=Bbox.from_bounds(0, 0, 1, 0.94),
     )
@@ -81,8 +93,9 @@ def _draw_table(axes: Axes, rows: list[Metric]) -> None:
         if row == 0 or column == 1:
             cell.get_text().set_fontweight("bold")
         cell.set_facecolor("0.93" if row == 0 else "white")
-    axes.text(0.735, 0.965, "known networks", ha="center", fontsize=9.5, transform=axes.transAxes)
-    axes.text(0.923, 0.965, "gap5, measured", ha="center", fontsize=9.5, transform=axes.transAxes)
+    places = {"known networks": 0.735, "gap5, measured": 0.923} if composite else {}
+    for words, place in (places or {"known networks": 0.903}).items():
+        axes.text(place, 0.965, words, ha="center", fontsize=9.5, transform=axes.transAxes)
 
 
 def _cells(row: Metric) -> tuple[str, ...]:
@@ -125,22 +138,30 @@ def _draw_points(axes: Axes, cells: list[Cell], shift: float, colour: str, name:
     axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
 
 
-def _draw_matrix(axes: Axes, found: Audit, classes: tuple[str, ...]) -> None:
-    matrix = found.swaps.matrix
+def _say(axes: Axes, words: str) -> None:
+    axes.axis("off")
+    axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=10, wrap=True)
+
+
+def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -> None:
+    matrix = swaps.matrix
     bound = max(float(np.abs(matrix).max()), 1.0)  # noise is not to look like a finding
     axes.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
     for (row, column), value in np.ndenumerate(matrix):
         ink = "white" if abs(value) > 0.6 * bound else "black"
         axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
-    axes.set_xticks(range(KINDS))
-    axes.set_yticks(range(KINDS), classes)
-    axes.set(xlabel="digit pasted in")
-    axes.set_title("What each digit adds to each class (nats)", fontsize=11)
+    if cue.composite:
+        axes.set_xticks(range(cue.kinds))
+    else:
+        axes.set_xticks(range(cue.kinds), classes, rotation=45, ha="right")
+    axes.set_yticks(range(cue.kinds), classes)
+    axes.set(xlabel=f"{cue.noun} pasted in")
+    axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 
 
 def _numbers(subject: Subject, found: Audit, rows: list[Metric]) -> dict[str, Any]:
     worst = found.groups.worst
-    refit = found.decodability
+    refit, swaps = found.decodability, found.swaps
     return {
         "verdict": found.verdict.words,
         "fault": found.verdict.fault,
@@ -155,8 +176,9 @@ def _numbers(subject: Subject, found: Audit, rows: list[Metric]) -> dict[str, An
         ],
         "worst_cell": worst and {"class": worst.label, "aligned": worst.aligned},
         "expected_least_cell": found.groups.expected_least,
-        "boost_matrix": found.swaps.matrix.tolist(),
-        "pasted_images": found.swaps.images,
+        "shortcut": asdict(found.cue),
+        "boost_matrix": None if isinstance(swaps, str) else swaps.matrix.tolist(),
+        "pasted_images": 0 if isinstance(swaps, str) else swaps.images,
         "readout": None if isinstance(refit, str) else refit.layer,
         "refitted_accuracy": None if isinstance(refit, str) else _json(refit.refitted),
     }
@@ -179,45 +201,64 @@ def _caption(subject: Subject, found: Audit, rows: list[Metric]) -> Caption:
 
 
 def _shows(subject: Subject, found: Audit) -> str:
-    beta, following = found.swaps.boost, found.groups.following
+    noun, following = found.cue.noun, found.groups.following
+    beta = None if isinstance(found.swaps, str) else found.swaps.boost
     parts = [f"The network {found.verdict.sentence}."]
     if beta is not None:
         parts.append(
-            f"The digit multiplies the odds of its own class by e to the {beta.value:z.2f}, "
+            f"The {noun} multiplies the odds of its own class by e to the {beta.value:z.2f}, "
             f"{np.exp(beta.value):.3g}."
         )
     if following is not None:
         parts.append(
             f"Of the conflicting {subject.split_name} images {100 * following.value:.1f}% are "
-            "predicted as their digit."
+            f"predicted as their {noun}."
         )
-    parts.append(
-        "Beside each figure those of a network that says the digit (cheater), of one of this "
-        "accuracy that never looks at it (robust), of one that follows Bayes' rule on training "
+    return " ".join([*parts, _beside(found.cue)])
+
+
+def _beside(cue: Cue) -> str:
+    known = (
+        f"Beside each figure those of a network that says the {cue.noun} (cheater), of one of this "
+        "accuracy that never looks at it (robust)"
+    )
+    if not cue.composite:
+        return f"{known}."
+    return (
+        f"{known}, of one that follows Bayes' rule on training "
         "images of which 64% agree, and of gap5 as it was measured once after training on such "
         "images (biased) and on random digits (unbiased)."
     )
-    return " ".join(parts)
 
 
 def _made(found: Audit) -> str:
-    parts = [
-        f"Every digit, cut from another image of the split, was pasted into {found.swaps.images:,} "
-        "images before normalisation. The matrix is the mean log-probability by class and digit, "
-        "less the means of its rows and columns; β is the mean of its diagonal times 10/9."
-    ]
+    parts, noun, swaps = [], found.cue.noun, found.swaps
+    if not isinstance(swaps, str):
+        parts.append(
+            f"Every {noun}, cut from another image of the split, was pasted into {swaps.images:,} "
+            f"images before normalisation. The matrix is the mean log-probability by class and "
+            f"{noun}, less the means of its rows and columns; β is the mean of its diagonal times "
+            f"{found.cue.kinds}/{found.cue.kinds - 1}."
+        )
     if not isinstance(found.decodability, str):
         parts.append(
             "The last layer was refitted (standardised logistic regression) on every second image "
-            "and scored on the others, and the other way round; so was the digit's classifier."
+            "and scored on the others, and the other way round; so was the "
+            f"{noun}'s classifier."
         )
     if not isinstance(found.mass, str):
         parts.append("Attribution: integrated gradients from a grey canvas, evenly chosen images.")
+    leans = (
+        "its accuracy on aligned images is above that on conflicting ones, with intervals that do "
+        "not meet"
+        if isinstance(swaps, str)
+        else f"β is {LEANING_NATS} nats or more or another {noun} changes "
+        f"{100 * LEANING_FLIPS:.0f}% more predictions than another image of the same one"
+    )
     parts.append(
         "Intervals are Wilson's for shares, Bonett and Price's for differences on the same images, "
-        f"normal for means. It leans where β is {LEANING_NATS} nats or more or another digit "
-        f"changes {100 * LEANING_FLIPS:.0f}% more predictions than another image of the same one; "
-        "it cheats where conflicting images are predicted as the digit more often than as the "
+        f"normal for means. It leans where {leans}; "
+        f"it cheats where conflicting images are predicted as the {noun} more often than as the "
         f"label; its last layer is at fault where refitting gains {100 * GAIN:.0f}% or more, with "
         "an interval above 0."
     )
@@ -235,8 +276,9 @@ def _limits(subject: Subject, found: Audit) -> str:
         )
     parts.append(
         "Decodability and attribution mislead without their controls: random weights let much of "
-        "the digit through. The intervals are of the images, not of another training."
+        f"the {found.cue.noun} through. The intervals are of the images, not of another training."
     )
     if subject.shown == "train":
-        parts.append("Most training digits agree with the label: this accuracy is not unbiased.")
+        noun = found.cue.noun
+        parts.append(f"Most training {noun}s agree with the label: this accuracy is not unbiased.")
     return " ".join(parts)

@@ -17,8 +17,11 @@ def draw(subject: Subject) -> Drawing:
         raise NotApplicableError("the images carry no digit")
     split, names = subject.split, dataset.classes
     assert split.digits is not None
-    aligned = split.digits == split.labels
-    kinds = {"aligned": np.flatnonzero(aligned), "conflicting": np.flatnonzero(~aligned)}
+    own = subject.run.job.data.shortcut is not None
+    kinds = {
+        "aligned": np.flatnonzero(split.aligned),
+        "conflicting": np.flatnonzero(split.conflicting),
+    }
     figure, panels = image_grid(2 * COUNT, COUNT, 1.3)
     for row, (kind, indices) in enumerate(kinds.items()):
         panels[row * COUNT].set_ylabel(kind, fontsize=9)
@@ -26,9 +29,11 @@ def draw(subject: Subject) -> Drawing:
             axes.imshow(split.images[index])
             label, digit = int(split.labels[index]), int(split.digits[index])
             ink = "tab:green" if label == digit else "tab:red"
-            axes.set_title(f"{names[label]} ({label})\ndigit {digit}", fontsize=8, color=ink)
+            said = f"shortcut: {names[digit]}" if own else f"digit {digit}"
+            named = names[label] if own else f"{names[label]} ({label})"
+            axes.set_title(f"{named}\n{said}", fontsize=6 if own else 8, color=ink)
     shares = {
-        name: float(np.mean(part.digits == part.labels))
+        name: float(np.mean(part.aligned))
         for name, part in (("train", dataset.train), ("val", dataset.val))
         if part.digits is not None
     }
@@ -37,10 +42,13 @@ def draw(subject: Subject) -> Drawing:
 
 def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
     told = ", ".join(f"{100 * share:.1f}% in {name}" for name, share in shares.items())
+    own = subject.run.job.data.shortcut is not None
+    noun, says = ("shortcut", "points to") if own else ("digit", "is the number of")
     return Caption(
-        f"{subject.split_name.capitalize()} images whose digit is the number of their class "
-        f"(aligned, green) and whose digit is another (conflicting, red). Aligned: {told}.",
+        f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
+        f"(aligned, green) and whose {noun} {'points to' if own else 'is'} another (conflicting, "
+        f"red). Aligned: {told}.",
         "The first of each kind in the split.",
-        "The picture alone decides the label. Where aligned images are many, the digit is a "
+        f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",
     )

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.regret import Candidate, Regret, aligned_share, regret_of
 from analysis.subject import Subject
+from trainables.data import Dataset
+from trainables.data.composite import CHANCE
 
 GROUP = "audit"
 _HONEST, _MISLED = "tab:blue", "tab:orange"
@@ -24,22 +26,36 @@ def draw(subject: Subject) -> Drawing:
     _draw_scatter(scatter, regret, share)
     _draw_bars(bars, regret)
     figure.suptitle(_title(regret), fontweight="bold")
-    return Drawing(figure, _numbers(regret, share), _caption(regret, share))
+    biased = subject.run.job.data.val_alignment > CHANCE
+    return Drawing(figure, _numbers(regret, share), _caption(regret, share, biased))
 
 
 def _share(subject: Subject) -> float:
     forced = subject.run.job.data.forced
     if not subject.dataset.has_digits:
         raise NotApplicableError("the images show no digit")
+    if subject.dataset.name == "folder":
+        return _measured(subject.dataset)
     if forced == 0:
         raise NotApplicableError("the training digits are random, a split like them is unbiased")
     return aligned_share(forced)
 
 
+def _measured(dataset: Dataset) -> float:
+    """The share of training images that are aligned, of those that point to a class."""
+    train, val = (
+        part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1)
+        for part in (dataset.train, dataset.val)
+    )
+    if train <= val:
+        raise NotApplicableError("no more training images are aligned than validation images")
+    return float(train)
+
+
 def _regret(subject: Subject, share: float) -> Regret:
     if subject.search is None:
         raise NotApplicableError("the search's other trials are not at hand")
-    regret = regret_of(subject.search, share)
+    regret = regret_of(subject.search, share, subject.run.job.data.val_alignment)
     if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
         raise NotApplicableError("the search has fewer than two trials to choose among")
     return regret
@@ -126,17 +142,24 @@ def _numbers(regret: Regret, share: float) -> dict[str, Any]:
     }
 
 
-def _caption(regret: Regret, share: float) -> Caption:
+def _caption(regret: Regret, share: float, biased: bool) -> Caption:
+    own = (
+        "Trials were stopped and proposed by a split that was itself biased, so that the unbiased "
+        "accuracy is a mixture too: a search that had looked at that one would have gone on with "
+        "others. "
+        if biased
+        else "Trials were stopped and proposed by the unbiased accuracy: a search that had looked "
+        "at the biased one would also have gone on with others, so that this cost is rather too "
+        "low. "
+    )
     return Caption(
         _shows(regret, share),
         f"The accuracy on such a split is, in expectation, {share:.2f} times that on aligned "
         f"images plus {1 - share:.2f} times that on conflicting ones, both as recorded at the end "
         "of every epoch. Each choice is the highest accuracy over all epochs of all trials that "
         "ended, as the search chooses; of equals the first.",
-        "Trials were stopped and proposed by the unbiased accuracy: a search that had looked at "
-        "the biased one would also have gone on with others, so that this cost is rather too low. "
-        "The mixture rests on the few aligned images and is noisy; the unbiased choice was made "
-        "on the very images it is scored on, so it cannot lose here.",
+        f"{own}The mixture rests on the few images of the smaller group and is noisy; the unbiased "
+        "choice was made on the very images it is scored on, so it cannot lose here.",
     )
 
 

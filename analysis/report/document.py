@@ -12,6 +12,7 @@ from analysis.figures import GROUPS
 from analysis.report import sealed
 from analysis.sealed import Seal
 from analysis.subject import Subject
+from trainables.data.composite import CHANCE
 from trainables.recipe import Value
 
 Pairs = tuple[tuple[str, str], ...]
@@ -170,6 +171,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
             f"and {len(dataset.test):,} test images of {side} by {side} "
             f"pixels, {len(dataset.classes)} classes"
         ),
+        "Validation digits": _digits(subject),
         "Figures show": f"{subject.split_name} images",
         "Assumption": run.setting.recipe.assumption,
         "Search": run.search,
@@ -178,6 +180,17 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _digits(subject: Subject) -> str:
+    """How far the validation images share the shortcut, if more than by chance."""
+    share = subject.run.job.data.val_alignment
+    biased = subject.dataset.has_digits and share > CHANCE
+    return (
+        f"agree with {100 * share:.0f}% of the labels: they favour whoever reads them"
+        if biased
+        else ""
+    )
 
 
 def _interval(subject: Subject) -> str:

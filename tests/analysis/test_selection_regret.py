@@ -95,3 +95,10 @@ def test_random_training_digits_make_no_biased_split():
     run = replace(subject.run, job=replace(subject.run.job, data=data))
     with pytest.raises(NotApplicableError, match="random"):
         draw(replace(subject, run=run))
+
+
+def test_where_the_searchs_own_split_was_biased_the_unbiased_accuracy_follows_from_its_groups():
+    biased = replace(CHEAT, history={**CHEAT.history, "val_accuracy": [(1, 0.75), (2, 0.78)]})
+    found = regret_of(RecordedSearch("made up", (HONEST, biased), ()), 0.64, recorded=0.64)
+    assert found.honest.trial == 0
+    assert found.misled.unbiased == pytest.approx(0.1 * 1.0 + 0.9 * 0.4)

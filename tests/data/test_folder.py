@@ -134,7 +134,7 @@ def break_class(folder):
 
 
 def break_split(folder):
-    shutil.rmtree(folder / "val")
+    shutil.rmtree(folder / "train")
 
 
 def break_empty(folder):
@@ -156,19 +156,13 @@ def break_mode(folder):
     Image.fromarray(np.zeros((40, 40), dtype=np.uint16)).save(path)
 
 
-def break_size(folder):
-    path = sorted((folder / "val").rglob("*.png"))[-1]
-    Image.new("RGB", (41, 40)).save(path)
-
-
 BROKEN = [
     (break_class, "lacks the class folder 'star'"),
-    (break_split, "has no folder val/"),
+    (break_split, "has no folder train/"),
     (break_empty, "star holds no images"),
     (break_image, "does not decode"),
     (break_truncated, "does not decode"),
     (break_mode, "not RGB-convertible"),
-    (break_size, "is 41x40 pixels"),
 ]
 
 

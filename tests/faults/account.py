@@ -176,6 +176,9 @@ def _store_account(search: Search) -> Account:
     found += Account(running=sum(run.info.status == "RUNNING" for run in runs))
     wanted = {_read(each / "status.json")["trial_id"]: each for each in search.trial_folders()}
     found += _compared(wanted, Counter(run.data.tags["convoy.trial_id"] for run in children))
+    winners = [run for run in children if run.data.tags.get("convoy.winner") == "true"]
+    ended = [run for run in children if run.info.status == "FINISHED"]
+    found += checked(len(winners) == min(1, len(ended)), f"{search.name}: {len(winners)} winners")
     for run in parents:
         found += checked(run.info.status == "FINISHED", f"parent run is {run.info.status}")
     for run in children:

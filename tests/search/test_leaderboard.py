@@ -120,3 +120,17 @@ def test_it_is_recorded_with_its_figures_file_and_description(tmp_path):
     assert run.data.metrics["nin.source_accuracy"] == 0.746
     assert run.data.tags["mlflow.note.content"] == as_markdown([GAP5, NIN])
     assert [each.path for each in client.list_artifacts(run_id)] == ["leaderboard.csv"]
+
+
+def test_a_search_without_a_source_has_a_dash_for_it():
+    mine = replace(
+        GAP5, space="mine", source_file="", source_result="", source_accuracy=None, source_split=""
+    )
+    assert printed([mine], 120)[1].split()[:6] == [
+        "mine",
+        "composite",
+        "-",
+        "63.10%",
+        "80.48%",
+        "-",
+    ]

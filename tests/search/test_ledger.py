@@ -352,3 +352,15 @@ def test_a_trial_that_goes_on_runs_again_in_its_own_run(tmp_path):
     ledger.close()
     assert now[0][:2] == (before[0][0], "RUNNING")
     assert now[1]["convoy.status"] == "running"
+
+
+def test_a_later_winner_is_the_only_one(tmp_path):
+    place = place_in(tmp_path)
+    told = [history("a", 0, [0.4]), history("b", 1, [0.2])]
+    for each in told:  # as if the first had led when the search was interrupted
+        ledger = Ledger(place, {}, {}, JOB, "the id")
+        ledger.recall(told)
+        ledger.crown(each.record)
+        assert ledger.close() == []
+    winners = {name for name, run in everything(place).items() if "convoy.winner" in run[1]}
+    assert winners == {"s-001"}

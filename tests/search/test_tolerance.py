@@ -33,6 +33,13 @@ def test_the_spread_over_a_finalists_seeds_stands_before_the_guess():
     assert "3 seeds" in found.because
 
 
+def test_the_spread_is_that_of_every_training_of_the_setting():
+    summary = {"finalists": [finalist(runs=["a1", "a2", "a3"])]}
+    of_run, of_trial = (tolerance(0.7, 500, trial_id, summary) for trial_id in ("a2", "a"))
+    assert of_run == of_trial
+    assert tolerance(0.7, 500, "b1", summary) == tolerance(0.7, 500, "b1", {})
+
+
 @pytest.mark.parametrize(
     "finalists",
     [

@@ -11,7 +11,15 @@ import numpy as np
 from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
-from trainables.data.folder import is_course_folder, list_folder, read_folder
+from trainables.data.folder import (
+    VAL_SHARE,
+    is_image_folder,
+    list_folder,
+    read_folder,
+    with_shortcut,
+)
+from trainables.data.image_files import LARGEST
+from trainables.data.shortcut import Shortcut
 from trainables.errors import UsageError
 from trainables.paths import user_path
 
@@ -33,6 +41,12 @@ class DataSpec:
         forced: share of the training images whose digit is forced to the label.
         val_alignment: share of the validation images whose digit agrees with the label; .1 is
             chance, and what an honest choice wants. The test images are always at chance.
+        image_size: height and width that a folder's images are resized to; 0 keeps their own if all
+            are square and of one size, and makes them 32 pixels otherwise.
+        val_share: share of a folder's training images that validate where it has no ``val``.
+        shortcut: what is known of the spurious attribute of a folder's images, if anything.
+
+    Of a folder of images, ``image_size``, ``val_share``, ``seed`` and ``shortcut`` are used alone.
     """
 
     set: SetName = "composite"
@@ -40,6 +54,15 @@ class DataSpec:
     seed: int = 0
     forced: float = composite.FORCED_IN_TRAINING
     val_alignment: float = composite.CHANCE
+    image_size: int = 0
+    val_share: float = VAL_SHARE
+    shortcut: Shortcut | None = None
+
+    @classmethod
+    def of(cls, written: dict[str, Any]) -> "DataSpec":
+        """A specification from what ``dataclasses.asdict`` made of it."""
+        shortcut = written.get("shortcut")
+        return cls(**{**written, "shortcut": None if shortcut is None else Shortcut.of(shortcut)})
 
     def __post_init__(self) -> None:
         if self.set not in ("composite", "cifar10"):
@@ -50,6 +73,15 @@ class DataSpec:
             raise UsageError(f"data.seed must be 0 or more, not {self.seed}")
         if not 0 <= self.forced <= 1:
             raise UsageError(f"data.forced must be between 0 and 1, not {self.forced}")
+        if self.image_size and not 4 <= self.image_size <= LARGEST:
+            raise UsageError(
+                f"data.image_size must be between 4 and {LARGEST}, or 0 for the images' own, not "
+                f"{self.image_size}"
+            )
+        if not 0 < self.val_share <= 0.9:
+            raise UsageError(
+                f"data.val_share must be above 0 and at most 0.9, not {self.val_share}"
+            )
         if not composite.CHANCE <= self.val_alignment <= 1:
             raise UsageError(
                 f"data.val_alignment must be between {composite.CHANCE} and 1, not "
@@ -94,10 +126,8 @@ def _load(spec: DataSpec, source: str) -> Dataset:
     root = Path(source)
     if source == EMBEDDED:
         return cached({**recipe, "source": EMBEDDED}, partial(_build_embedded, spec))
-    if is_course_folder(root):
-        listing = list_folder(root)
-        recipe = {"set": "folder", "version": _VERSION, "files": _stamps(root, listing.files())}
-        return cached(recipe, partial(read_folder, listing))
+    if is_image_folder(root):
+        return _load_folder(spec, root)
     names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
     build = _build_composite if spec.set == "composite" else _build_cifar10
     stamps = _stamps(root, [root / name for name in names])
@@ -106,6 +136,30 @@ def _load(spec: DataSpec, source: str) -> Dataset:
         stamps = _stamps(root, [root / name for name in names])
         return cached({**recipe, "files": stamps}, lambda: dataset)
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
+
+
+def _load_folder(spec: DataSpec, root: Path) -> Dataset:
+    listing = list_folder(root, spec.val_share, spec.seed)
+    if spec.shortcut is not None:
+        listing = with_shortcut(listing, spec.shortcut)
+    recipe = {
+        "set": "folder",
+        "version": _VERSION,
+        "files": _stamps(root, listing.files()),
+        "listing": listing.described(),
+        "image_size": spec.image_size,
+    }
+    dataset = cached(recipe, partial(read_folder, listing, spec.image_size))
+    _check_region(spec.shortcut, dataset.image_size)
+    return dataset
+
+
+def _check_region(shortcut: Shortcut | None, size: int) -> None:
+    region = None if shortcut is None else shortcut.region
+    if region is not None and max(region) > size:
+        raise UsageError(
+            f"shortcut.region {list(region)} reaches beyond the images, of {size}x{size} pixels"
+        )
 
 
 def _stamps(root: Path, files: list[Path]) -> list[tuple[str, int | None, int | None]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
-from trainables.data.folder import is_course_folder
+from trainables.data.folder import is_image_folder
 from trainables.errors import UsageError
 from trainables.paths import user_path
 
@@ -43,7 +43,7 @@ def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
         raise UsageError(f"--limit must be 1 or more, not {limit}")
     spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
     source = EMBEDDED if name == "embedded" else resolve(data)
-    if source != EMBEDDED and is_course_folder(Path(source)):
+    if source != EMBEDDED and is_image_folder(Path(source)):
         raise UsageError(f"--data {source} holds a folder of images already, not CIFAR-10")
     dataset = load(spec, source).truncated(limit)
     export(dataset, out)

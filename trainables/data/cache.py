@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.dataset import UNLABELLED, Dataset, Integers, Split
+from trainables.data.dataset import NO_CLASS, UNLABELLED, Dataset, Integers, Split
 from trainables.errors import UsageError
 
 FORMAT = 1
@@ -128,7 +128,7 @@ def _check(dataset: Dataset) -> None:
             raise ValueError("the images are not square RGB of one size")
         _check_integers(split.labels, count, UNLABELLED, len(dataset.classes))
         if split.digits is not None:
-            _check_integers(split.digits, count, 0, 10)
+            _check_integers(split.digits, count, NO_CLASS, max(10, len(dataset.classes)))
         if split.filenames is not None and len(split.filenames) != count:
             raise ValueError("there are not as many names as images")
 

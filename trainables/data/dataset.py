@@ -11,8 +11,10 @@ from trainables.errors import UsageError
 
 Images = NDArray[np.uint8]
 Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 UNLABELLED = -1
+NO_CLASS = -1  # what a shortcut points to that points to no class
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Split:
     Attributes:
         images: (N, H, W, 3), uint8, RGB.
         labels: (N,), int64, class index, or ``UNLABELLED``.
-        digits: (N,), int64 in 0-9, the digit shown beside the picture; None where there is none.
+        digits: (N,), int64, the digit shown beside the picture, 0-9; of a folder with a shortcut of
+            its own the class that it points to, or ``NO_CLASS``. None where nothing is known.
         filenames: N paths relative to the split's folder, where the images came from files.
     """
 
@@ -38,6 +41,18 @@ class Split:
     def labelled(self) -> bool:
         """True if every image has a label."""
         return bool(len(self)) and bool((self.labels != UNLABELLED).all())
+
+    @property
+    def aligned(self) -> Booleans:
+        """Whether each image's digit says its label, (N,)."""
+        return np.zeros(len(self), bool) if self.digits is None else self.digits == self.labels
+
+    @property
+    def conflicting(self) -> Booleans:
+        """Whether each image's digit says another class than its label, (N,)."""
+        if self.digits is None:
+            return np.zeros(len(self), bool)
+        return np.asarray((self.digits != self.labels) & (self.digits != NO_CLASS))
 
     def names(self) -> tuple[str, ...]:
         """File names where there are files, else the index of each image as text."""
@@ -96,7 +111,7 @@ class Dataset:
 
     @property
     def has_digits(self) -> bool:
-        """True if images show a digit beside the picture."""
+        """True if it is known where a shortcut of the images, such as a digit, points to."""
         return self.val.digits is not None
 
     def limited(self, train: int | None = None, val: int | None = None) -> "Dataset":

@@ -1,0 +1,41 @@
+"""What is known of the shortcut that images show: what it is called and where it lies."""
+
+from dataclasses import dataclass
+
+from trainables.data.composite import CANVAS, PICTURE
+
+Region = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A shortcut as the audit sees it.
+
+    Attributes:
+        noun: what texts call it: ``digit`` or ``shortcut``.
+        region: top, left, bottom and right of the square that shows it, in pixels, the last two the
+            first outside; None if it is not known, and then it can be neither swapped nor greyed.
+        picture: likewise of the picture; None for all that is outside of ``region``.
+        kinds: how many there are, as many as classes: each points to one.
+    """
+
+    noun: str
+    region: Region | None
+    picture: Region | None
+    kinds: int
+
+    @property
+    def composite(self) -> bool:
+        """True for the digits of composite images, of which reference figures are known."""
+        return self == DIGIT
+
+    def area(self, image_size: int) -> float:
+        """The region's share of a square image of ``image_size`` pixels a side; 0 if unknown."""
+        if self.region is None:
+            return 0.0
+        top, left, bottom, right = self.region
+        return (bottom - top) * (right - left) / image_size**2
+
+
+DIGIT = Cue("digit", (PICTURE, PICTURE, CANVAS, CANVAS), (0, 0, PICTURE, PICTURE), 10)
+NO_REGION = "where it lies is not told, for which the space has shortcut.region"

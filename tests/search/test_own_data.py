@@ -1,0 +1,153 @@
+"""Data of one's own with a shortcut of its own, through the commands that a user types."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_small_search
+from corners import draw_corners
+
+from search.space import SPACES, read_space
+from trainables.data import DataSpec, load
+from trainables.data.shortcut import Shortcut
+from trainables.errors import UsageError
+
+SHORTCUT = """
+shortcut:
+  csv: corners.csv
+  column: corner
+  agrees: {colour0: circle, colour1: crescent, colour2: cross}
+  region: [22, 22, 32, 32]
+"""
+
+
+def space_with(shortcut: str, folder) -> str:
+    file = folder / "corners.yaml"
+    file.write_text((SPACES / "gap5.yaml").read_text() + shortcut)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Two trials of two epochs on three classes whose corner says the class in training."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "pictures").mkdir()
+    draw_corners(folder / "pictures", 3, 40)
+    flags = ["--data", str(folder / "pictures"), "--trials", "2", "--epochs", "2"]
+    flags += ["--train-limit", "120", "--val-limit", "60", "--concurrency", "1"]
+    space = space_with(SHORTCUT, folder)
+    return run_small_search(folder / "runs", "corners", *flags, space=space)
+
+
+def test_the_records_have_accuracy_where_the_shortcut_agrees_and_where_it_conflicts(searched):
+    assert searched.status == 0, searched.printed
+    for history in searched.histories():
+        for epoch in history:
+            whole = epoch["val_accuracy"]
+            parts = epoch["val_accuracy_aligned"], epoch["val_accuracy_conflicting"]
+            assert min(parts) <= whole <= max(parts)
+            assert 0 <= epoch["digit_following"] <= 1
+
+
+def test_the_result_speaks_of_the_shortcut(searched):
+    assert "where the shortcut" in searched.printed
+    assert "digit" not in searched.printed.replace("digit_following", "")
+
+
+def test_the_winner_is_audited_by_what_the_space_says_of_the_shortcut(searched):
+    flags = ["--search", "corners", "--tracking-uri", searched.uri, "--only", "audit", "composite"]
+    command = [sys.executable, "-m", "analysis.run", *flags, "--out", str(searched.out / "told")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = searched.out / "told" / "figures"
+    told = json.loads((figures / "audit.json").read_text())
+    assert told["shortcut"]["region"] == [22, 22, 32, 32]
+    assert len(told["cells"]) == 6
+    assert all(told["metrics"][name]["value"] is not None for name in ("aligned", "flips", "mass"))
+    shares = json.loads((figures / "composite.json").read_text())["aligned_share"]
+    assert shares["train"] > 0.75 > 0.5 > shares["val"]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("shortcut: corners.csv", "shortcut: must be a mapping"),
+        ("shortcut: {csv: a.csv}", "shortcut: give csv and column, or callable"),
+        ("shortcut: {column: a}", "shortcut: give csv and column, or callable"),
+        ("shortcut: {csv: a, column: b, colour: c}", "shortcut: unknown key colour"),
+        ("shortcut: {csv: 1, column: b}", "shortcut: csv must be a word, not 1"),
+        ("shortcut: {csv: a, column: b, agrees: c}", "shortcut: agrees must be a mapping"),
+        ("shortcut: {csv: a, column: b, region: [1, 2]}", "shortcut: region must be"),
+        ("shortcut: {csv: a, column: b, region: [5, 5, 5, 9]}", "is empty; write"),
+    ],
+)
+def test_a_shortcut_that_is_written_wrong_is_one_clear_line(tmp_path, written, message):
+    with pytest.raises(UsageError, match=message.replace("[", r"\[")):
+        read_space(Path(space_with(f"\n{written}\n", tmp_path)))
+
+
+def colour_of(path: str) -> str | None:
+    """The callable of the tests below: what the first letter of the class says."""
+    return {"ci": "circle", "cr": "cross"}.get(Path(path).parent.name[:2])
+
+
+def wrong(path: str) -> float:
+    return 0.5
+
+
+def failing(path: str) -> str:
+    raise KeyError(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    draw_corners(tmp_path / "pictures", 3, 4)
+    return tmp_path / "pictures"
+
+
+def called(name: str, pictures):
+    """The set of a space whose shortcut is the callable ``name``."""
+    text = f"\nshortcut: {{callable: '{name}'}}\n"
+    space = read_space(Path(space_with(text, pictures.parent)))
+    return load(space.data_on(str(pictures)), str(pictures))
+
+
+def test_a_callable_gives_each_images_value(pictures):
+    data = called(f"{__name__}:colour_of", pictures)
+    names = [data.classes[digit] for digit in data.train.digits]
+    assert set(zip((data.classes[label] for label in data.train.labels), names, strict=True)) == {
+        ("circle", "circle"),
+        ("crescent", "cross"),
+        ("cross", "cross"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (f"{__name__}:wrong", "returned 0.5 for train/circle/0.png"),
+        (f"{__name__}:failing", "failed on train/circle/0.png"),
+        (f"{__name__}:absent", "cannot be imported"),
+        ("no_such_module:f", "cannot be imported"),
+        (f"{__name__}:SHORTCUT", "is no function"),
+        ("module_alone", "must be MODULE:FUNCTION"),
+    ],
+)
+def test_a_callable_that_cannot_be_used_is_one_clear_line(pictures, name, message):
+    with pytest.raises(UsageError, match=message):
+        called(name, pictures)
+
+
+def test_a_callable_that_a_record_names_is_not_run(pictures):
+    spec = DataSpec(shortcut=Shortcut(callable=f"{__name__}:failing"))
+    with pytest.raises(UsageError, match="is run by searches of its space alone"):
+        load(spec, str(pictures))
+
+
+def test_the_shortcut_is_of_folders_alone(pictures):
+    space = read_space(Path(space_with(SHORTCUT, pictures.parent)))
+    assert space.data_on("embedded").shortcut is None
+    assert space.data_on(str(pictures)).shortcut == space.shortcut

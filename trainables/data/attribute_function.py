@@ -1,0 +1,80 @@
+"""A shortcut's callable, run once and its values written down.
+
+What it said is kept as a CSV file in the cache, and data and records name that file: the function
+of a user's own space is run where the search begins, and never by what only reads records.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from trainables.atomic import atomic_file
+from trainables.data.cache import cache_folder
+from trainables.data.folder import Listing
+from trainables.data.shortcut import FILENAME, Shortcut
+from trainables.errors import UsageError
+
+COLUMN = "value"
+
+
+def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
+    """``shortcut`` with a CSV file of its callable's values for the listed images.
+
+    The callable gets each image's name relative to the data folder, and returns a text, a whole
+    number, or None where the attribute points to no class.
+
+    Raises:
+        UsageError: it cannot be imported, fails, or returns something else.
+    """
+    function = _imported(shortcut.callable)
+    rows = [
+        (path, _value(function, path, shortcut.callable))
+        for split in listing.splits
+        for path in listing.paths(split)
+    ]
+    text = io.StringIO()
+    csv.writer(text).writerows([(FILENAME, COLUMN), *rows])
+    content = text.getvalue().encode()
+    file = cache_folder() / f"shortcut-{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(file) as opened:
+            opened.write(content)
+    except OSError as error:
+        raise UsageError(f"the cache {file.parent} cannot be written ({error.strerror})") from error
+    return replace(shortcut, csv=str(file), column=COLUMN, callable="")
+
+
+def _imported(name: str) -> Callable[[str], Any]:
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(import_module(module), function)
+    except Exception as error:  # whatever the module raises while it is imported
+        raise UsageError(
+            f"shortcut.callable {name} cannot be imported ({type(error).__name__}: {error}); "
+            "write MODULE:FUNCTION, of a module in this folder or in PYTHONPATH"
+        ) from error
+    if not callable(found):
+        raise UsageError(f"shortcut.callable {name} is no function")
+    return found  # type: ignore[no-any-return]
+
+
+def _value(function: Callable[[str], Any], path: str, name: str) -> str:
+    try:
+        value = function(path)
+    except Exception as error:  # whatever a user's function raises
+        raise UsageError(
+            f"shortcut.callable {name} failed on {path} ({type(error).__name__}: {error})"
+        ) from error
+    if value is None:
+        return ""
+    if not isinstance(value, str | int):
+        raise UsageError(
+            f"shortcut.callable {name} returned {value!r} for {path}; a text, a whole number or "
+            "None is wanted"
+        )
+    return str(value)

@@ -1,0 +1,174 @@
+"""The spurious attribute of a folder's images: which class each image's attribute points to.
+
+It is read from a CSV file with the columns ``filename`` (relative to the data folder, such as
+``train/cat/001.png``) and that of the attribute. A value points to the class of the same name, to
+the class that ``agrees`` gives it, or, if it is a whole number that names no class, to the class of
+that index. An empty value, and one that ``agrees`` gives no class, points to none.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.data.dataset import NO_CLASS
+from trainables.errors import UsageError
+
+FILENAME = "filename"
+MOST = 64 * 2**20  # bytes of a CSV file: a million images, and more
+_KEYS = ("csv", "column", "callable", "agrees", "region")
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """Where the attribute of each image is written, and what its values mean.
+
+    Attributes:
+        csv: the file, absolute or relative to the data folder; empty with a ``callable``.
+        column: of the attribute.
+        callable: ``package.module:function``, from an image's file name, relative to the data
+            folder, to its value; empty with a ``csv``.
+        agrees: value and class that it points to; an empty class is none.
+        region: top, left, bottom and right, in pixels of the images as they are trained on, of the
+            square that shows the attribute; the last two are the first outside. None if unknown.
+
+    Raises:
+        UsageError: neither or both of csv and callable, or no region of an image.
+    """
+
+    csv: str = ""
+    column: str = ""
+    callable: str = ""
+    agrees: tuple[tuple[str, str], ...] = ()
+    region: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.csv) is bool(self.callable) or bool(self.csv) is not bool(self.column):
+            raise UsageError(
+                "shortcut: give csv and column, or callable, such as {csv: FILE, column: NAME}"
+            )
+        if self.callable and not all(self.callable.partition(":")):
+            raise UsageError(f"shortcut.callable must be MODULE:FUNCTION, not {self.callable!r}")
+        if self.region is not None:
+            _check_region(self.region)
+
+    @classmethod
+    def of(cls, written: Any) -> "Shortcut":
+        """A shortcut from its mapping in a space file, or from what ``asdict`` made of one.
+
+        Raises:
+            ValueError: an unknown key, or a value of the wrong type.
+        """
+        if not isinstance(written, dict):
+            raise ValueError("must be a mapping, such as {csv: FILE, column: NAME}")
+        if strange := [key for key in written if key not in _KEYS]:
+            raise ValueError(f"unknown key {strange[0]}; the keys are {', '.join(_KEYS)}")
+        texts = {key: written.get(key, "") for key in ("csv", "column", "callable")}
+        for key, value in texts.items():
+            if not isinstance(value, str):
+                raise ValueError(f"{key} must be a word, not {value!r}")
+        return cls(**texts, agrees=_agrees(written), region=_region(written))
+
+
+def _agrees(written: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    given = written.get("agrees") or {}
+    if isinstance(given, list | tuple):  # as asdict has it
+        given = dict(given)
+    if not isinstance(given, dict):
+        raise ValueError("agrees must be a mapping from values to classes")
+    return tuple((str(value), "" if to is None else str(to)) for value, to in given.items())
+
+
+def _region(written: dict[str, Any]) -> tuple[int, int, int, int] | None:
+    given = written.get("region")
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or [type(side) for side in given] != [int] * 4:
+        raise ValueError("region must be [top, left, bottom, right] in whole pixels")
+    top, left, bottom, right = given
+    return top, left, bottom, right
+
+
+def _check_region(region: tuple[int, int, int, int]) -> None:
+    top, left, bottom, right = region
+    if not (0 <= top < bottom and 0 <= left < right):
+        raise UsageError(
+            f"shortcut.region [{top}, {left}, {bottom}, {right}] is empty; "
+            "write [top, left, bottom, right], the last two one more than the last pixel"
+        )
+
+
+def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> dict[str, int]:
+    """The class index, or ``NO_CLASS``, that the attribute of each listed image points to.
+
+    Args:
+        shortcut: with a csv.
+        root: the data folder.
+        classes: class names by index.
+
+    Raises:
+        UsageError: the file is missing, too large or damaged, or a value points to no known class.
+    """
+    if shortcut.callable:  # a record could name any function there is
+        raise UsageError(
+            f"shortcut.callable {shortcut.callable} is run by searches of its space alone"
+        )
+    path = root / shortcut.csv
+    for value, name in shortcut.agrees:
+        if name and name not in classes:
+            raise UsageError(
+                f"shortcut.agrees: {value} points to {name!r}, which is {_no(classes)}"
+            )
+    if not path.is_file():
+        raise UsageError(f"shortcut.csv: {path} is not there; name a file, relative to --data")
+    if path.stat().st_size > MOST:
+        raise UsageError(f"shortcut.csv: {path} is larger than {MOST:,} bytes")
+    return _rows(path, shortcut, classes)
+
+
+def _rows(path: Path, shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str, int]:
+    pointed: dict[str, int] = {}
+    meaning = _meaning(shortcut, classes)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            _check_columns(path, shortcut, table.fieldnames or ())
+            for row in table:
+                name, value = row[FILENAME], (row[shortcut.column] or "").strip()
+                if name in pointed:
+                    raise ValueError(f"{name} stands there twice")
+                pointed[name] = _class_of(value, meaning, classes, shortcut.column)
+    except UsageError:
+        raise
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"{path}, line {table.line_num}: {error}") from error
+    return pointed
+
+
+def _check_columns(path: Path, shortcut: Shortcut, columns: Any) -> None:
+    for column in (FILENAME, shortcut.column):
+        if column not in columns:
+            there = ", ".join(map(str, columns))[:200]
+            raise UsageError(f"{path} has no column {column!r}; its columns are {there or 'none'}")
+
+
+def _meaning(shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str, int]:
+    """Index of the class that each value points to, by name and by ``agrees``."""
+    named = {name: index for index, name in enumerate(classes)}
+    given = {value: named[to] if to else NO_CLASS for value, to in shortcut.agrees}
+    return {"": NO_CLASS, **named, **given}
+
+
+def _class_of(value: str, meaning: dict[str, int], classes: tuple[str, ...], column: str) -> int:
+    if value in meaning:
+        return meaning[value]
+    if value.isdecimal() and len(value) < 7 and int(value) < len(classes):
+        return int(value)
+    raise ValueError(
+        f"{column} is {value[:40]!r}, which is {_no(classes)}; "
+        "give its class in shortcut.agrees, or null there for none"
+    )
+
+
+def _no(classes: tuple[str, ...]) -> str:
+    return f"none of the classes {', '.join(classes)[:200]}"
