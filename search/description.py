@@ -77,7 +77,7 @@ def _winner(choice: Choice, usual: dict[str, Value]) -> Iterator[str]:
         return
     if choice.finalists:
         seeds = len(choice.finalists[0].runs)
-        yield f"Confirmed: mean and standard deviation over {seeds} fresh seeds."
+        yield f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them."
     else:
         yield "Unconfirmed: the best of its trials, which is partly luck."
     if choice.judgements:
