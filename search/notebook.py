@@ -130,6 +130,6 @@ def run_search(
     request, *others = requests(arguments)
     if others:
         raise UsageError("space: a call searches one; call it once for each")
-    outcome = run(request, Console(highlight=False, markup=False))
+    outcome = run(request, Console(highlight=False, markup=False, force_jupyter=False))
     uri, records = request.tracking_uri, tuple(outcome.records)
     return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))
