@@ -89,7 +89,8 @@ def analyse(
 
     arguments = command_line().parse_args([])
     vars(arguments).update(given)
-    folder, _ = analysed(arguments, Console(highlight=False, markup=False, quiet=quiet))
+    console = Console(highlight=False, markup=False, quiet=quiet, force_jupyter=False)
+    folder, _ = analysed(arguments, console)
     certificate = Certificate(**json.loads((folder / "certificate.json").read_text()))
     names = only or sorted(path.stem for path in (folder / "figures").glob("*.png"))
     drawn = {name: folder / "figures" / f"{name}.png" for name in names}

@@ -121,7 +121,10 @@ class Records(RecordedRuns):
         name = experiment_name(space, source)
         winners = self.winners("", name)
         if not winners:
-            raise UsageError(f"experiment {name!r} in {self.uri} has no finished search")
+            raise UsageError(
+                f"experiment {name!r} in {self.uri} has no finished search; run one: "
+                f"python -m search.run --space {space}"
+            )
         return str(max(winners, key=_evidence).info.run_id)
 
 

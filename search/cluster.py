@@ -70,4 +70,6 @@ def _start_ray(address: str | None) -> None:
     except (ConnectionError, ValueError) as error:
         if address is None:
             raise
-        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
+        raise UsageError(
+            f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
+        ) from error

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from search.choice import Choice, Finalist, Judgement
 from search.scoreboard import Scoreboard, TrialRecord
 from search.summary import SearchStatus
-from search.terminal import duration, particular, settings_line
+from search.terminal import duration, particular
 from trainables.recipe import Value
 
 ROWS = 10  # finalists and trials that are told of, the best first
@@ -77,13 +77,12 @@ def _winner(choice: Choice, usual: dict[str, Value]) -> Iterator[str]:
         return
     if choice.finalists:
         seeds = len(choice.finalists[0].runs)
-        yield f"Confirmed: mean and standard deviation over {seeds} fresh seeds."
+        yield f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them."
     else:
         yield "Unconfirmed: the best of its trials, which is partly luck."
     if choice.judgements:
         yield "\n".join(map(_judged, choice.judgements))
-    yield f"Winning settings: `{settings_line(winner.values)}`"
-    yield f"Of these not the baseline's: `{particular(winner.values, usual)}`"
+    yield f"Its settings that are not the baseline's: `{particular(winner.values, usual)}`"
 
 
 def _judged(judgement: Judgement) -> str:
@@ -97,8 +96,9 @@ def _judged(judgement: Judgement) -> str:
 def _finalists(choice: Choice) -> list[str]:
     if not choice.finalists:
         return []
-    header = ["finalist: trial", "in the search", "mean", "std", "seeds", "constraints"]
-    return [_table(header, [_finalist(each) for each in choice.finalists[:ROWS]])]
+    header = ["trial", "in the search", "mean", "std", "seeds", "constraints"]
+    told = "Finalists, trained again with fresh seeds, the winner first:"
+    return [told, _table(header, [_finalist(each) for each in choice.finalists[:ROWS]])]
 
 
 def _finalist(each: Finalist) -> list[str]:
@@ -114,7 +114,8 @@ def _trials(board: Scoreboard, usual: dict[str, Value], rows: int) -> str:
     order = sorted(board.records, key=lambda each: (-each.best_accuracy, each.number))
     table = _table(header, [_trial(each, usual) for each in order[:rows]])
     left = len(order) - rows
-    return f"{table}\n\nand {left:,} more" if left > 0 else table
+    told = f"Trials, the best first{f', and {left:,} more' if left > 0 else ''}:"
+    return f"{told}\n\n{table}"
 
 
 def _trial(each: TrialRecord, usual: dict[str, Value]) -> list[str]:

@@ -274,7 +274,7 @@ class _Search:
             f"{request.budget.trials} trials of up to {request.budget.epochs} epochs, "
             f"{self._resources.concurrency} at once"
         )
-        console = Console(quiet=True) if request.quiet else self._console
+        console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
         with kind(self._board, title, console, request.proposals.first()) as display:
             yield display

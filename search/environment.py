@@ -1,6 +1,7 @@
 """Environment variables that must stand before Ray and MLflow are imported."""
 
 import os
+import warnings
 
 _SETTINGS = {
     # Ray listens on every interface otherwise, even on one machine; the name says nothing of it.
@@ -72,7 +73,7 @@ def for_nodes(*, loopback: bool) -> dict[str, str]:
 
 
 def prepare(*, loopback: bool) -> None:
-    """Set what is not set already.
+    """Set what is not set already, and silence a warning that means nothing here.
 
     Args:
         loopback: whether a Ray that is started here listens on loopback alone.
@@ -80,3 +81,5 @@ def prepare(*, loopback: bool) -> None:
     for name, value in _SETTINGS.items():
         if name != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" or loopback:
             os.environ.setdefault(name, value)
+    # tqdm's, in a notebook without widgets, for bars that nothing here shows.
+    warnings.filterwarnings("ignore", message="IProgress not found")

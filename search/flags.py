@@ -155,7 +155,9 @@ def _check_cluster(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:  # ValueError: no name of a host
-        raise UsageError(f"--address {address}: no Ray cluster answers ({error})") from error
+        raise UsageError(
+            f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
+        ) from error
 
 
 def assignment(written: str) -> tuple[str, Value]:
@@ -218,4 +220,6 @@ def check_free(name: str, out: Path) -> None:
         raise UsageError(f"--name {name}: {out / name} exists; choose another name")
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
-        raise UsageError(f"--out {out}: {there} is not a folder that can be written to")
+        raise UsageError(
+            f"--out {out}: {there} is not a folder that can be written to; choose another"
+        )

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 
 from search import environment
-from search.command import search_parser
 from search.scoreboard import TrialRecord
 from search.summary import Summary
 from search.terminal import duration, particular
@@ -122,6 +121,7 @@ def run_search(
     given |= {"space": [space] if space else [], "out": str(out)}
     given["set"] = [f"{key}={value}" for key, value in (set or {}).items()]
     environment.prepare(loopback=address is None)
+    from search.command import search_parser
     from search.engine import run_search as run  # Ray, Optuna and MLflow take seconds to import
     from search.plan import requests
 
@@ -130,6 +130,6 @@ def run_search(
     request, *others = requests(arguments)
     if others:
         raise UsageError("space: a call searches one; call it once for each")
-    outcome = run(request, Console(highlight=False, markup=False))
+    outcome = run(request, Console(highlight=False, markup=False, force_jupyter=False))
     uri, records = request.tracking_uri, tuple(outcome.records)
     return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))

@@ -61,7 +61,10 @@ def command_line() -> argparse.ArgumentParser:
 def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
     folder = out_folder(arguments) / arguments.name
     if not is_name(arguments.name) or not folder.is_dir():
-        raise UsageError(f"{arguments.name}: there is no search of this name in {folder.parent}")
+        raise UsageError(
+            f"{arguments.name}: there is no search of this name in {folder.parent}; give the "
+            "folder of its searches as --out"
+        )
     search_id = read_search_file(folder).search_id
     with locked(folder):
         written, errors = reconcile(folder, search_id, arguments.tracking_uri)

@@ -185,7 +185,10 @@ class RecordedRuns:
         """
         winners = self.winners(f"tags.convoy.search = '{quoted(search)}'")
         if not winners:
-            raise UsageError(f"search {search!r} has no winner in {self.uri}")
+            raise UsageError(
+                f"search {search!r} has no winner in {self.uri}; name another, or give its "
+                "store as --tracking-uri"
+            )
         return str(winners[0].info.run_id)
 
     def winners(self, condition: str, experiment: str | None = None) -> list[Run]:

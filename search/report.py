@@ -2,7 +2,9 @@
 
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -29,7 +31,8 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
     if best is not None:
         if outcome.choice.finalists:
             console.print(finalists_table(outcome.choice.finalists))
-        print_lines([*_winner(outcome, request), *_next_steps(request)], console)
+        print_prose(_winner(outcome, request), console)
+        print_lines(_next_steps(request), console)
     print_errors(outcome)
 
 
@@ -60,8 +63,9 @@ def _confirmation(outcome: Outcome) -> list[str]:
         counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
         return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
     first = outcome.choice.finalists[0]
+    seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
     return [
-        f"           confirmed: {_mean_and_std(first)} over {len(first.runs)} fresh seeds; of the "
+        f"           confirmed: {_mean_and_std(first)} over {seeds}; of the "
         f"search's score {100 * first.luck:+.2f} points were luck"
     ]
 
@@ -135,6 +139,14 @@ def print_lines(lines: list[str], console: Console) -> None:
     """Print each line whole, however narrow the terminal, so that it can be copied."""
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def print_prose(lines: list[str], console: Console) -> None:
+    """Print lines that a terminal may wrap between words; anywhere else each whole."""
+    if console.is_terminal:
+        wrap = partial(textwrap.wrap, width=console.width, subsequent_indent=11 * " ")
+        lines = [part for line in lines for part in wrap(line, break_long_words=False)]
+    print_lines(lines, console)
 
 
 def print_errors(outcome: Outcome) -> None:

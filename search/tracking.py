@@ -135,7 +135,9 @@ def _check_sqlite(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise UsageError(f"--tracking-uri: {path} cannot be read")
+        raise UsageError(
+            f"--tracking-uri: {path} cannot be read; mend its permissions, or name another"
+        )
     try:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
@@ -184,4 +186,6 @@ def _check_answers(uri: str) -> None:
     except UsageError:
         raise
     except (OSError, ValueError, HTTPException) as error:
-        raise UsageError(f"--tracking-uri {uri}: no tracking server answers ({error})") from error
+        raise UsageError(
+            f"--tracking-uri {uri}: no tracking server answers ({error}); start it, or name another"
+        ) from error

@@ -26,7 +26,10 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     folder = out / name
     summary = summary_in(folder) if is_name(name) else None
     if summary is None:
-        raise UsageError(f"--warm-start {name}: there is no search of this name in {out}")
+        raise UsageError(
+            f"--warm-start {name}: there is no search of this name in {out}; give its folder's "
+            "parent as --out"
+        )
     found = [each["params"] for each in summary.finalists]
     if not found:
         records = [history.record for history in read_histories(folder)]

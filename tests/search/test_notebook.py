@@ -75,7 +75,7 @@ def result(finished: FinishedSearch) -> SearchResult:
 
 def test_a_result_shows_its_trials_the_best_first_and_is_escaped(result):
     html = result._repr_html_()
-    assert html.index("&lt;1&gt;") < html.index(BASELINE)
+    assert html.index("<td>&lt;1&gt;") < html.index(f"<td>{BASELINE}")
     assert "<td>75.00%</td>" in html
     assert "<td>lr=0.2</td>" in html
     assert result.name in html

@@ -7,6 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
+from search.report import print_prose
 from search.scoreboard import Scoreboard
 from search.terminal import ROWS, LiveTable, PlainLines, duration, progress_line, settings_line
 
@@ -136,3 +137,16 @@ def test_settings_are_short():
 )
 def test_durations_are_in_human_units(seconds, text):
     assert duration(seconds) == text
+
+
+def test_what_is_read_wraps_between_words_on_a_terminal_alone():
+    line = "settings   " + " ".join(f"key_{n}=value" for n in range(12))
+    shown = {}
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+        print_prose([line], console)
+        shown[terminal] = console.file.getvalue().splitlines()
+    assert shown[False] == [line]
+    assert max(map(len, shown[True])) <= 80
+    assert " ".join(part.strip() for part in shown[True]) == line
+    assert all(part.startswith(11 * " ") for part in shown[True][1:])
