@@ -106,9 +106,10 @@ class Finalist:
         return stdev(self.accuracies) if len(self.runs) > 1 else None
 
     @property
-    def luck(self) -> float:
-        """What the search's score had over the mean."""
-        return self.trial.best_accuracy - self.mean
+    def luck(self) -> float | None:
+        """What the search's score had over the mean; None of a trial that was stopped early."""
+        whole = self.trial.status == "completed"
+        return self.trial.best_accuracy - self.mean if whole else None
 
     @property
     def feasible(self) -> bool:

@@ -208,4 +208,5 @@ def totals(
 
 def _of_winner(finalist: Finalist) -> dict[str, float]:
     std = {} if finalist.std is None else {"winner_val_accuracy_std": finalist.std}
-    return {"winner_val_accuracy_mean": finalist.mean, **std, "winner_luck": finalist.luck}
+    luck = {} if finalist.luck is None else {"winner_luck": finalist.luck}
+    return {"winner_val_accuracy_mean": finalist.mean, **std, **luck}

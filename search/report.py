@@ -64,10 +64,11 @@ def _confirmation(outcome: Outcome) -> list[str]:
         return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
     first = outcome.choice.finalists[0]
     seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
-    return [
-        f"           confirmed: {_mean_and_std(first)} over {seeds}; of the "
-        f"search's score {100 * first.luck:+.2f} points were luck"
-    ]
+    if first.luck is None:
+        told = f"the search had stopped it after {first.trial.epochs} epochs"
+    else:
+        told = f"of the search's score {100 * first.luck:+.2f} points were luck"
+    return [f"           confirmed: {_mean_and_std(first)} over {seeds}; {told}"]
 
 
 def _held(judgement: Judgement) -> str:

@@ -96,6 +96,13 @@ def test_luck_is_what_the_search_had_over_the_mean():
     assert choice.finalists[0].luck == pytest.approx(0.80 - 0.77)
 
 
+def test_of_a_trial_that_was_stopped_early_nothing_is_called_luck():
+    found = board(1, finalists=1, seeds=1)
+    found.add(0, 0.3, epochs=1)
+    found.add(1, 0.7, of=0)
+    assert choose(found, FREE).finalists[0].luck is None
+
+
 def test_mean_and_deviation_are_numpys():
     values = [0.70, 0.74, 0.79]
     first = finals(FREE, {0: values, 1: [0.1] * 3}, {0: 0.0, 1: 0.0}).finalists[0]
