@@ -120,7 +120,8 @@ def test_the_notebook_of_the_docs_runs(tmp_path, monkeypatch):
     nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in shown if output.get("name") == "stderr"]
-    tables = [output.data["text/html"] for output in shown if "text/html" in output.get("data", {})]
+    # Tune displays a page without content, which nobody sees.
+    tables = list(filter(None, (each.get("data", {}).get("text/html") for each in shown)))
     assert "baseline" in tables[0]
     assert "certified: " in tables[1]
     assert (Path(tmp_path) / "runs" / "mlflow.db").is_file()
