@@ -192,7 +192,7 @@ def so_far(board: Scoreboard) -> Choice:
 def choose(board: Scoreboard, rule: Rule) -> Choice:
     """The choice among the finalists, once all have been trained; before, among the trials."""
     finalists = _finalists(board, rule) if board.is_whole else []
-    contenders = finalists or _unconfirmed(board, rule)
+    contenders = finalists or _unconfirmed(board.records, rule)
     if not contenders:
         return Choice((), None, ())
     best = contenders[0]
@@ -208,10 +208,17 @@ def _finalists(board: Scoreboard, rule: Rule) -> list[Finalist]:
     return _ranked(Finalist(trials[n], tuple(runs), rule.judge(runs)) for n, runs in found.items())
 
 
-def _unconfirmed(board: Scoreboard, rule: Rule) -> list[Finalist]:
+def worth_keeping(records: Iterable[TrialRecord], rule: Rule, most: int) -> list[TrialRecord]:
+    """The ``most`` best of the trials, and the one that would win without finals."""
+    order = rule.order(records)
+    first = [each.trial for each in _unconfirmed(order, rule)[:1]]
+    return list({record.trial_id: record for record in (*order[:most], *first)}.values())
+
+
+def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
     """The trials as they are. Bound by constraints, one that was stopped early wins only if no
     other has ended: it might hold them for having learnt nothing."""
-    order = rule.order(board.records)
+    order = rule.order(records)
     if not rule.constraints:
         return [Finalist(record, (record,), ()) for record in order[:1]]
     whole = [record for record in order if record.status == "completed"] or order

@@ -21,7 +21,7 @@ def check_room(request: Request, resources: Resources) -> None:
     """Raise UsageError unless the disk is likely to hold what the search will write."""
     checkpoint = _checkpoint(request)
     budget = request.budget
-    kept, running = KEPT + 1 + budget.finals, 2 * resources.concurrency
+    kept, running = KEPT + 2 + budget.finals, 2 * resources.concurrency
     epochs = (budget.trials + budget.finals) * budget.epochs
     out = RECORDS + EPOCH * epochs + checkpoint * (2 * kept + running)
     _check(request.out, "--out", out)

@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
-from search.choice import Rule
+from search.choice import Rule, worth_keeping
 from search.scoreboard import BASELINE, Scoreboard, TrialRecord
 from search.state_file import checkpoints
 from search.trial_files import folder_name
@@ -76,10 +76,11 @@ class KeepBest(Callback):  # type: ignore[misc]
         if record.status == "failed":
             _remove(checkpoints(folder))
         elif record.label != BASELINE and record.repeats is None:
-            self._best = self._rule.order([*self._best, record])
-            for loser in self._best[KEPT:]:
-                _remove(checkpoints(self._folder(loser)))
-            del self._best[KEPT:]
+            among = [*self._best, record]
+            self._best = worth_keeping(among, self._rule, KEPT)
+            for loser in among:
+                if loser not in self._best:
+                    _remove(checkpoints(self._folder(loser)))
 
     def _folder(self, record: TrialRecord) -> Path:
         return self._search / folder_name(record.number, record.trial_id)

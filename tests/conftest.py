@@ -89,7 +89,7 @@ def run_small_search(
 # One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some; and one
 # thread, on which a training repeats every bit.
 FLAGS = ("--trials", "6", "--seed", "1", "--set", "schedule=cosine")
-FLAGS += ("--concurrency", "1", "--cpus-per-trial", "1")
+FLAGS += ("--concurrency", "1", "--cpus-per-trial", "1", "--unconstrained")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from ray.tune import Checkpoint
 
-from search.choice import Rule
+from search.choice import Rule, choose
 from search.constraints import Limit
 from search.retention import KEPT, KeepBest
 from search.scoreboard import Scoreboard
@@ -98,6 +98,18 @@ def test_all_finalists_trainings_stay_beside_the_best(search):
         search.train(number, 0.05, of=6)
         search.end(number)
     assert set(search.left()) == {4, 5, 6, 100, 101, 102, 103}
+
+
+def test_bound_by_a_constraint_the_trial_that_would_win_stays_beside_stopped_ones(tmp_path):
+    bound = Search(tmp_path, Rule({"digit_following": Limit(max=0.1)}, {"digit_following": 100}))
+    bound.train(1, 0.7, digit_following=0.3)
+    bound.end(1)
+    for number in range(2, 7):
+        bound.train(number, 0.2, epochs=2, digit_following=0.2)
+        bound.end(number)
+    winner = choose(bound.board, bound.rule).winner
+    assert winner.number == 1
+    assert 1 in bound.left()
 
 
 def test_bound_by_a_constraint_those_that_hold_it_stay(tmp_path):
