@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, FinishedSearch
+from conftest import ROOT, FinishedSearch, copied_store
 
 from analysis import Analysis, analyse
 from analysis.run import command_line
@@ -87,9 +87,15 @@ def test_a_result_names_its_winners_run(result, finished):
 
 
 @pytest.fixture(scope="module")
-def analysis(finished: FinishedSearch, tmp_path_factory) -> Analysis:
+def store(finished: FinishedSearch, tmp_path_factory) -> str:
+    """A copy of the search's records: an analysis adds to them."""
+    return copied_store(finished, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def analysis(store: str, tmp_path_factory) -> Analysis:
     out = tmp_path_factory.mktemp("analysis")
-    return analyse(search="small", tracking_uri=finished.uri, out=out, only=["curves"])
+    return analyse(search="small", tracking_uri=store, out=out, only=["curves"])
 
 
 def test_an_analysis_has_its_certificate_and_figures(analysis, finished):
@@ -106,8 +112,8 @@ def test_an_analysis_shows_a_few_figures_and_links_the_report(analysis):
     assert analysis.report.as_uri() in html
 
 
-def test_an_analysis_says_nothing_unless_it_is_asked_to(finished, tmp_path, capsys):
-    analyse(search="small", tracking_uri=finished.uri, out=tmp_path, only=["curves"])
+def test_an_analysis_says_nothing_unless_it_is_asked_to(store, tmp_path, capsys):
+    analyse(search="small", tracking_uri=store, out=tmp_path, only=["curves"])
     assert capsys.readouterr().out == ""
 
 
