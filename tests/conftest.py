@@ -82,7 +82,7 @@ def run_small_search(
     new = ["--space", space, *SMALL, "--name", name]
     asked = ["--resume", name] if resume else new
     command = [sys.executable, "-m", "search.run", *asked, "--out", str(out), *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
 
 
