@@ -62,9 +62,13 @@ def parent_of(uri: str) -> str:
     return parent
 
 
-def baseline_of(uri: str) -> str:
-    (baseline,) = runs_of(uri, "tags.convoy.label = 'baseline'")
-    return baseline
+def other_of(uri: str) -> str:
+    """A run that holds its weights and is not the winner's, which the baseline may be."""
+    client, (winner,) = MlflowClient(uri), runs_of(uri, "tags.convoy.winner = 'true'")
+    others = [run for run in runs_of(uri, "tags.convoy.kind = 'trial'") if run != winner]
+    return next(
+        run for run in others if "model.pt" in {each.path for each in client.list_artifacts(run)}
+    )
 
 
 def analysed(uri: str, out: Path, *flags: str) -> Analysed:
@@ -87,13 +91,13 @@ def story(finished, tmp_path_factory) -> dict[str, Analysed]:
     """Five analyses of one search, one after the other."""
     folder = tmp_path_factory.mktemp("story")
     uri = copied_store(finished, folder)
-    baseline = ("--run", baseline_of(uri))
+    other = ("--run", other_of(uri))
     steps = {
-        "baseline": baseline,
+        "other": other,
         "first": (),
         "later": (),
         "again": ("--read-test",),
-        "shown": (*baseline, "--split", "test"),
+        "shown": (*other, "--split", "test"),
     }
     return {name: analysed(uri, folder / name, *flags, *CURVES) for name, flags in steps.items()}
 
@@ -217,28 +221,28 @@ def test_figures_of_the_test_images_count_as_a_reading_of_their_run(story, winne
 
 
 def test_a_run_that_is_no_winner_is_not_read(story):
-    baseline = story["baseline"]
-    assert (baseline.status, baseline.tags, baseline.steps) == (0, {}, [])
-    assert baseline.line == ""
-    assert "Test accuracy" not in baseline.page
-    assert baseline.told["readings"] == []
+    other = story["other"]
+    assert (other.status, other.tags, other.steps) == (0, {}, [])
+    assert other.line == ""
+    assert "Test accuracy" not in other.page
+    assert other.told["readings"] == []
 
 
 def test_another_winner_is_read_too_and_that_is_told(finished, tmp_path):
     uri, client = copied_store(finished, tmp_path), MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    (old,) = runs_of(uri, "tags.convoy.winner = 'true'")
+    (old,), new = runs_of(uri, "tags.convoy.winner = 'true'"), other_of(uri)
     analysed(uri, tmp_path / "old", *CURVES)
     client.delete_tag(old, "convoy.winner")
-    client.set_tag(baseline_of(uri), "convoy.winner", "true")
+    client.set_tag(new, "convoy.winner", "true")
     found = analysed(uri, tmp_path / "new", *CURVES)
-    assert [reading["run_id"] for reading in found.told["readings"]] == [old, baseline_of(uri)]
+    assert [reading["run_id"] for reading in found.told["readings"]] == [old, new]
     assert "were read 2 times, of 2 runs" in found.page
     assert "(reading 2 of 2, 20" in found.line
 
 
 def test_a_comparison_on_the_test_images_is_a_reading_of_both_runs(finished, tmp_path):
     uri = copied_store(finished, tmp_path)
-    runs = [Records(uri).winner_of("small"), baseline_of(uri)]
+    runs = [Records(uri).winner_of("small"), other_of(uri)]
     flags = [flag for run in runs for flag in ("--run", run)]
     found = analysed(uri, tmp_path / "out", *flags, "--split", "test")
     assert found.status == 0
@@ -250,7 +254,7 @@ def test_a_comparison_on_the_test_images_is_a_reading_of_both_runs(finished, tmp
 
 def test_a_comparison_on_validation_images_is_none(finished, tmp_path):
     uri = copied_store(finished, tmp_path)
-    flags = ["--run", Records(uri).winner_of("small"), "--run", baseline_of(uri)]
+    flags = ["--run", Records(uri).winner_of("small"), "--run", other_of(uri)]
     assert analysed(uri, tmp_path / "out", *flags).tags == {}
 
 
@@ -421,9 +425,9 @@ def test_without_digits_the_accuracy_alone_is_read():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--run", "BASELINE"), "the test labels are read for winners alone"),
+        (("--run", "OTHER"), "the test labels are read for winners alone"),
         (
-            ("--run", "BASELINE", "--run", "WINNER"),
+            ("--run", "OTHER", "--run", "WINNER"),
             "a comparison reads test labels by --split test",
         ),
     ],
@@ -431,7 +435,7 @@ def test_without_digits_the_accuracy_alone_is_read():
 def test_reading_again_is_refused_where_there_is_nothing_to_read(
     finished, tmp_path, flags, message
 ):
-    out, known = tmp_path / "out", {"BASELINE": baseline_of(finished.uri)}
+    out, known = tmp_path / "out", {"OTHER": other_of(finished.uri)}
     known["WINNER"] = Records(finished.uri).winner_of("small")
     found = analysed(finished.uri, out, *(known.get(f, f) for f in flags), "--read-test")
     assert (found.status, found.tags) == (2, {})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 import pytest
-from conftest import ROOT, FinishedSearch
+from conftest import ROOT, FinishedSearch, copied_store
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.run import main as analyse
@@ -46,11 +46,13 @@ def processes_of(process: subprocess.Popen) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def served(finished: FinishedSearch) -> Iterator[Served]:
-    out = finished.out / "small" / "analysis"
-    asked = ["--search", "small", "--only", "curves", "--out", str(out)]
-    assert analyse([*asked, "--tracking-uri", finished.uri]) == 0
-    running = started(finished.out)
+def served(finished: FinishedSearch, tmp_path_factory) -> Iterator[Served]:
+    """Of a copy of the records: an analysis adds to them."""
+    folder = tmp_path_factory.mktemp("served")
+    uri = copied_store(finished, folder)
+    asked = ["--search", "small", "--only", "curves", "--out", str(folder / "analysis")]
+    assert analyse([*asked, "--tracking-uri", uri]) == 0
+    running = started(folder)
     yield running
     running.process.send_signal(signal.SIGINT)
     running.process.wait(timeout=60)
