@@ -95,16 +95,21 @@ def _tell(runs: "Compared", base: str, browse: bool, console: Console) -> None:
 
 @contextmanager
 def _ended_by_a_signal() -> Iterator[None]:
-    """Have SIGTERM end what is within as Ctrl-C does, tidily."""
+    """Have SIGTERM end what is within as Ctrl-C does, tidily.
+
+    And SIGINT, which a shell has those ignore that it starts in the background.
+    """
 
     def end(number: int, _: object) -> None:
         raise Interrupted(number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":
