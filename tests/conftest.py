@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,19 @@ ROOT = Path(__file__).parents[1]
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     """Built sets of the tests do not mix with the user's."""
     os.environ["CONVOY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_artifacts() -> Iterator[None]:
+    """A run's artifacts are looked for where its store has them.
+
+    MLflow remembers that place by the run's id alone, for as long as the process lasts; a run of a
+    copied store would be read from, and written to, the store that another test opened before.
+    """
+    yield
+    remembered = sys.modules.get("mlflow.tracking._tracking_service.utils")
+    if remembered:
+        remembered._artifact_repos_cache.clear()
 
 
 @pytest.fixture(scope="session")
