@@ -147,6 +147,42 @@ def test_a_size_or_share_that_cannot_be_is_refused(spec, message):
         DataSpec("cifar10", **spec)
 
 
+UPRIGHT = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+LYING = {  # EXIF's orientation, and the pixels in a file of it (EXIF 2.32, section 4.6.4)
+    1: UPRIGHT,
+    2: UPRIGHT[:, ::-1],
+    3: UPRIGHT[::-1, ::-1],
+    4: UPRIGHT[::-1],
+    5: UPRIGHT.transpose(1, 0, 2),
+    6: np.rot90(UPRIGHT),
+    7: np.rot90(UPRIGHT, 2).transpose(1, 0, 2),
+    8: np.rot90(UPRIGHT, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", LYING)
+def test_a_photograph_is_turned_as_its_camera_noted(folder, orientation):
+    noted = Image.Exif()
+    noted[0x0112] = orientation
+    lying = Image.fromarray(np.ascontiguousarray(LYING[orientation]))
+    for name in CLASSES:
+        lying.resize((8, 8), Image.Resampling.NEAREST).save(
+            folder / "train" / name / "0.png", exif=noted
+        )
+    data = read(folder)
+    first = data.train.filenames.index("ant/0.png")
+    assert (data.train.images[first][::2, ::2] == UPRIGHT).all()
+
+
+def test_an_image_whose_notes_are_damaged_stays_as_it_lies(folder):
+    image = Image.fromarray(UPRIGHT).resize((8, 8), Image.Resampling.NEAREST)
+    for name in CLASSES:
+        image.save(folder / "train" / name / "0.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    data = read(folder)
+    first = data.train.filenames.index("ant/0.png")
+    assert (data.train.images[first][::2, ::2] == UPRIGHT).all()
+
+
 def test_grey_images_become_rgb(tmp_path):
     for name in CLASSES:
         write(tmp_path / "train" / name, 3, mode="L")

@@ -2,7 +2,8 @@
 
 Images that are all square and of one size stay as they are. Others, and all where a size is asked
 for, are resized to a square: both sides by Pillow's bilinear filter, which averages where it
-shrinks, each by its own factor. Nothing is cut off, so that what lies in a corner stays there.
+shrinks, each by its own factor. Nothing is cut off, so that what lies in a corner stays there. A
+photograph whose camera noted how it was held is turned upright first.
 """
 
 import warnings
@@ -61,7 +62,7 @@ def decode(path: Path, size: int) -> Images:
     """
     from PIL import Image  # what trains on other sets does without it
 
-    image = _opened(path, pixels=True).convert("RGB")
+    image = _upright(_opened(path, pixels=True)).convert("RGB")
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(image)
@@ -85,6 +86,17 @@ def _opened(path: Path, *, pixels: bool) -> "Image.Image":
     except Exception as error:  # Pillow lets through whatever Python raises for damaged bytes
         raise UsageError(f"{path} does not decode as PNG or JPEG; replace or delete it") from error
     return image
+
+
+def _upright(image: "Image.Image") -> "Image.Image":
+    """As viewers show it: turned as its EXIF says, left as it is if that is damaged."""
+    from PIL import ImageOps
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow lets through whatever Python raises for damaged bytes
+        return image
 
 
 def _check_header(path: Path, image: "Image.Image") -> None:
