@@ -91,7 +91,7 @@ class PlainLines:
         if record.epochs:
             self._print(f"trial {record.label} goes on after epoch {record.epochs}")
         elif record.repeats is not None:
-            self._print(f"trial {record.label} started: trial {record.repeats} with a fresh seed")
+            self._print(f"trial {record.label} started: {_repeated(record.repeats)}")
         else:
             self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
 
@@ -182,7 +182,13 @@ def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) 
 
 
 def _about(record: TrialRecord, usual: dict[str, Value]) -> str:
+    if record.repeats is not None:
+        return _repeated(record.repeats)
     return "" if record.label == BASELINE else particular(record.values, usual)
+
+
+def _repeated(number: int) -> str:
+    return f"{f'trial {number}' if number else 'the baseline'} with a fresh seed"
 
 
 def _percent(accuracy: float) -> str:

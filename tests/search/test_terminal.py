@@ -97,9 +97,17 @@ def test_the_baseline_has_no_settings_of_its_own(board):
 
 
 def test_a_finalists_training_names_the_trial_that_it_repeats(board):
-    record = dataclasses.replace(board.records[3], epochs=0, repeats=7, label="finalist-1-seed-2")
-    expected = "trial finalist-1-seed-2 started: trial 7 with a fresh seed"
-    assert told_at_the_start(record)[1] == expected
+    again = dataclasses.replace(board.records[3], epochs=0, label="finalist-1-seed-2")
+    begun = "trial finalist-1-seed-2 started: "
+    for repeats, named in ((7, "trial 7"), (0, "the baseline")):
+        record = dataclasses.replace(again, repeats=repeats)
+        assert told_at_the_start(record)[1] == f"{begun}{named} with a fresh seed"
+
+
+def test_the_table_names_the_trial_that_a_finalist_repeats(board):
+    board.started("f", 30, VALUES, "finalist-1-seed-1", repeats=7)
+    row = next(line for line in shown(board, 80) if "finalist-1-seed-1" in line)
+    assert row.rstrip().endswith("trial 7 with a fresh seed")
 
 
 def test_the_table_shows_at_80_columns_what_a_trial_has_of_its_own(board):
