@@ -30,7 +30,7 @@ class Layer:
     activation_name: str
 
     def activated(self, normalised: Tensor) -> Tensor:
-        """The activation map of what ``normalised`` gave, before any pooling.
+        """The activation map, (N, C, H, W), of what ``normalised`` gave, before any pooling.
 
         Max pooling commutes with the ReLU, so where it stands before it the map is the same.
         """
@@ -82,7 +82,12 @@ def _layer(call: Call, later: list[Call]) -> Layer:
 
 
 def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
-    """The calls of all modules without children that ``model`` makes, in their order."""
+    """The calls of all modules without children that ``model`` makes for ``inputs``, in order.
+
+    Args:
+        model: in the mode in which it is called.
+        inputs: (N, 3, H, W), normalised.
+    """
     calls: list[Call] = []
     with ExitStack() as hooks, torch.no_grad():
         for name, module in model.named_modules():

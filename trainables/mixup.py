@@ -23,7 +23,12 @@ class Targets:
     share: float
 
     def cross_entropy(self, logits: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Mean over the batch, in nats, of both labels' losses weighted by their shares."""
+        """Mean over the batch, in nats, of both labels' losses weighted by their shares.
+
+        Args:
+            logits: (N, classes).
+            smoothing: share of each label that is spread over all classes, in [0, 1).
+        """
         loss = F.cross_entropy(logits, self.labels, label_smoothing=smoothing)
         if self.share == 1.0:
             return loss
@@ -31,7 +36,10 @@ class Targets:
         return self.share * loss + (1 - self.share) * other
 
     def hits(self, logits: Tensor) -> Tensor:
-        """Predictions that are right, each label counting by its share, as the source does it."""
+        """How many predictions of ``logits``, (N, classes), are right, in [0, N].
+
+        Each label counts by its share, as the source does it.
+        """
         predicted = logits.argmax(dim=1)
         hits = (predicted == self.labels).sum()
         if self.share == 1.0:

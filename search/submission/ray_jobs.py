@@ -85,7 +85,11 @@ class RayJobsBackend:
         return [_line(each) for each in self._jobs(name)]
 
     def logs(self, name: str, follow: bool) -> Iterator[str]:
-        """What the last job of search ``name`` has printed; with ``follow`` until it ends."""
+        """What the last job of search ``name`` has printed; with ``follow`` until it ends.
+
+        Raises:
+            UsageError: the connection is lost while it is followed.
+        """
         job = self._last(name)
         if not follow:
             yield self._ask(lambda client: client.get_job_logs(job))

@@ -46,7 +46,7 @@ class DeviceSplit:
         return len(self.labels)
 
     def at(self, index: Tensor | slice) -> Batch:
-        """The images at ``index``."""
+        """The images at ``index``: a slice, or places (N,)."""
         digits = None if self.digits is None else self.digits[index]
         return Batch(self.images[index], self.labels[index], digits)
 
