@@ -1,11 +1,13 @@
 """Run what the pages say: ``python docs/runnable.py docs/PAGE.md ...``.
 
 A fenced ``bash`` block is run; ``text`` and indented blocks are shown alone. The blocks of a page
-run in its order, in one empty folder, on the embedded data.
+run in its order, in one empty folder, on the embedded data. Of a page with the line of ``COPIED``
+that folder holds a copy of the checkout, into which its commands may write.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_SECONDS = 1800  # of a block; the longest takes two minutes where nothing else runs
+COPIED = "<!-- run in a copy of the checkout -->"
+PARTS = ("analysis", "configs", "search", "tests", "trainables", "pyproject.toml")
 _FENCE = re.compile(r"^```(\w*)$")
 
 
@@ -54,30 +58,49 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def environment() -> dict[str, str]:
-    """That of a shell whose ``python`` is this one and has Convoy, with the embedded data."""
-    own = {"PYTHONPATH": str(ROOT), "CONVOY_DATA": "embedded"}
+def environment(project: Path) -> dict[str, str]:
+    """That of a shell whose ``python`` is this one and has Convoy, with the embedded data.
+
+    Args:
+        project: the folder that Convoy's packages are in.
+    """
+    own = {"PYTHONPATH": str(project), "CONVOY_DATA": "embedded"}
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, **own}
 
 
 def run_page(page: Path) -> str | None:
     """Run the blocks of a page; what failed, with its line and what it printed, or None."""
-    with tempfile.TemporaryDirectory() as folder:
-        for block in blocks(page.read_text()):
+    text = page.read_text()
+    with tempfile.TemporaryDirectory() as name:
+        folder, project = Path(name), ROOT
+        if COPIED in text.splitlines():
+            project = _copy(folder)
+        for block in blocks(text):
             begun = time.monotonic()
-            done = _run(block.commands, folder)
+            done = _run(block.commands, folder, project)
             if done.returncode:
                 return f"{page}:{block.line}: exit status {done.returncode}\n{done.stdout}"
             print(f"{page}:{block.line}: {time.monotonic() - begun:.0f} s", flush=True)
     return None
 
 
-def _run(commands: str, folder: str) -> "subprocess.CompletedProcess[str]":
+def _copy(folder: Path) -> Path:
+    """Put what the pages' commands need of the checkout into ``folder``."""
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
+        else:
+            shutil.copy(ROOT / part, folder)
+    return folder
+
+
+def _run(commands: str, folder: Path, project: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # nosec B607 # the shell is the reader's own
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
-        env=environment(),
+        env=environment(project),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
