@@ -18,6 +18,9 @@ from trainables.secrets import masked
 HOST = "127.0.0.1"
 PORT = 5000  # MLflow's own
 TRIED = 100  # ports from there on, of which the first free one is taken
+# No browser opens these (https://fetch.spec.whatwg.org/#port-blocking), nor many below 1024.
+BLOCKED = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+BLOCKED |= set(range(6665, 6670))
 START = 120.0  # seconds that it may take to answer
 END = 5.0  # seconds that it may take to end
 _ENVIRONMENT = {
@@ -69,6 +72,8 @@ def is_free(port: int) -> bool:
 def _checked(port: int) -> int:
     if not 0 < port < 65536:
         raise UsageError(f"--port must be between 1 and 65535, not {port}")
+    if port in BLOCKED:
+        raise UsageError(f"--port {port}: browsers do not open it; choose another, or leave it out")
     if not is_free(port):
         raise UsageError(f"--port {port} is taken; choose another, or leave it out for a free one")
     return port
@@ -76,7 +81,7 @@ def _checked(port: int) -> int:
 
 def _free_port() -> int:
     for port in range(PORT, PORT + TRIED):
-        if is_free(port):
+        if port not in BLOCKED and is_free(port):
             return port
     raise UsageError(f"--port: {PORT} to {PORT + TRIED - 1} are all taken; give another")
 

@@ -5,7 +5,7 @@ import socket
 import pytest
 from mlflow import MlflowClient
 
-from search.page_server import HOST, PORT, is_free, page_server
+from search.page_server import HOST, PORT, _free_port, is_free, page_server
 from search.store import make_store
 from search.ui import main
 from trainables.errors import UsageError
@@ -61,6 +61,18 @@ def test_a_port_that_is_taken_is_refused(taken):
 def test_a_port_that_cannot_be_is_refused(port):
     with pytest.raises(UsageError, match="--port must be between 1 and 65535"):
         page_server("sqlite://", port).__enter__()
+
+
+@pytest.mark.parametrize("port", [5060, 6000, 6667])
+def test_a_port_that_browsers_do_not_open_is_refused(port):
+    with pytest.raises(UsageError, match=f"--port {port}: browsers do not open it"):
+        page_server("sqlite://", port).__enter__()
+
+
+def test_a_port_that_browsers_do_not_open_is_not_chosen(monkeypatch):
+    monkeypatch.setattr("search.page_server.PORT", 5060)
+    monkeypatch.setattr("search.page_server.is_free", lambda port: True)
+    assert _free_port() == 5062
 
 
 def test_a_port_with_a_listener_is_not_free(taken):
