@@ -70,6 +70,12 @@ def test_the_earlier_settings_are_part_of_what_decides_the_search(finished):
     assert list(request.proposals.warm) == warm == list(best_settings(finished.out, "small"))
 
 
+def test_a_search_that_goes_on_takes_no_other_warm_start(finished):
+    flags = ("--resume", "small", "--name", "small", "--warm-start", "small")
+    with pytest.raises(UsageError, match="not begun with --warm-start small"):
+        asked(finished, *flags)
+
+
 def test_a_search_around_a_run_has_its_setting_for_a_baseline(finished):
     best = finished.summary["best"]
     request = asked(finished, "--from-run", best["run_id"], "--tracking-uri", finished.uri)
