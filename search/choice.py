@@ -1,5 +1,6 @@
 """Which trial wins: first which settings are trained again, then which of them is the best."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median_low, stdev
@@ -7,6 +8,7 @@ from typing import Any
 
 from search.constraints import Constraints, Limit, Measure, bootstrap, violation
 from search.scoreboard import Scoreboard, TrialRecord
+from trainables.recipe import Value
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,13 @@ class Finalist:
         trial: the search's, by which it was chosen.
         runs: its trainings to the end with fresh seeds; the trial itself where there are none.
         judgements: how it stands to each constraint.
+        failed: of its trainings, how many failed and are not among ``runs``.
     """
 
     trial: TrialRecord
     runs: tuple[TrialRecord, ...]
     judgements: tuple[Judgement, ...]
+    failed: int = 0
 
     @property
     def accuracies(self) -> list[float]:
@@ -180,8 +184,15 @@ class Choice:
 
 
 def repeated(board: Scoreboard, rule: Rule, settings: int) -> list[TrialRecord]:
-    """The trials whose settings are trained again, the best first, at most ``settings``."""
-    return rule.order(board.records)[:settings]
+    """The trials whose settings are trained again, the best first, at most ``settings``.
+
+    Of several trials of one setting the best stands for it: all would be trained with the same
+    seeds.
+    """
+    found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
+    for record in rule.order(board.records):
+        found.setdefault(record.setting, record)
+    return list(found.values())[:settings]
 
 
 def so_far(board: Scoreboard) -> Choice:
@@ -201,11 +212,25 @@ def choose(board: Scoreboard, rule: Rule) -> Choice:
 
 def _finalists(board: Scoreboard, rule: Rule) -> list[Finalist]:
     found: dict[int, list[TrialRecord]] = {}
+    failed: Counter[int | None] = Counter()
     for run in board.finals:
         if run.status == "completed" and run.repeats is not None:
             found.setdefault(run.repeats, []).append(run)
+        failed[run.repeats] += run.status == "failed"
     trials = {record.number: record for record in board.records}
-    return _ranked(Finalist(trials[n], tuple(runs), rule.judge(runs)) for n, runs in found.items())
+    return _ranked(
+        Finalist(trials[n], tuple(runs), rule.judge(runs), failed[n]) for n, runs in found.items()
+    )
+
+
+def best_first(records: Iterable[TrialRecord], rule: Rule) -> list[TrialRecord]:
+    """A trial of each setting: the one that wins without finals, then the others in their order."""
+    order = rule.order(records)
+    first = [each.trial for each in _unconfirmed(order, rule)[:1]]
+    found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
+    for record in (*first, *order):
+        found.setdefault(record.setting, record)
+    return list(found.values())
 
 
 def worth_keeping(records: Iterable[TrialRecord], rule: Rule, most: int) -> list[TrialRecord]:
@@ -226,5 +251,11 @@ def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
 
 
 def _ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
-    """Those that hold every constraint first, by their means; then the least bad."""
-    return sorted(finalists, key=lambda each: (each.excess, -each.mean, each.trial.number))
+    """Those that hold every constraint first, by their means; then the least bad.
+
+    One of which trainings failed comes after those of which none did: the mean of what is left
+    over is that of its lucky seeds.
+    """
+    return sorted(
+        finalists, key=lambda each: (each.excess, each.failed, -each.mean, each.trial.number)
+    )

@@ -131,8 +131,13 @@ def _warm(arguments: argparse.Namespace, name: str) -> tuple[dict[str, Value], .
         return ()
     out = out_folder(arguments)
     if arguments.resume is not None and (out / name).exists():
-        settings = read_search_file(out / name).decides.get("settings", {})
-        return tuple(settings.get("warm", ()))
+        written = read_search_file(out / name)
+        if written.flags.get("warm_start") != arguments.warm_start:
+            raise UsageError(
+                f"--resume {arguments.resume}: it was not begun with --warm-start "
+                f"{arguments.warm_start}; leave that out, or begin a new search"
+            )
+        return tuple(written.decides.get("settings", {}).get("warm", ()))
     return best_settings(out, arguments.warm_start)
 
 

@@ -1,7 +1,6 @@
 """``python -m search.reconcile NAME``: make MLflow's records of a search anew from its folder."""
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +13,15 @@ from search.flags import out_folder
 from search.lock import locked
 from search.naming import is_name
 from search.search_file import read_search_file
-from search.summary import FILE as SUMMARY_FILE
 from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
 from trainables.errors import UsageError
 from trainables.secrets import masked
 
 if TYPE_CHECKING:
     from search.records import Records
 
+# What a summary tells that does not follow from the trials.
+_UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
 _EXAMPLES = """examples:
   python -m search.reconcile gap5-20261121-101500
   python -m search.reconcile NAME --out DIR --tracking-uri http://localhost:5000
@@ -104,7 +103,7 @@ def _write(
     folder: Path, records: "Records", params: dict[str, Any], elsewhere: bool
 ) -> tuple[int, list[str]]:
     from search.scoreboard import Scoreboard
-    from search.summary import read_summary, status_of
+    from search.summary import read_summary, status_of, summarise, summary_in
     from search.trial_files import read_histories
 
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
@@ -116,10 +115,11 @@ def _write(
         board.recall(history.record)
     records.ledger.recall(histories)
     closed = records.close(board, status_of(board))
-    if summary.get("best") and not elsewhere:
-        summary["best"] |= {"run_id": closed.run_id, "checkpoint": str(closed.weights)}
-        with atomic_file(folder / SUMMARY_FILE) as file:
-            file.write(json.dumps(summary, indent=2).encode())
+    if (before := summary_in(folder)) is not None and not elsewhere:
+        about = {name: getattr(before, name) for name in _UNCHANGED}
+        choice, run_id, weights = closed.choice, closed.run_id, closed.weights
+        found = summarise(board, status_of(board), about, choice, run_id, weights)
+        found.write(folder)
     return len(histories), closed.errors
 
 

@@ -57,6 +57,11 @@ class TrialRecord:
         """Validation accuracy of the best epoch; -1 before any."""
         return self.best.get("val_accuracy", -1.0)
 
+    @property
+    def setting(self) -> frozenset[tuple[str, Value]]:
+        """What was chosen; equal for trials that differ by their seeds alone."""
+        return frozenset(self.values.items())
+
     def after(self, epoch: int, metrics: dict[str, float], at: float = 0.0) -> "TrialRecord":
         """The record once ``epoch`` ended with ``metrics``, at the time ``at``."""
         record = replace(self, epochs=epoch, last=metrics, at=at)
@@ -100,6 +105,7 @@ class Scoreboard:
         # All keys at once: other threads may iterate.
         self._counts: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
         self._epochs: Counter[Status] = Counter(dict.fromkeys(get_args(Status), 0))
+        self._settings: Counter[frozenset[tuple[str, Value]]] = Counter()  # of the choosable
         self._final_epochs = 0
         self._images = 0
         self._best: TrialRecord | None = None
@@ -122,8 +128,7 @@ class Scoreboard:
     @property
     def finals_due(self) -> int:
         """Finalists' trainings that there are to be; known once all trials have ended."""
-        choosable = sum(self._counts[status] for status in _CHOOSABLE)
-        return min(self._finalists, choosable) * self._seeds
+        return min(self._finalists, len(self._settings)) * self._seeds
 
     @property
     def finals_ended(self) -> int:
@@ -277,6 +282,10 @@ class Scoreboard:
         if record.repeats is None:
             self._counts[record.status] += sign
             self._epochs[record.status] += sign * record.epochs
+            if record.status in _CHOOSABLE:
+                self._settings[record.setting] += sign
+                if not self._settings[record.setting]:
+                    del self._settings[record.setting]
         else:
             self._final_epochs += sign * record.epochs
         images = images_per_epoch(self.train_images, _batch_size(record))

@@ -308,10 +308,14 @@ class Sampler:
         """The baseline, what another search found, and the guesses, under Optuna's names.
 
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
-        those are left to be drawn.
+        those are left to be drawn. None comes twice: an earlier search has often found one of them.
         """
-        space = self._space
-        return [self.point(p) for p in (space.baseline, *self._warm, *space.guesses)]
+        space, found = self._space, list[dict[str, Value]]()
+        for written in (space.baseline, *self._warm, *space.guesses):
+            point = self.point(written)
+            if not point or point not in found:
+                found.append(point)
+        return found
 
     def point(self, written: dict[str, Value]) -> dict[str, Value]:
         """The values of a trial under Optuna's names, without what is fixed or no longer there."""

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from search.choice import Rule
+from search.choice import best_first
 from search.naming import is_name
+from search.records import read_about
 from search.retention import KEPT
 from search.summary import summary_in
 from search.trial_files import read_histories
@@ -14,7 +15,7 @@ from trainables.recipe import Value
 def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     """The settings of an earlier search's finalists, the winner's first.
 
-    Without finalists, those of its best three trials.
+    Without finalists, those of its best three trials, by the constraints that it had.
 
     Args:
         out: folder of all searches.
@@ -34,7 +35,8 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     if not found:
         records = [history.record for history in read_histories(folder)]
         trials = [record for record in records if record.repeats is None]
-        found = [record.values for record in Rule({}, {}).order(trials)[:KEPT]]
+        best = best_first(trials, read_about(folder).rule)
+        found = [record.values for record in best[:KEPT]]
     if not found:
-        raise UsageError(f"--warm-start {name}: none of its trials has ended")
+        raise UsageError(f"--warm-start {name}: none of its trials has ended as it should")
     return tuple(found)

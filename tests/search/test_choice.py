@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.choice import Rule, choose, repeated
+from search.choice import Rule, best_first, choose, repeated
 from search.constraints import Limit
 from search.scoreboard import Scoreboard
 
@@ -16,10 +16,16 @@ class Board(Scoreboard):
     """A scoreboard whose trials end as they are told to."""
 
     def add(
-        self, number: int, accuracy: float, following: float = 0.0, epochs: int = EPOCHS, of=None
+        self,
+        number: int,
+        accuracy: float,
+        following: float = 0.0,
+        epochs: int = EPOCHS,
+        of=None,
+        lr: float | None = None,
     ) -> None:
         name = f"t{number}"
-        self.started(name, number, {"lr": number / 100}, repeats=of)
+        self.started(name, number, {"lr": number / 100 if lr is None else lr}, repeats=of)
         for epoch in range(1, epochs + 1):
             figures = {"val_accuracy": accuracy, "digit_following": following}
             self.reported(name, epoch, figures)
@@ -46,6 +52,15 @@ def test_of_equals_the_one_suggested_first_is_before():
     found.add(1, 0.5)
     found.add(0, 0.5)
     assert numbers(repeated(found, FREE, 2)) == [0, 1]
+
+
+def test_of_trials_of_one_setting_the_best_alone_is_trained_again():
+    found = board(3, finalists=3, seeds=2)
+    found.add(0, 0.5, lr=0.1)
+    found.add(1, 0.6, lr=0.1)
+    found.add(2, 0.4, lr=0.2)
+    assert numbers(repeated(found, FREE, 3)) == [1, 2]
+    assert found.finals_due == 4
 
 
 def test_a_failed_trial_is_not_trained_again():
@@ -169,6 +184,27 @@ def test_a_finals_training_that_failed_is_left_out_of_the_mean():
     found.started("t2", 2, {}, repeats=0)
     found.failed("t2", "why")
     assert choose(found, FREE).finalists[0].accuracies == [0.7]
+
+
+def test_what_is_left_of_failed_trainings_does_not_win_by_its_lucky_seed():
+    found = board(2, finalists=2, seeds=2)
+    found.add(0, 0.75)
+    found.add(1, 0.80)
+    found.add(2, 0.74, of=0)
+    found.add(3, 0.76, of=0)
+    found.add(4, 0.77, of=1)
+    found.started("t5", 5, {}, repeats=1)
+    found.failed("t5", "why")
+    assert [each.trial.number for each in choose(found, FREE).finalists] == [0, 1]
+
+
+def test_the_one_that_wins_without_finals_is_first_and_a_setting_comes_once():
+    found = board(4)
+    found.add(0, 0.9, following=0.3)
+    found.add(1, 0.6, following=0.079)  # its interval goes beyond
+    found.add(2, 0.5, following=0.02)
+    found.add(3, 0.4, following=0.02, lr=0.02)
+    assert numbers(best_first(found.records, BOUND)) == [2, 1, 0]
 
 
 def test_without_a_trial_there_is_no_winner():

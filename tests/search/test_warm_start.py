@@ -1,11 +1,15 @@
 """What a search takes from an earlier one."""
 
 import json
+import shutil
 
 import pytest
 
 from search.command import search_parser
+from search.constraints import bootstrap
 from search.plan import requests
+from search.space import SPACES, Sampler, read_space
+from search.trial_files import read_histories
 from search.warm_start import best_settings
 from trainables.errors import UsageError
 
@@ -21,6 +25,29 @@ def test_without_finalists_the_best_three_trials_are_taken(finished):
     order = sorted(range(len(accuracies)), key=lambda number: (-accuracies[number], number))
     values = [config["values"] for config in finished.configs()]
     assert list(best_settings(finished.out, "small")) == [values[number] for number in order[:3]]
+
+
+def test_without_finalists_the_earlier_searchs_constraints_decide(tmp_path, finished):
+    folder = tmp_path / "small"
+    shutil.copytree(finished.out / "small", folder)
+    about = json.loads((folder / "records.json").read_text())
+    about["constraints"] = {"val_accuracy_aligned": {"max": 0.0}}  # the least aligned is best
+    (folder / "records.json").write_text(json.dumps(about))
+    records = [each.record for each in read_histories(folder) if each.record.status == "completed"]
+    least = min(records, key=lambda each: (bootstrap_high(each, about), -each.best_accuracy))
+    assert best_settings(tmp_path, "small")[0] == least.values
+
+
+def bootstrap_high(record, about) -> float:
+    name = "val_accuracy_aligned"
+    return bootstrap([record.best[name]], about["images"][name])[1]
+
+
+def test_a_setting_that_an_earlier_search_shares_with_the_space_is_tried_once():
+    space = read_space(SPACES / "gap5.yaml")
+    known = (space.baseline, {**space.guesses[0], "swap_probability": 1.0})
+    points = Sampler(space, {}, known).first_points()
+    assert points == Sampler(space, {}).first_points()
 
 
 def test_finalists_are_taken_the_winner_first(tmp_path, finished):
@@ -41,6 +68,12 @@ def test_the_earlier_settings_are_part_of_what_decides_the_search(finished):
     request = asked(finished, "--warm-start", "small")
     warm = request.decides["settings"]["warm"]
     assert list(request.proposals.warm) == warm == list(best_settings(finished.out, "small"))
+
+
+def test_a_search_that_goes_on_takes_no_other_warm_start(finished):
+    flags = ("--resume", "small", "--name", "small", "--warm-start", "small")
+    with pytest.raises(UsageError, match="not begun with --warm-start small"):
+        asked(finished, *flags)
 
 
 def test_a_search_around_a_run_has_its_setting_for_a_baseline(finished):
