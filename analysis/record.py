@@ -1,5 +1,6 @@
 """The tracking store as an analysis reads it: runs, and the searches that they belong to."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,8 +52,11 @@ class Records(RecordedRuns):
         Raises:
             UsageError: the store does not answer.
         """
+        return self._parent(run.run_id)
+
+    def _parent(self, run_id: str) -> Run | None:
         with self.answering():
-            tags = self.client.get_run(run.run_id).data.tags
+            tags = self.client.get_run(run_id).data.tags
             try:
                 parent = self.client.get_run(tags.get("mlflow.parentRunId", ""))
             except MlflowException as error:
@@ -113,7 +117,9 @@ class Records(RecordedRuns):
     def best_of(self, space: str, source: str) -> str:
         """Run id of the most accurate winner among all searches of a space.
 
-        Only those on the most validation images are compared: a figure of fewer is more of luck.
+        Only those on the most validation images are compared, as a figure of fewer is more of luck;
+        of these, those whose shortcut agrees with the label least often there, as a figure of more
+        flatters whoever reads it; of these, those that hold their search's constraints.
 
         Raises:
             UsageError: the space has none.
@@ -125,7 +131,14 @@ class Records(RecordedRuns):
                 f"experiment {name!r} in {self.uri} has no finished search; run one: "
                 f"python -m search.run --space {space}"
             )
-        return str(max(winners, key=_evidence).info.run_id)
+        return str(max(winners, key=self._evidence).info.run_id)
+
+    def _evidence(self, run: Run) -> tuple[int, float, bool, float]:
+        images = int(run.data.params.get("val_images", 0))
+        parent = self._parent(run.info.run_id)
+        feasible = parent is None or parent.data.tags.get("convoy.feasible") != "false"
+        accuracy = run.data.metrics.get("best_val_accuracy", -1.0)
+        return images, -_val_alignment(run), feasible, accuracy
 
 
 def _rungs(parents: list[Run]) -> tuple[int, ...]:
@@ -138,6 +151,9 @@ def _rungs(parents: list[Run]) -> tuple[int, ...]:
         return ()
 
 
-def _evidence(run: Run) -> tuple[int, float]:
-    images = int(run.data.params.get("val_images", 0))
-    return images, run.data.metrics.get("best_val_accuracy", -1.0)
+def _val_alignment(run: Run) -> float:
+    """How often the shortcut of its validation images agrees with the label, in [0, 1]."""
+    try:
+        return float(json.loads(run.data.tags["convoy.job"])["data"]["val_alignment"])
+    except (KeyError, ValueError, TypeError):  # of an earlier version, or damaged
+        return 1.0

@@ -247,4 +247,7 @@ def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> 
     time = int(fresh.time.timestamp() * 1000)
     metrics = [Metric(name, each.value, time, step) for name, each in fresh.estimates.items()]
     records.annotate(run_id, metrics, {COUNT: str(len(readings))})
+    while len(now := _recorded(records.parent_of(run) or parent)) > len(readings):
+        readings = now  # another was recorded before this one's count, which was then too low
+        records.annotate(run_id, tags={COUNT: str(len(readings))})
     return readings

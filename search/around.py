@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
+from pydantic import ValidationError
+
 from search.domain import Choice, Domains, Fixed, Range, Values
-from search.space import Space
+from search.space import Space, first_fault
 from trainables.errors import UsageError
 from trainables.recipe import Value
 
@@ -25,8 +27,9 @@ def around(space: Space, values: dict[str, Value]) -> Space:
     changed = {"search": search, "baseline": values, "guesses": [], "data": space.data}
     try:
         return Space.model_validate({**dict(space), **changed})
-    except ValueError as error:
-        raise UsageError(f"--from-run: its setting is not one of the space's ({error})") from error
+    except ValidationError as error:
+        fault = first_fault(error)
+        raise UsageError(f"--from-run: its setting is not one of the space's ({fault})") from error
 
 
 def _narrowed(domains: Domains, values: dict[str, Value]) -> Domains:

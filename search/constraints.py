@@ -80,11 +80,19 @@ def bootstrap(shares: Sequence[float], images: int) -> tuple[float, float]:
     Trainings are drawn anew, and then the images, of which all trainings saw the same: resampling
     N images of which a share p counts is a binomial draw. What of the trainings' errors falls on
     the same images is not known here, so they are taken to err alike, which widens the interval.
+    Where no image counts, or every one, all draws are alike and Wilson's interval stands for them:
+    none of 18 images does not show that there are none.
 
     Args:
         shares: (S,), in [0, 1], S at least 1.
         images: how many images each is a share of.
     """
+    if set(shares) in ({0.0}, {1.0}):
+        from scipy.stats import binomtest  # half a second that most searches do without
+
+        one_kind = binomtest(round(shares[0] * images), max(images, 1))
+        interval = one_kind.proportion_ci(CONFIDENCE, method="wilson")
+        return float(interval.low), float(interval.high)
     draws, values = np.random.default_rng(0), np.asarray(shares)
     means = values[draws.integers(len(values), size=(DRAWS, len(values)))].mean(axis=1)
     drawn = draws.binomial(max(images, 1), np.clip(means, 0, 1)) / max(images, 1)

@@ -397,7 +397,7 @@ def read_space(path: Path) -> Space:
     except RecursionError as error:
         raise UsageError(f"{path}: {_TOO_DEEP}") from error
     except ValidationError as error:
-        raise UsageError(f"{path}: {_first_fault(error)}") from error
+        raise UsageError(f"{path}: {first_fault(error)}") from error
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{path}: {error}") from error
 
@@ -414,7 +414,8 @@ def _parsed(path: Path) -> Any:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """Where in a space the first fault is, and what is wrong with it, in a line."""
     fault = error.errors()[0]
     *outer, last = [str(part) for part in fault["loc"]] or [""]
     if last in ("bool", "int", "float", "str"):  # one of the ways that pydantic tried

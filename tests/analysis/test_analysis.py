@@ -370,16 +370,36 @@ def test_a_damaged_setting_is_refused(finished, capsys, tmp_path, content):
     assert "is damaged" in refused(capsys, "--search", "small", "--tracking-uri", uri)
 
 
-def test_the_best_of_a_space_is_the_best_on_the_most_images(finished, tmp_path):
-    uri = copied_store(finished, tmp_path)
+def other_winner(uri: str, winner: str, *, images=300, alignment=0.1, feasible=True) -> str:
+    """A search beside that of ``winner``, whose own winner is right on 99%; its run."""
     client = MlflowClient(uri)
-    whole = Records(uri).winner_of("small")
-    experiment = client.get_run(whole).info.experiment_id
-    tags = {"convoy.search": "lucky", "convoy.winner": "true"}
-    lucky = client.create_run(experiment, tags=tags).info.run_id
-    client.log_param(lucky, "val_images", 20)
-    client.log_metric(lucky, "best_val_accuracy", 0.99)
-    assert Records(uri).best_of("gap5", "embedded") == whole
+    like = client.get_run(winner)
+    tags = {"convoy.search": "other", "convoy.search_id": "other"}
+    told = {**tags, "convoy.kind": "search", "convoy.feasible": str(feasible).lower()}
+    parent = client.create_run(like.info.experiment_id, tags=told).info.run_id
+    job = json.loads(like.data.tags["convoy.job"])
+    job["data"]["val_alignment"] = alignment
+    own = {"convoy.winner": "true", "convoy.job": json.dumps(job), "mlflow.parentRunId": parent}
+    run = client.create_run(like.info.experiment_id, tags={**tags, **own}).info.run_id
+    client.log_param(run, "val_images", images)
+    client.log_metric(run, "best_val_accuracy", 0.99)
+    return run
+
+
+@pytest.mark.parametrize(
+    "unlike", [{"images": 20}, {"alignment": 0.64}, {"feasible": False}], ids=str
+)
+def test_the_best_of_a_space_is_not_the_best_by_a_flattering_figure(finished, tmp_path, unlike):
+    uri = copied_store(finished, tmp_path)
+    winner = Records(uri).winner_of("small")
+    other_winner(uri, winner, **unlike)
+    assert Records(uri).best_of("gap5", "embedded") == winner
+
+
+def test_the_best_of_a_space_is_the_most_accurate_of_like_searches(finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    better = other_winner(uri, Records(uri).winner_of("small"))
+    assert Records(uri).best_of("gap5", "embedded") == better
 
 
 def bytes_of(state) -> bytes:

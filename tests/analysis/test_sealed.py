@@ -19,7 +19,7 @@ from subjects import constructed
 
 from analysis.record import Records
 from analysis.run import main
-from analysis.sealed import PREFIX, unseal
+from analysis.sealed import COUNT, PREFIX, unseal
 from analysis.subject import Subject, open_subject
 from trainables.data import DataSpec, load
 from trainables.data.dataset import UNLABELLED
@@ -337,6 +337,23 @@ def test_two_analyses_at_once_are_two_readings(finished, tmp_path, winner):
     assert len(seal.readings) == 2
     assert "were read 2 times, of one run" in seal.spent
     assert len(MlflowClient(uri).get_metric_history(parent_of(uri), "test_accuracy")) == 2
+
+
+class Overtaken(Records):
+    """Records in which another analysis reads the test before the first one has counted."""
+
+    def annotate(self, run_id, metrics=(), tags=None):
+        if tags and COUNT in tags and tags[COUNT] == "1":
+            others = {f"{PREFIX}20990101T000000.000000Z": json.dumps(SOUND), COUNT: "2"}
+            super().annotate(run_id, tags=others)
+        super().annotate(run_id, metrics, tags)
+
+
+def test_a_reading_that_another_overtakes_is_counted_with_it(finished, tmp_path, winner):
+    uri = copied_store(finished, tmp_path)
+    seal = unseal(open_subject(winner, "embedded", "val", Overtaken(uri)))
+    assert len(seal.readings) == 2
+    assert MlflowClient(uri).get_run(parent_of(uri)).data.tags[COUNT] == "2"
 
 
 SOUND = {

@@ -92,5 +92,12 @@ def test_the_interval_of_several_trainings_is_that_of_a_slow_loop():
     )
 
 
+@pytest.mark.parametrize(("images", "end"), [(18, 0.176), (900, 0.00425)])
+def test_the_interval_of_no_image_or_every_one_is_wilsons(images, end):
+    # z^2 / (n + z^2), with z = 1.96: Wilson (1927)
+    assert bootstrap([0.0, 0.0], images) == pytest.approx((0.0, end), abs=5e-4)
+    assert bootstrap([1.0], images) == pytest.approx((1 - end, 1.0), abs=5e-4)
+
+
 def test_the_interval_is_the_same_each_time():
     assert bootstrap([0.1, 0.2], 100) == bootstrap([0.1, 0.2], 100)
