@@ -95,6 +95,12 @@ class Finalist:
     failed: int = 0
 
     @property
+    def seeds(self) -> str:
+        """How many trainings its figures are of: ``3``, or ``2 of 3`` where one failed."""
+        ended = len(self.runs)
+        return f"{ended} of {ended + self.failed}" if self.failed else str(ended)
+
+    @property
     def accuracies(self) -> list[float]:
         """Validation accuracy of each training."""
         return [run.best_accuracy for run in self.runs]
@@ -151,6 +157,7 @@ class Finalist:
             "val_accuracy_std": self.std,
             "luck": self.luck,
             "seeds": len(self.runs),
+            "failed_seeds": self.failed,
             **{name: value for name, value in measured.items() if value is not None},
             **({"constraints": judged, "feasible": self.feasible} if judged else {}),
             "runs": [run.trial_id for run in self.runs],

@@ -105,7 +105,7 @@ def _finalist(each: Finalist) -> list[str]:
     std = "-" if each.std is None else _percent(each.std)
     held = ("hold" if each.feasible else "broken") if each.judgements else "-"
     search = _percent(each.trial.best_accuracy)
-    return [each.trial.label, search, _percent(each.mean), std, str(len(each.runs)), held]
+    return [each.trial.label, search, _percent(each.mean), std, each.seeds, held]
 
 
 def _trials(board: Scoreboard, usual: dict[str, Value], rows: int) -> str:

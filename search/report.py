@@ -94,7 +94,7 @@ def finalists_table(finalists: Sequence[Finalist]) -> Table:
         figures = (each.trial.best_accuracy, each.mean, each.std, each.luck)
         shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
         held = [("hold" if each.feasible else "broken")] if each.judgements else []
-        table.add_row(each.trial.label, *shown, str(len(each.runs)), *held)
+        table.add_row(each.trial.label, *shown, each.seeds, *held)
     return table
 
 

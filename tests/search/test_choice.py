@@ -186,6 +186,17 @@ def test_a_finals_training_that_failed_is_left_out_of_the_mean():
     assert choose(found, FREE).finalists[0].accuracies == [0.7]
 
 
+def test_how_many_trainings_failed_is_told():
+    found = board(1, finalists=1, seeds=2)
+    found.add(0, 0.8)
+    found.add(1, 0.7, of=0)
+    found.started("t2", 2, {}, repeats=0)
+    found.failed("t2", "why")
+    (finalist,) = choose(found, FREE).finalists
+    assert finalist.seeds == "1 of 2"
+    assert finalist.described()["failed_seeds"] == 1
+
+
 def test_what_is_left_of_failed_trainings_does_not_win_by_its_lucky_seed():
     found = board(2, finalists=2, seeds=2)
     found.add(0, 0.75)
