@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from signal import SIGINT, SIGTERM
+from signal import SIGINT, SIGTERM, alarm
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,10 +24,15 @@ def exit_status(error: KeyboardInterrupt) -> int:
 
 @contextmanager
 def told_by_ray() -> Iterator[None]:
-    """Know SIGTERM by what Ray makes of it as it starts: an exit with the signal's bare number."""
+    """Know SIGTERM by what Ray makes of it as it starts: an exit with the signal's bare number.
+
+    Ray's handler, Abseil's, sets an alarm besides, that aborts the process three seconds later if
+    it is still there: it may be, with records to close.
+    """
     try:
         yield
     except SystemExit as error:
         if error.code == SIGTERM:
+            alarm(0)
             raise Interrupted(SIGTERM) from error
         raise

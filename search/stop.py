@@ -38,11 +38,15 @@ class Workers(Callback):  # type: ignore[misc]
         self._trials = trials
 
     def end_soon(self) -> None:
-        """End those that are at work now, after ``GRACE``."""
-        found = [trial.temporary_state.ray_actor for trial in self._trials]
-        self._timer = threading.Timer(GRACE, _kill, [[actor for actor in found if actor]])
+        """End those that are at work now, and those that were still starting, after ``GRACE``."""
+        found = self._at_work()  # in a moment Tune will no longer say
+        self._timer = threading.Timer(GRACE, lambda: _kill([*found, *self._at_work()]))
         self._timer.daemon = True
         self._timer.start()
+
+    def _at_work(self) -> list[ActorHandle]:
+        found = [trial.temporary_state.ray_actor for trial in self._trials]
+        return [actor for actor in found if actor]
 
     def forget(self) -> None:
         """Let whatever has not ended by now be: Ray itself is about to go."""

@@ -53,7 +53,7 @@ def killed(bench: Bench) -> Outcome:
 
 def _try(bench: Bench, index: int, moment: Moment, drawn: float, dead: list[Run]) -> Account:
     flags = ALONE if index % 2 == 0 else ("--concurrency", "2")
-    search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (9, 4)), *flags)
+    search = bench.search(f"killed{index:02d}", *((4, 3) if bench.short else (6, 4)), *flags)
     search = replace(search, finalists=1 if bench.short else 2)
     life = bench.unbroken.like(replace(search, flags=ALONE))[1]
     with search.begun() as run:

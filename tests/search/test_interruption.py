@@ -1,0 +1,28 @@
+"""A signal as Ray starts, when its own handler is the one that is called."""
+
+import subprocess
+import sys
+
+from conftest import ROOT
+
+PROGRAM = """
+import os, signal, sys, time
+from search import environment
+environment.prepare(loopback=True)
+import ray
+from search.interruption import exit_status, told_by_ray
+try:
+    with told_by_ray():
+        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+except KeyboardInterrupt as error:
+    time.sleep(4)  # as the records are closed; Ray's handler would abort after three seconds
+    sys.exit(exit_status(error))
+"""
+
+
+def test_records_may_take_their_time_to_close_after_a_sigterm_as_ray_starts():
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 143, done.stderr[-2000:]
