@@ -68,11 +68,14 @@ def read_curves(file: Path = FILE) -> list[Curve]:
 
 
 def settings(space: Space, fixed: dict[str, Value], seed: int) -> Iterator[dict[str, Value]]:
-    """The first points of a search of ``space``, then points drawn at random, without an end."""
+    """The space's own points, then points drawn at random, without an end.
+
+    Two of its own that differ in what is ``fixed`` alone are both there: that may be varied later.
+    """
     sampler = Sampler(space, fixed)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    for point in sampler.first_points():
-        study.enqueue_trial(point)
+    for written in (space.baseline, *space.guesses):
+        study.enqueue_trial(sampler.point(written))
     while True:
         yield sampler(study.ask())
 
