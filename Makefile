@@ -5,11 +5,11 @@
 # make browser   the test of the report in a browser alone
 # make chromium  a browser for it, where there is none
 # make service-test  the tracking service on a PostgreSQL of its own; installs what it needs
-# make faults    searches killed, interrupted and cut off, and what is left: under 20 quiet minutes
+# make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
-# make docs-test the commands of the pages, on the embedded data: ten quiet minutes; PAGES=... for some
+# make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3

@@ -196,10 +196,7 @@ def repeated(board: Scoreboard, rule: Rule, settings: int) -> list[TrialRecord]:
     Of several trials of one setting the best stands for it: all would be trained with the same
     seeds.
     """
-    found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
-    for record in rule.order(board.records):
-        found.setdefault(record.setting, record)
-    return list(found.values())[:settings]
+    return _distinct(rule.order(board.records))[:settings]
 
 
 def so_far(board: Scoreboard) -> Choice:
@@ -234,8 +231,13 @@ def best_first(records: Iterable[TrialRecord], rule: Rule) -> list[TrialRecord]:
     """A trial of each setting: the one that wins without finals, then the others in their order."""
     order = rule.order(records)
     first = [each.trial for each in _unconfirmed(order, rule)[:1]]
+    return _distinct([*first, *order])
+
+
+def _distinct(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The first of each setting."""
     found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
-    for record in (*first, *order):
+    for record in records:
         found.setdefault(record.setting, record)
     return list(found.values())
 

@@ -177,22 +177,23 @@ def test_bound_and_without_finals_a_stopped_trial_does_not_win():
     assert not choice.feasible
 
 
-def test_a_finals_training_that_failed_is_left_out_of_the_mean():
-    found = board(1, finalists=1, seeds=2)
-    found.add(0, 0.8)
-    found.add(1, 0.7, of=0)
-    found.started("t2", 2, {}, repeats=0)
-    found.failed("t2", "why")
-    assert choose(found, FREE).finalists[0].accuracies == [0.7]
-
-
-def test_how_many_trainings_failed_is_told():
+def half_failed():
+    """A finalist of which one of two trainings failed."""
     found = board(1, finalists=1, seeds=2)
     found.add(0, 0.8)
     found.add(1, 0.7, of=0)
     found.started("t2", 2, {}, repeats=0)
     found.failed("t2", "why")
     (finalist,) = choose(found, FREE).finalists
+    return finalist
+
+
+def test_a_finals_training_that_failed_is_left_out_of_the_mean():
+    assert half_failed().accuracies == [0.7]
+
+
+def test_how_many_trainings_failed_is_told():
+    finalist = half_failed()
     assert finalist.seeds == "1 of 2"
     assert finalist.described()["failed_seeds"] == 1
 
