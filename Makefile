@@ -107,7 +107,7 @@ docs-test: install
 
 # Written beside its place first: the code reads what it replaces.
 reference: install
-	$(RUN) -m search.schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
+	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 bench: install

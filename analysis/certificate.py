@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.subject import Subject
-from search.code_version import code_version
-from search.summary import versions
+from search.trials.code_version import code_version, versions
 
 TOLERANCE = 1e-6
 

@@ -8,8 +8,9 @@ from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
-from search.experiment import experiment_name
-from search.recorded_run import RecordedRun, RecordedRuns, plain, quoted, values_of
+from search.records.experiment import experiment_name
+from search.records.parsing import plain, quoted, values_of
+from search.records.run_reader import RecordedRun, RecordedRuns
 from trainables.errors import UsageError
 
 # What the figures of a whole search need of every trial.

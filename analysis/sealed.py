@@ -15,8 +15,8 @@ from analysis.audit.groups import groups_of
 from analysis.audit.intervals import Estimate, share
 from analysis.record import Records
 from analysis.subject import Subject
-from search.recorded import parsed
-from search.recorded_run import RecordedRun
+from search.records.parsing import parsed
+from search.records.run_reader import RecordedRun
 from trainables.errors import UsageError
 
 COUNT, PREFIX = "convoy.test_readings", "convoy.test_reading."

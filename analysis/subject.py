@@ -12,7 +12,7 @@ from analysis.audit.cue import DIGIT, Cue
 from analysis.layers import Layer, layers_of
 from analysis.record import Records
 from analysis.trials import RecordedSearch
-from search.recorded_run import RecordedRun
+from search.records.run_reader import RecordedRun
 from trainables.data import Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS

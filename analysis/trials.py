@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from search.recorded_run import History
-from search.scoreboard import BASELINE
+from search.records.parsing import History
+from search.trials.record import BASELINE
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def draw(count: int, seed: int = SEED) -> Iterator[Candidate]:
     import optuna
 
     from benchmarks.curves import settings
-    from search.space import SPACES, read_space
+    from search.space.reader import SPACES, read_space
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for architecture, given in FIXED.items():

@@ -16,9 +16,9 @@ from ray.tune.schedulers import TrialScheduler
 
 from benchmarks.candidates import Candidate
 from benchmarks.trainings import Floats, Integers, Trainings
-from search.scheduler import BaselineKeepingAsha
-from search.searcher import METRIC
-from search.space import Budget
+from search.proposals.scheduler import BaselineKeepingAsha
+from search.space.budget import Budget
+from search.trials.record import METRIC
 
 FINALISTS, FINALIST_SEEDS = 3, 3  # of each architecture; trainings of each finalist
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import optuna
 
-from search.space import SPACES, Sampler, Space, read_space
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.space.space import Space
 from trainables.arguments import Arguments
 from trainables.data import EMBEDDED, load
 from trainables.device import best_device, use_threads

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-PAUSE = 0.5  # seconds; search.ledger's, which imports MLflow
+PAUSE = 0.5  # seconds; search.records.mlflow_writer's, which imports MLflow
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A discrete-event simulation of workers that report to one driver, as Convoy's do.
 
 What the machine-repairman model leaves out: a worker trains one epoch ahead while its report is
-with the driver (``search.reports``); trials end at ASHA's rungs, and a worker waits between two
-of them; epochs differ in length.
+with the driver (``search.workers.reporting``); trials end at ASHA's rungs, and a worker waits
+between two of them; epochs differ in length.
 """
 
 import heapq

@@ -27,8 +27,11 @@ from torch.utils.data import DataLoader
 
 from benchmarks import tutorial
 from search import environment
-from search.bounded_study import SeededTPE
-from search.space import Budget, Sampler, Space, read_space
+from search.proposals.study import SeededTPE
+from search.space.budget import Budget
+from search.space.reader import read_space
+from search.space.sampler import Sampler
+from search.space.space import Space
 from trainables.data import Dataset, load
 
 CPUS = 1  # and threads, of a trial

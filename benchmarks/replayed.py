@@ -14,15 +14,20 @@ from rich.console import Console
 
 from benchmarks.curves import SPACE, read_curves
 from benchmarks.simulation import Clock, Landscape, Replay
-from search.choice import so_far
-from search.events import Follower
-from search.ledger import Ledger, Place
-from search.scoreboard import Scoreboard, TrialRecord
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Budget, Sampler, Space, read_space
-from search.summary import SummaryWriter, summarise
-from search.task import Job
-from search.terminal import PlainLines
+from search.driver.display import PlainLines
+from search.driver.events import Follower
+from search.proposals.searcher import TruthfulOptunaSearch
+from search.records.about import Place
+from search.records.mlflow_writer import Ledger
+from search.records.summary import SummaryWriter, summarise
+from search.selection.choice import so_far
+from search.space.budget import Budget
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.space.space import Space
+from search.trials.board import Scoreboard
+from search.trials.record import TrialRecord
+from search.trials.spec import Job
 from trainables.data import EMBEDDED
 from trainables.errors import UsageError
 

@@ -30,7 +30,8 @@ from benchmarks.driver_queue import Ladder, Simulated, Spread
 from benchmarks.machine import circumstances, described
 from benchmarks.results import result_file, write
 from search import environment
-from search.space import SPACES, Budget, read_space
+from search.space.budget import Budget
+from search.space.reader import SPACES, read_space
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 from trainables.paths import user_path
@@ -122,7 +123,7 @@ def _measured(
     if costs is not None and not checked:
         print(f"\n{costs_table(costs)}")
         return costs, []
-    from search.cluster import cluster
+    from search.driver.ray_cluster import cluster
 
     with cluster(None):
         costs = costs or _costs(arguments)

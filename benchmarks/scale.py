@@ -24,7 +24,7 @@ from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.replayed import Found, Measured
-    from search.ablation import Estimate
+    from search.selection.ablation import Estimate
 
 # Goals, on two cores: seconds, times, MB.
 SECONDS, GROWTH, MEMORY = {1_000: 60.0, 10_000: 600.0}, 1.5, 200.0
@@ -123,7 +123,7 @@ def _print(measured: "Measured") -> None:
 
 def _bound(arguments: argparse.Namespace) -> None:
     from benchmarks.replayed import find
-    from search.ablation import Estimate
+    from search.selection.ablation import Estimate
 
     (trials,) = arguments.trials or [BOUND_TRIALS]
     pairs: list[tuple[Found, Found]] = []

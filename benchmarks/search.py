@@ -22,7 +22,8 @@ from benchmarks.machine import circumstances, described
 from benchmarks.pair import SIDES, Pair, table
 from benchmarks.results import result_file, write
 from benchmarks.timeline import Timeline, read_timeline
-from search.space import Budget, read_space
+from search.space.budget import Budget
+from search.space.reader import read_space
 from trainables.arguments import Arguments
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch

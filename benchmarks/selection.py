@@ -94,7 +94,7 @@ def _verdicts(arguments: argparse.Namespace) -> "dict[str, Verdict]":
     from benchmarks.selection_curves import read_curves
     from benchmarks.trainings import SPLITS, Trainings
     from benchmarks.verdict import Verdict
-    from search.space import SPACES, read_space
+    from search.space.reader import SPACES, read_space
 
     candidates, curves = read_candidates(), read_curves()
     budget = read_space(SPACES / f"{SPACE}.yaml").embedded.budget

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.choosing import CONVOY
 from benchmarks.verdict import COMPARED, Verdict
-from search.ablation import Estimate
+from search.selection.ablation import Estimate
 
 _PANELS = {  # digits behind the point
     "architecture": ("best architecture chosen, %", 0),

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
 from benchmarks.curves import METRICS, Curve
-from search.domain import Choice, Domains, Range, Values, existing
-from search.events import Events, Follower
-from search.scheduler import BaselineKeepingAsha
-from search.scoreboard import Scoreboard
-from search.searcher import TruthfulOptunaSearch
-from search.space import Budget, Space
-from search.task import Task
+from search.driver.events import Events, Follower
+from search.proposals.scheduler import BaselineKeepingAsha
+from search.proposals.searcher import TruthfulOptunaSearch
+from search.space.budget import Budget
+from search.space.domain import Choice, Domains, Range, Values, existing
+from search.space.space import Space
+from search.trials.board import Scoreboard
+from search.trials.spec import Task
 from trainables.recipe import Value
 from trainables.seeding import derive
 

@@ -1,7 +1,7 @@
 """Real searches of gap5 whose trials sleep instead of training, metered in their driver.
 
-Everything else is as ``search.engine`` has it: Ray's cluster, Tune's loop with its workers reused,
-searcher, scheduler, events and their followers, the trials' files, MLflow.
+Everything else is as ``search.driver.engine`` has it: Ray's cluster, Tune's loop with its workers
+reused, searcher, scheduler, events and their followers, the trials' files, MLflow.
 """
 
 import os
@@ -24,25 +24,30 @@ from rich.console import Console
 from benchmarks.curves import SPACE
 from benchmarks.driver_costs import Sample
 from benchmarks.sleeping_trial import sleep_and_report
-from search.choice import Rule, so_far
-from search.concurrency import Concurrency
-from search.events import Events
-from search.failure import RETRIES
-from search.generator import Trials
-from search.ledger import Ledger, Place
-from search.neighbours import GiveRoom
-from search.request import Limits
-from search.resources import Resources
-from search.retention import KeepBest
-from search.scheduler import BaselineKeepingAsha
-from search.scoreboard import Scoreboard, TrialRecord
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Budget, Sampler, read_space
-from search.stop import Workers
-from search.summary import SummaryWriter, summarise
-from search.task import Job, Task
-from search.terminal import PlainLines
-from search.trial_files import METRICS, History, TrialFiles, folder_name
+from search.driver.concurrency import Concurrency
+from search.driver.display import PlainLines
+from search.driver.events import Events
+from search.driver.gpu_retry import GiveRoom
+from search.driver.resources import Resources
+from search.driver.retention import KeepBest
+from search.driver.stop import Workers
+from search.driver.trial_source import Trials
+from search.proposals.scheduler import BaselineKeepingAsha
+from search.proposals.searcher import TruthfulOptunaSearch
+from search.records.about import Place
+from search.records.mlflow_writer import Ledger
+from search.records.summary import SummaryWriter, summarise
+from search.request.request import Limits
+from search.selection.choice import so_far
+from search.selection.rule import Rule
+from search.space.budget import Budget
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.board import Scoreboard
+from search.trials.failure import RETRIES
+from search.trials.files import METRICS, History, TrialFiles, folder_name
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, Task
 from trainables.data import EMBEDDED
 
 # Trials that the searcher knows of when it begins: what TPE takes for a draw grows with them, up to
@@ -98,7 +103,7 @@ def run(load: Load, cpus: float, tracking_uri: str | None = None, seed: int = 0)
 
 
 class _Search:
-    """One search, with the parts that ``search.engine`` gives it."""
+    """One search, with the parts that ``search.driver.engine`` gives it."""
 
     def __init__(
         self, load: Load, cpus: float, tracking_uri: str | None, seed: int, out: Path

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from search.state_file import report
+from search.trials.checkpoints import report
 
 NOTICED = 0.02  # seconds between two looks whether trials may begin
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.choosing import CONVOY, FINALIST_SEEDS, RULES, Chance, Choice, Rule, choices
 from benchmarks.trainings import Floats, Trainings
-from search.ablation import Estimate
-from search.space import Budget
+from search.selection.ablation import Estimate
+from search.space.budget import Budget
 from trainables.errors import UsageError
 from trainables.seeding import derive
 

@@ -12,9 +12,8 @@ from typing import Any
 from analysis import conv_check
 from analysis import run as analysis_run
 from search import ablate, new, reconcile, replay, submit, ui
-from search.command import search_parser
-from search.docstring import described
-from search.schema import schema, value
+from search.request.parser import search_parser
+from search.space.json_schema import described, schema, value
 from trainables import architectures
 from trainables.data import __main__ as data
 from trainables.recipe import Recipe

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.notebook import SearchResult, run_search
+    from search.api import SearchResult, run_search
 
 __all__ = ["SearchResult", "run_search"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """What a notebook imports, once it is asked for: torch and Ray take seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module 'search' has no attribute {name!r}")
-    from search import notebook
+    from search import api as notebook
 
     return getattr(notebook, name)

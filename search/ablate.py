@@ -1,18 +1,15 @@
 """``python -m search.ablate``: what each part of a setting brings."""
 
 import argparse
-import json
-import subprocess
 import sys
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from search import environment
-from search.flags import (
+from search.driver.interruption import exit_status
+from search.request.flags import (
     add_flags,
     assignment,
     check_flags,
@@ -21,24 +18,22 @@ from search.flags import (
     out_folder,
     tracking_uri,
 )
-from search.interruption import exit_status
-from search.resume import add_resume_flag, resumed
-from search.space import Budget, read_space, space_file
+from search.request.resume import add_resume_flag, resumed
+from search.space.budget import Budget
+from search.space.reader import read_space, space_file
 from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
 from trainables.data import load, resolve
 from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import check_fits
 
 if TYPE_CHECKING:
-    from search.ablation import Comparison, Estimate, Variant
-    from search.engine import Outcome
-    from search.request import Request
-    from search.task import Task
+    from search.request.request import Request
+    from search.selection.ablation import Variant
+    from search.trials.spec import Task
     from trainables.recipe import Value
+from search.commands.ablation_report import _conclude
 
-FILE = "ablation.json"
 _EXAMPLES = """examples:
   python -m search.ablate --space nin --toggle batch_norm --toggle dropout
   python -m search.ablate --run RUN_ID --toggle region_swap --seeds 5
@@ -87,9 +82,15 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _ablate(arguments: argparse.Namespace, console: Console) -> int:
-    from search.ablation import variants
-    from search.engine import run_search
-    from search.report import ending, exit_status_of, print_errors, print_lines, resume_line
+    from search.commands.report import (
+        ending,
+        exit_status_of,
+        print_errors,
+        print_lines,
+        resume_line,
+    )
+    from search.driver.engine import run_search
+    from search.selection.ablation import variants
 
     check_flags(arguments)
     task, space_name = _task(arguments)
@@ -120,7 +121,7 @@ def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":
 
 
 def _of_run(arguments: argparse.Namespace) -> "tuple[Task, str]":
-    from search.recorded import recorded_task
+    from search.records.run_reader import recorded_task
 
     task, space_name = recorded_task(tracking_uri(arguments), arguments.run)
     source = resolve(arguments.data or task.job.source)
@@ -129,7 +130,7 @@ def _of_run(arguments: argparse.Namespace) -> "tuple[Task, str]":
 
 
 def _of_space(arguments: argparse.Namespace) -> "tuple[Task, str]":
-    from search.task import Job, Task
+    from search.trials.spec import Job, Task
 
     path, source = space_file(arguments.space), resolve(arguments.data)
     space = read_space(path)
@@ -147,10 +148,10 @@ def _given(arguments: argparse.Namespace) -> "dict[str, Value]":
 def _request(
     arguments: argparse.Namespace, task: "Task", space_name: str, found: "list[Variant]"
 ) -> "Request":
-    from search.ablation import points
-    from search.plan import flags, limits
-    from search.proposals import Planned
-    from search.request import Request
+    from search.proposals.planned import Planned
+    from search.request.planning import flags, limits
+    from search.request.request import Request
+    from search.selection.ablation import points
 
     job, out = task.job, out_folder(arguments)
     name = new_name(arguments.name, f"ablate-{space_name}")
@@ -188,125 +189,6 @@ def _request(
 def _about(arguments: argparse.Namespace) -> dict[str, str]:
     of = {"of_run": arguments.run} if arguments.run else {"of_baseline": arguments.space}
     return {"toggles": " ".join(arguments.toggle), "seeds": str(arguments.seeds), **of}
-
-
-def _conclude(
-    arguments: argparse.Namespace,
-    request: "Request",
-    found: "list[Variant]",
-    outcome: "Outcome",
-    console: Console,
-) -> None:
-    """Compare, print, write, draw and record."""
-    from search.ablation import compare, effects, points
-    from search.report import print_lines
-
-    planned = points(found, arguments.seeds)
-    labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
-    ended = [record for record in outcome.records if record.status == "completed"]
-    accuracies = {labels[record.label]: record.best_accuracy for record in ended}
-    compared, brought = compare(found, accuracies), effects(found, accuracies)
-    print_lines(["validation accuracy of the best epoch, %; difference to the first line"], console)
-    console.print(_table(compared))
-    print_lines(["what each part brings, averaged over the others, in points"], console)
-    console.print(_effects_table(brought))
-    files = [_write(request, arguments, compared, brought)]
-    files += _draw(files[0])
-    print_lines([f"written    {path}" for path in files], console)
-    _record(request, outcome, files, brought)
-
-
-def _table(compared: "list[Comparison]") -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("on", overflow="fold")
-    for name in ("seeds", "mean", "std", "difference", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in compared:
-        accuracy, seeds = each.accuracy, str(len(each.accuracies))
-        if accuracy is None:
-            table.add_row(each.label, seeds, "-", "-", "-", "-")
-            continue
-        figures = (f"{100 * accuracy.mean:.2f}", f"{100 * accuracy.std:.2f}")
-        table.add_row(each.label, seeds, *figures, *_signed(each.difference))
-    return table
-
-
-def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("part")
-    for name in ("on - off", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for key, estimate in brought.items():
-        table.add_row(key, *_signed(estimate))
-    return table
-
-
-def _signed(estimate: "Estimate | None") -> tuple[str, str]:
-    if estimate is None:
-        return "-", "-"
-    low, high = 100 * estimate.low, 100 * estimate.high
-    return f"{100 * estimate.mean:+.2f}", f"{low:+.2f} to {high:+.2f}"
-
-
-def _write(
-    request: "Request",
-    arguments: argparse.Namespace,
-    compared: "list[Comparison]",
-    brought: "dict[str, Estimate | None]",
-) -> Path:
-    """Write ``ablation.json`` into the search's folder; its path."""
-    document: dict[str, Any] = {
-        "schema": 1,
-        "search": request.name,
-        "space": request.space_name,
-        "data": request.dataset.described(),
-        "epochs": request.budget.epochs,
-        "seeds": arguments.seeds,
-        "toggles": arguments.toggle,
-        "metric": "val_accuracy of the best epoch",
-        "variants": [asdict(each) for each in compared],
-        "effects": {key: each and asdict(each) for key, each in brought.items()},
-    }
-    path = request.folder / FILE
-    with atomic_file(path) as file:
-        file.write(json.dumps(document, indent=2).encode())
-    return path
-
-
-def _draw(file: Path) -> list[Path]:
-    """The figure of ``file``, if it could be drawn.
-
-    The analysis draws it, in a process of its own: it reads records, and nothing here may import
-    it.
-    """
-    figure = file.with_suffix(".png")
-    command = [sys.executable, "-m", "analysis.ablation", str(file), "--out", str(figure)]
-    drawn = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    return [figure] if drawn else []
-
-
-def _record(
-    request: "Request",
-    outcome: "Outcome",
-    files: list[Path],
-    brought: "dict[str, Estimate | None]",
-) -> None:
-    """Add the result to the ablation's MLflow run."""
-    from mlflow import MlflowClient
-
-    from search.report import print_refusal
-
-    if outcome.run_id is None:
-        return
-    try:
-        client = MlflowClient(request.tracking_uri)
-        for file in files:
-            client.log_artifact(outcome.run_id, str(file))
-        for key, estimate in brought.items():
-            if estimate is not None:
-                client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
-    except Exception as error:  # whatever the store raises, the files are written
-        print_refusal(error)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ _SETTINGS = {
     # Tune's snapshots of the whole search, of which nothing here is read: one at the end will do.
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     # Tune starts one worker after the other where not itself proposes the trials: a thousand would
-    # take an hour. How many there may be is decided by ``search.concurrency``.
+    # take an hour. How many there may be is decided by ``search.driver.concurrency``.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",
     # A worker that is given the next trial first waits until the one before, that was stopped, has
     # ended. A validation pass is not broken off; after two seconds, Tune's default, it would give

@@ -5,9 +5,9 @@ import keyword
 import sys
 from pathlib import Path
 
-from search.flags import ALL
-from search.naming import is_name
-from search.space import SPACES
+from search.request.flags import ALL
+from search.space.naming import is_name
+from search.space.reader import SPACES
 from trainables import architectures
 from trainables.arguments import Arguments
 from trainables.errors import UsageError

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search import environment
-from search.flags import out_folder
-from search.lock import locked
-from search.naming import is_name
-from search.search_file import read_search_file
+from search.driver.lock import locked
+from search.records.search_file import read_search_file
+from search.request.flags import out_folder
+from search.space.naming import is_name
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 from trainables.secrets import masked
 
 if TYPE_CHECKING:
-    from search.records import Records
+    from search.records.search_records import Records
 
 # What a summary tells that does not follow from the trials.
 _UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
@@ -84,8 +84,9 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     Raises:
         UsageError: there is no record, or no store at ``uri``.
     """
-    from search.records import Records, read_about
-    from search.tracking import check_admits, check_uri
+    from search.records.about import read_about
+    from search.records.search_records import Records
+    from search.records.tracking import check_admits, check_uri
 
     about = read_about(folder)
     elsewhere = uri is not None and masked(uri) != about.place.uri
@@ -102,9 +103,9 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
 def _write(
     folder: Path, records: "Records", params: dict[str, Any], elsewhere: bool
 ) -> tuple[int, list[str]]:
-    from search.scoreboard import Scoreboard
-    from search.summary import read_summary, status_of, summarise, summary_in
-    from search.trial_files import read_histories
+    from search.records.summary import read_summary, status_of, summarise, summary_in
+    from search.trials.board import Scoreboard
+    from search.trials.files import read_histories
 
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
     seconds = summary.get("wall_seconds", 0.0)

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from search import environment
-from search.flags import out_folder, tracking_uri
-from search.interruption import exit_status
-from search.naming import is_name
-from search.summary import read_summary
+from search.driver.interruption import exit_status
+from search.records.summary import read_summary
+from search.request.flags import out_folder, tracking_uri
+from search.space.naming import is_name
 from trainables.arguments import Arguments
 from trainables.atomic import atomic_file
 from trainables.data import EMBEDDED, resolve
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
-    from search.recorded_run import RecordedRuns
-    from search.replayed import Replay
+    from search.records.run_reader import RecordedRuns
+    from search.reproduce.retrain import Replay
 
 FILE = "replay.json"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -74,10 +74,10 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _replay(arguments: argparse.Namespace, console: Console) -> int:
-    from search.recorded_run import RecordedRuns  # MLflow takes seconds to import
-    from search.replay_report import Progress, table
-    from search.replayed import check_setting, recorded_weights, train_again
-    from search.tolerance import tolerance
+    from search.records.run_reader import RecordedRuns
+    from search.reproduce.report import Progress, table
+    from search.reproduce.retrain import check_setting, recorded_weights, train_again
+    from search.reproduce.tolerance import tolerance
     from trainables.training import NonFiniteLossError
 
     out = out_folder(arguments)
@@ -137,7 +137,7 @@ def _write(replay: "Replay", path: Path) -> None:
 
 
 def _conclude(replay: "Replay", console: Console) -> int:
-    from search.replay_report import sentence
+    from search.reproduce.report import sentence
 
     if replay.verdict != "differs":
         console.print(sentence(replay), soft_wrap=True)

@@ -5,7 +5,7 @@ Imports little by itself, so that Ctrl-C while torch is being imported ends it a
 
 import sys
 
-from search.interruption import exit_status
+from search.driver.interruption import exit_status
 from trainables.errors import UsageError
 
 
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     is wrong; 130 or 143 interrupted.
     """
     try:
-        from search.command import run
+        from search.commands.search import run
 
         return run(sys.argv[1:] if argv is None else argv)
     except UsageError as error:

@@ -9,12 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from search import environment
-from search.command import search_parser
-from search.flags import ALL, check_numbers, new_name
-from search.space import available, read_space, space_file
-from search.submission.backend import Backend, JobLine
-from search.submission.config import Known, KubeRay, RayJobs, read_cluster
-from search.submission.submission import Submission
+from search.clusters.base import Backend, JobLine, Submission
+from search.clusters.config import Known, KubeRay, RayJobs, read_cluster
+from search.request.flags import ALL, check_numbers, new_name
+from search.request.parser import search_parser
+from search.space.reader import available, read_space, space_file
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 from trainables.paths import user_path
@@ -104,14 +103,14 @@ def _act(arguments: argparse.Namespace, search: list[str] | None, console: Conso
 def _backend(cluster: Known) -> Backend:
     # Each imports what only its kind needs.
     if isinstance(cluster, RayJobs):
-        from search.submission.ray_jobs import RayJobsBackend
+        from search.clusters.ray_jobs import RayJobsBackend
 
         return RayJobsBackend(cluster)
     if isinstance(cluster, KubeRay):
-        from search.submission.kuberay import KubeRayBackend
+        from search.clusters.kuberay import KubeRayBackend
 
         return KubeRayBackend(cluster)
-    from search.submission.slurm import SlurmBackend
+    from search.clusters.slurm import SlurmBackend
 
     return SlurmBackend(cluster)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from search import environment
-from search.flags import out_folder
-from search.interruption import Interrupted
+from search.driver.interruption import Interrupted
+from search.request.flags import out_folder
 from trainables.arguments import Arguments
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
-    from search.pages import Compared
+    from search.commands.mlflow_pages import Compared
 
 _EXAMPLES = """examples:
   python -m search.ui                              the searches in ./runs, the latest compared
@@ -66,10 +66,10 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _show(arguments: argparse.Namespace, console: Console) -> None:
-    from search.page_server import page_server
-    from search.pages import compared  # MLflow takes seconds to import
-    from search.recorded_run import RecordedRuns
-    from search.tracking import public
+    from search.commands.mlflow_pages import compared
+    from search.commands.page_server import page_server
+    from search.records.run_reader import RecordedRuns
+    from search.records.tracking import public
 
     given = arguments.tracking_uri
     records = RecordedRuns(given or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
-from search.space import SPACES, read_space
+from search.space.reader import SPACES, read_space
 from trainables import architectures
 from trainables.errors import UsageError
 

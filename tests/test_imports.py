@@ -56,8 +56,8 @@ def test_importing_the_trainables_loads_no_search_library():
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("search.trial", {"torchvision", "sklearn", "mlflow", "optuna"}),
-        ("search.pack", {"torch", "torchvision", "sklearn", "mlflow", "optuna"}),
+        ("search.workers.train", {"torchvision", "sklearn", "mlflow", "optuna"}),
+        ("search.workers.pack_member", {"torch", "torchvision", "sklearn", "mlflow", "optuna"}),
     ],
 )
 def test_a_worker_starts_without_what_it_does_not_need(module, absent):

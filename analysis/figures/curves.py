@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from analysis.figures import Caption, Drawing
 from analysis.published import LOSSES
 from analysis.subject import Subject
-from search.recorded_run import History
+from search.records.parsing import History
 
 GROUP = "training"
 _SHORTCUT = {"val_accuracy_aligned": "aligned", "val_accuracy_conflicting": "conflicting"}

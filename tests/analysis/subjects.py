@@ -7,9 +7,10 @@ import torch
 
 from analysis.subject import Subject
 from analysis.trials import RecordedSearch, RecordedTrial
-from search.provenance import Provenance
-from search.recorded_run import History, RecordedRun
-from search.task import Job
+from search.records.parsing import History
+from search.records.run_reader import RecordedRun
+from search.trials.provenance import Provenance
+from search.trials.spec import Job
 from trainables.data import Dataset, DataSpec, load
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting

@@ -25,8 +25,8 @@ from analysis.record import Records
 from analysis.run import main
 from analysis.subject import open_subject
 from search.ablate import main as ablate
-from search.kept import SETTING_FILE, WEIGHTS_FILE
-from search.recorded_run import recorded_run
+from search.records.run_reader import recorded_run
+from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE
 from trainables import checkpoint
 from trainables.errors import UsageError
 

@@ -19,7 +19,7 @@ from analysis.audit.metrics import metrics
 from analysis.audit.report import Audit, audit
 from analysis.figures import NotApplicableError
 from analysis.subject import Subject
-from search.constraints import images_behind
+from search.space.constraints import images_behind
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.batches import Normaliser
 from trainables.data.dataset import NO_CLASS, Split

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from benchmarks.curves import METRICS, SPACE, Curve, main, read_curves, record, settings
-from search.domain import check_point
-from search.space import SPACES, read_space
+from search.space.domain import check_point
+from search.space.reader import SPACES, read_space
 from trainables.data import EMBEDDED
 from trainables.errors import UsageError
 

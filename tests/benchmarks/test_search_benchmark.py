@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from benchmarks.search import SPACE, main
-from search.space import read_space
+from search.space.reader import read_space
 
 FLAGS = ["--data", "embedded", "--trials", "2", "--epochs", "1", "--train-limit", "200"]
 

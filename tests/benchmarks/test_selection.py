@@ -21,7 +21,7 @@ from benchmarks.selection import main
 from benchmarks.selection_curves import LearningCurve
 from benchmarks.trainings import Trainings
 from benchmarks.verdict import Verdict
-from search.space import Budget
+from search.space.budget import Budget
 from trainables.errors import UsageError
 
 SEEDS = 6

@@ -24,8 +24,8 @@ from benchmarks.selection_curves import (
     record,
     tasks,
 )
-from search.domain import check_point
-from search.space import SPACES, read_space
+from search.space.domain import check_point
+from search.space.reader import SPACES, read_space
 from trainables.data import EMBEDDED
 from trainables.device import use_threads
 from trainables.errors import UsageError

@@ -6,11 +6,12 @@ import pytest
 from benchmarks.curves import METRICS, Curve
 from benchmarks.replayed import find
 from benchmarks.simulation import Landscape, Replay
-from search.domain import Choice, Range, Values
-from search.scoreboard import Scoreboard
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Sampler, read_space
-from search.task import Job
+from search.proposals.searcher import TruthfulOptunaSearch
+from search.space.domain import Choice, Range, Values
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.board import Scoreboard
+from search.trials.spec import Job
 
 DOMAINS = {
     "lr": Range(low=0.01, high=1.0, log=True),

@@ -16,8 +16,8 @@ from search import environment
 environment.prepare(loopback=True)
 from benchmarks.polling import poll_cost
 from benchmarks.sleeping_search import Load, run
-from search.cluster import cluster
-from search.space import Budget
+from search.driver.ray_cluster import cluster
+from search.space.budget import Budget
 
 if __name__ == "__main__":
     budget = Budget(trials=12, epochs=3, grace_epochs=3)

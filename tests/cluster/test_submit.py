@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from search.command import search_parser
-from search.submission.config import RayJobs, read_cluster
-from search.submission.ray_jobs import RayJobsBackend
+from search.clusters.config import RayJobs, read_cluster
+from search.clusters.ray_jobs import RayJobsBackend
+from search.request.parser import search_parser
 from search.submit import main, submission
 from trainables.errors import UsageError
 

@@ -10,7 +10,7 @@ import pytest
 import reference
 import yaml
 
-from search.space import SPACES, available
+from search.space.reader import SPACES, available
 from trainables.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]

@@ -65,7 +65,7 @@ def test_python_there_is_this_one_with_convoy_and_the_embedded_data(tmp_path):
 
 
 def test_a_page_that_writes_into_the_checkout_does_so_in_a_copy(tmp_path):
-    code = "from search.space import SPACES; (SPACES / 'written.yaml').touch()"
+    code = "from search.space.reader import SPACES; (SPACES / 'written.yaml').touch()"
     block = f'```bash\npython -c "{code}"\nls configs/spaces/written.yaml\n```\n'
     assert run_page(written(tmp_path, f"{COPIED}\n\n{block}")) is None
     assert not (ROOT / "configs" / "spaces" / "written.yaml").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search.ablation import Estimate, Variant, compare, effects, points, variants
+from search.selection.ablation import Estimate, Variant, compare, effects, points, variants
 from trainables.errors import UsageError
 
 NIN = {

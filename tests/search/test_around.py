@@ -5,9 +5,10 @@ import math
 import optuna
 import pytest
 
-from search.around import around
-from search.domain import Choice, Range, Values, every_key
-from search.space import SPACES, Sampler, available, read_space, space_file
+from search.space.domain import Choice, Range, Values, every_key
+from search.space.narrowing import around
+from search.space.reader import SPACES, available, read_space, space_file
+from search.space.sampler import Sampler
 from trainables.errors import UsageError
 
 SPACE = read_space(SPACES / "gap5.yaml")

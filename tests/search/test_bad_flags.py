@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from analysis import ablation as figure
 from analysis.run import main as analyse
 from search import ablate, environment
-from search.ablation import variants
-from search.command import search_parser
-from search.flags import check_flags
-from search.plan import requests
+from search.request.flags import check_flags
+from search.request.parser import search_parser
+from search.request.planning import requests
 from search.run import main as search
+from search.selection.ablation import variants
 from trainables.errors import UsageError
 
 ANY_FLAG = settings(

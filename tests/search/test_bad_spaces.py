@@ -8,7 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.space import MOST, SPACES, Space, available, read_space, space_file
+from search.space.reader import MOST, SPACES, available, read_space, space_file
+from search.space.space import Space
 from trainables.errors import UsageError
 
 ANY_FILE = settings(

@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.bounded_study import BoundedStudy
+from search.proposals.study import BoundedStudy
 from trainables.seeding import derive
 
 POINTS = [{"x": 0.5}, {"x": 0.25, "kind": "b"}]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.run import main
-from search.space import SPACES
+from search.space.reader import SPACES
 
 ROOT = Path(__file__).parents[2]
 

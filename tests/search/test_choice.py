@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from search.choice import Rule, best_first, choose, repeated
-from search.constraints import Limit
-from search.scoreboard import Scoreboard
+from search.selection.choice import best_first, choose, repeated
+from search.selection.rule import Rule
+from search.space.constraints import Limit
+from search.trials.board import Scoreboard
 
 FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 4500})

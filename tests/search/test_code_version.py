@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from search.code_version import CodeVersion, code_version, commit_of
-from search.submission.ray_jobs import _shipment
-from search.submission.submission import Submission
+from search.clusters.base import Submission
+from search.clusters.ray_jobs import _shipment
+from search.trials.code_version import CodeVersion, code_version, commit_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
@@ -103,12 +103,14 @@ def test_the_code_here_is_of_the_packages_version_and_of_this_checkout():
 def test_code_that_is_sent_to_a_cluster_knows_the_version_that_it_was_here(monkeypatch):
     """Its checkout stays behind."""
     sent = Submission("mine", "mine", ())
-    program = "from search.code_version import code_version as c, __file__ as f; print(c(), f)"
+    program = (
+        "from search.trials.code_version import code_version as c, __file__ as f; print(c(), f)"
+    )
     monkeypatch.delenv("PYTHONPATH", raising=False)
     with _shipment(sent) as folder:
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{code_version()} {folder}/search/code_version.py"
+    assert done.stdout.strip() == f"{code_version()} {folder}/search/trials/code_version.py"
 
 
 @pytest.mark.parametrize(

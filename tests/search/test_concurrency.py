@@ -5,10 +5,10 @@ import pickle
 
 import pytest
 
-from search import concurrency
-from search.concurrency import LOOK_SECONDS, Concurrency
-from search.request import Limits
-from search.resources import Machine, Resources
+from search.driver import concurrency
+from search.driver.concurrency import LOOK_SECONDS, Concurrency
+from search.driver.resources import Machine, Resources
+from search.request.request import Limits
 
 ONE_CPU = Resources(1, 0.0, 4)
 CLUSTER = Limits(address="auto")

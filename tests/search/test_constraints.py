@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from scipy.stats import binom
 
-from search.constraints import (
+from search.space.constraints import (
     Constraints,
     Limit,
     bootstrap,

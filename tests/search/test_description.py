@@ -2,10 +2,12 @@
 
 import pytest
 
-from search.choice import Rule, choose
-from search.constraints import Limit
-from search.description import MOST, ROWS, description
-from search.scoreboard import BASELINE, Scoreboard
+from search.records.description import MOST, ROWS, description
+from search.selection.choice import choose
+from search.selection.rule import Rule
+from search.space.constraints import Limit
+from search.trials.board import Scoreboard
+from search.trials.record import BASELINE
 
 USUAL = {"lr": 0.1, "flip": True}
 FREE = Rule({}, {})

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from search.docstring import described
+from search.space.json_schema import described
 from trainables.recipe import Recipe
 
 

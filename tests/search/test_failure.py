@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from search.failure import describe, lost_reason
+from search.trials.failure import lost_reason
+from search.workers.failing import describe
 
 DIED = str(ActorDiedError())
 # What Ray's memory monitor says, before the usage of every process.

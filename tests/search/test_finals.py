@@ -3,13 +3,13 @@
 import pytest
 from ray.tune.search import Searcher
 
-from search.choice import Rule
-from search.finals import WithFinals, finals
-from search.proposals import PlannedSearch
-from search.scoreboard import Scoreboard
-from search.space import Budget
-from search.task import Job, Task
-from search.trial_files import History
+from search.proposals.finals import WithFinals, finals
+from search.proposals.planned import PlannedSearch
+from search.selection.rule import Rule
+from search.space.budget import Budget
+from search.trials.board import Scoreboard
+from search.trials.files import History
+from search.trials.spec import Job, Task
 from trainables.data import DataSpec
 
 JOB = Job("gap5", DataSpec(), "embedded", None, None, 1, 3, 1)

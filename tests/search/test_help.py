@@ -1,6 +1,6 @@
 """``python -m search.run --help``."""
 
-from search.command import search_parser
+from search.request.parser import search_parser
 
 LINES, COLUMNS = 40, 80
 

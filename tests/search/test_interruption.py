@@ -10,7 +10,7 @@ import os, signal, sys, time
 from search import environment
 environment.prepare(loopback=True)
 import ray
-from search.interruption import exit_status, told_by_ray
+from search.driver.interruption import exit_status, told_by_ray
 try:
     with told_by_ray():
         ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from search.leaderboard import Row, as_csv, as_markdown, record, table, write_csv
+from search.commands.leaderboard import Row, as_csv, as_markdown, record, table, write_csv
 
 GAP5 = Row(
     space="gap5",

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from search.experiment import experiment_name
-from search.ledger import Ledger, Place
-from search.recorded import recorded_task
-from search.scoreboard import TrialRecord
-from search.task import Job, Task
-from search.trial_files import History
+from search.records.about import Place
+from search.records.experiment import experiment_name
+from search.records.mlflow_writer import Ledger
+from search.records.run_reader import recorded_task
+from search.trials.files import History
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, Task
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 

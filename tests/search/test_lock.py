@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from search.lock import locked
+from search.driver.lock import locked
 from trainables.errors import UsageError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from search.lock import locked
+from search.driver.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -9,7 +9,7 @@ from conftest import ROOT
 SCRIPT = """
 import json, ray, torch
 from ray import tune
-from search.neighbours import GiveRoom
+from search.driver.gpu_retry import GiveRoom
 
 def train(config):
     share = tune.get_context().get_trial_resources().required_resources["GPU"]

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from search.new import main
-from search.space import SPACES
+from search.space.reader import SPACES
 from trainables import architectures
 
 PARTS = ("trainables", "search", "analysis", "configs", "tests", "pyproject.toml")

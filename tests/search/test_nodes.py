@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from search.nodes import look_round
+from search.driver.preflight import look_round
 from trainables.data import DataSpec, load
 
 SPEC = DataSpec("composite")

@@ -11,9 +11,9 @@ from conftest import ROOT, FinishedSearch, copied_store
 from analysis import Analysis, analyse
 from analysis.run import command_line
 from search import SearchResult, run_search
-from search.command import search_parser
-from search.scoreboard import BASELINE, TrialRecord
-from search.summary import summary_in
+from search.records.summary import summary_in
+from search.request.parser import search_parser
+from search.trials.record import BASELINE, TrialRecord
 from trainables.errors import UsageError
 
 NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, run_small_search
 from corners import draw_corners
 
-from search.space import SPACES, read_space
+from search.space.reader import SPACES, read_space
 from trainables.data import DataSpec, load
 from trainables.data.shortcut import Shortcut
 from trainables.errors import UsageError

@@ -4,12 +4,12 @@ import pytest
 import torch
 from conftest import run_small_search
 
-from search.command import search_parser
-from search.flags import check_flags
-from search.pack_host import PackHost
-from search.resources import Machine, Resources, allot_packs
-from search.state_file import STATE_FILE, seal
-from search.task import Job, Task
+from search.driver.resources import Machine, Resources, allot_packs
+from search.request.flags import check_flags
+from search.request.parser import search_parser
+from search.trials.checkpoints import STATE_FILE, seal
+from search.trials.spec import Job, Task
+from search.workers.pack_host import PackHost
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 from trainables.training import TrainingData, fit

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from search.command import search_parser
-from search.plan import requests
+from search.request.parser import search_parser
+from search.request.planning import requests
 from search.run import main
-from search.space import SPACES, available
+from search.space.reader import SPACES, available
 
 
 def asked(tmp_path, *flags: str):

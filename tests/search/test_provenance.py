@@ -7,8 +7,8 @@ from importlib.metadata import version
 import pytest
 import torch
 
-from search.code_version import CodeVersion
-from search.provenance import Provenance, provenance_in, signed
+from search.trials.code_version import CodeVersion
+from search.trials.provenance import Provenance, provenance_in, signed
 from trainables import checkpoint
 from trainables.training import Epoch
 

@@ -6,7 +6,7 @@ import sys
 from conftest import ROOT, copied_store
 
 from search.reconcile import main
-from search.trial_files import read_histories
+from search.trials.files import read_histories
 
 
 def test_the_command_says_that_there_is_no_such_search(tmp_path):

@@ -18,15 +18,15 @@ from conftest import copied_store
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from search import provenance
-from search.code_version import CodeVersion
-from search.kept import SETTING_FILE, WEIGHTS_FILE, write_kept
-from search.provenance import signed
+from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, write_kept
 from search.replay import main
-from search.replay_report import Progress
-from search.scoreboard import TrialRecord
-from search.state_file import STATE_FILE
-from search.task import Job, Task
+from search.reproduce.report import Progress
+from search.trials import provenance
+from search.trials.checkpoints import STATE_FILE
+from search.trials.code_version import CodeVersion
+from search.trials.provenance import signed
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, Task
 from trainables import checkpoint
 from trainables.data import DataSpec, load
 from trainables.data.export import export

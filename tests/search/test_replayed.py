@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from search.code_version import CodeVersion
-from search.provenance import Provenance
-from search.recorded_run import RecordedRun
-from search.replayed import EpochPair, Replay, same_bits
-from search.task import Job
-from search.tolerance import Tolerance
+from search.records.run_reader import RecordedRun
+from search.reproduce.retrain import EpochPair, Replay, same_bits
+from search.reproduce.tolerance import Tolerance
+from search.trials.code_version import CodeVersion
+from search.trials.provenance import Provenance
+from search.trials.spec import Job
 from trainables.data import DataSpec
 from trainables.recipe import Setting
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from search import reports as module
-from search.reports import Reports
+from search.workers import reporting as module
+from search.workers.reporting import Reports
 from trainables.training import Epoch
 
 

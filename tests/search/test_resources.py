@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.resources import Machine, Resources, allot, fitting
+from search.driver.resources import Machine, Resources, allot, fitting
 from trainables.errors import UsageError
 
 

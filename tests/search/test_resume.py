@@ -9,12 +9,12 @@ import pytest
 import yaml
 from conftest import ROOT, run_small_search
 
-from search.command import search_parser
 from search.reconcile import main as reconcile
-from search.resume import resumed
+from search.records.search_file import SearchFile
+from search.request.parser import search_parser
+from search.request.resume import resumed
 from search.run import main
-from search.search_file import SearchFile
-from search.space import read_space, space_file
+from search.space.reader import read_space, space_file
 from trainables.data import DataSpec, load
 from trainables.data.export import export
 from trainables.errors import UsageError

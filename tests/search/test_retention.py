@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import pytest
 from ray.tune import Checkpoint
 
-from search.choice import Rule, choose
-from search.constraints import Limit
-from search.retention import KEPT, KeepBest
-from search.scoreboard import Scoreboard
-from search.trial_files import folder_name
+from search.driver.retention import KeepBest
+from search.selection.choice import KEPT, choose
+from search.selection.rule import Rule
+from search.space.constraints import Limit
+from search.trials.board import Scoreboard
+from search.trials.files import folder_name
 
 FREE = Rule({}, {})
 

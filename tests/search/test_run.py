@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from search.run import main
-from search.space import SPACES
+from search.space.reader import SPACES
 from trainables.data import DataSpec, load
 from trainables.data.export import export
 
@@ -179,8 +179,8 @@ def test_more_cpus_than_there_are_are_refused(place):
 )
 @given(key=st.sampled_from(["lr", "optimizer", "flip", "x", ""]), value=st.text(max_size=12))
 def test_whatever_is_set_is_refused_clearly_or_a_value_of_the_space(place, capsys, key, value):
-    from search.flags import assignment
-    from search.space import read_space
+    from search.request.flags import assignment
+    from search.space.reader import read_space
     from trainables.errors import UsageError
 
     try:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from ray.tune.schedulers import TrialScheduler
 
-from search.failure import FAILED
-from search.scheduler import ANNEALED, BaselineKeepingAsha
-from search.scoreboard import TrialRecord
-from search.space import Budget
-from search.task import Job, Task
-from search.trial_files import History
+from search.proposals.scheduler import ANNEALED, BaselineKeepingAsha
+from search.space.budget import Budget
+from search.trials.failure import FAILED
+from search.trials.files import History
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, Task
 from trainables.data import DataSpec
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe

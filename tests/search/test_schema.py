@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from search.schema import FILE, text
-from search.space import SPACES, available
+from search.space.json_schema import FILE, text
+from search.space.reader import SPACES, available
 
 SCHEMA = json.loads(FILE.read_text())
 GAP5 = yaml.safe_load((SPACES / "gap5.yaml").read_text())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from search.scoreboard import BASELINE, Scoreboard
+from search.trials.board import Scoreboard
+from search.trials.record import BASELINE
 
 
 def board(epochs: int = 4, requested: int = 5) -> Scoreboard:

@@ -17,7 +17,7 @@ import torch
 from conftest import FLAGS, ROOT, SMALL, run_small_search
 from mlflow import MlflowClient
 
-from search.summary import SCHEMA
+from search.records.summary import SCHEMA
 
 MARK = "CONVOY_TEST_SEARCH"  # inherited by every process of a search under test
 
@@ -71,7 +71,7 @@ def test_the_best_is_the_best_epoch_of_all_trials(finished):
 
 
 def test_trial_0_is_the_baseline_and_runs_to_the_end(finished):
-    from search.space import SPACES, read_space
+    from search.space.reader import SPACES, read_space
 
     first, history = finished.configs()[0], finished.histories()[0]
     assert first["values"] == read_space(SPACES / "gap5.yaml").baseline

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.constraints import Limit
-from search.failure import FAILED
-from search.scoreboard import TrialRecord
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Sampler, read_space
-from search.task import Job, Task
-from search.trial_files import History
+from search.proposals.searcher import TruthfulOptunaSearch
+from search.space.constraints import Limit
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.failure import FAILED
+from search.trials.files import History
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, Task
 from trainables.data import DataSpec
 
 EPOCHS = 4

@@ -19,15 +19,15 @@ from mlflow import MlflowClient
 
 from analysis.run import main as analyse
 from search.ablate import main as ablate
-from search.ledger import Ledger, Place
-from search.plan import flags
+from search.commands.report import compare_lines, print_refusal
 from search.reconcile import reconcile
-from search.records import About
-from search.report import compare_lines, print_refusal
+from search.records.about import About, Place
+from search.records.mlflow_writer import Ledger
+from search.records.search_file import SearchFile
+from search.records.tracking import check_uri, in_shell
+from search.request.planning import flags
 from search.run import main as search
-from search.search_file import SearchFile
-from search.task import Job
-from search.tracking import check_uri, in_shell
+from search.trials.spec import Job
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 from trainables.secrets import masked

@@ -9,8 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.domain import every_key
-from search.space import SPACES, Budget, Sampler, available, read_space, space_file
+from search.space.budget import Budget
+from search.space.domain import every_key
+from search.space.reader import SPACES, available, read_space, space_file
+from search.space.sampler import Sampler
 from trainables import architectures
 from trainables.errors import UsageError
 from trainables.recipe import RECIPE_KEYS, Setting

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.state_file import STATE_FILE, latest_whole, seal, sealed_epoch
+from search.trials.checkpoints import STATE_FILE, latest_whole, seal, sealed_epoch
 
 
 @pytest.fixture

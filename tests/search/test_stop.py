@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from search.interruption import exit_status, told_by_ray
-from search.stop import TWICE, Workers, stopping_gently
+from search.driver.interruption import exit_status, told_by_ray
+from search.driver.stop import TWICE, Workers, stopping_gently
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_signal_that_two_pass_on_is_one(tune):
 def test_the_same_signal_later_interrupts(tune, monkeypatch):
     signal.raise_signal(signal.SIGINT)
     later = time.monotonic() + 2 * TWICE
-    monkeypatch.setattr("search.stop.time.monotonic", lambda: later)
+    monkeypatch.setattr("search.driver.stop.time.monotonic", lambda: later)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 

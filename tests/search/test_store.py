@@ -7,9 +7,9 @@ import pytest
 from conftest import ROOT
 from mlflow import MlflowClient
 
-from search.store import make_store
+from search.records.store import make_store
 
-MAKE = "import sys; from search.store import make_store; make_store(sys.argv[1])"
+MAKE = "import sys; from search.records.store import make_store; make_store(sys.argv[1])"
 
 
 def making(uri: str) -> subprocess.Popen:

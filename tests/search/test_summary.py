@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from search.scoreboard import TrialRecord
-from search.summary import SummaryWriter
+from search.records.summary import SummaryWriter
+from search.trials.record import TrialRecord
 
 RECORD = TrialRecord("t0", 0, {}, "0")
 

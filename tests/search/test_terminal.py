@@ -7,9 +7,10 @@ import re
 import pytest
 from rich.console import Console
 
-from search.report import print_prose
-from search.scoreboard import Scoreboard
-from search.terminal import ROWS, LiveTable, PlainLines, duration, progress_line, settings_line
+from search.commands.report import print_prose
+from search.driver.display import ROWS, LiveTable, PlainLines, progress_line
+from search.trials.board import Scoreboard
+from search.trials.text import duration, settings_line
 
 VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
 USUAL = {"optimizer": "adam", "lr": 0.00123456, "batch_size": 128, "beta": 0.9}

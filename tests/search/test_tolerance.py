@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from search.tolerance import tolerance
+from search.reproduce.tolerance import tolerance
 
 
 def finalist(**changed) -> dict:

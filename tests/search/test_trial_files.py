@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from search.scoreboard import Scoreboard
-from search.task import Job, Task
-from search.trial_files import TrialFiles, folder_name, mend, read_histories
+from search.trials.board import Scoreboard
+from search.trials.files import TrialFiles, folder_name, mend, read_histories
+from search.trials.spec import Job, Task
 from trainables.data import DataSpec
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)

@@ -5,8 +5,8 @@ import socket
 import pytest
 from mlflow import MlflowClient
 
-from search.page_server import HOST, PORT, _free_port, is_free, page_server
-from search.store import make_store
+from search.commands.page_server import HOST, PORT, _free_port, is_free, page_server
+from search.records.store import make_store
 from search.ui import main
 from trainables.errors import UsageError
 
@@ -70,8 +70,8 @@ def test_a_port_that_browsers_do_not_open_is_refused(port):
 
 
 def test_a_port_that_browsers_do_not_open_is_not_chosen(monkeypatch):
-    monkeypatch.setattr("search.page_server.PORT", 5060)
-    monkeypatch.setattr("search.page_server.is_free", lambda port: True)
+    monkeypatch.setattr("search.commands.page_server.PORT", 5060)
+    monkeypatch.setattr("search.commands.page_server.is_free", lambda port: True)
     assert _free_port() == 5062
 
 

@@ -5,12 +5,13 @@ import shutil
 
 import pytest
 
-from search.command import search_parser
-from search.constraints import bootstrap
-from search.plan import requests
-from search.space import SPACES, Sampler, read_space
-from search.trial_files import read_histories
-from search.warm_start import best_settings
+from search.request.parser import search_parser
+from search.request.planning import requests
+from search.request.warm_start import best_settings
+from search.space.constraints import bootstrap
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.files import read_histories
 from trainables.errors import UsageError
 
 

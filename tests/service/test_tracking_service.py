@@ -26,11 +26,12 @@ from postgres import programs, secret
 from tracking_service import SCRIPT, Service, User, provide, server_environment, tracking_service
 
 from analysis.record import Records
-from search.failure import describe
-from search.ledger import Ledger, Place
 from search.reconcile import main as reconcile
-from search.scoreboard import TrialRecord
-from search.task import Job
+from search.records.about import Place
+from search.records.mlflow_writer import Ledger
+from search.trials.record import TrialRecord
+from search.trials.spec import Job
+from search.workers.failing import describe
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 

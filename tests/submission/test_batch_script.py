@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.command import search_parser
-from search.submission.batch_script import batch_script
-from search.submission.config import Slurm, read_cluster
-from search.submission.submission import STOP_SECONDS, Submission
+from search.clusters.base import STOP_SECONDS, Submission
+from search.clusters.config import Slurm, read_cluster
+from search.clusters.slurm_script import batch_script
+from search.request.parser import search_parser
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "slurm.yaml")
 FLAGS = ("--space=gap5", "--out=/shared/runs", "--name=a", "--address=auto")

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.submission.config import read_cluster
+from search.clusters.config import read_cluster
 from search.submit import _backend, submission
 from trainables.errors import UsageError
 

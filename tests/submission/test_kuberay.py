@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search.submission.config import read_cluster
-from search.submission.kuberay import KubeRayBackend
-from search.submission.submission import Submission
+from search.clusters.base import Submission
+from search.clusters.config import read_cluster
+from search.clusters.kuberay import KubeRayBackend
 from trainables.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")

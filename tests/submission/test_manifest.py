@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.command import search_parser
-from search.submission.config import KubeRay, read_cluster
-from search.submission.kuberay import KubeRayBackend
-from search.submission.manifest import manifests, resource_name
-from search.submission.submission import STOP_SECONDS, Submission
+from search.clusters.base import STOP_SECONDS, Submission
+from search.clusters.config import KubeRay, read_cluster
+from search.clusters.kuberay import KubeRayBackend
+from search.clusters.kuberay_manifest import manifests, resource_name
+from search.request.parser import search_parser
 from trainables.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")

@@ -1,0 +1,237 @@
+"""A search as Kubernetes objects: a RayJob of the KubeRay operator, and the user's space files.
+
+Fields, as of KubeRay 1.6: https://docs.ray.io/en/latest/cluster/kubernetes/references/api.html
+"""
+
+import hashlib
+import re
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
+
+from search import environment
+from search.clusters.base import STOP_SECONDS, Submission
+from search.clusters.config import KubeRay, Node, Workers
+from search.driver.resources import Machine, allot
+from search.request.parser import search_parser
+from trainables.errors import UsageError
+
+Object = dict[str, Any]
+LABELS = {"app.kubernetes.io/name": "convoy"}
+SEARCH = "convoy/search"  # annotation with the search's whole name, which no label could hold
+DASHBOARD = "http://127.0.0.1:8265"  # as the head pod itself reaches it
+HEAD = "ray-head"  # container
+_FOLDER = PurePosixPath("/convoy")  # of the code in the image, where its commands run
+_USER = 1000  # "convoy" in the image; Kubernetes can verify only a number not to be root's
+_IDLE_SECONDS = 300  # a worker that comes back reads and builds its data anew
+_LONGEST = 47  # KubeRay makes longer names of a RayJob's
+
+
+def manifests(submission: Submission, cluster: KubeRay) -> list[Object]:
+    """The objects to create, in order.
+
+    Raises:
+        UsageError: a trial needs more than a worker has, or a space file cannot be read.
+    """
+    asking = replace(submission, flags=with_demand(submission.flags, cluster.workers))
+    spaces = [_space_files(asking, cluster)] if asking.spaces else []
+    return [*spaces, _ray_job(asking, cluster)]
+
+
+def resource_name(job: str) -> str:
+    """``job`` as Kubernetes can name things: itself if it may be, else like it and as unique."""
+    plain = re.sub(r"[^a-z0-9]+", "-", job.lower()).strip("-")
+    plain = plain if plain[:1].isalpha() else f"search-{plain}"
+    if plain == job and len(job) <= _LONGEST:
+        return job
+    digest = hashlib.sha256(job.encode()).hexdigest()[:8]
+    return f"{plain[: _LONGEST - 9].rstrip('-')}-{digest}"
+
+
+def _metadata(submission: Submission, cluster: KubeRay) -> Object:
+    name = resource_name(submission.job)
+    return {
+        "name": name,
+        "namespace": cluster.namespace,
+        "labels": {**LABELS, "app.kubernetes.io/instance": name},
+        "annotations": {SEARCH: submission.name},
+    }
+
+
+def _space_files(submission: Submission, cluster: KubeRay) -> Object:
+    try:
+        texts = [path.read_text() for path in submission.spaces.values()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--space: cannot be read ({error})") from error
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(submission, cluster),
+        "immutable": True,
+        "data": {_space_key(number): text for number, text in enumerate(texts)},
+    }
+
+
+def _space_key(number: int) -> str:
+    return f"space-{number}.yaml"
+
+
+def _ray_job(submission: Submission, cluster: KubeRay) -> Object:
+    metadata = _metadata(submission, cluster)
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": metadata,
+        "spec": {
+            # The operator hands the command to the head itself: it passes one shell, which the
+            # command is quoted for, and no pod more is needed. Other modes start a submitter, and
+            # the job has failed once that loses the connection through which it follows the log.
+            "submissionMode": "HTTPMode",
+            # Without its shell, SIGTERM reaches the search itself.
+            "entrypoint": f"exec {submission.command}",
+            "jobId": metadata["name"],
+            "backoffLimit": 0,  # a second try would find the search's folder there
+            "shutdownAfterJobFinishes": True,
+            "ttlSecondsAfterFinished": cluster.ttl_seconds,
+            "rayClusterSpec": _ray_cluster(submission, cluster),
+        },
+    }
+
+
+def _ray_cluster(submission: Submission, cluster: KubeRay) -> Object:
+    workers, secret = cluster.workers, cluster.token_secret
+    scaling = workers.least < workers.most
+    return {
+        "rayVersion": version("ray"),
+        "authOptions": {"mode": "token", **({"secretName": secret} if secret else {})},
+        "enableInTreeAutoscaling": scaling,
+        **({"autoscalerOptions": _autoscaler()} if scaling else {}),
+        "headGroupSpec": {
+            # A trial on the head could take the memory of the driver and of Ray's own state, and
+            # end the search with it.
+            "rayStartParams": {"num-cpus": "0"},
+            "template": _pod(_head(submission, cluster), cluster.head, cluster, submission),
+        },
+        "workerGroupSpecs": [
+            {
+                "groupName": "workers",
+                "replicas": workers.least,
+                "minReplicas": workers.least,
+                "maxReplicas": workers.most,
+                "rayStartParams": {},
+                "template": _pod(_worker(submission, cluster), workers, cluster),
+            }
+        ],
+    }
+
+
+def _autoscaler() -> Object:
+    return {
+        "version": "v2",
+        "idleTimeoutSeconds": _IDLE_SECONDS,
+        "securityContext": _confined(),
+    }
+
+
+def _pod(
+    container: Object, node: Node, cluster: KubeRay, submission: Submission | None = None
+) -> Object:
+    """A pod with one container; with the user's space files if ``submission`` is given."""
+    volumes = [{"name": "runs", "persistentVolumeClaim": {"claimName": cluster.volume.claim}}]
+    if submission is not None and submission.spaces:
+        volumes.append({"name": "spaces", "configMap": {"name": resource_name(submission.job)}})
+    spec: Object = {
+        "restartPolicy": "Never",  # the second autoscaler replaces pods, and restarts none
+        "terminationGracePeriodSeconds": STOP_SECONDS + 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "fsGroupChangePolicy": "OnRootMismatch",  # not file by file through all searches
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if cluster.pull_secret:
+        spec["imagePullSecrets"] = [{"name": cluster.pull_secret}]
+    if node.node_selector:
+        spec["nodeSelector"] = dict(node.node_selector)
+    if node.tolerations:
+        spec["tolerations"] = [{"key": key, "operator": "Exists"} for key in node.tolerations]
+    return {"metadata": {"labels": dict(LABELS)}, "spec": spec}
+
+
+def _head(submission: Submission, cluster: KubeRay) -> Object:
+    stop = ["ray", "job", "stop", resource_name(submission.job), "--address", DASHBOARD]
+    container = {
+        **_container(HEAD, cluster.head, cluster, submission),
+        # Ray kills the driver after three seconds otherwise.
+        "lifecycle": {"preStop": {"exec": {"command": stop}}},
+    }
+    container["env"].append({"name": "RAY_JOB_STOP_WAIT_TIME_S", "value": str(STOP_SECONDS)})
+    if cluster.tracking_secret:  # the driver alone talks to the tracking server
+        container["envFrom"] = [{"secretRef": {"name": cluster.tracking_secret}}]
+    container["volumeMounts"] += [
+        {
+            "name": "spaces",
+            "mountPath": str(_FOLDER / path),
+            "subPath": _space_key(number),
+            "readOnly": True,
+        }
+        for number, path in enumerate(submission.spaces)
+    ]
+    return container
+
+
+def _worker(submission: Submission, cluster: KubeRay) -> Object:
+    return _container("ray-worker", cluster.workers, cluster, submission, cluster.workers.gpus)
+
+
+def _container(
+    name: str, node: Node, cluster: KubeRay, submission: Submission, gpus: int = 0
+) -> Object:
+    """What head and workers share. KubeRay itself adds /dev/shm, as large as the memory."""
+    given = {**environment.for_nodes(loopback=False), **submission.environment}
+    return {
+        "name": name,
+        "image": cluster.image,
+        "resources": {"requests": _asked(node, gpus), "limits": _asked(node, gpus)},
+        # Kubernetes reads $(NAME) as another variable, and $$ as $.
+        "env": [{"name": key, "value": v.replace("$", "$$")} for key, v in given.items()],
+        "volumeMounts": [{"name": "runs", "mountPath": cluster.volume.mount}],
+        "securityContext": _confined(),
+    }
+
+
+def _asked(node: Node, gpus: int) -> Object:
+    asked = {"cpu": str(node.cpus), "memory": node.memory}
+    return {**asked, "nvidia.com/gpu": str(gpus)} if gpus else asked
+
+
+def _confined() -> Object:
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def with_demand(flags: tuple[str, ...], workers: Workers) -> tuple[str, ...]:
+    """``flags`` of ``search.run`` that ask for as many trials at once as the most workers hold.
+
+    Left alone, a search asks for no more than the nodes that are there hold, and so none is
+    started: autoscaling answers to trials that wait for room. What the user gave stands. A search
+    that goes on has the flags that it began with; packs are made of what is there.
+
+    Args:
+        flags: complete.
+        workers: of the cluster.
+
+    Raises:
+        UsageError: a trial needs more than a worker has.
+    """
+    asked = search_parser().parse_args(flags)
+    if asked.resume is not None or asked.pack is not None:
+        return flags
+    most = [Machine(workers.cpus, workers.gpus)] * workers.most
+    found = allot(most, asked.cpus_per_trial, asked.gpus_per_trial)
+    return flags if asked.concurrency else (*flags, f"--concurrency={found.concurrency}")

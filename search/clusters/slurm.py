@@ -1,0 +1,214 @@
+"""Searches on a Slurm cluster, sent from a machine that has Slurm's programs and the storage."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from search.clusters.base import STOP_SECONDS, JobLine, Submission
+from search.clusters.config import Slurm
+from search.clusters.program import output
+from search.clusters.slurm_script import batch_script, job_folder, jobs_folder
+from trainables.errors import UsageError
+
+_SENT = "sent.json"  # in a job's folder: Slurm's number of it, and the search's name
+_OPEN = ("pending", "configuring", "running", "suspended", "completing")
+_BETWEEN = 2.0  # seconds between two questions to Slurm
+_END_SECONDS = 60  # that Ray takes to end on all nodes, once the driver has
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A job that was sent.
+
+    Attributes:
+        folder: its own.
+        number: by which Slurm knows it.
+        search: name of the search.
+    """
+
+    folder: Path
+    number: str
+    search: str
+
+
+@dataclass(frozen=True)
+class SlurmBackend:
+    """The searches in an ``out`` folder, by ``sbatch`` and its kin with the user's own rights.
+
+    Args:
+        cluster: where.
+    """
+
+    cluster: Slurm
+
+    def shown(self, submission: Submission) -> str:
+        """The batch script.
+
+        Raises:
+            UsageError: the search cannot be one.
+        """
+        return batch_script(submission, self.cluster)
+
+    def submit(self, submission: Submission) -> None:
+        """Write the job's folder and queue its script.
+
+        Raises:
+            UsageError: the folder cannot be written, ``sbatch`` is missing, or Slurm refuses.
+        """
+        script = self.shown(submission)
+        folder = Path(job_folder(submission, self.cluster))
+        _make(folder, script, submission)
+        try:
+            number = output("sbatch", "--parsable", str(folder / "script.sh"))
+        except UsageError:
+            shutil.rmtree(folder)
+            raise
+        sent = {"number": number.strip().partition(";")[0], "search": submission.name}
+        (folder / _SENT).write_text(json.dumps(sent))
+
+    def status(self, name: str | None) -> list[JobLine]:
+        """The jobs of search ``name``, or of all, the latest last.
+
+        Raises:
+            UsageError: Slurm does not answer.
+        """
+        sent = self._sent(name)
+        found = _states([each.number for each in sent]) if sent else {}
+        return [
+            JobLine(each.number, each.search, *found.get(each.number, ("forgotten", None)))
+            for each in sent
+        ]
+
+    def logs(self, name: str, follow: bool) -> Iterator[str]:
+        """What the job has printed.
+
+        Raises:
+            UsageError: there is no such job, or it has printed nothing yet.
+        """
+        job = self._latest(name)
+        log = job.folder / "log"
+        while follow and not log.exists() and _state(job) in _OPEN:
+            time.sleep(_BETWEEN)
+        try:
+            file = log.open(errors="replace")
+        except OSError as error:
+            raise UsageError(f"{name}: nothing is printed yet; its job is {_state(job)}") from error
+        with file:
+            yield from _followed(file, job) if follow else file
+
+    def exit_status(self, name: str) -> int | None:
+        """With what the latest job ended, as its script wrote it; None if it has not ended.
+
+        1 if Slurm ended it before it could write that.
+
+        Raises:
+            UsageError: there is no such job.
+        """
+        job = self._latest(name)
+        try:
+            return int((job.folder / "status").read_text())
+        except (OSError, ValueError):
+            return None if _state(job) in _OPEN else 1
+
+    def stop(self, name: str) -> None:
+        """Have the driver close its records and end; a job that waits still is cancelled.
+
+        Raises:
+            UsageError: no job of it runs; or it did not end in time, and was cancelled.
+        """
+        job = self._latest(name)
+        state = _state(job)
+        if state not in _OPEN:
+            raise UsageError(f"--stop {name}: its last job, {job.number}, has ended ({state})")
+        if state == "pending":
+            output("scancel", job.number)
+            return
+        output("scancel", "--batch", "--signal=TERM", job.number)
+        end = time.monotonic() + STOP_SECONDS + _END_SECONDS
+        while _state(job) in _OPEN:
+            if time.monotonic() > end:
+                output("scancel", job.number)
+                raise UsageError(f"--stop {name}: job {job.number} did not end; it is cancelled")
+            time.sleep(_BETWEEN)
+
+    def _sent(self, name: str | None) -> list[_Sent]:
+        """The jobs of search ``name``, or of all, the oldest first."""
+        files = Path(jobs_folder(self.cluster)).glob(f"*/{_SENT}")
+        found = []
+        for file in sorted(files, key=lambda file: file.stat().st_mtime):
+            job = _Sent(file.parent, **json.loads(file.read_text()))
+            if name in (None, job.search):
+                found.append(job)
+        return found
+
+    def _latest(self, name: str) -> _Sent:
+        sent = self._sent(name)
+        if not sent:
+            raise UsageError(f"{name}: no job of this search in {jobs_folder(self.cluster)}")
+        return sent[-1]
+
+
+def _make(folder: Path, script: str, submission: Submission) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        (folder / "script.sh").write_text(script)
+        for place, file in submission.spaces.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / place)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def _state(job: _Sent) -> str:
+    return _states([job.number]).get(job.number, ("forgotten", None))[0]
+
+
+def _states(numbers: list[str]) -> dict[str, tuple[str, datetime | None]]:
+    """State and begin by number: from the queue, and for those that left it from the accounts."""
+    # A number that the queue has forgotten would be an error there, so all are asked for.
+    found = _read(output("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%S"))
+    gone = [number for number in numbers if number not in found]
+    if gone:
+        columns = "--format=JobID,State,Start"
+        with suppress(UsageError):  # a cluster need not keep accounts
+            asked = [f"--jobs={','.join(gone)}", "--allocations", "--noheader", "--parsable2"]
+            found |= _read(output("sacct", *asked, columns))
+    return found
+
+
+def _read(table: str) -> dict[str, tuple[str, datetime | None]]:
+    rows = [line.split("|") for line in table.splitlines() if line.count("|") == 2]
+    return {
+        number: (state.split()[0].rstrip("+").lower(), _time(begun))
+        for number, state, begun in rows
+        if state.strip()
+    }
+
+
+def _time(written: str) -> datetime | None:
+    """Slurm's time, which is in the zone of its machines; None for N/A and Unknown."""
+    try:
+        return datetime.fromisoformat(written).astimezone()
+    except ValueError:
+        return None
+
+
+def _followed(file: TextIO, job: _Sent) -> Iterator[str]:
+    """What is in ``file``, and what comes until the job has ended."""
+    ended = False
+    while True:
+        text = file.read()
+        if text:
+            yield text
+        elif ended:
+            return
+        else:
+            ended = _state(job) not in _OPEN
+            time.sleep(0 if ended else _BETWEEN)

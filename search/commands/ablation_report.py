@@ -1,0 +1,140 @@
+"""The end of an ablation: its table, figure and record."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from trainables.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from search.driver.engine import Outcome
+    from search.request.request import Request
+    from search.selection.ablation import Comparison, Estimate, Variant
+
+FILE = "ablation.json"
+
+
+def _conclude(
+    arguments: argparse.Namespace,
+    request: "Request",
+    found: "list[Variant]",
+    outcome: "Outcome",
+    console: Console,
+) -> None:
+    """Compare, print, write, draw and record."""
+    from search.commands.report import print_lines
+    from search.selection.ablation import compare, effects, points
+
+    planned = points(found, arguments.seeds)
+    labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
+    ended = [record for record in outcome.records if record.status == "completed"]
+    accuracies = {labels[record.label]: record.best_accuracy for record in ended}
+    compared, brought = compare(found, accuracies), effects(found, accuracies)
+    print_lines(["validation accuracy of the best epoch, %; difference to the first line"], console)
+    console.print(_table(compared))
+    print_lines(["what each part brings, averaged over the others, in points"], console)
+    console.print(_effects_table(brought))
+    files = [_write(request, arguments, compared, brought)]
+    files += _draw(files[0])
+    print_lines([f"written    {path}" for path in files], console)
+    _record(request, outcome, files, brought)
+
+
+def _table(compared: "list[Comparison]") -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("on", overflow="fold")
+    for name in ("seeds", "mean", "std", "difference", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in compared:
+        accuracy, seeds = each.accuracy, str(len(each.accuracies))
+        if accuracy is None:
+            table.add_row(each.label, seeds, "-", "-", "-", "-")
+            continue
+        figures = (f"{100 * accuracy.mean:.2f}", f"{100 * accuracy.std:.2f}")
+        table.add_row(each.label, seeds, *figures, *_signed(each.difference))
+    return table
+
+
+def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("part")
+    for name in ("on - off", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, estimate in brought.items():
+        table.add_row(key, *_signed(estimate))
+    return table
+
+
+def _signed(estimate: "Estimate | None") -> tuple[str, str]:
+    if estimate is None:
+        return "-", "-"
+    low, high = 100 * estimate.low, 100 * estimate.high
+    return f"{100 * estimate.mean:+.2f}", f"{low:+.2f} to {high:+.2f}"
+
+
+def _write(
+    request: "Request",
+    arguments: argparse.Namespace,
+    compared: "list[Comparison]",
+    brought: "dict[str, Estimate | None]",
+) -> Path:
+    """Write ``ablation.json`` into the search's folder; its path."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "search": request.name,
+        "space": request.space_name,
+        "data": request.dataset.described(),
+        "epochs": request.budget.epochs,
+        "seeds": arguments.seeds,
+        "toggles": arguments.toggle,
+        "metric": "val_accuracy of the best epoch",
+        "variants": [asdict(each) for each in compared],
+        "effects": {key: each and asdict(each) for key, each in brought.items()},
+    }
+    path = request.folder / FILE
+    with atomic_file(path) as file:
+        file.write(json.dumps(document, indent=2).encode())
+    return path
+
+
+def _draw(file: Path) -> list[Path]:
+    """The figure of ``file``, if it could be drawn.
+
+    The analysis draws it, in a process of its own: it reads records, and nothing here may import
+    it.
+    """
+    figure = file.with_suffix(".png")
+    command = [sys.executable, "-m", "analysis.ablation", str(file), "--out", str(figure)]
+    drawn = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return [figure] if drawn else []
+
+
+def _record(
+    request: "Request",
+    outcome: "Outcome",
+    files: list[Path],
+    brought: "dict[str, Estimate | None]",
+) -> None:
+    """Add the result to the ablation's MLflow run."""
+    from mlflow import MlflowClient
+
+    from search.commands.report import print_refusal
+
+    if outcome.run_id is None:
+        return
+    try:
+        client = MlflowClient(request.tracking_uri)
+        for file in files:
+            client.log_artifact(outcome.run_id, str(file))
+        for key, estimate in brought.items():
+            if estimate is not None:
+                client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
+    except Exception as error:  # whatever the store raises, the files are written
+        print_refusal(error)

@@ -1,0 +1,237 @@
+"""The result of several searches: each source's figure, its baseline as reproduced, the best."""
+
+import csv
+import io
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from rich.table import Table
+
+from search.commands.report import assumption
+from search.records.experiment import LEADERBOARDS, TAGS
+from search.records.summary import Summary
+from search.request.request import Request
+from search.trials.text import settings_line
+from trainables.atomic import atomic_file
+from trainables.data import EMBEDDED
+from trainables.data.composite import CANVAS
+
+FILE = "leaderboard.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One space's line. Accuracies are in [0, 1]; None where there is none.
+
+    Attributes:
+        space: its name.
+        data: the set that it was searched on.
+        comparable: whether it is the whole set, of the kind that the source used.
+        source_file: the document that the baseline comes from; empty without one, as the next.
+        source_result: its result in words.
+        source_accuracy: its figure; None without a source.
+        source_split: the split of that figure, or empty; ours are of the validation split.
+        baseline_val_accuracy: the source's settings, trained here.
+        best_val_accuracy: the winner's training.
+        mean_val_accuracy: of the winner's setting over fresh seeds; None if it is unconfirmed.
+        std_val_accuracy: its standard deviation over them.
+        feasible: whether the winner holds the space's constraints; None without any.
+        val_accuracy_conflicting: the best trial's, where the digit conflicts.
+        digit_following: the best trial's.
+        fixed: values that were given for all trials, the baseline's too.
+        train_images: training images.
+        assumption: what the best trial claims to know about the shortcut.
+        status: of the search.
+        trials: finished.
+        epochs: of all trials.
+        seconds: of the search.
+        search: its name.
+        run_id: MLflow run of the best trial.
+        settings: of the best trial.
+    """
+
+    space: str
+    data: str
+    comparable: bool
+    source_file: str
+    source_result: str
+    source_accuracy: float | None
+    source_split: str
+    baseline_val_accuracy: float | None
+    best_val_accuracy: float | None
+    mean_val_accuracy: float | None
+    std_val_accuracy: float | None
+    feasible: bool | None
+    val_accuracy_conflicting: float | None
+    digit_following: float | None
+    fixed: str
+    train_images: int
+    assumption: str
+    status: str
+    trials: int
+    epochs: int
+    seconds: float
+    search: str
+    run_id: str | None
+    settings: str
+
+    @property
+    def result(self) -> float | None:
+        """The figure to be compared: the winner's mean over fresh seeds if there is one."""
+        return self.best_val_accuracy if self.mean_val_accuracy is None else self.mean_val_accuracy
+
+
+def row(request: Request, summary: Summary) -> Row:
+    """The line of one search of a space."""
+    source = request.reference
+    best, counts = summary.best or {}, summary.trials
+    winner = summary.finalists[0] if summary.finalists else {}
+    return Row(
+        space=request.space_name,
+        data=request.dataset.name,
+        comparable=_is_sources(request) and request.train_limit is None,
+        source_file=source.file if source else "",
+        source_result=source.result if source else "",
+        source_accuracy=source.accuracy if source else None,
+        source_split=source.split if source else "",
+        baseline_val_accuracy=(summary.baseline or {}).get("val_accuracy"),
+        best_val_accuracy=best.get("val_accuracy"),
+        mean_val_accuracy=winner.get("val_accuracy_mean"),
+        std_val_accuracy=winner.get("val_accuracy_std"),
+        feasible=summary.feasible,
+        val_accuracy_conflicting=best.get("val_accuracy_conflicting"),
+        digit_following=best.get("digit_following"),
+        fixed=settings_line(request.fixed),
+        train_images=len(request.dataset.train),
+        assumption=assumption(request, summary),
+        status=summary.status,
+        trials=counts["completed"] + counts["pruned"] + counts["failed"],
+        epochs=summary.epochs,
+        seconds=summary.wall_seconds,
+        search=request.name,
+        run_id=best.get("run_id"),
+        settings=settings_line(best.get("params", {})),
+    )
+
+
+def _is_sources(request: Request) -> bool:
+    """True if the set is of the kind that sources used; a folder, if it can be the course's."""
+    dataset = request.dataset
+    if dataset.name != "folder":
+        return request.source != EMBEDDED
+    course = (dataset.image_size, len(dataset.classes)) == (CANVAS, 10)
+    return course and request.data.set == "composite" and request.data.shortcut is None
+
+
+def table(rows: list[Row]) -> Table:
+    """The leaderboard for a terminal of 80 columns or more."""
+    drawn = Table(box=None, pad_edge=False)
+    for name in ("space", "data"):
+        drawn.add_column(name, no_wrap=True)
+    for name in ("source", "baseline", "best", "over source"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    cells = [_cells(each) for each in rows]
+    if any(len(line) > 6 for line in cells):
+        drawn.add_column("remark")
+    for line in cells:
+        drawn.add_row(*line)
+    return drawn
+
+
+def _cells(each: Row) -> list[str]:
+    best, baseline = each.result, each.baseline_val_accuracy
+    gain = "-"
+    if each.comparable and best is not None and each.source_accuracy is not None:
+        gain = f"{100 * (best - each.source_accuracy):+.1f}"
+    remarks = [] if each.status == "complete" else [each.status]
+    if not each.comparable:
+        remarks.append(f"{each.train_images:,} training images")
+    if each.fixed and each.comparable:
+        remarks.append(f"with {each.fixed}")
+    if each.feasible is False:
+        remarks.append("breaks its constraints")
+    if each.assumption:
+        remarks.append(f"assumes that {each.assumption}")
+    split = {"validation": " val", "test": " test", "": ""}[each.source_split]
+    source = f"{_percent(each.source_accuracy)}{split}"
+    remark = ["; ".join(remarks)] if remarks else []
+    return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
+
+
+def as_csv(rows: list[Row]) -> str:
+    """The leaderboard as CSV, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [part.name for part in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(each) for each in rows)
+    return text.getvalue()
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """The leaderboard as MLflow shows it in a run's description."""
+    lines = [
+        "| space | data | source | baseline (validation) | best (validation) | assumes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for each in rows:
+        source = f"{_percent(each.source_accuracy)} {each.source_split}".rstrip()
+        cells = [each.space, each.data, source, _percent(each.baseline_val_accuracy)]
+        cells += [_percent(each.result), each.assumption or "-"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_csv(rows: list[Row], folder: Path) -> Path:
+    """Write ``folder/leaderboard.csv``, whole or not at all; its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(folder / FILE) as file:
+        file.write(as_csv(rows).encode())
+    return folder / FILE
+
+
+def record(
+    rows: list[Row], name: str, uri: str, artifacts: Path | None, file: Path, search_id: str
+) -> str:
+    """Record the leaderboard as an MLflow run of its own, made once; the run's id.
+
+    Args:
+        rows: what to record.
+        name: of the leaderboard; its searches have the tag ``convoy.leaderboard`` with it.
+        uri: MLflow's tracking URI.
+        artifacts: folder for the artifacts of a local store; None lets the server choose.
+        file: the CSV file.
+        search_id: of the group of searches, under which the run is found again.
+    """
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(LEADERBOARDS)
+    location = None if artifacts is None else (artifacts / LEADERBOARDS).as_uri()
+    experiment = (
+        found.experiment_id if found else client.create_experiment(LEADERBOARDS, location, TAGS)
+    )
+    tags = {
+        "convoy.kind": "leaderboard",
+        "convoy.search": name,
+        "convoy.search_id": search_id,
+        "convoy.status": "complete" if all(r.status == "complete" for r in rows) else "not whole",
+        "mlflow.note.content": as_markdown(rows),
+    }
+    there = client.search_runs([experiment], f"tags.`convoy.search_id` = '{search_id}'")
+    run = there[0] if there else client.create_run(experiment, run_name=name, tags=tags)
+    run_id = str(run.info.run_id)
+    now = int(time.time() * 1000)
+    kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy")
+    figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
+    metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
+    params = [Param(f"{each.space}.search", each.search) for each in rows]
+    told = [RunTag(key, value) for key, value in tags.items()]
+    client.log_batch(run_id, metrics=metrics, params=params, tags=told)
+    client.log_artifact(run_id, str(file))
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _percent(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{100 * accuracy:.2f}%"

@@ -1,0 +1,190 @@
+"""What a command prints when its searches have ended."""
+
+import shlex
+import sys
+import textwrap
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.driver.engine import Outcome
+from search.records.summary import Summary
+from search.records.tracking import in_shell, secret_lines
+from search.request.request import Request
+from search.selection.choice import Finalist
+from search.selection.rule import Judgement
+from search.trials.text import duration, settings_line
+from trainables.recipe import Setting
+from trainables.secrets import masked
+
+
+def report(outcome: Outcome, request: Request, console: Console) -> None:
+    """Print a search's result, and the two commands to go on with."""
+    summary = outcome.summary
+    baseline, best = summary.baseline, summary.best
+    lines = [ending(summary), *_interruption(outcome, request)]
+    if baseline is not None:
+        lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
+    print_lines(lines, console)
+    if best is not None:
+        if outcome.choice.finalists:
+            console.print(finalists_table(outcome.choice.finalists))
+        print_prose(_winner(outcome, request), console)
+        print_lines(_next_steps(request), console)
+    print_errors(outcome)
+
+
+def _winner(outcome: Outcome, request: Request) -> list[str]:
+    """What won, and what is to be known of it."""
+    best = outcome.summary.best
+    assert best is not None
+    lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
+    if "digit_following" in best:
+        noun = "digit" if request.data.shortcut is None else "shortcut"
+        lines.append(
+            f"           {100 * best['val_accuracy_conflicting']:.2f}% where the {noun} "
+            f"conflicts, {100 * best['digit_following']:.2f}% of those follow the {noun}"
+        )
+    lines += [*_confirmation(outcome), *map(_held, outcome.choice.judgements)]
+    if outcome.choice.judgements and not outcome.choice.feasible:
+        among = "finalist" if outcome.choice.confirmed else "whole training"
+        lines.append(
+            f"           no {among} holds the constraints; this one misses them by the least"
+        )
+    if told := assumption(request, outcome.summary):
+        lines.append(f"assumes    that {told}")
+    return [*lines, f"settings   {settings_line(best['params'])}"]
+
+
+def _confirmation(outcome: Outcome) -> list[str]:
+    if not outcome.choice.finalists:
+        counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
+        return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
+    first = outcome.choice.finalists[0]
+    seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
+    if first.luck is None:
+        told = f"the search had stopped it after {first.trial.epochs} epochs"
+    else:
+        told = f"of the search's score {100 * first.luck:+.2f} points were luck"
+    return [f"           confirmed: {_mean_and_std(first)} over {seeds}; {told}"]
+
+
+def _held(judgement: Judgement) -> str:
+    """How the winner stands to a constraint."""
+    name, high, low = judgement.metric, 100 * judgement.high, 100 * judgement.low
+    verdict = "holds" if judgement.excess <= 0 else "broken"
+    return (
+        f"{verdict:10} {name} {judgement.limit}: {100 * judgement.mean:.2f}% "
+        f"(95% interval {low:.2f} to {high:.2f})"
+    )
+
+
+def finalists_table(finalists: Sequence[Finalist]) -> Table:
+    """The finalists, the winner first, for a terminal of 80 columns."""
+    table = Table(box=None, pad_edge=False, title="finalists", title_justify="left")
+    table.add_column("trial", no_wrap=True)
+    columns = ["search", "mean", "std", "luck", "seeds"]
+    if any(each.judgements for each in finalists):
+        columns.append("constraints")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in finalists:
+        figures = (each.trial.best_accuracy, each.mean, each.std, each.luck)
+        shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
+        held = [("hold" if each.feasible else "broken")] if each.judgements else []
+        table.add_row(each.trial.label, *shown, each.seeds, *held)
+    return table
+
+
+def _mean_and_std(finalist: Finalist) -> str:
+    std = "" if finalist.std is None else f" ± {100 * finalist.std:.2f}"
+    return f"{100 * finalist.mean:.2f}{std}%"
+
+
+def ending(summary: Summary) -> str:
+    """How a search ended, in a line."""
+    counts = summary.trials
+    return (
+        f"{summary.search}: {summary.status}, {counts['completed']} completed, "
+        f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
+        f"{summary.epochs:,} epochs in {duration(summary.wall_seconds)}"
+    )
+
+
+def resume_line(request: Request) -> str:
+    """The line that says how to go on with a search that was interrupted."""
+    name = request.group or request.name
+    going_on = ["python", "-m", request.command, "--resume", name, "--out", str(request.out)]
+    return f"go on      {shlex.join(going_on)}"
+
+
+def _interruption(outcome: Outcome, request: Request) -> list[str]:
+    """Why a search ended early, if it did and that is not plain, and how to go on."""
+    if outcome.stop is None:
+        return []
+    why = [f"stopped    {outcome.stop.reason}"] if outcome.stop.reason else []
+    return [*why, resume_line(request)]
+
+
+def assumption(request: Request, summary: Summary) -> str:
+    """What the best trial claims to know about the shortcut; empty if nothing."""
+    best = summary.best
+    if best is None:
+        return ""
+    return Setting.of(request.architecture, best["params"], 1, 0).recipe.assumption
+
+
+def print_lines(lines: list[str], console: Console) -> None:
+    """Print each line whole, however narrow the terminal, so that it can be copied."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_prose(lines: list[str], console: Console) -> None:
+    """Print lines that a terminal may wrap between words; anywhere else each whole."""
+    if console.is_terminal:
+        wrap = partial(textwrap.wrap, width=console.width, subsequent_indent=11 * " ")
+        lines = [part for line in lines for part in wrap(line, break_long_words=False)]
+    print_lines(lines, console)
+
+
+def print_errors(outcome: Outcome) -> None:
+    """Print what the tracking store refused."""
+    for error in outcome.errors[:3]:
+        print_refusal(error)
+
+
+def print_refusal(error: object) -> None:
+    """Print one thing that the tracking store refused; its text may quote the store's address."""
+    print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
+
+
+def compare_lines(name: str, out: Path, uri: str) -> list[str]:
+    """The line that says how to see the records, after one on a password that it leaves out."""
+    own = uri == f"sqlite:///{out / 'mlflow.db'}"
+    where = f"--out {shlex.quote(str(out))}" if own else f"--tracking-uri {in_shell(uri)}"
+    command = f"python -m search.ui --search {shlex.quote(name)} {where}"
+    return [*secret_lines(uri), f"compare    {command}"]
+
+
+def _next_steps(request: Request) -> list[str]:
+    uri = request.tracking_uri
+    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
+    analysis += ["--out", str(request.folder / "analysis")]
+    return [
+        *compare_lines(request.name, request.out, uri),
+        f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
+    ]
+
+
+def exit_status_of(outcome: Outcome) -> int:
+    """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted.
+
+    2 if the search stopped itself, for want of room on the disk.
+    """
+    if outcome.stop is not None:
+        return 2 if outcome.stop.signal is None else 128 + outcome.stop.signal
+    return 3 if outcome.summary.status == "failed-trials" or outcome.errors else 0

@@ -1,0 +1,223 @@
+"""The command line of ``search.run``: from its flags to one search or several."""
+
+import argparse
+import importlib
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search import environment
+from search.records.summary import is_whole, summary_in
+from search.request.resume import resumed
+from search.space.domain import every_key
+from search.space.reader import SPACES, available, read_space, space_file
+from trainables.paths import user_path
+
+if TYPE_CHECKING:
+    from search.request.request import Request
+from search.request.parser import search_parser
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
+
+    Raises:
+        trainables.errors.UsageError: a flag or file is wrong.
+        KeyboardInterrupt: before Tune takes over, or while the records are closed.
+    """
+    console = Console(highlight=False, markup=False)
+    arguments = search_parser().parse_args(argv)
+    if arguments.resume is not None:
+        arguments = resumed(arguments, search_parser(), argv)
+    if arguments.list:
+        console.print(_listing(), markup=False, soft_wrap=True)
+        return 0
+    if arguments.check is not None:
+        for name in arguments.check:
+            console.print(_checked(name), soft_wrap=True)
+        return 0
+    environment.prepare(loopback=arguments.address is None)
+    return _search(arguments, console)
+
+
+def _listing() -> str:
+    """Every space with its data, source and baseline, in lines that fit a narrow terminal."""
+    lines = []
+    for name in available():
+        space = read_space(space_file(name))
+        shown = ("optimizer", "lr", "batch_size", "schedule")
+        baseline = " ".join(
+            f"{key}={space.baseline[key]}" for key in shown if key in space.baseline
+        )
+        lines += [
+            f"{name}",
+            f"  data      {space.data.set}",
+            f"  source    {space.source.file if space.source else '-'}",
+            *textwrap.wrap(
+                space.source.result if space.source else "",
+                66,
+                initial_indent=12 * " ",
+                subsequent_indent=12 * " ",
+            ),
+            f"  baseline  {baseline}",
+        ]
+    return "\n".join(lines)
+
+
+def _checked(name: str) -> str:
+    """That the space ``name`` or the space file at this path is right, and what it searches.
+
+    Raises:
+        UsageError: it is not; the first fault is named.
+    """
+    path = user_path(name, "--check")
+    shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
+    space = read_space(path if shipped else space_file(name, "--check"))
+    keys = {key for key, _ in every_key(space.search)}
+    budget = space.budget
+    return (
+        f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
+        f"{budget.trials} trials of {budget.epochs} epochs"
+    )
+
+
+def _search(arguments: argparse.Namespace, console: Console) -> int:
+    from search.request.planning import requests
+
+    asked = requests(arguments)
+    return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
+
+
+def _one(request: "Request", console: Console) -> int:
+    from search.driver.ray_cluster import cluster
+    from search.records.search_file import check_unchanged
+
+    if request.resumed:
+        check_unchanged(request.folder, request.decides)
+    if request.resumed and is_whole(request.folder):
+        console.print(f"{request.name}: the search is whole, there is nothing to go on with")
+        return 0
+    try:
+        with (
+            importing("search.driver.engine", "search.commands.report"),
+            cluster(request.limits.address),
+        ):
+            return _run(request, console)
+    except KeyboardInterrupt:
+        from search.commands.report import print_lines, resume_line
+
+        if request.folder.exists():
+            print_lines([resume_line(request)], console)
+        raise
+
+
+def _run(request: "Request", console: Console) -> int:
+    from search.commands.report import exit_status_of, report
+    from search.driver.engine import run_search
+
+    outcome = run_search(request, console)
+    report(outcome, request, console)
+    return exit_status_of(outcome)
+
+
+def _several(asked: "list[Request]", console: Console) -> int:
+    """Several searches, each with its own study and ladder; then the leaderboard."""
+    _claim(asked[0])
+    try:
+        if asked[0].limits.address is None:
+            statuses = _in_turn(asked, console)
+        else:
+            statuses = _side_by_side(asked, console)
+    finally:  # whatever ends a search, those that are done have their leaderboard
+        refused = _lead(asked, console)
+    return max([*statuses, 3 * refused])
+
+
+def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
+    """One search after the other, each with all of the machine; their exit statuses."""
+    from search.commands.report import (
+        ending,
+        exit_status_of,
+        print_errors,
+        print_lines,
+        resume_line,
+    )
+    from search.driver.engine import run_search
+    from search.driver.ray_cluster import cluster
+
+    statuses: list[int] = []
+    with cluster(asked[0].limits.address):
+        for request in asked:
+            outcome = run_search(request, console)
+            print_lines([ending(outcome.summary)], console)
+            print_errors(outcome)
+            statuses.append(exit_status_of(outcome))
+            if outcome.stop is not None:
+                print_lines([resume_line(request)], console)
+                break
+    return statuses
+
+
+def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
+    """All searches at once on a cluster; their exit statuses."""
+    from search.commands.report import print_lines, resume_line
+    from search.driver.side_by_side import run_side_by_side
+
+    statuses = run_side_by_side(asked, console)
+    if not all(is_whole(request.folder) for request in asked):
+        print_lines([resume_line(asked[0])], console)
+    return statuses
+
+
+def _claim(request: "Request") -> None:
+    """Make the group's folder, by which all of it can be resumed."""
+    from search.records.search_file import SearchFile, new_id
+
+    folder = request.out / request.group
+    if not (request.resumed and folder.exists()):
+        SearchFile(request.command, request.flags, {}, new_id()).claim(folder, None)
+
+
+def _lead(asked: "list[Request]", console: Console) -> bool:
+    """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
+    from search.commands.leaderboard import record, row, table, write_csv
+    from search.commands.report import compare_lines, print_lines, print_refusal
+    from search.records.search_file import read_search_file
+
+    request = asked[0]
+    summaries = [(each, summary_in(each.folder)) for each in asked]
+    rows = [row(each, found) for each, found in summaries if found and found.status != "running"]
+    if not rows:
+        return False
+    name, uri = request.group, request.tracking_uri
+    search_id = read_search_file(request.out / name).search_id
+    file = write_csv(rows, request.out / name)
+    console.print(table(rows))
+    artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
+    note = ["source: its own figure, test or validation; baseline and best: validation, here"]
+    if not all(each.comparable for each in rows):
+        note.append("the sources trained on all of CIFAR-10 or its composite images")
+    print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
+    try:
+        record(rows, name, uri, artifacts, file, search_id)
+    except Exception as error:  # whatever the store raises, the table is written and printed
+        print_refusal(error)
+        return True
+    return False
+
+
+@contextmanager
+def importing(*modules: str) -> Iterator[None]:
+    """Import ``modules`` meanwhile. Who needs one within imports it as ever."""
+    threading.Thread(target=_import, args=modules, name="imports", daemon=True).start()
+    yield
+
+
+def _import(*modules: str) -> None:
+    with suppress(Exception):  # it is raised again where the module is needed
+        for each in modules:
+            importlib.import_module(each)

@@ -1,0 +1,164 @@
+"""What a user sees of a search: a live table on a terminal, plain lines elsewhere."""
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.trials.board import Scoreboard
+from search.trials.record import BASELINE, TrialRecord
+from search.trials.text import _percent, duration, particular, settings_line
+from trainables.recipe import Value
+
+ROWS = 12  # trials shown at once: those under way, the best, and the latest
+SILENCE = 60.0  # seconds without a line that a reader of a log may be asked to bear
+_STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "red"}
+
+
+class LiveTable:
+    """A follower that shows the scoreboard as a table, redrawn in place twice a second.
+
+    Args:
+        board: how the trials stand.
+        title: of the table.
+        console: where to draw.
+        usual: settings that are told once and not with every trial: the baseline's.
+    """
+
+    def __init__(
+        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+    ) -> None:
+        self._board, self._title, self._usual = board, title, usual
+        self._live = Live(
+            get_renderable=self.render, console=console, refresh_per_second=2, transient=True
+        )
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """The table reads the scoreboard by itself."""
+
+    def render(self) -> Group:
+        """The table as it stands."""
+        table = Table(
+            title=self._title, title_justify="left", expand=True, box=None, pad_edge=False
+        )
+        for name in ("trial", "status", "epochs", "best"):
+            table.add_column(name, no_wrap=True, justify="right" if name != "status" else "left")
+        table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
+        best = self._board.best(with_running=True)
+        for record in _chosen([*self._board.records, *self._board.finals], best):
+            table.add_row(*_row(record, self._usual, self._board.max_epochs, record is best))
+        return Group(table, Text(progress_line(self._board), no_wrap=False))
+
+
+class PlainLines:
+    """A follower that prints a line when a trial starts and ends: for logs and pipes.
+
+    Args:
+        board: how the trials stand.
+        title: the first line.
+        console: where to print.
+        usual: settings that are told once and not with every trial: the baseline's.
+    """
+
+    def __init__(
+        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+    ) -> None:
+        self._board, self._console, self._usual = board, console, usual
+        self._said = 0.0
+        self._print(title)
+        if usual:
+            self._print(f"settings unless a trial's line tells another: {settings_line(usual)}")
+
+    def __enter__(self) -> "PlainLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Print what is particular of the trial's settings, or from where it goes on."""
+        if record.epochs:
+            self._print(f"trial {record.label} goes on after epoch {record.epochs}")
+        elif record.repeats is not None:
+            self._print(f"trial {record.label} started: {_repeated(record.repeats)}")
+        else:
+            self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """Print how the search stands, once a minute: an epoch a line would flood a log."""
+        if self._board.seconds - self._said >= SILENCE:
+            self._progress()
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Print how the trial ended, and how the search stands."""
+        outcome = record.error or (
+            f"best {_percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
+        )
+        self._print(f"trial {record.label} {record.status}: {outcome}")
+        self._progress()
+
+    def _progress(self) -> None:
+        self._said = self._board.seconds
+        self._print(progress_line(self._board))
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def progress_line(board: Scoreboard) -> str:
+    """Trials, best against the baseline, epochs and time, in one line."""
+    best, baseline, left = board.best(with_running=True), board.baseline(), board.seconds_left()
+    parts = [f"{board.finished}/{board.requested} trials"]
+    if best is not None:
+        parts.append(f"best {_percent(best.best_accuracy)}")
+    if baseline is not None and baseline.best_epoch:
+        parts.append(f"baseline {_percent(baseline.best_accuracy)}")
+    if board.finals:
+        parts.append(f"finals {board.finals_ended}/{board.finals_due}")
+    parts += [f"{board.epochs:,} epochs", f"{duration(board.seconds)} gone"]
+    if left is not None and not board.is_whole:
+        parts.append(f"about {duration(left)} left")
+    return " · ".join(parts)
+
+
+def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
+    running = [record for record in records if record.status == "running"]
+    latest = [record for record in reversed(records) if record.status != "running"]
+    wanted = ([best] if best else []) + records[:1] + running + latest
+    numbers = list(dict.fromkeys(record.number for record in wanted))[:ROWS]
+    return [record for record in records if record.number in numbers]
+
+
+def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) -> tuple[Text, ...]:
+    style = _STYLE.get(record.status, "")
+    accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
+    return (
+        Text(record.label),
+        Text(record.status, style=style),
+        Text(f"{record.epochs}/{epochs}"),
+        Text(f"{accuracy}{' *' if best else '  '}", style="bold" if best else ""),
+        Text(record.error or _about(record, usual), style="red" if record.error else "dim"),
+    )
+
+
+def _about(record: TrialRecord, usual: dict[str, Value]) -> str:
+    if record.repeats is not None:
+        return _repeated(record.repeats)
+    return "" if record.label == BASELINE else particular(record.values, usual)
+
+
+def _repeated(number: int) -> str:
+    return f"{f'trial {number}' if number else 'the baseline'} with a fresh seed"

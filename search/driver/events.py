@@ -1,0 +1,130 @@
+"""From Ray Tune's callbacks to the record on disk, the scoreboard, and all who follow a search."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from search.trials.board import Scoreboard
+from search.trials.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
+from search.trials.files import TrialFiles, metrics_of
+from search.trials.record import TrialRecord
+from search.trials.spec import Task
+
+
+class Follower(Protocol):
+    """Someone who is told of a search's events, on the thread that runs it; must not block."""
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """A trial began."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """A trial finished an epoch; its figures are ``record.last``."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """A trial completed, was pruned, or failed."""
+
+
+class Events(Callback):  # type: ignore[misc]
+    """Tune's callback: keeps the scoreboard and passes every event on.
+
+    An epoch that is known already is passed over: a trial may repeat some, from its last whole
+    checkpoint on, after its worker or the driver died. Where the disk is full, trials are not
+    failed: ``halt`` is called, and they go on once there is room.
+
+    Tune pickles its callbacks into the search's directory. Followers hold threads and terminals, so
+    a copy from there has none: it is the driver that makes them.
+
+    Args:
+        board: counts the trials.
+        followers: are told of every event.
+        files: writes the trials' files, before anyone is told; None keeps none.
+        halt: stops the search, for a reason that is given in a line.
+    """
+
+    def __init__(
+        self,
+        board: Scoreboard,
+        followers: list[Follower],
+        files: TrialFiles | None = None,
+        halt: Callable[[str], object] = lambda reason: None,
+    ) -> None:
+        self._board, self._followers = board, followers
+        self._files, self._halt = files, halt
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        board = self._board
+        return _without_followers, (board.requested, board.max_epochs, board.train_images)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Tune started or restarted a trial."""
+        task = Task.from_config(trial.config)
+        record = self._board.started(
+            trial.trial_id, task.number, task.values, task.label, task.stream, task.repeats
+        )
+        self._keep(lambda files: files.started(record, trial.config))
+        for follower in self._followers:
+            follower.trial_started(record)
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """A trial reported an epoch, or that it failed."""
+        epoch = int(result["epoch"])
+        if FAILED in result or epoch <= self._board.record(trial.trial_id).epochs:
+            return
+        record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
+        self._keep(lambda files: files.reported(record, result))
+        for follower in self._followers:
+            follower.epoch_ended(record)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """A trial ended: at the budget's end, stopped by the scheduler, or failed."""
+        failed = failure(trial)
+        if failed is None:
+            self._end(self._board.ended(trial.trial_id))
+        elif remedy := failed[HALT] or (ROOM if self._is_full() else ""):
+            self._halt(f"{failed[FAILED]}; {remedy}")
+        else:
+            record = self._board.failed(trial.trial_id, failed[FAILED])
+            self._keep(lambda files: files.traced(record, failed[TRACE]))
+            self._end(record)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """A trial's worker died once too often, perhaps before the trial began."""
+        if not self._board.knows(trial.trial_id):
+            self.on_trial_start(iteration, trials, trial)
+        if self._is_full():
+            self._halt(f"No space left on device: {lost_reason(trial)}; {ROOM}")
+        else:
+            self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
+
+    def _is_full(self) -> bool:
+        return self._files is not None and is_full(self._files.search)
+
+    def _end(self, record: TrialRecord) -> None:
+        self._keep(lambda files: files.ended(record))
+        for follower in self._followers:
+            follower.trial_ended(record)
+
+    def _keep(self, write: Callable[[TrialFiles], object]) -> None:
+        """Write to the record. What it lacks for want of room is trained again."""
+        if self._files is None:
+            return
+        try:
+            write(self._files)
+        except OSError as error:
+            place = error.filename or "the search folder"
+            self._halt(f"{error.strerror or error}: {place}; {ROOM}")
+
+
+def _without_followers(requested: int, epochs: int, train_images: int) -> Events:
+    return Events(Scoreboard(requested, epochs, train_images), [])

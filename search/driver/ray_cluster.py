@@ -1,0 +1,75 @@
+"""The Ray cluster that a search runs on, and what its trials get of it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from search.driver.concurrency import machines
+from search.driver.interruption import told_by_ray
+from search.driver.resources import Resources, allot, allot_packs
+from search.environment import for_workers
+from search.request.request import Limits
+from trainables.errors import UsageError
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """A Ray cluster for the searches within, joined at ``address`` or started here.
+
+    One that is already there is used, and left running.
+
+    Raises:
+        UsageError: no cluster that lets this command in answers at ``address``.
+    """
+    # Tune's one error tells of failed trials, which the table and the summary tell better.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    started = not ray.is_initialized()
+    with told_by_ray():
+        if started:
+            _start_ray(address)
+        try:
+            yield
+        finally:
+            if started:
+                ray.shutdown()
+
+
+def allotted(limits: Limits) -> Resources:
+    """What a trial gets of the cluster.
+
+    On a cluster that was joined, as many trials as are asked for want a place at once, also those
+    that find none yet: an autoscaler makes room for what waits.
+
+    Raises:
+        UsageError: more is asked for than there is.
+    """
+    there = machines()
+    if limits.pack is not None:
+        return allot_packs(there, limits.pack)
+    found = allot(there, limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency)
+    if limits.address is not None and limits.concurrency is not None:
+        return Resources(found.cpus, found.gpus, limits.concurrency)
+    return found
+
+
+def _start_ray(address: str | None) -> None:
+    # The workers of a cluster that is there already do not inherit this process's variables.
+    joined = {"runtime_env": {"env_vars": for_workers()}}
+    own = joined if address else {"include_dashboard": False}
+    # Without an address Ray would join whatever cluster it finds on the machine.
+    where = address or "local"
+    try:
+        ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except ray.exceptions.AuthenticationError as error:
+        raise UsageError(
+            f"--address {address}: Ray refuses the token; set RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on the cluster"
+        ) from error
+    except (ConnectionError, ValueError) as error:
+        if address is None:
+            raise
+        raise UsageError(
+            f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
+        ) from error

@@ -1,0 +1,81 @@
+"""Several searches at once on a cluster that was joined, each in a process of its own."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from search.records.search_file import SearchFile, new_id
+from search.request.request import Request
+
+
+def run_side_by_side(asked: list[Request], console: Console) -> list[int]:
+    """Run the searches, or go on with those that are not whole; their exit statuses, in order.
+
+    A SIGINT or SIGTERM that comes meanwhile is passed on to all of them, and their records are
+    closed before this returns.
+    """
+    for request in asked:
+        if not request.folder.exists():
+            written = SearchFile(request.command, request.flags, request.decides, new_id())
+            written.claim(request.folder, request.space_file)
+    running = [_begin(request) for request in asked]
+    with _passing_on(running):
+        readers = [
+            threading.Thread(target=_relay, args=(request.space_name, process, console))
+            for request, process in zip(asked, running, strict=True)
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        return [_exit_status(process.wait()) for process in running]
+
+
+def _begin(request: Request) -> "subprocess.Popen[str]":
+    # In a session of its own: a terminal would send it the SIGINT that is passed on to it.
+    going_on = ["--resume", request.name, "--out", str(request.out)]
+    tracking = ["--tracking-uri", request.tracking_uri]
+    return subprocess.Popen(
+        [sys.executable, "-m", "search.run", *going_on, *tracking],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _relay(space: str, process: "subprocess.Popen[str]", console: Console) -> None:
+    """Print what the process prints, each line behind its space."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        console.print(f"{space:8} {line.rstrip()}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _passing_on(running: "list[subprocess.Popen[str]]") -> Iterator[None]:
+    def pass_on(number: int, _: object) -> None:
+        for process in running:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    handlers: dict[signal.Signals, Callable[..., Any] | int | None] = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _exit_status(code: int) -> int:
+    """As a shell tells it: 128 and the signal that killed it."""
+    return code if code >= 0 else 128 - code

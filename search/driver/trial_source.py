@@ -1,0 +1,91 @@
+"""Where Tune's trials come from: those that were interrupted, then what the searcher proposes."""
+
+import shutil
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.experiment.config_parser import _create_trial_from_spec
+from ray.tune.search import Searcher, SearchGenerator
+from ray.tune.utils import flatten_dict
+
+from search.driver.concurrency import Concurrency
+from search.trials.checkpoints import checkpoints, latest_whole
+from search.trials.files import History
+
+
+class Trials(SearchGenerator):  # type: ignore[misc]
+    """Tune's source of trials.
+
+    One that was interrupted keeps its id, and so its folder and its MLflow run, and goes on from
+    its latest whole checkpoint. Tune's own restoring goes by a snapshot of the whole search that it
+    writes now and then: trials that began since are lost, and a checkpoint that it names may be
+    gone.
+
+    Args:
+        searcher: proposes the others.
+        interrupted: trials to go on with.
+        concurrency: tells how many trials may run at once.
+    """
+
+    def __init__(
+        self, searcher: Searcher, interrupted: list[History], concurrency: Concurrency
+    ) -> None:
+        super().__init__(searcher)
+        self._interrupted, self._concurrency = list(interrupted), concurrency
+        self._live: set[str] = set()
+
+    def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
+        """The next trial; None if there is none now."""
+        if len(self._live) >= self._concurrency.now():
+            return None
+        if self._interrupted:
+            trial = self._continued(self._interrupted.pop(0), experiment_spec)
+        else:
+            trial = super().create_trial_if_possible(experiment_spec)
+        if trial is not None:
+            self._live.add(trial.trial_id)
+        return trial
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A trial ended."""
+        self._live.discard(trial_id)
+        super().on_trial_complete(trial_id, result, error)
+
+    def _continued(self, history: History, experiment_spec: dict[str, Any]) -> Trial:
+        checkpoint = _only_whole(history)
+        config = history.task.as_config()
+        spec = {**deepcopy(experiment_spec), "config": config}
+        self._counter += 1
+        trial = _create_trial_from_spec(
+            {**spec, "restore": None if checkpoint is None else str(checkpoint)},
+            self._parser,
+            evaluated_params=flatten_dict(config),
+            experiment_tag=str(self._counter),
+            trial_id=history.trial_id,
+        )
+        if checkpoint is not None:  # Tune numbers the next ones from here on
+            trial.storage.current_checkpoint_index = int(checkpoint.name.rpartition("_")[2])
+        return trial
+
+    def save_to_dir(self, dirpath: str, session_str: str) -> None:
+        """Nothing: a search goes on from its trials' files."""
+
+    def has_checkpoint(self, dirpath: str) -> bool:
+        """False: see ``save_to_dir``."""
+        return False
+
+
+def _only_whole(history: History) -> Path | None:
+    """The checkpoint to go on from, if there is one; those after it are removed.
+
+    They are damaged, or of an epoch that nobody was told of.
+    """
+    chosen = latest_whole(history.folder, history.epochs)
+    for each in checkpoints(history.folder):
+        if chosen is None or each.name > chosen.name:
+            shutil.rmtree(each)
+    return chosen

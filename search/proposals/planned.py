@@ -1,0 +1,87 @@
+"""A list of settings, each trained to its end."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from search.proposals.protocols import Proposer, Stopper
+from search.space.budget import Budget
+from search.trials.files import History
+from search.trials.record import METRIC
+from search.trials.spec import Job, Point, Task
+from trainables.recipe import Value
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A list of settings, each trained to the end."""
+
+    points: tuple[Point, ...]
+
+    def searcher(self, job: Job, budget: Budget) -> Proposer:
+        """One that proposes the list in its order."""
+        return PlannedSearch(
+            [
+                Task(job, number, point.values, point.label, point.stream)
+                for number, point in enumerate(self.points)
+            ]
+        )
+
+    def scheduler(self, budget: Budget) -> Stopper:
+        """One that stops nothing."""
+        return TrainToTheEnd(budget.epochs)
+
+    def first(self) -> dict[str, Value]:
+        """The first of the list."""
+        return self.points[0].values
+
+    def described(self) -> dict[str, Any]:
+        """Every setting by its number."""
+        return {str(number): asdict(point) for number, point in enumerate(self.points)}
+
+
+class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
+    """Tune's scheduler that stops no trial before its last epoch.
+
+    Args:
+        epochs: of every trial.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def recall(self, histories: list[History]) -> set[str]:
+        """The ids of the trials that are trained to the end."""
+        return {each.trial_id for each in histories if each.epochs >= self._epochs}
+
+
+class PlannedSearch(Searcher):  # type: ignore[misc]
+    """Tune's searcher over a list of tasks."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        self._tasks = {task.number: task for task in tasks}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """The next task's configuration, or that there is none."""
+        if not self._tasks:
+            return str(Searcher.FINISHED)
+        return self._tasks.pop(min(self._tasks)).as_config()
+
+    def recall(self, history: History) -> None:
+        """Leave the trial's task out."""
+        self._tasks.pop(history.task.number, None)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing is learnt from a result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a search goes on from its trials' files."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See ``save``."""

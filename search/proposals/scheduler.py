@@ -1,0 +1,102 @@
+"""ASHA (Li et al. 2020) on two ladders, with the baseline always trained to the end."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers.async_hyperband import _Bracket
+
+from search.space.budget import Budget
+from search.trials.failure import FAILED
+from search.trials.files import History
+from search.trials.record import METRIC
+
+# Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
+ANNEALED = ("cosine", "one_cycle")
+
+
+class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
+    """Asynchronous successive halving on validation accuracy.
+
+    Trials whose learning rate anneals are compared with each other alone, and so are the others:
+    half-way, a rate that falls only at the end looks worse than one that is low already, and ends
+    better. One ladder for all would stop it there.
+
+    Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
+    beats its baseline, and half a training would flatter it.
+
+    Finalists' trainings go to their end and are compared on no ladder.
+
+    Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
+    from numpy's global generator, and the search would no longer follow its seed.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._grace = min(budget.grace_epochs, budget.epochs)
+        super().__init__(
+            time_attr="epoch",
+            metric=METRIC,
+            mode="max",
+            max_t=budget.epochs,
+            grace_period=self._grace,
+            reduction_factor=budget.reduction_factor,
+            brackets=1,
+        )
+        # Tune's name for them, under which it prints and saves them: annealed, and others.
+        self._brackets = [self._ladder(), self._ladder()]
+
+    def _ladder(self) -> _Bracket:
+        return _Bracket(self._grace, self._max_t, self._reduction_factor, 0, self._stop_last_trials)
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Put the trial on the ladder of its kind of schedule."""
+        if trial.config.get("repeats") is None:
+            self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
+
+    def _ladder_of(self, values: dict[str, Any]) -> _Bracket:
+        return self._brackets[0 if values.get("schedule") in ANNEALED else 1]
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Tune's decision on the trial: CONTINUE or STOP."""
+        if FAILED in result:
+            return str(TrialScheduler.STOP)
+        if trial.config.get("repeats") is not None:
+            whole = result["epoch"] >= self._max_t
+            return str(TrialScheduler.STOP if whole else TrialScheduler.CONTINUE)
+        decision: str = super().on_trial_result(tune_controller, trial, result)
+        if trial.config["number"] == 0 and result["epoch"] < self._max_t:
+            return str(TrialScheduler.CONTINUE)
+        return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """A trial ended, on whatever rung it stands."""
+        if trial.trial_id not in self._trial_info:
+            return
+        if FAILED in result:
+            self.on_trial_remove(tune_controller, trial)
+        else:
+            super().on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial is there no more, whatever rung it stood on."""
+        self._trial_info.pop(trial.trial_id, None)
+
+    def recall(self, histories: list[History]) -> set[str]:
+        """Put the trials on the rungs that they reached; the ids of those that end there.
+
+        In the order in which they did: a trial is compared with those that were there before it.
+        """
+        finals = [each for each in histories if each.task.repeats is not None]
+        stopped = {each.trial_id for each in finals if each.epochs >= self._max_t}
+        trials = [each for each in histories if each.task.repeats is None]
+        reached = [(record, history) for history in trials for record in history.records[1:]]
+        for record, history in sorted(reached, key=lambda each: each[0].at):
+            ladder = self._ladder_of(history.task.values)
+            trial = SimpleNamespace(trial_id=history.trial_id)
+            decision = ladder.on_result(trial, record.epochs, record.last[METRIC])
+            last = record.epochs == history.epochs
+            stops = decision == TrialScheduler.STOP and history.task.number > 0
+            if last and (stops or record.epochs >= self._max_t):
+                stopped.add(history.trial_id)
+        return stopped

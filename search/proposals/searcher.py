@@ -1,0 +1,111 @@
+"""Optuna's search within Ray Tune, told the truth about how every trial ended."""
+
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from search.proposals.study import MOST, BoundedStudy
+from search.space.constraints import Constraints, excesses
+from search.space.sampler import Sampler
+from search.trials.failure import FAILED
+from search.trials.files import History
+from search.trials.record import BASELINE, METRIC
+from search.trials.spec import Job, Task
+
+
+class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
+    """Tune's searcher over an Optuna study that is told COMPLETE, PRUNED and FAIL as they are.
+
+    Ray's own ``OptunaSearch`` tells Optuna that a trial which the scheduler stopped is complete,
+    with its last, low-budget value, and leaves that value out of the intermediate ones. Here a
+    trial that was stopped is PRUNED with all its intermediate values, one that ran to the end is
+    COMPLETE with the value of its best epoch, and one that failed is FAIL.
+
+    Args:
+        sampler: draws a trial's values; its first points, the baseline's first of all, become
+            the first trials.
+        job: what all trials share.
+        trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
+        most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
+        constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
+            miss them by little.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        job: Job,
+        trials: int,
+        most: int | None = MOST,
+        constraints: Constraints | None = None,
+    ) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        startup = max(4, min(10, trials // 4))
+        self._sampler, self._job = sampler, job
+        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), most)
+        self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
+        self._constraints: Constraints = constraints or {}
+        self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
+
+    @property
+    def study(self) -> optuna.Study:
+        """The Optuna study behind the search; of a long one, what the sampler still needs."""
+        return self._bounded.study
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """The configuration of the next trial."""
+        number, trial = self._bounded.ask()
+        self._numbers[trial_id] = number
+        label = BASELINE if number == 0 else ""
+        return Task(self._job, number, self._sampler(trial), label).as_config()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record an intermediate value, once an epoch."""
+        epoch, value = result.get("epoch"), result.get(METRIC)
+        if FAILED not in result and epoch is not None and value is not None:
+            number = self._numbers[trial_id]
+            self._bounded.report(number, epoch, value)
+            if value > self._best.get(number, {METRIC: -1.0})[METRIC]:
+                self._best[number] = result
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tell Optuna how the trial ended."""
+        if trial_id not in self._numbers:
+            return
+        failed = error or FAILED in (result or {})
+        if result and not failed:
+            self.on_trial_result(trial_id, result)
+        self._end(trial_id, failed)
+
+    def _end(self, trial_id: str, failed: bool) -> None:
+        number = self._numbers.pop(trial_id)
+        values = self._bounded.reported(number)
+        if best := self._best.pop(number, None):
+            self._bounded.constrain(number, excesses(self._constraints, best))
+        if failed or not values:
+            self._bounded.tell(number, TrialState.FAIL)
+        elif max(values) < self._job.epochs:
+            self._bounded.tell(number, TrialState.PRUNED)
+        else:
+            self._bounded.tell(number, TrialState.COMPLETE, max(values.values()))
+
+    def recall(self, history: History) -> None:
+        """Learn of a trial of this search that its record tells of."""
+        number, values = history.task.number, history.task.values
+        self._sampler(self._bounded.ask_for(number, self._sampler.point(values)))
+        self._numbers[history.trial_id] = number
+        for record in history.records[1:]:
+            self.on_trial_result(history.trial_id, {**record.last, "epoch": record.epochs})
+        if history.over:
+            self._end(history.trial_id, failed=history.status == "failed")
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a search goes on from its trials' files."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See ``save``."""

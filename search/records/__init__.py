@@ -1,0 +1,1 @@
+"""What is written of a search and read back: the summary, the saved models, MLflow."""

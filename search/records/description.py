@@ -1,0 +1,142 @@
+"""What a search's own MLflow run says of it, as Markdown: its result, and what to do next."""
+
+from collections.abc import Iterator
+
+from search.records.summary import SearchStatus
+from search.selection.choice import Choice, Finalist
+from search.selection.rule import Judgement
+from search.trials.board import Scoreboard
+from search.trials.record import TrialRecord
+from search.trials.text import duration, particular
+from trainables.recipe import Value
+
+ROWS = 10  # finalists and trials that are told of, the best first
+MOST = 7500  # letters; MLflow takes 8,000 in a tag
+
+
+def description(
+    space: str,
+    board: Scoreboard,
+    status: SearchStatus,
+    choice: Choice,
+    assumed: str,
+    search: str,
+) -> str:
+    """Result, finalists, trials and commands.
+
+    Args:
+        space: what was searched.
+        board: how the trials stand.
+        status: of the search.
+        choice: the winner, and how it was chosen.
+        assumed: what the winner claims to know about the shortcut; empty if nothing.
+        search: its name.
+    """
+    baseline = board.baseline()
+    usual = baseline.values if baseline is not None else {}
+    before = [
+        _result(space, board, status, choice),
+        *_winner(choice, usual),
+        *([f"It assumes that {assumed}."] if assumed else []),
+        *_finalists(choice),
+    ]
+    after = _commands(search) if choice.winner is not None else []
+    for rows in range(ROWS, 0, -1):
+        text = "\n\n".join([*before, _trials(board, usual, rows), *after])
+        if len(text) <= MOST:
+            break
+    return text
+
+
+def _result(space: str, board: Scoreboard, status: SearchStatus, choice: Choice) -> str:
+    counts = ", ".join(f"{board.count(each)} {each}" for each in ("completed", "pruned", "failed"))
+    lines = [
+        f"**{_best(choice)}** validation accuracy; the baseline has {_of(board.baseline())}.",
+        f"{space}: {status}, {counts} of {board.requested} trials, {board.epochs:,} epochs in "
+        f"{duration(board.seconds)}.",
+    ]
+    return "\n".join(lines)
+
+
+def _best(choice: Choice) -> str:
+    if not choice.finalists:
+        return _of(choice.winner)
+    first = choice.finalists[0]
+    std = "" if first.std is None else f" ± {100 * first.std:.2f}"
+    return f"{100 * first.mean:.2f}{std}%"
+
+
+def _of(record: TrialRecord | None) -> str:
+    if record is None or not record.best_epoch:
+        return "no"
+    return _percent(record.best_accuracy)
+
+
+def _winner(choice: Choice, usual: dict[str, Value]) -> Iterator[str]:
+    """How sure the winner is, whether it holds its constraints, and its settings."""
+    winner = choice.winner
+    if winner is None:
+        return
+    if choice.finalists:
+        seeds = len(choice.finalists[0].runs)
+        yield f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them."
+    else:
+        yield "Unconfirmed: the best of its trials, which is partly luck."
+    if choice.judgements:
+        yield "\n".join(map(_judged, choice.judgements))
+    yield f"Its settings that are not the baseline's: `{particular(winner.values, usual)}`"
+
+
+def _judged(judgement: Judgement) -> str:
+    verdict = "holds" if judgement.excess <= 0 else "**is broken**"
+    return (
+        f"- `{judgement.metric}` {judgement.limit} {verdict}: {_percent(judgement.mean)} "
+        f"(95% interval {_percent(judgement.low)} to {_percent(judgement.high)})"
+    )
+
+
+def _finalists(choice: Choice) -> list[str]:
+    if not choice.finalists:
+        return []
+    header = ["trial", "in the search", "mean", "std", "seeds", "constraints"]
+    told = "Finalists, trained again with fresh seeds, the winner first:"
+    return [told, _table(header, [_finalist(each) for each in choice.finalists[:ROWS]])]
+
+
+def _finalist(each: Finalist) -> list[str]:
+    std = "-" if each.std is None else _percent(each.std)
+    held = ("hold" if each.feasible else "broken") if each.judgements else "-"
+    search = _percent(each.trial.best_accuracy)
+    return [each.trial.label, search, _percent(each.mean), std, each.seeds, held]
+
+
+def _trials(board: Scoreboard, usual: dict[str, Value], rows: int) -> str:
+    """The leaderboard of the trials."""
+    header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
+    order = sorted(board.records, key=lambda each: (-each.best_accuracy, each.number))
+    table = _table(header, [_trial(each, usual) for each in order[:rows]])
+    left = len(order) - rows
+    told = f"Trials, the best first{f', and {left:,} more' if left > 0 else ''}:"
+    return f"{told}\n\n{table}"
+
+
+def _trial(each: TrialRecord, usual: dict[str, Value]) -> list[str]:
+    particulars = particular(each.values, usual)
+    epochs = [str(each.best_epoch or "-"), str(each.epochs)]
+    return [each.label, _of(each), *epochs, each.status, f"`{particulars}`"]
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _commands(search: str) -> list[str]:
+    """How to go on; without the address of the store, which may be nobody else's business."""
+    told = "Analyse the winner, train it again (with `--tracking-uri`, if it is not in `./runs`):"
+    modules = (f"analysis.run --search {search}", f"search.replay {search}")
+    return [told, "\n".join(["```", *(f"python -m {each}" for each in modules), "```"])]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"

@@ -1,0 +1,93 @@
+"""A trial as MLflow recorded it, as a task that can be trained again."""
+
+import math
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from search.trials.provenance import Provenance
+from search.trials.spec import Job
+from trainables.errors import UsageError
+from trainables.recipe import Value
+
+MOST_CPUS = 4096
+
+
+def recorded_job(text: str | bytes) -> Job:
+    """A job from its JSON, which whoever writes to the store may have changed.
+
+    Raises:
+        ValueError: a value is missing, of the wrong type or out of bounds.
+    """
+    job: Job = parsed(Job, text)
+    if not 1 <= job.cpus <= MOST_CPUS:
+        raise ValueError(f"job.cpus must be between 1 and {MOST_CPUS}, not {job.cpus}")
+    return job
+
+
+def parsed(kind: Any, text: str | bytes) -> Any:
+    """JSON as a ``kind`` of values, each of the very type that it says.
+
+    Raises:
+        ValueError: the first value that is not.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{place}: {fault['msg']}" if place else fault["msg"]) from error
+
+
+History = dict[str, list[tuple[int, float]]]
+
+
+def _check_history(history: History) -> None:
+    for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
+        if not history.get(name):
+            raise KeyError(name)
+    if not all(math.isfinite(value) for points in history.values() for _, value in points):
+        raise ValueError("a figure of its history is not finite")
+
+
+def _check_plain(provenance: Provenance) -> None:
+    code, versions = provenance.code, provenance.versions
+    texts = [provenance.device, provenance.validation_dtype]
+    texts += [provenance.training_dtype or "", provenance.device_name or ""]
+    texts += [code.version, code.commit or ""] if code else []
+    for text in (*texts, *versions, *versions.values()):
+        plain(text)
+
+
+def values_of(text: str) -> dict[str, Value]:
+    """The values that the tag of a trial's run holds.
+
+    Raises:
+        ValueError: they are none, or cannot be shown.
+    """
+    values: dict[str, Value] = parsed(dict[str, Value], text)
+    for part in (*values, *(value for value in values.values() if isinstance(value, str))):
+        plain(part)
+    return values
+
+
+def plain(text: str) -> str:
+    """``text``, if it may stand in a terminal and in a figure, where $ begins a formula.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if not text.isprintable() or "$" in text:
+        raise ValueError(f"{text!r} holds characters that cannot be shown")
+    return text
+
+
+def quoted(text: str) -> str:
+    """``text``, if it may stand between quotes in a condition of MLflow's.
+
+    Raises:
+        UsageError: it would end them.
+    """
+    if "'" in text or "\\" in text:
+        raise UsageError(f"{text!r} is not the name of a search")
+    return text

@@ -1,0 +1,306 @@
+"""A run as MLflow recorded it: found, downloaded, and its network and data built again."""
+
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from torch import nn
+
+from search.records.parsing import (
+    History,
+    _check_history,
+    _check_plain,
+    parsed,
+    plain,
+    quoted,
+    recorded_job,
+    values_of,
+)
+from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, Kept
+from search.records.tracking import check_admits, check_uri, sqlite_file
+from search.space.naming import is_name
+from search.trials.provenance import Provenance
+from search.trials.record import BASELINE
+from search.trials.spec import Job, Task
+from trainables import checkpoint
+from trainables.data import Dataset, load
+from trainables.errors import UsageError
+from trainables.recipe import Setting, Value
+from trainables.secrets import masked
+from trainables.training import network
+
+_FINALIST = re.compile(r"finalist-(\d+)-seed-(\d+)")
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A trial's record.
+
+    Attributes:
+        run_id: MLflow's.
+        search: name of its search.
+        setting: what was trained, and how.
+        job: what it shared with the other trials: data, limits, CPUs.
+        data: name, sizes and fingerprint of its data.
+        best_epoch: the epoch whose weights these are.
+        val_accuracy: the validation accuracy logged for that epoch.
+        history: every metric's (epoch, value) pairs, in order.
+        weights: state dict of the best epoch; empty if the run holds none.
+        provenance: what it was trained with.
+        values: what the trial chose, without keys of options that were not; empty if unknown.
+        label: what it is called in its search: ``baseline``, a trial's number, or
+            ``finalist-1-seed-2``.
+        is_winner: True if it is the best of its search.
+        trial_id: Ray Tune's; empty if unknown.
+    """
+
+    run_id: str
+    search: str
+    setting: Setting
+    job: Job
+    data: dict[str, Any]
+    best_epoch: int
+    val_accuracy: float
+    history: History
+    weights: dict[str, Any]
+    provenance: Provenance
+    values: dict[str, Value] = field(default_factory=dict)
+    label: str = ""
+    is_winner: bool = False
+    trial_id: str = ""
+
+    @property
+    def described(self) -> str:
+        """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
+        place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
+        if finalist := _FINALIST.fullmatch(self.label):
+            place = "finalist {}, seed {}".format(*finalist.groups())
+        if self.is_winner:
+            return f"winner of search {self.search} ({place})"
+        return f"{place} of search {self.search}"
+
+    def dataset(self, source: str) -> Dataset:
+        """Its data from ``source``, limited as they were in the search.
+
+        Raises:
+            UsageError: they are not those that it was trained on.
+        """
+        whole = load(self.job.data, source)
+        if whole.fingerprint != self.data["fingerprint"]:
+            raise UsageError(
+                f"the data in {source} (fingerprint {whole.fingerprint[:12]}) are not those of run "
+                f"{self.run_id} ({self.data['name']}, {self.data['fingerprint'][:12]}); give its "
+                "--data"
+            )
+        return whole.limited(self.job.train_limit, self.job.val_limit)
+
+    def model(self, dataset: Dataset) -> nn.Module:
+        """The network with the recorded weights, in eval mode.
+
+        Raises:
+            UsageError: there are none, or they do not fit the architecture as it is now.
+        """
+        if not self.weights:
+            raise UsageError(f"run {self.run_id} holds no {WEIGHTS_FILE}; it was removed")
+        try:
+            model = network(self.setting, dataset)
+            model.load_state_dict(self.weights)
+            if not all(value.isfinite().all() for value in model.state_dict().values()):
+                raise RuntimeError("they are not finite")
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"the weights of run {self.run_id} do not fit architecture "
+                f"{self.setting.architecture} as it is here ({_one_line(error)})"
+            ) from error
+        return model.eval()
+
+
+class RecordedRuns:
+    """The runs in a tracking store, of searches that have finished.
+
+    Args:
+        uri: MLflow's tracking URI.
+
+    Raises:
+        UsageError: a local store that is not there, or a server that refuses the user.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = check_uri(uri)
+        if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+            raise UsageError(
+                f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
+            )
+        check_admits(uri)
+        for name in ("mlflow.store", "mlflow.store.db.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told in a line of ours
+        with self.answering():
+            self.client = MlflowClient(uri)
+
+    def load(self, run_id: str) -> RecordedRun:
+        """The record of a run.
+
+        Raises:
+            UsageError: there is no such run, it has no record, or that is damaged.
+        """
+        with self.answering():
+            run = self.client.get_run(run_id)
+            files = {file.path for file in self.client.list_artifacts(run_id)}
+        if SETTING_FILE not in files:
+            raise UsageError(
+                f"run {run_id} has no weights and no {SETTING_FILE}; only the best few trials of a "
+                "search and its baseline have"
+            )
+        with tempfile.TemporaryDirectory() as folder, self.answering():
+            for name in files & {SETTING_FILE, WEIGHTS_FILE}:
+                self.client.download_artifacts(run_id, name, folder)
+            file = Path(folder) / WEIGHTS_FILE
+            weights = checkpoint.load(file) if file.exists() else {}
+            text = (Path(folder) / SETTING_FILE).read_bytes()
+            history = self.history(run)
+        try:
+            return recorded_run(run, weights, text, history)
+        except (ValueError, KeyError) as error:
+            raise UsageError(
+                f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
+            ) from error
+
+    def history(self, run: Run, names: tuple[str, ...] | None = None) -> History:
+        """Every (epoch, value) of a run's metrics, or of those that ``names`` has, in order."""
+        return {
+            name: sorted(
+                (point.step, point.value)
+                for point in self.client.get_metric_history(run.info.run_id, name)
+            )
+            for name in run.data.metrics
+            if names is None or name in names
+        }
+
+    def winner_of(self, search: str) -> str:
+        """Run id of a search's winner.
+
+        Raises:
+            UsageError: no such search, or it has no winner.
+        """
+        winners = self.winners(f"tags.convoy.search = '{quoted(search)}'")
+        if not winners:
+            raise UsageError(
+                f"search {search!r} has no winner in {self.uri}; name another, or give its "
+                "store as --tracking-uri"
+            )
+        return str(winners[0].info.run_id)
+
+    def winners(self, condition: str, experiment: str | None = None) -> list[Run]:
+        """The winners of searches that meet MLflow's ``condition``, of all spaces or of one.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self.answering():
+            experiments = [
+                found.experiment_id
+                for found in self.client.search_experiments()
+                if found.name.startswith("convoy/") and experiment in (None, found.name)
+            ]
+            parts = ["tags.convoy.winner = 'true'", *([condition] if condition else [])]
+            if not experiments:
+                return []
+            return list(self.client.search_runs(experiments, " and ".join(parts)))
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Whatever the store raises becomes a UsageError."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except Exception as error:  # a store raises what its database or server raises
+            raise UsageError(f"{self.uri}: {_one_line(error)}") from error
+
+
+def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: History) -> RecordedRun:
+    """The record, whose values may be anything that someone wrote into the store.
+
+    Raises:
+        ValueError: one is not what it should be; KeyError where it is missing.
+    """
+    kept: Kept = parsed(Kept, text)
+    provenance: Provenance = parsed(Provenance, text)
+    _check_plain(provenance)
+    tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]
+    for name in (run.info.run_id, tags["convoy.search"], kept.data.name):
+        if not is_name(name):  # the first two become names of folders
+            raise ValueError(f"{name!r} is not the name of a run, search or data set")
+    if not 0 <= accuracy <= 1 or not 1 <= kept.best_epoch <= kept.setting.epochs:
+        raise ValueError(f"epoch {kept.best_epoch} with accuracy {accuracy} cannot be the best")
+    _check_history(history)
+    written = json.loads(text)
+    return RecordedRun(
+        run_id=run.info.run_id,
+        search=tags["convoy.search"],
+        setting=Setting.from_dict(written["setting"]),
+        job=recorded_job(json.dumps(kept.job)),
+        data=written["data"],
+        best_epoch=kept.best_epoch,
+        val_accuracy=accuracy,
+        history=history,
+        weights=weights,
+        provenance=provenance,
+        values=values_of(tags.get("convoy.values", "{}")),
+        label=plain(tags["convoy.label"]),
+        is_winner=tags.get("convoy.winner") == "true",
+        trial_id=kept.trial_id,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return masked(" ".join(str(error).split()))[:300]
+
+
+def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[Task, str]:
+    """The task of a trial's run, and the name of its space.
+
+    Args:
+        uri: MLflow's tracking URI.
+        run_id: of the run.
+        flag: by which it was named, for errors.
+
+    Raises:
+        UsageError: there is no such run, or it is not a trial's.
+    """
+    if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+        raise UsageError(f"{flag} {run_id}: there are no records at {sqlite_file(uri)}")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        client = MlflowClient(uri)
+        run = client.get_run(run_id)
+        experiment = client.get_experiment(run.info.experiment_id).name
+    except Exception as error:  # a store raises what its database or server raises
+        raise UsageError(f"{flag} {run_id}: {masked(str(error))[:200]}") from error
+    tags, params = run.data.tags, run.data.params
+    space = experiment.removeprefix("convoy/").removesuffix("-embedded")
+    try:
+        if not is_name(space):  # it becomes the name of a folder of artifacts
+            raise ValueError(f"{space!r} is not the name of a space")
+        task = Task(
+            recorded_job(tags["convoy.job"]),
+            int(params["trial"]),
+            parsed(dict[str, Value], tags["convoy.values"]),
+            tags["convoy.label"],
+            parsed(int | None, tags["convoy.stream"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            f"{flag} {run_id} is not the run of a trial that can be trained again "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    return task, space

@@ -1,0 +1,88 @@
+"""What is kept of a trial: weights, settings and space file, as files."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from search.records.search_file import SPACE_FILE
+from search.trials.checkpoints import STATE_FILE
+from search.trials.provenance import Provenance, provenance_in
+from search.trials.record import TrialRecord
+from search.trials.spec import Task
+from trainables.checkpoint import load, save
+from trainables.recipe import Setting
+
+WEIGHTS_FILE, SETTING_FILE = "model.pt", "setting.json"
+
+
+def write_kept(
+    folder: Path,
+    record: TrialRecord,
+    task: Task,
+    checkpoint: Path,
+    data: dict[str, Any],
+    search: Path,
+) -> Path | None:
+    """Write a trial into ``folder``, which is made anew; the path of its weights.
+
+    None if the checkpoint does not hold its best epoch: the one that did is gone.
+
+    ``model.pt`` is the state dict of the best epoch, ``setting.json`` everything that is needed to
+    build the network, load its data and repeat its figures, ``space.yaml`` the space as read.
+
+    Args:
+        folder: where to write.
+        record: the trial.
+        task: its task.
+        checkpoint: folder of its latest checkpoint, which holds the best epoch's weights too.
+        data: name, sizes and fingerprint of what it was trained on.
+        search: the search's folder, which holds its space if it has one.
+    """
+    state = load(checkpoint / STATE_FILE)
+    if state["best"]["epoch"] != record.best_epoch:
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save(state["best"]["model"], folder / WEIGHTS_FILE)
+    described = _described(record, task, data, provenance_in(state))
+    (folder / SETTING_FILE).write_text(json.dumps(described, indent=2))
+    if (search / SPACE_FILE).exists():
+        shutil.copyfile(search / SPACE_FILE, folder / SPACE_FILE)
+    return folder / WEIGHTS_FILE
+
+
+def _described(
+    record: TrialRecord, task: Task, data: dict[str, Any], provenance: Provenance
+) -> dict[str, Any]:
+    return {
+        "trial_id": record.trial_id,
+        "setting": task.setting.as_dict(),
+        "job": asdict(task.job),
+        "data": data,
+        "best_epoch": record.best_epoch,
+        "metrics": record.best,
+        **asdict(provenance),
+    }
+
+
+class KeptData(BaseModel):
+    """What a ``setting.json`` tells of the data."""
+
+    name: str
+    train: int
+    val: int
+    fingerprint: str
+
+
+class Kept(BaseModel):
+    """What is read of a ``setting.json``, beside the provenance."""
+
+    setting: Setting
+    job: dict[str, Any]
+    data: KeptData
+    best_epoch: int
+    trial_id: str = ""

@@ -1,0 +1,28 @@
+"""A local MLflow store, made whole or not at all."""
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from search.records.tracking import sqlite_file
+
+
+def make_store(uri: str) -> None:
+    """Make a local SQLite store unless it is there; nothing for a store of another kind.
+
+    MLflow makes one in some sixty steps, and none that was left between them can be opened again.
+    """
+    path = sqlite_file(uri)
+    if not uri.startswith("sqlite:///") or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+        made = Path(folder) / path.name
+        place = f"sqlite:///{made}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+        store = SqlAlchemyStore(*place)  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        with suppress(OSError):  # it is there by now; or there are no links, and MLflow makes it
+            path.hardlink_to(made)

@@ -1,0 +1,207 @@
+"""``summary.json``: what a search is and has found, current while it runs."""
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from search.selection.choice import Choice
+from search.trials.board import Scoreboard
+from search.trials.code_version import versions
+from search.trials.record import TrialRecord
+from trainables.atomic import atomic_file
+
+SCHEMA = 1
+PAUSE = 1.0  # seconds between two writes of a running search's summary
+FILE = "summary.json"
+SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A search's result, as ``summary.json`` holds it.
+
+    Attributes:
+        search: its name.
+        space: name of the space.
+        status: ``complete`` if every trial ended as it should, ``failed-trials`` if some did not.
+        seed: of the search.
+        trials: counts: requested, completed, pruned, failed.
+        epochs: epochs of all trials together.
+        images: training images seen by all trials together.
+        wall_seconds: since the search began.
+        baseline: trial_id and val_accuracy of trial 0, or None.
+        best: the winner's run, its figures, settings and checkpoint, or None.
+        finalists: settings that were trained again, the winner first: their score in the search,
+            and mean and standard deviation over fresh seeds.
+        confirmed: whether the winner is one of them; otherwise its figure is partly luck.
+        constraints: what the winner had to hold, and how it stands to that.
+        feasible: whether it holds all of it; None without constraints.
+        data: name, sizes and fingerprint.
+        resources: CPUs and GPUs of a trial, and how many trials run at once.
+    """
+
+    search: str
+    space: str
+    status: SearchStatus
+    seed: int
+    trials: dict[str, int]
+    epochs: int
+    images: int
+    wall_seconds: float
+    baseline: dict[str, Any] | None
+    best: dict[str, Any] | None
+    data: dict[str, Any]
+    resources: dict[str, float]
+    finalists: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: bool = False
+    constraints: dict[str, Any] = field(default_factory=dict)
+    feasible: bool | None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    schema: int = SCHEMA
+
+    def write(self, folder: Path) -> Path:
+        """Write ``folder/summary.json``, whole or not at all; its path."""
+        path = folder / FILE
+        with atomic_file(path) as file:
+            file.write(json.dumps({"schema": self.schema, **asdict(self)}, indent=2).encode())
+        return path
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What the summary in ``folder`` holds; nothing if it is not there, or damaged."""
+    try:
+        written = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def summary_in(folder: Path) -> Summary | None:
+    """The summary in ``folder``; None if it is not there, damaged or of another version."""
+    try:
+        return Summary(**read_summary(folder))
+    except TypeError:
+        return None
+
+
+def is_whole(folder: Path) -> bool:
+    """True if the summary in ``folder`` says that every trial has ended."""
+    return read_summary(folder).get("status") in ("complete", "failed-trials")
+
+
+def status_of(board: Scoreboard) -> SearchStatus:
+    """How a search stands that goes on no more."""
+    if not board.is_whole:
+        return "interrupted"
+    return "failed-trials" if board.any_failed else "complete"
+
+
+def summarise(
+    board: Scoreboard,
+    status: SearchStatus,
+    about: dict[str, Any],
+    choice: Choice,
+    run_id: str | None = None,
+    checkpoint: Path | None = None,
+) -> Summary:
+    """The summary of ``board``.
+
+    Args:
+        board: how the trials stand.
+        status: of the search.
+        about: the fields that do not change: search, space, seed, data, resources.
+        choice: the winner as things stand.
+        run_id: MLflow run of the winner, once there is one.
+        checkpoint: its weights, once they are written.
+    """
+    return Summary(
+        status=status,
+        trials={
+            "requested": board.requested,
+            "completed": board.count("completed"),
+            "pruned": board.count("pruned"),
+            "failed": board.count("failed"),
+        },
+        epochs=board.epochs,
+        images=board.images,
+        wall_seconds=round(board.seconds, 1),
+        baseline=_baseline(board.baseline()),
+        best=_best(choice.winner, run_id, checkpoint),
+        finalists=[each.described() for each in choice.finalists],
+        confirmed=choice.confirmed,
+        constraints={each.metric: each.described() for each in choice.judgements},
+        feasible=choice.feasible if choice.judgements else None,
+        **about,
+    )
+
+
+def _baseline(record: TrialRecord | None) -> dict[str, Any] | None:
+    if record is None or not record.best_epoch or record.status == "failed":
+        return None
+    return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy}
+
+
+def _best(
+    record: TrialRecord | None, run_id: str | None, checkpoint: Path | None
+) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    shortcut = ("val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
+    return {
+        "trial_id": record.trial_id,
+        "run_id": run_id,
+        "val_accuracy": record.best_accuracy,
+        **{name: record.best[name] for name in shortcut if name in record.best},
+        "epoch": record.best_epoch,
+        "params": record.values,
+        "checkpoint": None if checkpoint is None else str(checkpoint),
+    }
+
+
+class SummaryWriter:
+    """A follower that has the summary written soon after every event, but not for each of many.
+
+    The writing is done by a thread of its own, so that no event waits for the disk. Once the
+    ``with`` block has ended, everything before is written and nothing more will be.
+
+    Args:
+        write: writes the summary as the search stands.
+        pause: least seconds between two writes.
+    """
+
+    def __init__(self, write: Callable[[], object], pause: float = PAUSE) -> None:
+        self._write, self._pause = write, pause
+        self._changed, self._ended = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="summary", daemon=True)
+
+    def __enter__(self) -> "SummaryWriter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._changed.set()
+        self._thread.join()
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Nothing to write yet."""
+
+    def epoch_ended(self, record: TrialRecord) -> None:
+        """Have the summary written anew."""
+        self._changed.set()
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Have the summary written anew."""
+        self._changed.set()
+
+    def _work(self) -> None:
+        while self._changed.wait():
+            self._changed.clear()
+            with suppress(OSError):  # the next write, or the engine's last one, tells of it
+                self._write()
+            if self._ended.wait(self._pause) and not self._changed.is_set():
+                return

@@ -1,0 +1,96 @@
+"""What a replay prints: a line an epoch, a table of what was compared, and the verdict."""
+
+from rich.console import Console
+from rich.table import Table
+
+from search.records.run_reader import RecordedRun
+from search.reproduce.retrain import EpochPair, Replay, conditions, epochs_of
+
+
+class Progress:
+    """Prints every epoch of a replay as it ends.
+
+    Args:
+        run: what is trained again.
+        console: where to print.
+    """
+
+    def __init__(self, run: RecordedRun, console: Console) -> None:
+        self._epochs, self._console = run.setting.epochs, console
+        trained = f"{epochs_of(run)} of {self._epochs} epochs"
+        console.print(f"run {run.run_id}, {run.described}: {trained}", soft_wrap=True)
+        figures = f"{'recorded: accuracy, loss':>26}{'here: accuracy, loss':>26}"
+        console.print(f"{'epoch':9}{figures}", soft_wrap=True)
+
+    def __call__(self, pair: EpochPair) -> None:
+        """Print ``pair``."""
+        place = f"{pair.number}/{self._epochs}"
+        told = ("equal" if pair.equal else "differs") if pair.recorded else ""
+        figures = f"{_figures(pair.recorded):>26}{_figures(pair.replayed):>26}"
+        self._console.print(f"{place:9}{figures}  {told}".rstrip(), soft_wrap=True)
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    """Validation accuracy and loss; they may differ beyond what is shown."""
+    if not {"val_accuracy", "val_loss"} <= metrics.keys():
+        return "-"
+    return f"{100 * metrics['val_accuracy']:.2f}%  {metrics['val_loss']:.6f}"
+
+
+def table(replay: Replay) -> Table:
+    """What was compared."""
+    shown = Table(box=None, pad_edge=False)
+    for name in ("", "recorded", "here"):
+        shown.add_column(name, overflow="fold")
+    for row in (*_inputs(replay), *_conditions(replay), *_results(replay)):
+        shown.add_row(*row)
+    return shown
+
+
+def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
+    """Setting and data, without whose being equal nothing is trained."""
+    run = replay.run
+    return [
+        ("setting", f"{run.setting.architecture}, seed {run.setting.seed}", "equal"),
+        ("data", f"{run.data['name']}, fingerprint {run.data['fingerprint'][:12]}", "equal"),
+    ]
+
+
+def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
+    """With what it was trained: what differs; in short, if nothing does."""
+    if replay.differences:
+        return [(name, then, now) for name, (then, now) in replay.differences.items()]
+    known, here = conditions(replay.here), replay.here
+    number = f"{here.training_dtype}, {here.threads} thread{'s' if here.threads != 1 else ''}"
+    return [
+        ("code", known["code"], "equal"),
+        ("libraries", f"torch {known['torch']} and {len(here.versions) - 1} more", "equal"),
+        ("device", f"{known['device']}, {known['device model']}, {number}", "equal"),
+    ]
+
+
+def _results(replay: Replay) -> list[tuple[str, str, str]]:
+    run, pairs = replay.run, [pair for pair in replay.epochs if pair.recorded]
+    equal = sum(pair.equal for pair in pairs)
+    best = f"{100 * run.val_accuracy:.4f}% in epoch {run.best_epoch}"
+    now = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
+    weights = {True: ("model.pt", "equal"), False: ("model.pt", "differ"), None: ("none", "")}
+    return [
+        ("epochs", str(len(pairs)), "equal" if equal == len(pairs) else f"{equal} equal"),
+        ("best", best, "equal" if replay.best_equal else now),
+        ("weights", *weights[replay.weights_equal]),
+    ]
+
+
+def sentence(replay: Replay) -> str:
+    """The verdict, and what it rests on."""
+    apart = 100 * abs(replay.val_accuracy - replay.run.val_accuracy)
+    allowed = f"{100 * replay.tolerance.accuracy:.2f} points ({replay.tolerance.because})"
+    if replay.verdict == "bit for bit":
+        what = "every figure" if replay.weights_equal is None else "every figure and weight"
+        return f"bit for bit: {what} of the record came out again"
+    if replay.verdict == "within tolerance":
+        return f"within tolerance: {apart:.2f} points apart, where chance explains {allowed}"
+    if replay.must_be_equal:
+        return f"differs: {apart:.4f} points apart, where nothing it was trained with differs"
+    return f"differs: {apart:.2f} points apart, where chance explains {allowed}"

@@ -1,0 +1,235 @@
+"""A recorded run trained again, and what came out beside what was recorded."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from torch import Tensor, uint8
+
+from search.records.run_reader import RecordedRun
+from search.reproduce.tolerance import Tolerance
+from search.trials.provenance import Provenance
+from trainables.data import Dataset
+from trainables.device import best_device, use_threads
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+from trainables.training import Epoch, TrainingData, fit
+
+Verdict = Literal["bit for bit", "within tolerance", "differs"]
+SPEED = ("images_per_second", "epoch_seconds")  # figures of the machine's, that no seed decides
+
+
+@dataclass(frozen=True)
+class EpochPair:
+    """An epoch, recorded and trained again.
+
+    Attributes:
+        number: 1 for the first.
+        recorded: the record's figures, but for speeds; empty where it lacks the epoch.
+        replayed: the replay's.
+    """
+
+    number: int
+    recorded: dict[str, float]
+    replayed: dict[str, float]
+
+    @property
+    def equal(self) -> bool:
+        """True if every figure that was recorded is the replay's, to the last bit."""
+        return all(self.replayed.get(name) == value for name, value in self.recorded.items())
+
+    def document(self) -> dict[str, Any]:
+        """The epoch as JSON values."""
+        figures = {"recorded": self.recorded, "replayed": self.replayed}
+        return {"epoch": self.number, "equal": self.equal, **figures}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run beside its replay.
+
+    Attributes:
+        run: the record.
+        here: what the replay was trained with.
+        tolerance: how far the accuracies of the best epochs may lie apart where the bits may.
+        epochs: all that were trained.
+        best_epoch: the replay's.
+        val_accuracy: the replay's, of that epoch.
+        weights_equal: whether that epoch's weights are the recorded bits; None if none are.
+    """
+
+    run: RecordedRun
+    here: Provenance
+    tolerance: Tolerance
+    epochs: tuple[EpochPair, ...]
+    best_epoch: int
+    val_accuracy: float
+    weights_equal: bool | None
+
+    @property
+    def differences(self) -> dict[str, tuple[str, str]]:
+        """What the two were trained with where that is not the same: then, and now."""
+        then, now = conditions(self.run.provenance), conditions(self.here)
+        names = dict.fromkeys((*now, *then))
+        pairs = {name: (then.get(name, "unknown"), now.get(name, "unknown")) for name in names}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    @property
+    def best_equal(self) -> bool:
+        """True if the best epoch and its accuracy are those recorded."""
+        recorded = self.run.best_epoch, self.run.val_accuracy
+        return recorded == (self.best_epoch, self.val_accuracy)
+
+    @property
+    def must_be_equal(self) -> bool:
+        """True if it was trained with what repeats every bit, then and now."""
+        return self.here.repeats and not self.differences
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the record holds."""
+        figures = all(pair.equal for pair in self.epochs) and self.best_equal
+        if figures and self.weights_equal is not False:
+            return "bit for bit"
+        apart = abs(self.val_accuracy - self.run.val_accuracy)
+        if apart <= self.tolerance.accuracy and not self.must_be_equal:
+            return "within tolerance"
+        return "differs"
+
+    def document(self) -> dict[str, Any]:
+        """The replay as JSON values."""
+        run = self.run
+        return {
+            "schema": 1,
+            "run_id": run.run_id,
+            "search": run.search,
+            "trial": run.label,
+            "verdict": self.verdict,
+            "must_be_equal": self.must_be_equal,
+            "tolerance": asdict(self.tolerance),
+            "recorded": {
+                "best_epoch": run.best_epoch,
+                "val_accuracy": run.val_accuracy,
+                **asdict(run.provenance),
+            },
+            "replayed": {
+                "best_epoch": self.best_epoch,
+                "val_accuracy": self.val_accuracy,
+                **asdict(self.here),
+            },
+            "differences": self.differences,
+            "weights_equal": self.weights_equal,
+            "epochs": [pair.document() for pair in self.epochs],
+            "setting": run.setting.as_dict(),
+            "data": run.data,
+        }
+
+
+def conditions(provenance: Provenance) -> dict[str, str]:
+    """What a training was done with, by name, as far as it is known."""
+    known = {
+        "code": provenance.code and provenance.code.described,
+        **provenance.versions,
+        "device": provenance.device,
+        "device model": provenance.device_name,
+        "training precision": provenance.training_dtype,
+        "validation precision": provenance.validation_dtype,
+        "threads": provenance.threads,
+    }
+    return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def epochs_of(run: RecordedRun) -> int:
+    """The epochs that a run was trained for: fewer than its setting's if it was stopped."""
+    return max(run.best_epoch, run.history["val_accuracy"][-1][0])
+
+
+def check_setting(run: RecordedRun) -> None:
+    """Raise UsageError if the run's setting is not that of the values that MLflow shows of it."""
+    setting = run.setting
+    shown = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
+    if run.values and shown != setting:
+        raise UsageError(
+            f"the record of run {run.run_id} is damaged: its setting.json and the values in its "
+            f"tags differ in {', '.join(_unequal(setting, shown))}"
+        )
+    if not 1 <= epochs_of(run) <= setting.epochs:
+        raise UsageError(
+            f"the record of run {run.run_id} is damaged: it has figures of epoch {epochs_of(run)} "
+            f"of {setting.epochs}"
+        )
+
+
+def _unequal(one: Setting, other: Setting) -> list[str]:
+    ours, theirs = ({**each.parameters, **vars(each.recipe)} for each in (one, other))
+    return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+
+
+def recorded_weights(run: RecordedRun, dataset: Dataset) -> dict[str, Tensor] | None:
+    """The run's weights as its network holds them; None if it has none.
+
+    Raises:
+        UsageError: they do not fit the architecture as it is here.
+    """
+    return run.model(dataset).state_dict() if run.weights else None
+
+
+def train_again(
+    run: RecordedRun,
+    dataset: Dataset,
+    weights: dict[str, Tensor] | None,
+    allowed: Tolerance,
+    told: Callable[[EpochPair], object],
+) -> Replay:
+    """Train what the record says, for as many epochs as it was.
+
+    The schedule is that of the whole budget, also of a run that was stopped early.
+
+    Args:
+        run: the record.
+        dataset: its data.
+        weights: those of its best epoch, if there are any.
+        allowed: how far the accuracies may lie apart where the bits may.
+        told: is told of every epoch as it ends.
+
+    Raises:
+        trainables.training.NonFiniteLossError: a loss is infinite or not a number.
+    """
+    use_threads(run.job.cpus)
+    data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
+    for epoch in islice(fit(run.setting, data), epochs_of(run)):
+        pairs.append(_paired(run, epoch))
+        told(pairs[-1])
+        best = epoch.state["best"]
+    return Replay(
+        run=run,
+        here=Provenance.here(),
+        tolerance=allowed,
+        epochs=tuple(pairs),
+        best_epoch=best["epoch"],
+        val_accuracy=best["val_accuracy"],
+        weights_equal=None if weights is None else same_bits(weights, best["model"]),
+    )
+
+
+def _paired(run: RecordedRun, epoch: Epoch) -> EpochPair:
+    replayed = {name: value for name, value in epoch.metrics.items() if name not in SPEED}
+    points = {name: dict(run.history.get(name, [])) for name in replayed}
+    recorded = {name: at[epoch.number] for name, at in points.items() if epoch.number in at}
+    return EpochPair(epoch.number, recorded, replayed)
+
+
+def same_bits(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
+    """True if two state dicts hold the same tensors, to the last bit."""
+    return ours.keys() == theirs.keys() and all(
+        ours[name].shape == theirs[name].shape
+        and ours[name].dtype == theirs[name].dtype
+        and _bits(ours[name]).equal(_bits(theirs[name]))
+        for name in ours
+    )
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    """Its bytes, (N,): two zeros of other signs are equal, as numbers."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(uint8)

@@ -1,0 +1,1 @@
+"""What is asked of a search: its flags, checked and joined with its space."""

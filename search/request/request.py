@@ -1,0 +1,138 @@
+"""What a search is asked to do."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from search.proposals.protocols import Proposals
+from search.records.experiment import experiment_name
+from search.selection.rule import Rule
+from search.space.budget import Budget, Source
+from search.space.constraints import Constraints, images_behind
+from search.trials.spec import Job
+from trainables.data import Dataset, DataSpec
+from trainables.recipe import Value
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a search may use.
+
+    Attributes:
+        cpus_per_trial: or None to choose.
+        gpus_per_trial: or None to choose.
+        concurrency: trials at once, or None to choose.
+        address: of a running Ray cluster, or None to start one here.
+        pack: trials that share a process, at the most; None gives each its own.
+    """
+
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    concurrency: int | None = None
+    address: str | None = None
+    pack: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a search is asked to do, validated.
+
+    Attributes:
+        name: of the search.
+        kind: ``search``, which ends in a winner, or ``ablation``, which compares.
+        space_name: of the space.
+        space_file: the file that it was read from, or None if the settings come from a record.
+        reference: where its baseline comes from and what that reached, if it has one.
+        architecture: name of a file in ``trainables/architectures``.
+        data: which set.
+        proposals: the settings to try.
+        source: ``embedded`` or an absolute data folder.
+        dataset: the data, limited as asked.
+        train_limit: most training images, or None for all.
+        val_limit: most validation images, or None for all.
+        budget: trials and epochs.
+        seed: of everything that the search draws.
+        limits: what it may use.
+        out: folder of all searches.
+        tracking_uri: MLflow's.
+        quiet: show nothing while it runs.
+        group: name of the leaderboard that it belongs to, or empty.
+        fixed: values that were given for all trials.
+        constraints: what the winner must hold beside its accuracy.
+        about: what else is recorded of it.
+        flags: with which it was asked for.
+        resumed: true if it may have begun already; it then goes on.
+        beside: names of the searches that share a cluster with it.
+    """
+
+    name: str
+    kind: Literal["search", "ablation"]
+    space_name: str
+    space_file: Path | None
+    reference: Source | None
+    architecture: str
+    data: DataSpec
+    proposals: Proposals
+    source: str
+    dataset: Dataset
+    train_limit: int | None
+    val_limit: int | None
+    budget: Budget
+    seed: int
+    limits: Limits
+    out: Path
+    tracking_uri: str
+    quiet: bool
+    group: str = ""
+    fixed: dict[str, Value] = field(default_factory=dict)
+    constraints: Constraints = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, Any] = field(default_factory=dict)
+    resumed: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The module that was run."""
+        return "search.run" if self.kind == "search" else "search.ablate"
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """All that the result follows from, as JSON values."""
+        return {
+            "space": self.space_name,
+            "architecture": self.architecture,
+            "settings": self.proposals.described(),
+            "data": {**asdict(self.data), "fingerprint": self.dataset.fingerprint},
+            "images": {"train": self.train_limit, "val": self.val_limit},
+            "budget": self.budget.model_dump(),
+            "seed": self.seed,
+        }
+
+    @property
+    def folder(self) -> Path:
+        """The search's own folder."""
+        return self.out / self.name
+
+    @property
+    def rule(self) -> Rule:
+        """What decides between its trials."""
+        return Rule(self.constraints, images_behind(self.dataset.val))
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment of the space."""
+        return experiment_name(self.space_name, self.source)
+
+    def job(self, cpus: int) -> Job:
+        """What all trials share, each with ``cpus`` CPUs."""
+        return Job(
+            self.architecture,
+            self.data,
+            self.source,
+            self.train_limit,
+            self.val_limit,
+            self.budget.epochs,
+            self.seed,
+            cpus,
+        )

@@ -1,0 +1,41 @@
+"""What a search begins with from an earlier one: the settings that did best there."""
+
+from pathlib import Path
+
+from search.records.about import read_about
+from search.records.summary import summary_in
+from search.selection.choice import KEPT, best_first
+from search.space.naming import is_name
+from search.trials.files import read_histories
+from trainables.errors import UsageError
+from trainables.recipe import Value
+
+
+def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
+    """The settings of an earlier search's finalists, the winner's first.
+
+    Without finalists, those of its best three trials, by the constraints that it had.
+
+    Args:
+        out: folder of all searches.
+        name: of the search.
+
+    Raises:
+        UsageError: there is no such search in ``out``, or none of its trials has ended.
+    """
+    folder = out / name
+    summary = summary_in(folder) if is_name(name) else None
+    if summary is None:
+        raise UsageError(
+            f"--warm-start {name}: there is no search of this name in {out}; give its folder's "
+            "parent as --out"
+        )
+    found = [each["params"] for each in summary.finalists]
+    if not found:
+        records = [history.record for history in read_histories(folder)]
+        trials = [record for record in records if record.repeats is None]
+        best = best_first(trials, read_about(folder).rule)
+        found = [record.values for record in best[:KEPT]]
+    if not found:
+        raise UsageError(f"--warm-start {name}: none of its trials has ended as it should")
+    return tuple(found)

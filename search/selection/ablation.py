@@ -1,0 +1,181 @@
+"""Ablation: every combination of parts switched on and off, over several seeds, compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from search.trials.spec import Point
+from trainables.errors import UsageError
+from trainables.recipe import Setting, Value
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Attributes:
+        mean: of the seeds' values.
+        std: their standard deviation (of a sample: over n - 1).
+        low: lower end of the 95% interval of the mean, by Student's t.
+        high: its upper end.
+        seeds: how many values there are.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate | None":
+        """Of two values or more; None of fewer, whose spread is unknown."""
+        if len(values) < 2:
+            return None
+        mean, std = float(np.mean(values)), float(np.std(values, ddof=1))
+        reach = float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * std
+        reach /= len(values) ** 0.5
+        return cls(mean, std, mean - reach, mean + reach, len(values))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination.
+
+    Attributes:
+        on: the parts that are switched on.
+        values: flat values of recipe and architecture.
+    """
+
+    on: tuple[str, ...]
+    values: dict[str, Value]
+
+    @property
+    def label(self) -> str:
+        """``batch_norm+dropout``; ``none`` where every part is off."""
+        return "+".join(self.on) or "none"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One combination's result.
+
+    Attributes:
+        label: of the combination.
+        on: the parts that are switched on.
+        accuracies: by seed.
+        accuracy: their mean, or None of fewer than two.
+        difference: to the combination with every part on, seed by seed; None for that one itself.
+    """
+
+    label: str
+    on: tuple[str, ...]
+    accuracies: dict[int, float]
+    accuracy: Estimate | None
+    difference: Estimate | None
+
+
+def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
+    """Every combination of ``toggles``, the one with all of them on first.
+
+    A part that is on has its value in ``values``; off is false, 0 or none.
+
+    Raises:
+        UsageError: a part that is not there, is off already, or cannot be switched off.
+    """
+    if not toggles or len(set(toggles)) < len(toggles):
+        raise UsageError("--toggle: name one part or more, each once")
+    Setting.of(architecture, values, 1, 0)
+    off = {key: _off(key, values) for key in toggles}
+    found = []
+    for chosen in product((True, False), repeat=len(toggles)):
+        on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
+        switched = {key: off[key] for key in toggles if key not in on}
+        try:
+            Setting.of(architecture, {**values, **switched}, 1, 0)
+        except UsageError as error:
+            raise UsageError(
+                f"--toggle: {min(switched)} cannot be switched off ({error})"
+            ) from error
+        found.append(Variant(on, {**values, **switched}))
+    return found
+
+
+def _off(key: str, values: dict[str, Value]) -> Value:
+    if key not in values:
+        raise UsageError(
+            f"--toggle {key}: the setting has no such key; its keys are {', '.join(values)}"
+        )
+    value = values[key]
+    kind = type(value)
+    off: Value = "none" if kind is str else kind(0)
+    if value == off:
+        raise UsageError(
+            f"--toggle {key}: it is off in the setting already ({key}={value}); "
+            f"--set {key}=VALUE switches it on"
+        )
+    return off
+
+
+def points(found: Sequence[Variant], seeds: int) -> tuple[Point, ...]:
+    """A trial for every combination and seed; the combinations of a seed stand together."""
+    return tuple(
+        Point(f"{variant.label}-seed{seed}", variant.values, seed)
+        for seed in range(seeds)
+        for variant in found
+    )
+
+
+def compare(found: Sequence[Variant], accuracies: dict[tuple[str, int], float]) -> list[Comparison]:
+    """Mean, spread and difference to the first of ``found``.
+
+    Args:
+        found: the combinations.
+        accuracies: by label and seed; a trial that failed is not there.
+    """
+    by_label = {
+        variant.label: {
+            seed: a for (label, seed), a in accuracies.items() if label == variant.label
+        }
+        for variant in found
+    }
+    reference = by_label[found[0].label]
+    return [
+        Comparison(
+            variant.label,
+            variant.on,
+            by_label[variant.label],
+            Estimate.of(list(by_label[variant.label].values())),
+            None if variant is found[0] else _difference(by_label[variant.label], reference),
+        )
+        for variant in found
+    ]
+
+
+def effects(
+    found: Sequence[Variant], accuracies: dict[tuple[str, int], float]
+) -> dict[str, Estimate | None]:
+    """What each part brings: on less off, averaged over the combinations of the others, by seed.
+
+    Only seeds whose every combination ended are used.
+    """
+    seeds = sorted({seed for _, seed in accuracies})
+    whole = [s for s in seeds if all((variant.label, s) in accuracies for variant in found)]
+
+    def mean(seed: int, key: str, on: bool) -> float:
+        chosen = [v for v in found if (key in v.on) is on]
+        return float(np.mean([accuracies[v.label, seed] for v in chosen]))
+
+    return {
+        key: Estimate.of([mean(seed, key, True) - mean(seed, key, False) for seed in whole])
+        for key in found[0].on
+    }
+
+
+def _difference(ours: dict[int, float], theirs: dict[int, float]) -> Estimate | None:
+    return Estimate.of([ours[seed] - theirs[seed] for seed in ours if seed in theirs])

@@ -1,0 +1,76 @@
+"""The rule that orders trials, and how a setting stands to the constraints."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from search.space.constraints import Constraints, Limit, Measure, bootstrap, violation
+from search.trials.record import TrialRecord
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What decides between trials.
+
+    Attributes:
+        constraints: bounds that the winner must hold.
+        images: how many validation images each bounded figure is a share of.
+    """
+
+    constraints: Constraints
+    images: dict[Measure, int]
+
+    def order(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """``records`` that ended as they should, the best first; of equals the one suggested first.
+
+        Without constraints by the accuracy of the best epoch. With them, whole trainings that hold
+        them come first, then stopped ones that do, as one that has learnt little follows nothing
+        yet; then the others, the least violation first.
+        """
+        ended = [r for r in records if r.status in ("completed", "pruned") and r.best_epoch]
+        return sorted(ended, key=self._key)
+
+    def _key(self, record: TrialRecord) -> tuple[float, bool, float, int]:
+        beyond = violation(self.constraints, record.best)
+        stopped = bool(self.constraints) and record.status == "pruned"
+        return beyond, stopped, -record.best_accuracy, record.number
+
+    def judge(self, runs: Sequence[TrialRecord]) -> tuple["Judgement", ...]:
+        """Whether trainings of one setting, at least one, hold each constraint."""
+        found = []
+        for name, limit in self.constraints.items():
+            shares = [run.best[name] for run in runs]
+            interval = bootstrap(shares, self.images[name])
+            found.append(Judgement(name, limit, mean(shares), *interval))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A constraint, and how a setting stands to it.
+
+    Attributes:
+        metric: the bounded figure.
+        limit: its bound.
+        mean: of the trainings.
+        low: lower end of its 95% bootstrap interval.
+        high: upper end.
+    """
+
+    metric: str
+    limit: Limit
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excess(self) -> float:
+        """How far the worse end of the interval is beyond the bound; 0 or less if it holds."""
+        return self.limit.worst(self.low, self.high)
+
+    def described(self) -> dict[str, Any]:
+        """As JSON values."""
+        figures = {"mean": self.mean, "low": self.low, "high": self.high}
+        limit = self.limit.model_dump(exclude_none=True)
+        return {**limit, **figures, "holds": self.excess <= 0}

@@ -1,0 +1,1 @@
+"""What may be searched: the space file and its checks."""

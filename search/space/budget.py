@@ -1,0 +1,90 @@
+"""What a search may spend, and what changes on the embedded data."""
+
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+
+from trainables.recipe import Value
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys and wrong types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Budget(Strict):
+    """How much a search may spend, and how ASHA divides it (Li et al. 2020, "A System for
+    Massively Parallel Hyperparameter Tuning").
+
+    Attributes:
+        trials: settings to try, the baseline included.
+        epochs: the most that one trial trains.
+        grace_epochs: epochs that every trial gets; the first rung.
+        reduction_factor: the share of trials that goes on past a rung is one over this.
+        finalists: of the best settings, how many are trained again to the end before one of them is
+            named the winner; 0 trains none.
+        finalist_seeds: how often each of them is, with fresh seeds.
+    """
+
+    trials: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: int = Field(default=3, ge=2)
+    finalists: int = Field(default=3, ge=0)
+    finalist_seeds: int = Field(default=3, ge=1)
+
+    def asked(
+        self,
+        trials: int | None = None,
+        epochs: int | None = None,
+        finalists: int | None = None,
+        finalist_seeds: int | None = None,
+    ) -> "Budget":
+        """The budget with what is given; the grace shrinks or grows with the epochs."""
+        given = {
+            "trials": trials,
+            "epochs": epochs,
+            "finalists": finalists,
+            "finalist_seeds": finalist_seeds,
+        }
+        grace = max(1, round(self.grace_epochs * (epochs or self.epochs) / self.epochs))
+        update = {key: value for key, value in given.items() if value is not None}
+        return self.model_copy(update={**update, "grace_epochs": grace})
+
+    @property
+    def finals(self) -> int:
+        """Finalists' trainings, at the most."""
+        return self.finalists * self.finalist_seeds
+
+
+class Embedded(Strict):
+    """What ``--data embedded`` changes: a smaller budget, and values not worth searching there.
+
+    Attributes:
+        budget: trials and epochs there.
+        fix: values that every trial has there, the baseline too, instead of searched ones.
+    """
+
+    budget: Budget
+    fix: dict[str, Value] = {}
+
+
+class Source(Strict):
+    """Where the baseline comes from and what it reached there.
+
+    Attributes:
+        file: the source document.
+        result: its result in words.
+        accuracy: the figure to beat, in [0, 1].
+        split: the split that it was measured on.
+    """
+
+    file: str
+    result: str
+    accuracy: float = Field(ge=0, le=1)
+    split: Literal["validation", "test"]

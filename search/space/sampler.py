@@ -1,0 +1,54 @@
+"""A space as Optuna's define-by-run function."""
+
+import optuna
+
+from search.space.domain import Fixed, contains, existing, suggest
+from search.space.space import Space
+from trainables.recipe import Value
+
+
+class Sampler:
+    """The space as Optuna's define-by-run function; an importable object, so that it pickles.
+
+    Args:
+        space: what to search.
+        fixed: values that are given instead of drawn.
+        warm: settings of another search, to be tried right after the baseline.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        fixed: dict[str, Value],
+        warm: tuple[dict[str, Value], ...] = (),
+    ) -> None:
+        self._space, self._fixed, self._warm = space, fixed, warm
+
+    def __call__(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Flat values for every key that exists in this trial."""
+        return suggest(self._space.search, trial, self._fixed)
+
+    def first_points(self) -> list[dict[str, Value]]:
+        """The baseline, what another search found, and the guesses, under Optuna's names.
+
+        A fixed choice can bring keys that they lack, or ranges that do not hold their values;
+        those are left to be drawn. None comes twice: an earlier search has often found one of them.
+        """
+        space, found = self._space, list[dict[str, Value]]()
+        for written in (space.baseline, *self._warm, *space.guesses):
+            point = self.point(written)
+            if not point or point not in found:
+                found.append(point)
+        return found
+
+    def point(self, written: dict[str, Value]) -> dict[str, Value]:
+        """The values of a trial under Optuna's names, without what is fixed or no longer there."""
+        values = {**written, **self._fixed}
+        return {
+            name: values[key]
+            for name, key, domain in existing(self._space.search, values)
+            if key not in self._fixed
+            and not isinstance(domain, Fixed)
+            and key in values
+            and contains(domain, values[key])
+        }

@@ -1,0 +1,188 @@
+"""One architecture on one data set, with what to try."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, model_validator
+
+from search.space.budget import Budget, Embedded, Source, Strict
+from search.space.constraints import Constraints
+from search.space.domain import (
+    Choice,
+    Domains,
+    Fixed,
+    Range,
+    Values,
+    check_point,
+    every_key,
+    existing,
+)
+from trainables import architectures
+from trainables.data import EMBEDDED, DataSpec
+from trainables.data.attribute_function import written_down
+from trainables.data.folder import is_image_folder, list_folder
+from trainables.data.shortcut import Shortcut
+from trainables.errors import UsageError
+from trainables.recipe import RECIPE_KEYS, Setting, Value, check
+
+
+def data_spec(written: Any) -> Any:
+    """A DataSpec from its YAML mapping, with unknown keys and wrong types refused."""
+    if isinstance(written, DataSpec):
+        return written
+    known = (part for part in fields(DataSpec) if part.name != "shortcut")  # a key of its own
+    kinds = {part.name: type(part.default) for part in known}
+    if not isinstance(written, dict) or "set" not in written:
+        raise ValueError("must be a mapping with the key set, such as {set: composite}")
+    for key, value in written.items():
+        if key not in kinds:
+            raise ValueError(f"unknown key {key}; the keys are {', '.join(kinds)}")
+        if type(value) is not kinds[key] and not (kinds[key] is float and type(value) is int):
+            raise ValueError(f"{key} must be of type {kinds[key].__name__}, not {value!r}")
+    return DataSpec(**written)
+
+
+def _shortcut(written: Any) -> Any:
+    return written if isinstance(written, Shortcut) else Shortcut.of(written)
+
+
+class Space(Strict):
+    """One architecture on one data set, with what to try; see ``configs/spaces``.
+
+    Attributes:
+        architecture: file name in ``trainables/architectures``.
+        data: which set, and how it is drawn.
+        budget: trials and epochs.
+        embedded: what is different on the embedded data.
+        source: where the baseline comes from; None of a network of one's own.
+        baseline: the source's own settings, a point of the space; always trial 0.
+        guesses: settings worth trying right after it; keys that one leaves out are drawn.
+        shortcut: where the spurious attribute of a folder's images is written, if it is known.
+        constraints: what the winner must hold beside its accuracy, on images that show digits.
+        search: the domain of every key.
+    """
+
+    architecture: str
+    data: Annotated[DataSpec, PlainValidator(data_spec)]
+    budget: Budget
+    embedded: Embedded
+    source: Source | None = None
+    baseline: dict[str, Value]
+    guesses: list[dict[str, Value]] = Field(default=[])
+    shortcut: Annotated[Shortcut, PlainValidator(_shortcut)] | None = None
+    constraints: Constraints = Field(default={})
+    search: Domains
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Space":
+        _check_unambiguous(self.search, set())
+        for key, domain in every_key(self.search):
+            self.check_key(key)
+            for value in _extremes(domain):
+                self.check_value(key, value)
+        for key, value in self.embedded.fix.items():
+            self.check_value(key, value)
+        self._check_baseline()
+        for number, guess in enumerate(self.guesses):
+            self._check_guess(f"guesses.{number}", guess)
+        return self
+
+    def _check_baseline(self) -> None:
+        try:
+            Setting.of(self.architecture, self.baseline, self.budget.epochs, 0)
+            check_point(self.search, self.baseline)
+        except ValueError as error:
+            raise UsageError(f"baseline: {error}") from error
+
+    def _check_guess(self, place: str, guess: dict[str, Value]) -> None:
+        try:
+            Setting.of(self.architecture, guess, self.budget.epochs, 0)
+            check_point(self.search, guess, partial=True)
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from error
+
+    def check_key(self, key: str) -> None:
+        """Raise UsageError unless ``key`` belongs to the recipe or the architecture."""
+        if key not in RECIPE_KEYS and key not in architectures.parameters(self.architecture):
+            raise UsageError(
+                f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
+            )
+
+    def data_on(self, source: str) -> DataSpec:
+        """The data to load from ``source``: those of a folder of images with their shortcut.
+
+        Runs the shortcut's callable, if it has one.
+        """
+        data, shortcut = self.data, self.shortcut
+        if shortcut is None or source == EMBEDDED or not is_image_folder(Path(source)):
+            return data
+        if shortcut.callable:
+            listing = list_folder(Path(source), data.val_share, data.seed)
+            shortcut = written_down(shortcut, listing)
+        return replace(data, shortcut=shortcut)
+
+    def budget_on(self, source: str) -> Budget:
+        """The budget on data from ``source``."""
+        return self.embedded.budget if source == EMBEDDED else self.budget
+
+    def fixed_on(self, source: str, given: dict[str, Value]) -> dict[str, Value]:
+        """The values that are fixed on data from ``source``, and those ``given``.
+
+        Raises:
+            UsageError: one of these is not a key of the space, or not allowed.
+        """
+        for key, value in given.items():
+            self.check_value(key, value)
+        return {**(self.embedded.fix if source == EMBEDDED else {}), **given}
+
+    def baseline_with(self, fixed: dict[str, Value]) -> dict[str, Value]:
+        """A value for every key that exists in the baseline once ``fixed`` is applied.
+
+        Keys that ``fixed`` brings with it are at their defaults.
+        """
+        values = {**self.baseline, **fixed}
+        found = list(existing(self.search, values))
+        single = {key: domain.value for _, key, domain in found if isinstance(domain, Fixed)}
+        return {
+            key: {**single, **values}[key] for _, key, _ in found if key in {**single, **values}
+        }
+
+    def has_key(self, key: str) -> bool:
+        """True if ``key`` is searched here, if only under some option."""
+        return any(name == key for name, _ in every_key(self.search))
+
+    def check_value(self, key: str, value: Value) -> None:
+        """Raise UsageError unless ``key`` is searched here and may have ``value``."""
+        domains = [domain for name, domain in every_key(self.search) if name == key]
+        if not domains:
+            keys = ", ".join(sorted({name for name, _ in every_key(self.search)}))
+            raise UsageError(f"the space has no key {key}; its keys are {keys}")
+        if isinstance(domains[0], Choice) and value not in domains[0].options:
+            options = ", ".join(domains[0].options)
+            raise UsageError(f"{key} must be one of the space's {options}, not {value!r}")
+        if key in RECIPE_KEYS:
+            check(key, value)
+        else:
+            self._check_parameter(key, value)
+
+    def _check_parameter(self, key: str, value: Value) -> None:
+        Setting.of(self.architecture, {key: value}, 1, 0)
+        architectures.check_builds(self.architecture, image_size=32, classes=10, **{key: value})
+
+
+def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
+    """Refuse a key under an option that exists beside the option too: which would it be?"""
+    for key, domain in domains.items():
+        if key in outer:
+            raise UsageError(f"search: {key} stands under an option and beside it; keep one")
+        for nested in domain.options.values() if isinstance(domain, Choice) else ():
+            _check_unambiguous(nested, outer | set(domains))
+
+
+def _extremes(domain: Any) -> tuple[Value, ...]:
+    if isinstance(domain, Range):
+        return (domain.low, domain.high)
+    if isinstance(domain, Values | Choice):
+        return tuple(domain.options)
+    return (domain.value,)

@@ -1,1 +1,0 @@
-"""A search sent to where the machines are: Ray's job API, Kubernetes, Slurm."""

@@ -1,0 +1,98 @@
+"""Which Convoy runs: the package's version, and its commit where it runs from a git checkout."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+SHIPPED = "code_version.json"  # beside this file where the code was sent, without its checkout
+PATIENCE = 10.0  # seconds for an answer of git, which a file system that is far away may hold up
+
+
+@dataclass(frozen=True)
+class CodeVersion:
+    """A version of Convoy.
+
+    Attributes:
+        version: of the package, or ``unknown`` where it is not installed.
+        commit: the checkout's, 40 hexadecimal digits; None if it is not one, or git is not there.
+        changed: whether tracked files differed from the commit; None without one.
+    """
+
+    version: str
+    commit: str | None = None
+    changed: bool | None = None
+
+    @property
+    def described(self) -> str:
+        """It in words, such as ``0.1.0, commit 1a2b3c4d5e6f, changed``."""
+        parts = [self.version]
+        parts += [f"commit {self.commit[:12]}"] if self.commit else []
+        parts += ["changed"] if self.changed else []
+        return ", ".join(parts)
+
+
+@cache
+def code_version() -> CodeVersion:
+    """The version that this process runs, as it was when this was first asked."""
+    file = Path(__file__).resolve().parents[1] / "__init__.py"
+    shipped = file.with_name(SHIPPED)
+    if shipped.is_file():
+        return CodeVersion(**json.loads(shipped.read_text()))
+    try:
+        package = version("convoy")
+    except PackageNotFoundError:
+        package = "unknown"
+    return CodeVersion(package, *commit_of(file))
+
+
+def commit_of(file: Path) -> tuple[str | None, bool | None]:
+    """The commit that ``file`` is checked out from, and whether tracked files beside it and in the
+    folders around it were changed since; None twice where git knows nothing of the file.
+
+    A file that is merely installed into the folder of some other checkout is not tracked there.
+    """
+    folder = file.parent
+    tracked = _git(folder, "ls-files", "--error-unmatch", file.name) is not None
+    commit = _git(folder, "rev-parse", "--verify", "HEAD") if tracked else None
+    if commit is None:
+        return None, None
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "..")
+    return commit, None if changes is None else bool(changes)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers; None if it fails, is silent or is not there."""
+    program = shutil.which("git")
+    if program is None:
+        return None
+    # Variables by which a hook or a script is told of its own repository would lead to that one.
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            [program, "-C", str(folder), *arguments],
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+_PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what a result depends on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+_version = lru_cache(version)  # reading them takes 20 ms

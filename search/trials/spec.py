@@ -1,0 +1,90 @@
+"""What a worker needs to run one trial: the configuration that Ray Tune hands it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trainables.data import DataSpec
+from trainables.recipe import Setting, Value
+from trainables.seeding import derive
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all trials of a search share.
+
+    Attributes:
+        architecture: name of a file in ``trainables/architectures``.
+        data: which set.
+        source: where it comes from: ``embedded`` or an absolute folder.
+        train_limit: most training images, or None for all.
+        val_limit: most validation images, or None for all.
+        epochs: the most that one trial trains.
+        seed: the search's; every trial's own is derived from it.
+        cpus: CPUs, and so threads, of a trial.
+    """
+
+    architecture: str
+    data: DataSpec
+    source: str
+    train_limit: int | None
+    val_limit: int | None
+    epochs: int
+    seed: int
+    cpus: int
+
+    @classmethod
+    def of(cls, written: dict[str, Any]) -> "Job":
+        """A job from what ``dataclasses.asdict`` made of it."""
+        return cls(**{**written, "data": DataSpec.of(written["data"])})
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial of a job.
+
+    Attributes:
+        job: what it shares with the others.
+        number: its place in the order of suggestion, 0 for the baseline.
+        values: the flat values that were chosen.
+        label: what it is called in tables and records; empty for its number.
+        stream: which of the job's seeds it is trained with; None for one of its own.
+        repeats: number of the trial whose setting a finalist's training repeats; else None.
+    """
+
+    job: Job
+    number: int
+    values: dict[str, Value]
+    label: str = ""
+    stream: int | None = None
+    repeats: int | None = None
+
+    @property
+    def setting(self) -> Setting:
+        """What is trained; its seed follows from the search's and the trial's stream or number."""
+        stream = self.number if self.stream is None else self.stream
+        seed = derive(self.job.seed, "trial", stream)
+        return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
+
+    def as_config(self) -> dict[str, Any]:
+        """The task as JSON values; ``from_config`` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Task":
+        """A task from what ``as_config`` gave."""
+        return cls(**{**config, "job": Job.of(config["job"])})
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting of a list.
+
+    Attributes:
+        label: what it is called in tables and records.
+        values: flat values of recipe and architecture.
+        stream: which of the search's seeds it is trained with.
+    """
+
+    label: str
+    values: dict[str, Value]
+    stream: int

@@ -1,0 +1,74 @@
+"""One trial, as Ray Tune runs it in a worker."""
+
+import traceback
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from search.trials.checkpoints import STATE_FILE, checkpoints, sealed_epoch
+from search.trials.provenance import signed
+from search.trials.spec import Job, Task
+from search.workers.failing import check_shared, report_failure
+from search.workers.reporting import Reports
+from trainables.checkpoint import load as load_state
+from trainables.data import load
+from trainables.device import best_device, use_threads
+from trainables.training import TrainingData, steps
+
+
+def train_trial(config: dict[str, Any]) -> None:
+    """Train one task, reporting to Tune after every epoch with a checkpoint to go on from.
+
+    An exception ends this trial alone: Tune is told of it as of a result. It is raised only where
+    another try may help, as in ``search.trials.failure``; so is the loss of a worker, by itself.
+
+    Raises:
+        SystemExit: Tune has stopped the trial.
+        torch.OutOfMemoryError: of a GPU that is shared with other trials.
+    """
+    task = Task.from_config(config)
+    try:
+        check_shared()
+        _train(task)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        report_failure(error, traceback.format_exc())
+
+
+def _train(task: Task) -> None:
+    use_threads(task.job.cpus)
+    data = training_data(task.job)
+    with Reports() as reports:
+        for epoch in steps(task.setting, data, _restored()):
+            if epoch is not None:
+                reports.send(signed(epoch))
+            elif reports.stopped:
+                raise SystemExit(0)
+
+
+def _restored() -> dict[str, Any] | None:
+    checkpoint = tune.get_checkpoint()
+    return None if checkpoint is None else restored_from(Path(checkpoint.path))
+
+
+def restored_from(folder: Path) -> dict[str, Any] | None:
+    """The training's state in a checkpoint's folder; of the one before if that is damaged.
+
+    None if all are: the training then begins again, and the driver passes over the epochs that it
+    knows.
+    """
+    for each in checkpoints(folder.parent):
+        if each.name <= folder.name and sealed_epoch(each) is not None:
+            return load_state(each / STATE_FILE, best_device())
+    return None
+
+
+@lru_cache(maxsize=1)
+def training_data(job: Job) -> TrainingData:
+    """The data of the job, once a worker: Tune reuses workers for trial after trial."""
+    dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
+    return TrainingData.of(dataset, best_device())
