@@ -16,7 +16,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from benchmarks.candidates import Candidate
 from benchmarks.trainings import Floats, Integers, Trainings
-from search.proposals.scheduler import BaselineKeepingAsha
+from search.proposals.scheduler import AshaScheduler
 from search.space.budget import Budget
 from search.trials.record import METRIC
 
@@ -131,7 +131,7 @@ def trained_epochs(
 ) -> Integers:
     """Epochs that ASHA lets each candidate's trial train, (C,); 0 if it diverges or has none."""
     searches = _searches(trainings, ladders)
-    schedulers = {name: BaselineKeepingAsha(budget) for name in searches}
+    schedulers = {name: AshaScheduler(budget) for name in searches}
     seen = trainings.seen(validation)
     epochs = np.zeros(len(searches), dtype=np.int64)
     for index in chance.order:  # one trial after the other
@@ -147,7 +147,7 @@ def _searches(trainings: Trainings, ladders: Ladders) -> tuple[str, ...]:
     return names if ladders == "separate" else ("all",) * len(names)
 
 
-def _run(scheduler: BaselineKeepingAsha, candidate: Candidate, history: Iterable[float]) -> int:
+def _run(scheduler: AshaScheduler, candidate: Candidate, history: Iterable[float]) -> int:
     name = f"{candidate.architecture}-{candidate.number}"
     trial = _Trial(name, {"number": candidate.number, "values": candidate.values})
     scheduler.on_trial_add(None, trial)

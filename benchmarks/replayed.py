@@ -15,17 +15,17 @@ from rich.console import Console
 from benchmarks.curves import SPACE, read_curves
 from benchmarks.simulation import Clock, Landscape, Replay
 from search.driver.display import PlainLines
-from search.driver.events import Follower
-from search.proposals.searcher import TruthfulOptunaSearch
+from search.driver.events import TrialListener
+from search.proposals.searcher import OptunaSearcher
 from search.records.about import Place
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.records.summary import SummaryWriter, summarise
 from search.selection.choice import so_far
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
 from search.space.space import Space
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import TrialRecord
 from search.trials.spec import Job
 from trainables.data import EMBEDDED
@@ -86,9 +86,9 @@ class _Search:
 
     budget: Budget
     job: Job
-    searcher: TruthfulOptunaSearch
+    searcher: OptunaSearcher
     landscape: Landscape
-    board: Scoreboard
+    board: TrialBoard
 
     @classmethod
     def of(cls, space: Space, trials: int, seed: int, bounded: bool = True) -> "_Search":
@@ -97,12 +97,12 @@ class _Search:
         job = Job(space.architecture, space.data, EMBEDDED, None, None, budget.epochs, seed, 1)
         sampler = Sampler(space, space.fixed_on(EMBEDDED, {}))
         unbounded = {} if bounded else {"most": None}
-        searcher = TruthfulOptunaSearch(sampler, job, trials, **unbounded)
-        board = Scoreboard(trials, budget.epochs, TRAIN_IMAGES)
+        searcher = OptunaSearcher(sampler, job, trials, **unbounded)
+        board = TrialBoard(trials, budget.epochs, TRAIN_IMAGES)
         return cls(budget, job, searcher, Landscape(space, read_curves()), board)
 
-    def replay(self, followers: list[Follower], clock: Clock) -> Replay:
-        parts = (self.searcher, self.budget, self.board, followers, self.landscape)
+    def replay(self, listeners: list[TrialListener], clock: Clock) -> Replay:
+        parts = (self.searcher, self.budget, self.board, listeners, self.landscape)
         return Replay(*parts, seed=self.job.seed, clock=clock)
 
     def accuracies(self, record: TrialRecord) -> list[float]:
@@ -162,7 +162,7 @@ def _measure(search: _Search, folder: Path) -> Measured:
     return Measured(board.requested, board.epochs, *taken)
 
 
-def _ledger(folder: Path, search: _Search) -> Ledger:
+def _ledger(folder: Path, search: _Search) -> MlflowWriter:
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     place = Place(uri, f"convoy/{SPACE}-embedded", str(folder / "artifacts"), "replayed")
     shared = {
@@ -173,7 +173,7 @@ def _ledger(folder: Path, search: _Search) -> Ledger:
         "val_images": 1000,
         "search_seed": search.job.seed,
     }
-    return Ledger(place, {**shared, **search.budget.model_dump()}, shared, search.job)
+    return MlflowWriter(place, {**shared, **search.budget.model_dump()}, shared, search.job)
 
 
 def _write_summary(search: _Search, folder: Path, clock: Clock) -> None:

@@ -24,7 +24,7 @@ from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.replayed import Found, Measured
-    from search.selection.ablation import Estimate
+    from search.selection.ablation import EffectEstimate
 
 # Goals, on two cores: seconds, times, MB.
 SECONDS, GROWTH, MEMORY = {1_000: 60.0, 10_000: 600.0}, 1.5, 200.0
@@ -123,7 +123,7 @@ def _print(measured: "Measured") -> None:
 
 def _bound(arguments: argparse.Namespace) -> None:
     from benchmarks.replayed import find
-    from search.selection.ablation import Estimate
+    from search.selection.ablation import EffectEstimate
 
     (trials,) = arguments.trials or [BOUND_TRIALS]
     pairs: list[tuple[Found, Found]] = []
@@ -137,7 +137,9 @@ def _bound(arguments: argparse.Namespace) -> None:
             flush=True,
         )
     gains = {
-        name: Estimate.of([getattr(ours, name) - getattr(theirs, name) for ours, theirs in pairs])
+        name: EffectEstimate.of(
+            [getattr(ours, name) - getattr(theirs, name) for ours, theirs in pairs]
+        )
         for name in ("best", "late")
     }
     print("With the bound minus without, in points of validation accuracy:")
@@ -154,7 +156,7 @@ def _bound(arguments: argparse.Namespace) -> None:
     )
 
 
-def _described(gain: "Estimate | None") -> str:
+def _described(gain: "EffectEstimate | None") -> str:
     if gain is None:
         return "unknown"
     mean, low, high = (100 * value for value in (gain.mean, gain.low, gain.high))

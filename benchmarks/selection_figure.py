@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.choosing import CONVOY
 from benchmarks.verdict import COMPARED, Verdict
-from search.selection.ablation import Estimate
+from search.selection.ablation import EffectEstimate
 
 _PANELS = {  # digits behind the point
     "architecture": ("best architecture chosen, %", 0),
@@ -45,7 +45,7 @@ def draw(verdicts: Mapping[str, Verdict]) -> Figure:
     return figure
 
 
-def _points(axes: Axes, estimates: list[Estimate], seen: str, digits: int) -> None:
+def _points(axes: Axes, estimates: list[EffectEstimate], seen: str, digits: int) -> None:
     """A row each; those of the two splits a little above and below its middle."""
     fill, label = _FILLS[seen]
     shift = -0.16 if seen == "val" else 0.16

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
 from benchmarks.curves import METRICS, Curve
-from search.driver.events import Events, Follower
-from search.proposals.scheduler import BaselineKeepingAsha
-from search.proposals.searcher import TruthfulOptunaSearch
+from search.driver.events import Events, TrialListener
+from search.proposals.scheduler import AshaScheduler
+from search.proposals.searcher import OptunaSearcher
 from search.space.budget import Budget
-from search.space.domain import Choice, Domains, Range, Values, existing
+from search.space.domain import Domains, Options, Range, Values, active_keys
 from search.space.space import Space
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.spec import Task
 from trainables.recipe import Value
 from trainables.seeding import derive
@@ -82,13 +82,13 @@ class Landscape:
 
 def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[str, float]]:
     """Name and coordinate of every key that exists in ``values``; those of options end in a ?."""
-    for name, key, domain in existing(domains, values):
+    for name, key, domain in active_keys(domains, values):
         value = values[key]
         if isinstance(domain, Range) and isinstance(value, int | float):
             scale = math.log if domain.log else float
             low, high = scale(domain.low), scale(domain.high)
             yield name, (scale(value) - low) / (high - low)
-        elif isinstance(domain, Choice | Values):
+        elif isinstance(domain, Options | Values):
             yield f"{name}?", float(list(domain.options).index(value))
 
 
@@ -141,17 +141,17 @@ class Replay:
 
     def __init__(
         self,
-        searcher: TruthfulOptunaSearch,
+        searcher: OptunaSearcher,
         budget: Budget,
-        board: Scoreboard,
-        followers: list[Follower],
+        board: TrialBoard,
+        listeners: list[TrialListener],
         landscape: Landscape,
         seed: int,
         concurrency: int = 8,
         clock: Clock | None = None,
     ) -> None:
-        self._searcher, self._scheduler = searcher, BaselineKeepingAsha(budget)
-        self._events = Events(board, followers)
+        self._searcher, self._scheduler = searcher, AshaScheduler(budget)
+        self._events = Events(board, listeners)
         self._landscape, self._seed, self._concurrency = landscape, seed, concurrency
         self._trials, self._started, self._running = budget.trials, 0, list[ReplayedTrial]()
         self._clock = clock or Clock()

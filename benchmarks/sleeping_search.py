@@ -27,15 +27,15 @@ from benchmarks.sleeping_trial import sleep_and_report
 from search.driver.concurrency import Concurrency
 from search.driver.display import PlainLines
 from search.driver.events import Events
-from search.driver.gpu_retry import GiveRoom
+from search.driver.gpu_retry import GpuRetry
 from search.driver.resources import Resources
 from search.driver.retention import KeepBest
-from search.driver.stop import Workers
-from search.driver.trial_source import Trials
-from search.proposals.scheduler import BaselineKeepingAsha
-from search.proposals.searcher import TruthfulOptunaSearch
+from search.driver.stop import WorkerProcesses
+from search.driver.trial_source import TrialSource
+from search.proposals.scheduler import AshaScheduler
+from search.proposals.searcher import OptunaSearcher
 from search.records.about import Place
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.records.summary import SummaryWriter, summarise
 from search.request.request import Limits
 from search.selection.choice import so_far
@@ -43,7 +43,7 @@ from search.selection.rule import Rule
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
 from search.trials.files import METRICS, History, TrialFiles, folder_name
 from search.trials.record import TrialRecord
@@ -116,7 +116,7 @@ class _Search:
         self._sampler = Sampler(space, space.fixed_on(EMBEDDED, {}))
         data = space.data
         self._job = Job(space.architecture, data, EMBEDDED, None, None, budget.epochs, seed, cpus=1)
-        self._board = Scoreboard(budget.trials, budget.epochs, TRAIN_IMAGES)
+        self._board = TrialBoard(budget.trials, budget.epochs, TRAIN_IMAGES)
         self._uri = tracking_uri or f"sqlite:///{out / 'mlflow.db'}"
 
     def run(self) -> Metered:
@@ -140,9 +140,9 @@ class _Search:
     def _gate(self) -> Path:
         return self._out / "gate"
 
-    def _tuner(self, followers: list[Any], meter: "Meter") -> tune.Tuner:
+    def _tuner(self, listeners: list[Any], meter: "Meter") -> tune.Tuner:
         load, board, folder = self._load, self._board, self._folder
-        searcher = TruthfulOptunaSearch(self._sampler, self._job, load.budget.trials)
+        searcher = OptunaSearcher(self._sampler, self._job, load.budget.trials)
         for history in self._past():
             searcher.recall(history)
         share = int(10_000 * self._cpus / load.workers) / 10_000  # Ray counts in these parts
@@ -157,8 +157,8 @@ class _Search:
             tune.with_resources(sleeping, {"cpu": share}),
             tune_config=tune.TuneConfig(
                 num_samples=load.budget.trials,
-                search_alg=Trials(searcher, [], together),
-                scheduler=BaselineKeepingAsha(load.budget),
+                search_alg=TrialSource(searcher, [], together),
+                scheduler=AshaScheduler(load.budget),
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
             ),
@@ -166,10 +166,10 @@ class _Search:
                 name=folder.name,
                 storage_path=str(folder.parent),
                 callbacks=[
-                    Events(board, followers, TrialFiles(folder)),
+                    Events(board, listeners, TrialFiles(folder)),
                     KeepBest(folder, board, Rule({}, {})),
-                    GiveRoom(),
-                    Workers(),
+                    GpuRetry(),
+                    WorkerProcesses(),
                     meter,
                 ],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
@@ -187,7 +187,7 @@ class _Search:
             records = (first, first.after(1, {"val_accuracy": chance.random()}))
             yield History(self._folder, task, records, "pruned", "", 0.0)
 
-    def _ledger(self) -> Ledger:
+    def _ledger(self) -> MlflowWriter:
         local = self._uri.startswith("sqlite:")
         artifacts = str(self._out / "artifacts") if local else None
         place = Place(self._uri, f"convoy/{SPACE}-sleeping", artifacts, self._out.name)
@@ -200,7 +200,7 @@ class _Search:
             "search_seed": self._job.seed,
         }
         params = {**shared, **self._load.budget.model_dump()}
-        return Ledger(place, params, shared, self._job, folder=self._folder)
+        return MlflowWriter(place, params, shared, self._job, folder=self._folder)
 
     def _write_summary(self) -> None:
         about = {"search": "sleeping", "space": SPACE, "seed": self._job.seed}

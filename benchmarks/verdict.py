@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.choosing import CONVOY, FINALIST_SEEDS, RULES, Chance, Choice, Rule, choices
 from benchmarks.trainings import Floats, Trainings
-from search.selection.ablation import Estimate
+from search.selection.ablation import EffectEstimate
 from search.space.budget import Budget
 from trainables.errors import UsageError
 from trainables.seeding import derive
@@ -73,7 +73,7 @@ class Row:
     """The figures of one rule, each with its 95% interval over the searches."""
 
     rule: Rule
-    figures: dict[str, Estimate]
+    figures: dict[str, EffectEstimate]
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ class Verdict:
     seed: int
     truth: dict[str, list[float]]
     rows: list[Row]
-    changes: dict[str, dict[str, Estimate]]
-    unchosen: Estimate | None
-    kept: Estimate | None
+    changes: dict[str, dict[str, EffectEstimate]]
+    unchosen: EffectEstimate | None
+    kept: EffectEstimate | None
 
     @classmethod
     def of(cls, trainings: Trainings, budget: Budget, searches: int, seed: int) -> "Verdict":
@@ -124,8 +124,8 @@ class Verdict:
                 name: _estimates(by_rule[rule] - by_rule[other])
                 for name, (rule, other) in COMPARED.items()
             },
-            Estimate.of((whole.max(axis=1) - worth).tolist()),
-            Estimate.of((worth - last[:, -1]).tolist()),
+            EffectEstimate.of((whole.max(axis=1) - worth).tolist()),
+            EffectEstimate.of((worth - last[:, -1]).tolist()),
         )
 
     def row(self, rule: Rule) -> Row:
@@ -162,9 +162,9 @@ def _figures(trainings: Trainings, budget: Budget, random: np.random.Generator) 
     return np.array([[getattr(each, name) for name in NAMES] for each in found])
 
 
-def _estimates(values: Floats) -> dict[str, Estimate]:
+def _estimates(values: Floats) -> dict[str, EffectEstimate]:
     """Of (searches, figures), by figure."""
-    found = {name: Estimate.of(values[:, place].tolist()) for place, name in enumerate(NAMES)}
+    found = {name: EffectEstimate.of(values[:, place].tolist()) for place, name in enumerate(NAMES)}
     return {name: estimate for name, estimate in found.items() if estimate is not None}
 
 
@@ -192,13 +192,13 @@ def _described(rule: Rule) -> str:
     )
 
 
-def _line(name: str, figures: dict[str, Estimate], sign: str = "") -> str:
+def _line(name: str, figures: dict[str, EffectEstimate], sign: str = "") -> str:
     cells = [_cell(figures[key], sign, digits) for key, (_, digits) in _COLUMNS.items()]
     epochs = f"{figures['epochs'].mean:{sign}z.0f}"
     return f"{name:33}" + "".join(f"{cell:>12}" for cell in cells) + f"{epochs:>8}"
 
 
-def _cell(estimate: Estimate | None, sign: str, digits: int) -> str:
+def _cell(estimate: EffectEstimate | None, sign: str, digits: int) -> str:
     if estimate is None:
         return "unknown"
     mean, reach = 100 * estimate.mean, 100 * (estimate.high - estimate.mean)

@@ -18,7 +18,7 @@ from trainables.errors import UsageError
 from trainables.secrets import masked
 
 if TYPE_CHECKING:
-    from search.records.search_records import Records
+    from search.records.search_records import SearchRecords
 
 # What a summary tells that does not follow from the trials.
 _UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
@@ -85,7 +85,7 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
         UsageError: there is no record, or no store at ``uri``.
     """
     from search.records.about import read_about
-    from search.records.search_records import Records
+    from search.records.search_records import SearchRecords
     from search.records.tracking import check_admits, check_uri
 
     about = read_about(folder)
@@ -93,7 +93,7 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     if uri is not None:
         about = replace(about, place=replace(about.place, uri=uri))
     check_admits(check_uri(about.place.uri))
-    records = Records(folder, about, search_id)
+    records = SearchRecords(folder, about, search_id)
     records.ledger.flush()
     if errors := records.ledger.errors:
         raise UsageError(f"--tracking-uri {about.place.uri}: {errors[0][:300]}")
@@ -101,16 +101,16 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
 
 
 def _write(
-    folder: Path, records: "Records", params: dict[str, Any], elsewhere: bool
+    folder: Path, records: "SearchRecords", params: dict[str, Any], elsewhere: bool
 ) -> tuple[int, list[str]]:
     from search.records.summary import read_summary, status_of, summarise, summary_in
-    from search.trials.board import Scoreboard
+    from search.trials.board import TrialBoard
     from search.trials.files import read_histories
 
     histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
     seconds = summary.get("wall_seconds", 0.0)
     finals = (params.get("finalists", 0), params.get("finalist_seeds", 0))
-    board = Scoreboard(params["trials"], params["epochs"], params["train_images"], seconds, *finals)
+    board = TrialBoard(params["trials"], params["epochs"], params["train_images"], seconds, *finals)
     board.stop_clock()
     for history in histories:
         board.recall(history.record)

@@ -16,7 +16,7 @@ from trainables.atomic import atomic_file
 if TYPE_CHECKING:
     from search.driver.engine import Outcome
     from search.request.request import Request
-    from search.selection.ablation import Comparison, Estimate, Variant
+    from search.selection.ablation import Comparison, EffectEstimate, Variant
 
 FILE = "ablation.json"
 
@@ -62,7 +62,7 @@ def _table(compared: "list[Comparison]") -> Table:
     return table
 
 
-def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
+def _effects_table(brought: "dict[str, EffectEstimate | None]") -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("part")
     for name in ("on - off", "95% interval"):
@@ -72,7 +72,7 @@ def _effects_table(brought: "dict[str, Estimate | None]") -> Table:
     return table
 
 
-def _signed(estimate: "Estimate | None") -> tuple[str, str]:
+def _signed(estimate: "EffectEstimate | None") -> tuple[str, str]:
     if estimate is None:
         return "-", "-"
     low, high = 100 * estimate.low, 100 * estimate.high
@@ -83,7 +83,7 @@ def _write(
     request: "Request",
     arguments: argparse.Namespace,
     compared: "list[Comparison]",
-    brought: "dict[str, Estimate | None]",
+    brought: "dict[str, EffectEstimate | None]",
 ) -> Path:
     """Write ``ablation.json`` into the search's folder; its path."""
     document: dict[str, Any] = {
@@ -120,7 +120,7 @@ def _record(
     request: "Request",
     outcome: "Outcome",
     files: list[Path],
-    brought: "dict[str, Estimate | None]",
+    brought: "dict[str, EffectEstimate | None]",
 ) -> None:
     """Add the result to the ablation's MLflow run."""
     from mlflow import MlflowClient

@@ -23,7 +23,7 @@ FILE = "leaderboard.csv"
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """One space's line. Accuracies are in [0, 1]; None where there is none.
 
     Attributes:
@@ -84,12 +84,12 @@ class Row:
         return self.best_val_accuracy if self.mean_val_accuracy is None else self.mean_val_accuracy
 
 
-def row(request: Request, summary: Summary) -> Row:
+def row(request: Request, summary: Summary) -> LeaderboardRow:
     """The line of one search of a space."""
     source = request.reference
     best, counts = summary.best or {}, summary.trials
     winner = summary.finalists[0] if summary.finalists else {}
-    return Row(
+    return LeaderboardRow(
         space=request.space_name,
         data=request.dataset.name,
         comparable=_is_sources(request) and request.train_limit is None,
@@ -126,7 +126,7 @@ def _is_sources(request: Request) -> bool:
     return course and request.data.set == "composite" and request.data.shortcut is None
 
 
-def table(rows: list[Row]) -> Table:
+def table(rows: list[LeaderboardRow]) -> Table:
     """The leaderboard for a terminal of 80 columns or more."""
     drawn = Table(box=None, pad_edge=False)
     for name in ("space", "data"):
@@ -141,7 +141,7 @@ def table(rows: list[Row]) -> Table:
     return drawn
 
 
-def _cells(each: Row) -> list[str]:
+def _cells(each: LeaderboardRow) -> list[str]:
     best, baseline = each.result, each.baseline_val_accuracy
     gain = "-"
     if each.comparable and best is not None and each.source_accuracy is not None:
@@ -161,16 +161,18 @@ def _cells(each: Row) -> list[str]:
     return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
 
 
-def as_csv(rows: list[Row]) -> str:
+def as_csv(rows: list[LeaderboardRow]) -> str:
     """The leaderboard as CSV, with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [part.name for part in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(
+        text, [part.name for part in fields(LeaderboardRow)], lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(asdict(each) for each in rows)
     return text.getvalue()
 
 
-def as_markdown(rows: list[Row]) -> str:
+def as_markdown(rows: list[LeaderboardRow]) -> str:
     """The leaderboard as MLflow shows it in a run's description."""
     lines = [
         "| space | data | source | baseline (validation) | best (validation) | assumes |",
@@ -184,7 +186,7 @@ def as_markdown(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write_csv(rows: list[Row], folder: Path) -> Path:
+def write_csv(rows: list[LeaderboardRow], folder: Path) -> Path:
     """Write ``folder/leaderboard.csv``, whole or not at all; its path."""
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_file(folder / FILE) as file:
@@ -193,7 +195,12 @@ def write_csv(rows: list[Row], folder: Path) -> Path:
 
 
 def record(
-    rows: list[Row], name: str, uri: str, artifacts: Path | None, file: Path, search_id: str
+    rows: list[LeaderboardRow],
+    name: str,
+    uri: str,
+    artifacts: Path | None,
+    file: Path,
+    search_id: str,
 ) -> str:
     """Record the leaderboard as an MLflow run of its own, made once; the run's id.
 

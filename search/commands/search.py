@@ -103,7 +103,7 @@ def _one(request: "Request", console: Console) -> int:
         return 0
     try:
         with (
-            importing("search.driver.engine", "search.commands.report"),
+            preload("search.driver.engine", "search.commands.report"),
             cluster(request.limits.address),
         ):
             return _run(request, console)
@@ -211,13 +211,13 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
 
 
 @contextmanager
-def importing(*modules: str) -> Iterator[None]:
+def preload(*modules: str) -> Iterator[None]:
     """Import ``modules`` meanwhile. Who needs one within imports it as ever."""
-    threading.Thread(target=_import, args=modules, name="imports", daemon=True).start()
+    threading.Thread(target=_preload, args=modules, name="imports", daemon=True).start()
     yield
 
 
-def _import(*modules: str) -> None:
+def _preload(*modules: str) -> None:
     with suppress(Exception):  # it is raised again where the module is needed
         for each in modules:
             importlib.import_module(each)

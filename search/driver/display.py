@@ -5,7 +5,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import BASELINE, TrialRecord
 from search.trials.text import _percent, duration, particular, settings_line
 from trainables.recipe import Value
@@ -26,7 +26,7 @@ class LiveTable:
     """
 
     def __init__(
-        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+        self, board: TrialBoard, title: str, console: Console, usual: dict[str, Value]
     ) -> None:
         self._board, self._title, self._usual = board, title, usual
         self._live = Live(
@@ -74,7 +74,7 @@ class PlainLines:
     """
 
     def __init__(
-        self, board: Scoreboard, title: str, console: Console, usual: dict[str, Value]
+        self, board: TrialBoard, title: str, console: Console, usual: dict[str, Value]
     ) -> None:
         self._board, self._console, self._usual = board, console, usual
         self._said = 0.0
@@ -118,7 +118,7 @@ class PlainLines:
         self._console.print(Text(line), soft_wrap=True)
 
 
-def progress_line(board: Scoreboard) -> str:
+def progress_line(board: TrialBoard) -> str:
     """Trials, best against the baseline, epochs and time, in one line."""
     best, baseline, left = board.best(with_running=True), board.baseline(), board.seconds_left()
     parts = [f"{board.finished}/{board.requested} trials"]

@@ -16,21 +16,21 @@ from rich.console import Console
 
 from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
-from search.driver.events import Events, Follower
-from search.driver.gpu_retry import GiveRoom
+from search.driver.events import Events, TrialListener
+from search.driver.gpu_retry import GpuRetry
 from search.driver.lock import locked
 from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
 from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
-from search.driver.trial_source import Trials
+from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import WithFinals
 from search.records.about import About, Place
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile, check_unchanged, new_id
-from search.records.search_records import Records, totals
+from search.records.search_records import SearchRecords, totals
 from search.records.summary import (
     SearchStatus,
     Summary,
@@ -40,8 +40,8 @@ from search.records.summary import (
     summarise,
 )
 from search.request.request import Request
-from search.selection.choice import Choice, choose, so_far
-from search.trials.board import Scoreboard
+from search.selection.choice import Selection, choose, so_far
+from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
 from search.trials.files import History, TrialFiles, folder_name, mend, read_histories
 from search.trials.record import TrialRecord
@@ -62,7 +62,7 @@ class Outcome:
     """
 
     summary: Summary
-    choice: Choice
+    choice: Selection
     records: list[TrialRecord]
     stop: Stop | None
     errors: list[str]
@@ -82,7 +82,7 @@ def run_search(request: Request, console: Console) -> Outcome:
         if request.limits.address is not None:
             check_nodes(request)
         with _folder(request) as written:
-            return _Search(request, written.search_id, resources, console, stop).run()
+            return _SearchRun(request, written.search_id, resources, console, stop).run()
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _folder(request: Request) -> Iterator[SearchFile]:
             raise
 
 
-class _Search:
+class _SearchRun:
     """One search under way: its board, its records and its files."""
 
     def __init__(
@@ -123,7 +123,7 @@ class _Search:
         self._files, self._histories = TrialFiles(folder), read_histories(folder)
         before = read_summary(folder).get("wall_seconds", 0.0)
         finals = (budget.finalists, budget.finalist_seeds)
-        self._board = Scoreboard(budget.trials, budget.epochs, len(dataset.train), before, *finals)
+        self._board = TrialBoard(budget.trials, budget.epochs, len(dataset.train), before, *finals)
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -135,7 +135,7 @@ class _Search:
     def run(self) -> Outcome:
         about = _about(self._request, self._resources)
         about.write(self._request.folder)
-        records = Records(self._request.folder, about, self._search_id)
+        records = SearchRecords(self._request.folder, about, self._search_id)
         try:
             self._check_opened(records.ledger)
             self._search(records.ledger)
@@ -145,13 +145,13 @@ class _Search:
         _remove_snapshots(self._request.folder)
         return self._finish(records)
 
-    def _check_opened(self, ledger: Ledger) -> None:
+    def _check_opened(self, ledger: MlflowWriter) -> None:
         ledger.flush()
         if ledger.errors:
             uri = self._request.tracking_uri
             raise UsageError(f"--tracking-uri {uri}: {ledger.errors[0][:300]}")
 
-    def _search(self, ledger: Ledger) -> None:
+    def _search(self, ledger: MlflowWriter) -> None:
         request = self._request
         proposer = request.proposals.searcher(self._job, request.budget)
         searcher = WithFinals(proposer, self._board, request.rule, self._job, request.budget)
@@ -161,7 +161,7 @@ class _Search:
         self.write_summary("running")
         if self._board.is_whole:
             return
-        trials = Trials(searcher, left, self._concurrency)
+        trials = TrialSource(searcher, left, self._concurrency)
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as writer:
             self._tune(trials, scheduler, [ledger, writer, display]).fit()
@@ -194,7 +194,7 @@ class _Search:
         self._files.ended(ended.record)
         return ended
 
-    def _abandon(self, ledger: Ledger) -> None:
+    def _abandon(self, ledger: MlflowWriter) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
         try:
             self._interrupt(ledger)
@@ -205,15 +205,17 @@ class _Search:
             ledger.end_search(metrics, tags, "FAILED", self._board.last_event)
             ledger.close()
 
-    def _interrupt(self, ledger: Ledger) -> None:
+    def _interrupt(self, ledger: MlflowWriter) -> None:
         for record in self._board.interrupt():
             with suppress(OSError):  # a full disk; it is interrupted without being told so
                 self._files.ended(record)
             ledger.trial_ended(record)
 
-    def _tune(self, trials: Trials, scheduler: Any, followers: list[Follower]) -> tune.Tuner:
+    def _tune(
+        self, trials: TrialSource, scheduler: Any, listeners: list[TrialListener]
+    ) -> tune.Tuner:
         request, resources = self._request, self._resources
-        events = Events(self._board, followers, self._files, self._stop.halt)
+        events = Events(self._board, listeners, self._files, self._stop.halt)
         return tune.Tuner(
             trainable(self._job, resources),
             tune_config=tune.TuneConfig(
@@ -232,7 +234,7 @@ class _Search:
                 callbacks=[
                     events,
                     KeepBest(request.folder, self._board, request.rule),
-                    GiveRoom(),
+                    GpuRetry(),
                     self._stop.workers,
                 ],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
@@ -240,7 +242,7 @@ class _Search:
             ),
         )
 
-    def _finish(self, records: Records) -> Outcome:
+    def _finish(self, records: SearchRecords) -> Outcome:
         self._interrupt(records.ledger)
         status = status_of(self._board)
         whole = status != "interrupted"
@@ -261,14 +263,14 @@ class _Search:
     def _summarise(
         self,
         status: SearchStatus,
-        choice: Choice,
+        choice: Selection,
         run_id: str | None = None,
         weights: Path | None = None,
     ) -> Summary:
         return summarise(self._board, status, self._about, choice, run_id, weights)
 
     @contextmanager
-    def _display(self) -> Iterator[Follower]:
+    def _display(self) -> Iterator[TrialListener]:
         request = self._request
         title = (
             f"{request.name}: {request.architecture} on {request.dataset.name}, "

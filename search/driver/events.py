@@ -6,14 +6,14 @@ from typing import Any, Protocol
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
 from search.trials.files import TrialFiles, metrics_of
 from search.trials.record import TrialRecord
 from search.trials.spec import Task
 
 
-class Follower(Protocol):
+class TrialListener(Protocol):
     """Someone who is told of a search's events, on the thread that runs it; must not block."""
 
     def trial_started(self, record: TrialRecord) -> None:
@@ -45,17 +45,17 @@ class Events(Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        board: Scoreboard,
-        followers: list[Follower],
+        board: TrialBoard,
+        listeners: list[TrialListener],
         files: TrialFiles | None = None,
         halt: Callable[[str], object] = lambda reason: None,
     ) -> None:
-        self._board, self._followers = board, followers
+        self._board, self._listeners = board, listeners
         self._files, self._halt = files, halt
 
     def __reduce__(self) -> tuple[Any, ...]:
         board = self._board
-        return _without_followers, (board.requested, board.max_epochs, board.train_images)
+        return _without_listeners, (board.requested, board.max_epochs, board.train_images)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune started or restarted a trial."""
@@ -64,7 +64,7 @@ class Events(Callback):  # type: ignore[misc]
             trial.trial_id, task.number, task.values, task.label, task.stream, task.repeats
         )
         self._keep(lambda files: files.started(record, trial.config))
-        for follower in self._followers:
+        for follower in self._listeners:
             follower.trial_started(record)
 
     def on_trial_result(
@@ -81,7 +81,7 @@ class Events(Callback):  # type: ignore[misc]
             return
         record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
         self._keep(lambda files: files.reported(record, result))
-        for follower in self._followers:
+        for follower in self._listeners:
             follower.epoch_ended(record)
 
     def on_trial_complete(
@@ -112,7 +112,7 @@ class Events(Callback):  # type: ignore[misc]
 
     def _end(self, record: TrialRecord) -> None:
         self._keep(lambda files: files.ended(record))
-        for follower in self._followers:
+        for follower in self._listeners:
             follower.trial_ended(record)
 
     def _keep(self, write: Callable[[TrialFiles], object]) -> None:
@@ -126,5 +126,5 @@ class Events(Callback):  # type: ignore[misc]
             self._halt(f"{error.strerror or error}: {place}; {ROOM}")
 
 
-def _without_followers(requested: int, epochs: int, train_images: int) -> Events:
-    return Events(Scoreboard(requested, epochs, train_images), [])
+def _without_listeners(requested: int, epochs: int, train_images: int) -> Events:
+    return Events(TrialBoard(requested, epochs, train_images), [])

@@ -7,7 +7,7 @@ from ray.tune import Callback, PlacementGroupFactory
 from ray.tune.experiment import Trial
 
 
-class GiveRoom(Callback):  # type: ignore[misc]
+class GpuRetry(Callback):  # type: ignore[misc]
     """Tune's callback: a trial that a GPU had no memory for is tried again on twice the share.
 
     Its share is a promise, not a limit: trials that share a GPU may together need more than it has.

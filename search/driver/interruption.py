@@ -23,7 +23,7 @@ def exit_status(error: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def told_by_ray() -> Iterator[None]:
+def ray_signals() -> Iterator[None]:
     """Know SIGTERM by what Ray makes of it as it starts: an exit with the signal's bare number.
 
     Ray's handler, Abseil's, sets an alarm besides, that aborts the process three seconds later if

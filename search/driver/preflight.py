@@ -62,7 +62,7 @@ LONGEST = 900.0  # seconds in which a node may read its data, or build its cache
 
 
 @dataclass(frozen=True)
-class Look:
+class NodeInspection:
     """What a node finds where the search will read and write.
 
     Attributes:
@@ -94,7 +94,7 @@ def check_nodes(request: Request) -> None:
             _check_look(address, _result(address, look), request)
 
 
-def _check_look(address: str, look: Look, request: Request) -> None:
+def _check_look(address: str, look: NodeInspection, request: Request) -> None:
     node = f"node {address} ({look.host})"
     if look.folder:
         raise UsageError(
@@ -131,13 +131,13 @@ def _token(out: Path) -> Iterator[Path]:
 
 def _begin(node: dict[str, Any], token: Path, request: Request) -> Any:
     here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-    task = ray.remote(look_round).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
+    task = ray.remote(inspect_node).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
     return task.remote(str(token), request.data, request.source)
 
 
-def _result(address: str, look: Any) -> Look:
+def _result(address: str, look: Any) -> NodeInspection:
     try:
-        found: Look = ray.get(look, timeout=LONGEST)
+        found: NodeInspection = ray.get(look, timeout=LONGEST)
     except GetTimeoutError as error:
         raise UsageError(f"node {address} does not answer within {LONGEST:.0f} s") from error
     except RayError as error:
@@ -148,14 +148,14 @@ def _result(address: str, look: Any) -> Look:
     return found
 
 
-def look_round(token: str, spec: DataSpec, source: str) -> Look:
+def inspect_node(token: str, spec: DataSpec, source: str) -> NodeInspection:
     """Look, from a node, at the file that the driver has written, and at the data."""
     folder, fingerprint, data = _folder(Path(token)), "", ""
     try:
         fingerprint = load(spec, source).fingerprint
     except UsageError as error:
         data = str(error)
-    return Look(socket.gethostname(), folder, fingerprint, data)
+    return NodeInspection(socket.gethostname(), folder, fingerprint, data)
 
 
 def _folder(token: Path) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import ray
 
 from search.driver.concurrency import machines
-from search.driver.interruption import told_by_ray
+from search.driver.interruption import ray_signals
 from search.driver.resources import Resources, allot, allot_packs
 from search.environment import for_workers
 from search.request.request import Limits
@@ -26,7 +26,7 @@ def cluster(address: str | None) -> Iterator[None]:
     # Tune's one error tells of failed trials, which the table and the summary tell better.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     started = not ray.is_initialized()
-    with told_by_ray():
+    with ray_signals():
         if started:
             _start_ray(address)
         try:

@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 
 from search.selection.choice import KEPT, worth_keeping
 from search.selection.rule import Rule
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.checkpoints import checkpoints
 from search.trials.files import folder_name
 from search.trials.record import BASELINE, TrialRecord
@@ -31,7 +31,7 @@ class KeepBest(Callback):  # type: ignore[misc]
         rule: which of them are the best.
     """
 
-    def __init__(self, search: Path, board: Scoreboard, rule: Rule) -> None:
+    def __init__(self, search: Path, board: TrialBoard, rule: Rule) -> None:
         self._search, self._board, self._rule = search, board, rule
         self._best: list[TrialRecord] = []
         for record in (*board.records, *board.finals):
@@ -87,7 +87,7 @@ class KeepBest(Callback):  # type: ignore[misc]
 
 
 def _without_board(search: Path, rule: Rule) -> KeepBest:
-    return KeepBest(search, Scoreboard(0, 1, 1), rule)
+    return KeepBest(search, TrialBoard(0, 1, 1), rule)
 
 
 def _remove(folders: Iterable[Path]) -> None:

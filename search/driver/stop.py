@@ -20,7 +20,7 @@ GRACE = 1.0  # seconds in which a trial may still hand over the epoch that it ha
 TWICE = 0.5  # seconds within which the same signal comes again if two pass it on, as Ray's jobs do
 
 
-class Workers(Callback):  # type: ignore[misc]
+class WorkerProcesses(Callback):  # type: ignore[misc]
     """Tune's callback: ends the workers of a search that is stopped.
 
     Tune would wait for the epochs that they are at, up to ten seconds, and keep nothing of them.
@@ -31,7 +31,7 @@ class Workers(Callback):  # type: ignore[misc]
         self._timer: threading.Timer | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Workers, ()  # Tune pickles its callbacks, and a timer cannot be
+        return WorkerProcesses, ()  # Tune pickles its callbacks, and a timer cannot be
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """Tune is about to look after its trials."""
@@ -73,7 +73,7 @@ class Stop:
 
     signal: int | None = None
     reason: str = ""
-    workers: Workers = field(default_factory=Workers)
+    workers: WorkerProcesses = field(default_factory=WorkerProcesses)
     asks: Signals = SIGINT
     _since: float = 0.0
 

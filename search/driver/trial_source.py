@@ -15,7 +15,7 @@ from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import History
 
 
-class Trials(SearchGenerator):  # type: ignore[misc]
+class TrialSource(SearchGenerator):  # type: ignore[misc]
     """Tune's source of trials.
 
     One that was interrupted keeps its id, and so its folder and its MLflow run, and goes on from

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.proposals.protocols import Proposer, Stopper
-from search.proposals.scheduler import BaselineKeepingAsha
-from search.proposals.searcher import TruthfulOptunaSearch
+from search.proposals.scheduler import AshaScheduler
+from search.proposals.searcher import OptunaSearcher
 from search.space.budget import Budget
 from search.space.constraints import Constraints
 from search.space.sampler import Sampler
@@ -33,11 +33,11 @@ class Explore:
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """Optuna's, told the truth."""
         sampler = Sampler(self.space, self.fixed, self.warm)
-        return TruthfulOptunaSearch(sampler, job, budget.trials, constraints=self.constraints)
+        return OptunaSearcher(sampler, job, budget.trials, constraints=self.constraints)
 
     def scheduler(self, budget: Budget) -> Stopper:
         """ASHA."""
-        return BaselineKeepingAsha(budget)
+        return AshaScheduler(budget)
 
     def first(self) -> dict[str, Value]:
         """The baseline."""

@@ -9,7 +9,7 @@ from search.proposals.protocols import Proposer
 from search.selection.choice import repeated
 from search.selection.rule import Rule
 from search.space.budget import Budget
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.files import History
 from search.trials.record import METRIC
 from search.trials.spec import Job, Task
@@ -30,7 +30,7 @@ class WithFinals(Searcher):  # type: ignore[misc]
     """
 
     def __init__(
-        self, searcher: Proposer, board: Scoreboard, rule: Rule, job: Job, budget: Budget
+        self, searcher: Proposer, board: TrialBoard, rule: Rule, job: Job, budget: Budget
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._searcher: Any = searcher
@@ -87,11 +87,11 @@ class WithFinals(Searcher):  # type: ignore[misc]
 
 
 def _without_board(searcher: Proposer, rule: Rule, job: Job, budget: Budget) -> WithFinals:
-    board = Scoreboard(budget.trials, budget.epochs, 1)
+    board = TrialBoard(budget.trials, budget.epochs, 1)
     return WithFinals(searcher, board, rule, job, budget)
 
 
-def finals(board: Scoreboard, rule: Rule, job: Job, budget: Budget) -> Iterator[Task]:
+def finals(board: TrialBoard, rule: Rule, job: Job, budget: Budget) -> Iterator[Task]:
     """The tasks of the finals, a seed of all finalists after the other.
 
     Their numbers and seeds follow on the trials': no trial was trained with one of them. All

@@ -16,7 +16,7 @@ from search.trials.record import METRIC
 ANNEALED = ("cosine", "one_cycle")
 
 
-class BaselineKeepingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
+class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     """Asynchronous successive halving on validation accuracy.
 
     Trials whose learning rate anneals are compared with each other alone, and so are the others:

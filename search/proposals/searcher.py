@@ -15,7 +15,7 @@ from search.trials.record import BASELINE, METRIC
 from search.trials.spec import Job, Task
 
 
-class TruthfulOptunaSearch(Searcher):  # type: ignore[misc]
+class OptunaSearcher(Searcher):  # type: ignore[misc]
     """Tune's searcher over an Optuna study that is told COMPLETE, PRUNED and FAIL as they are.
 
     Ray's own ``OptunaSearch`` tells Optuna that a trial which the scheduler stopped is complete,

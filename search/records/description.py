@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from search.records.summary import SearchStatus
-from search.selection.choice import Choice, Finalist
+from search.selection.choice import Finalist, Selection
 from search.selection.rule import Judgement
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
 from trainables.recipe import Value
@@ -16,9 +16,9 @@ MOST = 7500  # letters; MLflow takes 8,000 in a tag
 
 def description(
     space: str,
-    board: Scoreboard,
+    board: TrialBoard,
     status: SearchStatus,
-    choice: Choice,
+    choice: Selection,
     assumed: str,
     search: str,
 ) -> str:
@@ -48,7 +48,7 @@ def description(
     return text
 
 
-def _result(space: str, board: Scoreboard, status: SearchStatus, choice: Choice) -> str:
+def _result(space: str, board: TrialBoard, status: SearchStatus, choice: Selection) -> str:
     counts = ", ".join(f"{board.count(each)} {each}" for each in ("completed", "pruned", "failed"))
     lines = [
         f"**{_best(choice)}** validation accuracy; the baseline has {_of(board.baseline())}.",
@@ -58,7 +58,7 @@ def _result(space: str, board: Scoreboard, status: SearchStatus, choice: Choice)
     return "\n".join(lines)
 
 
-def _best(choice: Choice) -> str:
+def _best(choice: Selection) -> str:
     if not choice.finalists:
         return _of(choice.winner)
     first = choice.finalists[0]
@@ -72,7 +72,7 @@ def _of(record: TrialRecord | None) -> str:
     return _percent(record.best_accuracy)
 
 
-def _winner(choice: Choice, usual: dict[str, Value]) -> Iterator[str]:
+def _winner(choice: Selection, usual: dict[str, Value]) -> Iterator[str]:
     """How sure the winner is, whether it holds its constraints, and its settings."""
     winner = choice.winner
     if winner is None:
@@ -95,7 +95,7 @@ def _judged(judgement: Judgement) -> str:
     )
 
 
-def _finalists(choice: Choice) -> list[str]:
+def _finalists(choice: Selection) -> list[str]:
     if not choice.finalists:
         return []
     header = ["trial", "in the search", "mean", "std", "seeds", "constraints"]
@@ -110,7 +110,7 @@ def _finalist(each: Finalist) -> list[str]:
     return [each.trial.label, search, _percent(each.mean), std, each.seeds, held]
 
 
-def _trials(board: Scoreboard, usual: dict[str, Value], rows: int) -> str:
+def _trials(board: TrialBoard, usual: dict[str, Value], rows: int) -> str:
     """The leaderboard of the trials."""
     header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
     order = sorted(board.records, key=lambda each: (-each.best_accuracy, each.number))

@@ -93,7 +93,7 @@ class _Batch:
 _Queued = _Entry | Callable[[], object] | threading.Event | None
 
 
-class Ledger:
+class MlflowWriter:
     """A follower of a search's events that writes them to MLflow.
 
     Every public method but ``flush``, ``close`` and ``run_id`` returns at once. A write that fails

@@ -24,7 +24,7 @@ from search.records.parsing import (
     recorded_job,
     values_of,
 )
-from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, Kept
+from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, SavedModel
 from search.records.tracking import check_admits, check_uri, sqlite_file
 from search.space.naming import is_name
 from search.trials.provenance import Provenance
@@ -232,7 +232,7 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     Raises:
         ValueError: one is not what it should be; KeyError where it is missing.
     """
-    kept: Kept = parsed(Kept, text)
+    kept: SavedModel = parsed(SavedModel, text)
     provenance: Provenance = parsed(Provenance, text)
     _check_plain(provenance)
     tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]

@@ -19,7 +19,7 @@ from trainables.recipe import Setting
 WEIGHTS_FILE, SETTING_FILE = "model.pt", "setting.json"
 
 
-def write_kept(
+def write_saved_model(
     folder: Path,
     record: TrialRecord,
     task: Task,
@@ -69,7 +69,7 @@ def _described(
     }
 
 
-class KeptData(BaseModel):
+class SavedModelData(BaseModel):
     """What a ``setting.json`` tells of the data."""
 
     name: str
@@ -78,11 +78,11 @@ class KeptData(BaseModel):
     fingerprint: str
 
 
-class Kept(BaseModel):
+class SavedModel(BaseModel):
     """What is read of a ``setting.json``, beside the provenance."""
 
     setting: Setting
     job: dict[str, Any]
-    data: KeptData
+    data: SavedModelData
     best_epoch: int
     trial_id: str = ""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from search.records.about import About
 from search.records.description import description
-from search.records.mlflow_writer import Ledger
-from search.records.saved_model import write_kept
+from search.records.mlflow_writer import MlflowWriter
+from search.records.saved_model import write_saved_model
 from search.records.summary import SearchStatus
-from search.selection.choice import Choice, Finalist, choose
-from search.trials.board import Scoreboard
+from search.selection.choice import Finalist, Selection, choose
+from search.trials.board import TrialBoard
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
 from search.trials.record import Status, TrialRecord
@@ -33,13 +33,13 @@ class Closed:
         errors: what MLflow refused, and which weights could not be kept.
     """
 
-    choice: Choice
+    choice: Selection
     run_id: str | None
     weights: Path | None
     errors: list[str]
 
 
-class Records:
+class SearchRecords:
     """A search's records under way.
 
     Args:
@@ -50,11 +50,11 @@ class Records:
 
     def __init__(self, folder: Path, about: About, search_id: str) -> None:
         self._folder, self._about, self._lost = folder, about, list[str]()
-        self.ledger = Ledger(
+        self.ledger = MlflowWriter(
             about.place, about.params, about.trial_params, about.job, search_id, folder
         )
 
-    def close(self, board: Scoreboard, status: SearchStatus) -> Closed:
+    def close(self, board: TrialBoard, status: SearchStatus) -> Closed:
         """Log how the search stands, the weights of its trials, and its end."""
         names_winner = self._about.place.kind == "search"
         board.stop_clock()
@@ -72,7 +72,7 @@ class Records:
         ledger.end_search(metrics, tags, ended, board.last_event)
         return Closed(choice, run_id, weights, [*self._lost, *ledger.close()])
 
-    def _described(self, board: Scoreboard, status: SearchStatus, choice: Choice) -> str:
+    def _described(self, board: TrialBoard, status: SearchStatus, choice: Selection) -> str:
         about, place = self._about, self._about.place
         space = place.experiment.removeprefix("convoy/")
         assumed = ""
@@ -88,7 +88,7 @@ class Records:
         self.ledger.crown(best)
         return weights
 
-    def _keep_others(self, board: Scoreboard, best: TrialRecord | None) -> None:
+    def _keep_others(self, board: TrialBoard, best: TrialRecord | None) -> None:
         """Log the weights of the other trials that have any, so that they can be analysed too."""
         among = (*board.records, *board.finals)
         ended = [r for r in among if r.status in ("completed", "pruned") and r != best]
@@ -109,7 +109,7 @@ class Records:
         try:
             if checkpoint is not None:
                 data = self._about.data
-                weights = write_kept(folder, record, task, checkpoint, data, self._folder)
+                weights = write_saved_model(folder, record, task, checkpoint, data, self._folder)
         except OSError as error:
             why = f"cannot be written to {folder} ({error.strerror})"
         except UsageError as error:  # sealed, and yet torch does not read it
@@ -123,7 +123,7 @@ class Records:
 
 
 def totals(
-    board: Scoreboard, status: SearchStatus, choice: Choice
+    board: TrialBoard, status: SearchStatus, choice: Selection
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Metrics and tags of the search as a whole."""
     baseline, best = board.baseline(), choice.winner

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from search.selection.choice import Choice
-from search.trials.board import Scoreboard
+from search.selection.choice import Selection
+from search.trials.board import TrialBoard
 from search.trials.code_version import versions
 from search.trials.record import TrialRecord
 from trainables.atomic import atomic_file
@@ -93,7 +93,7 @@ def is_whole(folder: Path) -> bool:
     return read_summary(folder).get("status") in ("complete", "failed-trials")
 
 
-def status_of(board: Scoreboard) -> SearchStatus:
+def status_of(board: TrialBoard) -> SearchStatus:
     """How a search stands that goes on no more."""
     if not board.is_whole:
         return "interrupted"
@@ -101,10 +101,10 @@ def status_of(board: Scoreboard) -> SearchStatus:
 
 
 def summarise(
-    board: Scoreboard,
+    board: TrialBoard,
     status: SearchStatus,
     about: dict[str, Any],
-    choice: Choice,
+    choice: Selection,
     run_id: str | None = None,
     checkpoint: Path | None = None,
 ) -> Summary:

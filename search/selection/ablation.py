@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EffectEstimate:
     """A mean over seeds.
 
     Attributes:
@@ -33,7 +33,7 @@ class Estimate:
     seeds: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate | None":
+    def of(cls, values: Sequence[float]) -> "EffectEstimate | None":
         """Of two values or more; None of fewer, whose spread is unknown."""
         if len(values) < 2:
             return None
@@ -76,8 +76,8 @@ class Comparison:
     label: str
     on: tuple[str, ...]
     accuracies: dict[int, float]
-    accuracy: Estimate | None
-    difference: Estimate | None
+    accuracy: EffectEstimate | None
+    difference: EffectEstimate | None
 
 
 def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
@@ -150,7 +150,7 @@ def compare(found: Sequence[Variant], accuracies: dict[tuple[str, int], float]) 
             variant.label,
             variant.on,
             by_label[variant.label],
-            Estimate.of(list(by_label[variant.label].values())),
+            EffectEstimate.of(list(by_label[variant.label].values())),
             None if variant is found[0] else _difference(by_label[variant.label], reference),
         )
         for variant in found
@@ -159,7 +159,7 @@ def compare(found: Sequence[Variant], accuracies: dict[tuple[str, int], float]) 
 
 def effects(
     found: Sequence[Variant], accuracies: dict[tuple[str, int], float]
-) -> dict[str, Estimate | None]:
+) -> dict[str, EffectEstimate | None]:
     """What each part brings: on less off, averaged over the combinations of the others, by seed.
 
     Only seeds whose every combination ended are used.
@@ -172,10 +172,10 @@ def effects(
         return float(np.mean([accuracies[v.label, seed] for v in chosen]))
 
     return {
-        key: Estimate.of([mean(seed, key, True) - mean(seed, key, False) for seed in whole])
+        key: EffectEstimate.of([mean(seed, key, True) - mean(seed, key, False) for seed in whole])
         for key in found[0].on
     }
 
 
-def _difference(ours: dict[int, float], theirs: dict[int, float]) -> Estimate | None:
-    return Estimate.of([ours[seed] - theirs[seed] for seed in ours if seed in theirs])
+def _difference(ours: dict[int, float], theirs: dict[int, float]) -> EffectEstimate | None:
+    return EffectEstimate.of([ours[seed] - theirs[seed] for seed in ours if seed in theirs])

@@ -7,7 +7,7 @@ from statistics import mean, median_low, stdev
 from typing import Any
 
 from search.selection.rule import Judgement, Rule
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import TrialRecord
 from trainables.recipe import Value
 
@@ -100,7 +100,7 @@ class Finalist:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """A search's outcome.
 
     Attributes:
@@ -124,7 +124,7 @@ class Choice:
         return all(each.excess <= 0 for each in self.judgements)
 
 
-def repeated(board: Scoreboard, rule: Rule, settings: int) -> list[TrialRecord]:
+def repeated(board: TrialBoard, rule: Rule, settings: int) -> list[TrialRecord]:
     """The trials whose settings are trained again, the best first, at most ``settings``.
 
     Of several trials of one setting the best stands for it: all would be trained with the same
@@ -133,22 +133,22 @@ def repeated(board: Scoreboard, rule: Rule, settings: int) -> list[TrialRecord]:
     return _distinct(rule.order(board.records))[:settings]
 
 
-def so_far(board: Scoreboard) -> Choice:
+def so_far(board: TrialBoard) -> Selection:
     """The best trial while a search runs, by accuracy alone: cheap, and not yet the choice."""
-    return Choice((), board.best(), ())
+    return Selection((), board.best(), ())
 
 
-def choose(board: Scoreboard, rule: Rule) -> Choice:
+def choose(board: TrialBoard, rule: Rule) -> Selection:
     """The choice among the finalists, once all have been trained; before, among the trials."""
     finalists = _finalists(board, rule) if board.is_whole else []
     contenders = finalists or _unconfirmed(board.records, rule)
     if not contenders:
-        return Choice((), None, ())
+        return Selection((), None, ())
     best = contenders[0]
-    return Choice(tuple(finalists), best.representative, best.judgements)
+    return Selection(tuple(finalists), best.representative, best.judgements)
 
 
-def _finalists(board: Scoreboard, rule: Rule) -> list[Finalist]:
+def _finalists(board: TrialBoard, rule: Rule) -> list[Finalist]:
     found: dict[int, list[TrialRecord]] = {}
     failed: Counter[int | None] = Counter()
     for run in board.finals:

@@ -44,7 +44,7 @@ class Values(BaseModel):
     options: tuple[Value, ...]
 
 
-class Choice(BaseModel):
+class Options(BaseModel):
     """One of several options, each with keys of its own that exist only when it is chosen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,8 +69,8 @@ def _parse(written: Any) -> Any:
     if isinstance(written, dict) and {"low", "high"} & set(written):
         return _range(written)
     if isinstance(written, dict) and written:
-        return Choice(options={str(option): keys or {} for option, keys in written.items()})
-    if isinstance(written, Range | Values | Choice | Fixed):
+        return Options(options={str(option): keys or {} for option, keys in written.items()})
+    if isinstance(written, Range | Values | Options | Fixed):
         return written
     raise ValueError("must be a value, a list of values, {low, high[, log]}, or options with keys")
 
@@ -91,11 +91,11 @@ def _range(written: dict[str, Any]) -> Range:
     return Range(**written)
 
 
-Domain = Annotated[Range | Values | Choice | Fixed, BeforeValidator(_parse)]
+Domain = Annotated[Range | Values | Options | Fixed, BeforeValidator(_parse)]
 Domains = dict[str, Domain]
 
 
-Choice.model_rebuild()
+Options.model_rebuild()
 
 
 def suggest(
@@ -115,7 +115,7 @@ def suggest(
     chosen: dict[str, Value] = {}
     for key, domain in domains.items():
         chosen[key] = fixed[key] if key in fixed else _draw(domain, trial, place + key)
-        if isinstance(domain, Choice):
+        if isinstance(domain, Options):
             option = str(chosen[key])
             inner = f"{place}{key}.{option}."
             chosen |= suggest(domain.options[option], trial, fixed, inner)
@@ -128,22 +128,22 @@ def _draw(domain: Any, trial: optuna.Trial, name: str) -> Value:
     if isinstance(domain, Values):
         chosen: Any = trial.suggest_categorical(name, domain.options)
         return chosen  # type: ignore[no-any-return]
-    if isinstance(domain, Choice):
+    if isinstance(domain, Options):
         return str(trial.suggest_categorical(name, tuple(domain.options)))
     if domain.whole:
         return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log)
     return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
 
 
-def existing(
+def active_keys(
     domains: Domains, values: dict[str, Value], place: str = ""
 ) -> Iterator[tuple[str, str, Any]]:
     """Optuna's name, key and domain of every key that exists with the choices in ``values``."""
     for key, domain in domains.items():
         yield place + key, key, domain
-        if isinstance(domain, Choice) and str(values.get(key)) in domain.options:
+        if isinstance(domain, Options) and str(values.get(key)) in domain.options:
             option = str(values[key])
-            yield from existing(domain.options[option], values, f"{place}{key}.{option}.")
+            yield from active_keys(domain.options[option], values, f"{place}{key}.{option}.")
 
 
 def check_point(domains: Domains, values: dict[str, Value], *, partial: bool = False) -> None:
@@ -151,7 +151,7 @@ def check_point(domains: Domains, values: dict[str, Value], *, partial: bool = F
 
     A ``partial`` point may lack keys.
     """
-    found = list(existing(domains, values))
+    found = list(active_keys(domains, values))
     for _, key, domain in found:
         if key not in values and not partial and not isinstance(domain, Fixed):
             raise ValueError(f"{key} is missing")
@@ -178,6 +178,6 @@ def every_key(domains: Domains) -> Iterator[tuple[str, Any]]:
     """All keys with their domains, those under every option included."""
     for key, domain in domains.items():
         yield key, domain
-        if isinstance(domain, Choice):
+        if isinstance(domain, Options):
             for nested in domain.options.values():
                 yield from every_key(nested)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.space.domain import Choice, Domains, Fixed, Range, Values
+from search.space.domain import Domains, Fixed, Options, Range, Values
 from search.space.reader import first_fault
 from search.space.space import Space
 from trainables.errors import UsageError
@@ -45,8 +45,8 @@ def _near(domain: Any, key: str, values: dict[str, Value]) -> Any:
         return _range(domain, value)
     if isinstance(domain, Values):
         return Values.model_construct(options=_beside(domain.options, value))
-    if isinstance(domain, Choice) and str(value) in domain.options:
-        return Choice(options={str(value): _narrowed(domain.options[str(value)], values)})
+    if isinstance(domain, Options) and str(value) in domain.options:
+        return Options(options={str(value): _narrowed(domain.options[str(value)], values)})
     return domain
 
 

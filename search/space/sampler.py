@@ -2,7 +2,7 @@
 
 import optuna
 
-from search.space.domain import Fixed, contains, existing, suggest
+from search.space.domain import Fixed, active_keys, contains, suggest
 from search.space.space import Space
 from trainables.recipe import Value
 
@@ -46,7 +46,7 @@ class Sampler:
         values = {**written, **self._fixed}
         return {
             name: values[key]
-            for name, key, domain in existing(self._space.search, values)
+            for name, key, domain in active_keys(self._space.search, values)
             if key not in self._fixed
             and not isinstance(domain, Fixed)
             and key in values

@@ -9,14 +9,14 @@ from pydantic import Field, PlainValidator, model_validator
 from search.space.budget import Budget, Embedded, Source, Strict
 from search.space.constraints import Constraints
 from search.space.domain import (
-    Choice,
     Domains,
     Fixed,
+    Options,
     Range,
     Values,
+    active_keys,
     check_point,
     every_key,
-    existing,
 )
 from trainables import architectures
 from trainables.data import EMBEDDED, DataSpec
@@ -142,7 +142,7 @@ class Space(Strict):
         Keys that ``fixed`` brings with it are at their defaults.
         """
         values = {**self.baseline, **fixed}
-        found = list(existing(self.search, values))
+        found = list(active_keys(self.search, values))
         single = {key: domain.value for _, key, domain in found if isinstance(domain, Fixed)}
         return {
             key: {**single, **values}[key] for _, key, _ in found if key in {**single, **values}
@@ -158,7 +158,7 @@ class Space(Strict):
         if not domains:
             keys = ", ".join(sorted({name for name, _ in every_key(self.search)}))
             raise UsageError(f"the space has no key {key}; its keys are {keys}")
-        if isinstance(domains[0], Choice) and value not in domains[0].options:
+        if isinstance(domains[0], Options) and value not in domains[0].options:
             options = ", ".join(domains[0].options)
             raise UsageError(f"{key} must be one of the space's {options}, not {value!r}")
         if key in RECIPE_KEYS:
@@ -176,13 +176,13 @@ def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
     for key, domain in domains.items():
         if key in outer:
             raise UsageError(f"search: {key} stands under an option and beside it; keep one")
-        for nested in domain.options.values() if isinstance(domain, Choice) else ():
+        for nested in domain.options.values() if isinstance(domain, Options) else ():
             _check_unambiguous(nested, outer | set(domains))
 
 
 def _extremes(domain: Any) -> tuple[Value, ...]:
     if isinstance(domain, Range):
         return (domain.low, domain.high)
-    if isinstance(domain, Values | Choice):
+    if isinstance(domain, Values | Options):
         return tuple(domain.options)
     return (domain.value,)

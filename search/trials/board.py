@@ -15,7 +15,7 @@ _CHOOSABLE: tuple[Status, ...] = ("completed", "pruned")
 _ENDED: tuple[Status, ...] = (*_CHOOSABLE, "failed")
 
 
-class Scoreboard:
+class TrialBoard:
     """The trials of one search. Safe to read from other threads than the one that writes.
 
     Finalists' trainings stand beside the trials: they are not counted among them, and neither the

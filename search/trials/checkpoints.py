@@ -10,7 +10,7 @@ from ray import tune
 
 from trainables.atomic import atomic_file
 
-STATE_FILE, SEAL_FILE = "state.pt", "seal.json"
+STATE_FILE, CHECKSUM_FILE = "state.pt", "seal.json"
 
 
 def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:
@@ -21,20 +21,20 @@ def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / STATE_FILE)
-        seal(Path(folder), int(metrics["epoch"]))
+        write_checksum(Path(folder), int(metrics["epoch"]))
         tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
 
 
-def seal(folder: Path, epoch: int) -> None:
+def write_checksum(folder: Path, epoch: int) -> None:
     """Write down beside the state of ``epoch`` in ``folder`` what it must read as."""
-    with atomic_file(folder / SEAL_FILE) as file:
+    with atomic_file(folder / CHECKSUM_FILE) as file:
         file.write(json.dumps({"epoch": epoch, "sha256": _digest(folder / STATE_FILE)}).encode())
 
 
-def sealed_epoch(folder: Path) -> int | None:
+def intact_epoch(folder: Path) -> int | None:
     """The epoch whose state ``folder`` holds; None if that is damaged, or not all there."""
     try:
-        written = json.loads((folder / SEAL_FILE).read_text())
+        written = json.loads((folder / CHECKSUM_FILE).read_text())
         whole = written["sha256"] == _digest(folder / STATE_FILE)
         return int(written["epoch"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -49,7 +49,7 @@ def checkpoints(trial: Path) -> list[Path]:
 def latest_whole(trial: Path, most: int) -> Path | None:
     """A trial's latest checkpoint that is not damaged, of epoch ``most`` at the latest."""
     for folder in checkpoints(trial):
-        epoch = sealed_epoch(folder)
+        epoch = intact_epoch(folder)
         if epoch is not None and epoch <= most:
             return folder
     return None

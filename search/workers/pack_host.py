@@ -20,7 +20,7 @@ Made = tuple[dict[str, float], bytes] | Exception | None
 
 
 @dataclass
-class _Trial:
+class _PackedTrial:
     """A member, and what it made that nobody has fetched yet: one thing at the most."""
 
     member: Member
@@ -43,7 +43,7 @@ class PackHost:
         use_threads(threads)
         self._data = training_data(job)
         self._memory = _Memory(self._data.device)
-        self._trials: dict[str, _Trial] = {}
+        self._trials: dict[str, _PackedTrial] = {}
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name="pack", daemon=True).start()
 
@@ -61,7 +61,7 @@ class PackHost:
         with self._changed:
             self._changed.wait_for(lambda: not self._trials or self._memory.has_room())
             member = Member(steps(setting, self._data, state), self._data.device)
-            self._trials[trial_id] = _Trial(member)
+            self._trials[trial_id] = _PackedTrial(member)
             self._changed.notify_all()
 
     def next(self, trial_id: str) -> tuple[dict[str, float], bytes] | None:
@@ -95,10 +95,10 @@ class PackHost:
             for trial in ready:
                 self._advance(trial)
 
-    def _ready(self) -> list[_Trial]:
+    def _ready(self) -> list[_PackedTrial]:
         return [trial for trial in self._trials.values() if not trial.ended and not trial.made]
 
-    def _advance(self, trial: _Trial) -> None:
+    def _advance(self, trial: _PackedTrial) -> None:
         made = self._made(trial)
         if made is None and not trial.ended:
             return
@@ -106,7 +106,7 @@ class PackHost:
             trial.made.append(made)
             self._changed.notify_all()
 
-    def _made(self, trial: _Trial) -> Made:
+    def _made(self, trial: _PackedTrial) -> Made:
         """What a step of ``trial`` gave; None where that is nothing, or its end."""
         try:
             epoch = self._memory.measured(trial.member)

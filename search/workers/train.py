@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from search.trials.checkpoints import STATE_FILE, checkpoints, sealed_epoch
+from search.trials.checkpoints import STATE_FILE, checkpoints, intact_epoch
 from search.trials.provenance import signed
 from search.trials.spec import Job, Task
 from search.workers.failing import check_shared, report_failure
@@ -62,7 +62,7 @@ def restored_from(folder: Path) -> dict[str, Any] | None:
     knows.
     """
     for each in checkpoints(folder.parent):
-        if each.name <= folder.name and sealed_epoch(each) is not None:
+        if each.name <= folder.name and intact_epoch(each) is not None:
             return load_state(each / STATE_FILE, best_device())
     return None
 

@@ -6,17 +6,17 @@ import pytest
 from benchmarks.curves import METRICS, Curve
 from benchmarks.replayed import find
 from benchmarks.simulation import Landscape, Replay
-from search.proposals.searcher import TruthfulOptunaSearch
-from search.space.domain import Choice, Range, Values
+from search.proposals.searcher import OptunaSearcher
+from search.space.domain import Range, Selection, Values
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.spec import Job
 
 DOMAINS = {
     "lr": Range(low=0.01, high=1.0, log=True),
     "flip": Values(options=(True, False)),
-    "optimizer": Choice(
+    "optimizer": Selection(
         options={"adam": {}, "sgd": {"momentum": Range(low=0.0, high=0.5)}},
     ),
 }
@@ -76,7 +76,7 @@ def replayed():
     return [run_search() for _ in range(2)]
 
 
-def run_search(trials: int = 40) -> Scoreboard:
+def run_search(trials: int = 40) -> TrialBoard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
     space = read_space(SPACES / "gap5.yaml")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -85,8 +85,8 @@ def run_search(trials: int = 40) -> Scoreboard:
     curves.append(curve(points[-1], [0.1, 0.1], diverged=True))
     budget = space.budget.model_copy(update={"trials": trials, "epochs": 4, "grace_epochs": 2})
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
-    searcher = TruthfulOptunaSearch(Sampler(space, {}), job, trials)
-    board = Scoreboard(trials, 4, 1000)
+    searcher = OptunaSearcher(Sampler(space, {}), job, trials)
+    board = TrialBoard(trials, 4, 1000)
     Replay(searcher, budget, board, [], Landscape(space, curves), seed=0, concurrency=3).run()
     return board
 
@@ -96,7 +96,7 @@ def test_every_trial_ends(replayed):
 
 
 def test_a_replay_repeats_itself(replayed):
-    def ends(board: Scoreboard) -> list:
+    def ends(board: TrialBoard) -> list:
         return [(r.values, r.status, r.epochs, r.best_accuracy) for r in board.records]
 
     assert ends(replayed[0]) == ends(replayed[1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search.selection.ablation import Estimate, Variant, compare, effects, points, variants
+from search.selection.ablation import EffectEstimate, Variant, compare, effects, points, variants
 from trainables.errors import UsageError
 
 NIN = {
@@ -62,7 +62,7 @@ def test_every_combination_has_the_same_seeds():
 
 def test_an_interval_is_that_of_students_t():
     values = [0.7, 0.75, 0.72, 0.69]
-    found = Estimate.of(values)
+    found = EffectEstimate.of(values)
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found.std == pytest.approx(np.std(values, ddof=1))
@@ -70,12 +70,12 @@ def test_an_interval_is_that_of_students_t():
 
 def test_the_interval_holds_the_true_mean_in_95_of_100_samples():
     rng = np.random.default_rng(0)
-    found = [Estimate.of(rng.normal(0.5, 0.1, 3)) for _ in range(4000)]
+    found = [EffectEstimate.of(rng.normal(0.5, 0.1, 3)) for _ in range(4000)]
     assert np.mean([e.low <= 0.5 <= e.high for e in found]) == pytest.approx(0.95, abs=0.01)
 
 
 def test_of_a_single_value_nothing_is_said():
-    assert Estimate.of([0.5]) is None
+    assert EffectEstimate.of([0.5]) is None
 
 
 FOUND = [Variant(on, {}) for on in (("a", "b"), ("a",), ("b",), ())]

@@ -6,14 +6,14 @@ import pytest
 from search.selection.choice import best_first, choose, repeated
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 
 FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 4500})
 EPOCHS = 2
 
 
-class Board(Scoreboard):
+class Board(TrialBoard):
     """A scoreboard whose trials end as they are told to."""
 
     def add(

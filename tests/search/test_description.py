@@ -6,7 +6,7 @@ from search.records.description import MOST, ROWS, description
 from search.selection.choice import choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import BASELINE
 
 USUAL = {"lr": 0.1, "flip": True}
@@ -14,9 +14,9 @@ FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 1000})
 
 
-def searched(trials: int = 3, finalists: int = 0, follows: float = 0.02, **more) -> Scoreboard:
+def searched(trials: int = 3, finalists: int = 0, follows: float = 0.02, **more) -> TrialBoard:
     """Trials of an epoch, each better than the one before, and two trainings of each finalist."""
-    board = Scoreboard(trials, 1, 100, 0.0, finalists, 2)
+    board = TrialBoard(trials, 1, 100, 0.0, finalists, 2)
     for number in range(trials):
         values = {**USUAL, "lr": 0.1 * (number + 1), **more}
         board.started(f"t{number}", number, values, "" if number else BASELINE)
@@ -29,12 +29,12 @@ def searched(trials: int = 3, finalists: int = 0, follows: float = 0.02, **more)
     return board
 
 
-def _train(board: Scoreboard, trial: str, accuracy: float, follows: float) -> None:
+def _train(board: TrialBoard, trial: str, accuracy: float, follows: float) -> None:
     board.reported(trial, 1, {"val_accuracy": accuracy, "digit_following": follows})
     board.ended(trial)
 
 
-def described(board: Scoreboard, rule: Rule = FREE) -> str:
+def described(board: TrialBoard, rule: Rule = FREE) -> str:
     return description("gap5", board, "complete", choose(board, rule), "", "mine")
 
 
@@ -85,7 +85,7 @@ def test_many_long_trials_stay_within_what_mlflow_takes():
 
 
 def test_a_search_without_a_winner_has_a_description():
-    board = Scoreboard(1, 1, 100)
+    board = TrialBoard(1, 1, 100)
     board.started("t0", 0, USUAL, BASELINE)
     board.failed("t0", "it raised")
     assert described(board).startswith("**no** validation accuracy; the baseline has no.")

@@ -7,7 +7,7 @@ from search.proposals.finals import WithFinals, finals
 from search.proposals.planned import PlannedSearch
 from search.selection.rule import Rule
 from search.space.budget import Budget
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.files import History
 from search.trials.spec import Job, Task
 from trainables.data import DataSpec
@@ -21,21 +21,21 @@ def tasks() -> list[Task]:
     return [Task(JOB, number, {"lr": 0.001 * (number + 1)}) for number in range(3)]
 
 
-def board(ended: int = 3) -> Scoreboard:
-    made = Scoreboard(3, 1, 100, finalists=2, seeds=2)
+def board(ended: int = 3) -> TrialBoard:
+    made = TrialBoard(3, 1, 100, finalists=2, seeds=2)
     for task in tasks()[:ended]:
         end(made, task, ACCURACIES[task.number])
     return made
 
 
-def end(made: Scoreboard, task: Task, accuracy: float) -> None:
+def end(made: TrialBoard, task: Task, accuracy: float) -> None:
     name = f"t{task.number}"
     made.started(name, task.number, task.values, task.label, task.stream, task.repeats)
     made.reported(name, 1, {"val_accuracy": accuracy})
     made.ended(name)
 
 
-def searcher(made: Scoreboard) -> WithFinals:
+def searcher(made: TrialBoard) -> WithFinals:
     return WithFinals(PlannedSearch(tasks()), made, Rule({}, {}), JOB, BUDGET)
 
 
@@ -73,7 +73,7 @@ def test_no_trial_of_the_search_had_a_finals_seed_and_all_finalists_have_the_sam
 
 
 def test_fewer_trials_than_finalists_are_all_trained_again():
-    few = Scoreboard(3, 1, 100, finalists=2, seeds=2)
+    few = TrialBoard(3, 1, 100, finalists=2, seeds=2)
     end(few, tasks()[0], 0.5)
     for task in tasks()[1:]:
         few.started(f"t{task.number}", task.number, task.values)
@@ -82,7 +82,7 @@ def test_fewer_trials_than_finalists_are_all_trained_again():
 
 
 def test_where_every_trial_failed_there_are_no_finals():
-    none = Scoreboard(3, 1, 100, finalists=2, seeds=2)
+    none = TrialBoard(3, 1, 100, finalists=2, seeds=2)
     for task in tasks():
         none.started(f"t{task.number}", task.number, task.values)
         none.failed(f"t{task.number}", "why")
@@ -90,7 +90,7 @@ def test_where_every_trial_failed_there_are_no_finals():
     assert none.is_whole
 
 
-def history(made: Scoreboard, task: Task) -> History:
+def history(made: TrialBoard, task: Task) -> History:
     record = made.record(f"t{task.number}")
     return History(None, task, (record,), record.status, "", 0.0)
 

@@ -10,9 +10,9 @@ import os, signal, sys, time
 from search import environment
 environment.prepare(loopback=True)
 import ray
-from search.driver.interruption import exit_status, told_by_ray
+from search.driver.interruption import exit_status, ray_signals
 try:
-    with told_by_ray():
+    with ray_signals():
         ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)

@@ -8,9 +8,16 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from search.commands.leaderboard import Row, as_csv, as_markdown, record, table, write_csv
+from search.commands.leaderboard import (
+    LeaderboardRow,
+    as_csv,
+    as_markdown,
+    record,
+    table,
+    write_csv,
+)
 
-GAP5 = Row(
+GAP5 = LeaderboardRow(
     space="gap5",
     data="composite",
     comparable=True,

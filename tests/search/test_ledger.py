@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from search.records.about import Place
 from search.records.experiment import experiment_name
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.records.run_reader import recorded_task
 from search.trials.files import History
 from search.trials.record import TrialRecord
@@ -33,7 +33,7 @@ def epochs(record: TrialRecord, accuracies: list[float]) -> list[TrialRecord]:
     return records
 
 
-def replay(ledger: Ledger, trial_id: str, number: int, accuracies, status, error="") -> None:
+def replay(ledger: MlflowWriter, trial_id: str, number: int, accuracies, status, error="") -> None:
     import dataclasses
 
     history = [
@@ -52,7 +52,7 @@ def replay(ledger: Ledger, trial_id: str, number: int, accuracies, status, error
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mlflow")
     place = Place(f"sqlite:///{folder}/mlflow.db", "convoy/test", folder / "artifacts", "search-a")
-    ledger = Ledger(place, {"trials": 3}, {"architecture": "gap5"}, JOB)
+    ledger = MlflowWriter(place, {"trials": 3}, {"architecture": "gap5"}, JOB)
     replay(ledger, "t0", 0, [0.2, 0.6, 0.4], "completed")
     replay(ledger, "t1", 1, [0.1], "pruned")
     replay(ledger, "t2", 2, [], "failed", "NonFiniteLossError: nan")
@@ -112,7 +112,7 @@ def test_a_trial_that_uses_the_known_place_is_tagged(place_and_swap):
 @pytest.fixture
 def place_and_swap(tmp_path):
     place = Place(f"sqlite:///{tmp_path / 'mlflow.db'}", "convoy/test", tmp_path / "a", "s")
-    ledger = Ledger(place, {}, {}, JOB)
+    ledger = MlflowWriter(place, {}, {}, JOB)
     for number, swap in enumerate(("bottom_right", "random")):
         values = {**VALUES, "region_swap": swap}
         ledger.trial_started(TrialRecord(f"t{number}", number, values, str(number)))
@@ -168,7 +168,7 @@ def test_the_winner_is_tagged_and_holds_the_files(store):
 def test_a_store_that_refuses_is_reported_and_does_not_stop_the_search(tmp_path):
     place = Place(f"sqlite:///{tmp_path}/none/mlflow.db", "convoy/test", tmp_path, "search-a")
     (tmp_path / "none").write_text("a file where the folder should be")
-    ledger = Ledger(place, {}, {}, JOB)
+    ledger = MlflowWriter(place, {}, {}, JOB)
     replay(ledger, "t0", 0, [0.2], "completed")
     assert ledger.close()
 
@@ -200,7 +200,7 @@ def lagging(tmp_path, monkeypatch):
     ledgers = []
 
     def run(*replays, **shared):
-        ledger = Ledger(place_in(tmp_path), {}, {"architecture": "gap5", **shared}, JOB)
+        ledger = MlflowWriter(place_in(tmp_path), {}, {"architecture": "gap5", **shared}, JOB)
         ledgers.append(ledger)
         for trial in replays:
             replay(ledger, *trial)
@@ -253,7 +253,7 @@ def test_a_value_that_is_refused_takes_nothing_else_with_it(lagging):
 
 
 def test_a_record_appears_without_being_asked_for(tmp_path):
-    ledger = Ledger(place_in(tmp_path), {}, {}, JOB)
+    ledger = MlflowWriter(place_in(tmp_path), {}, {}, JOB)
     ledger.flush()
     record = TrialRecord("t0", 0, VALUES, "0")
     ledger.trial_started(record)
@@ -268,7 +268,7 @@ def test_a_record_appears_without_being_asked_for(tmp_path):
 
 
 def test_the_store_writes_ahead_and_its_file_holds_everything_once_closed(tmp_path):
-    ledger = Ledger(place_in(tmp_path), {}, {}, JOB)
+    ledger = MlflowWriter(place_in(tmp_path), {}, {}, JOB)
     replay(ledger, "t0", 0, [0.2, 0.6], "completed")
     ledger.flush()
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
@@ -307,7 +307,7 @@ def everything(place: Place) -> dict:
 
 
 def recall(place: Place, histories: list[History]) -> dict:
-    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger = MlflowWriter(place, {"trials": 3}, {}, JOB, "the id")
     ledger.recall(histories)
     ledger.end_search({"epochs": 5}, {"convoy.status": "complete"}, "FINISHED", 1200.0)
     assert ledger.close() == []
@@ -325,7 +325,7 @@ def test_what_is_recalled_again_and_again_is_there_once(tmp_path):
 
 def test_what_a_dead_driver_left_half_written_is_completed(tmp_path):
     place, whole = place_in(tmp_path), history("a", 0, [0.2, 0.4, 0.6])
-    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger = MlflowWriter(place, {"trials": 3}, {}, JOB, "the id")
     ledger.trial_started(whole.records[0])
     ledger.epoch_ended(whole.records[1])
     ledger.flush()  # and then it dies
@@ -345,7 +345,7 @@ def test_a_trial_that_goes_on_runs_again_in_its_own_run(tmp_path):
     place, interrupted = place_in(tmp_path), history("a", 0, [0.2], "interrupted")
     before = recall(place, [interrupted])["s-000"]
     assert before[0][1] == "KILLED"
-    ledger = Ledger(place, {"trials": 3}, {}, JOB, "the id")
+    ledger = MlflowWriter(place, {"trials": 3}, {}, JOB, "the id")
     ledger.recall([interrupted])
     ledger.trial_started(interrupted.records[-1])
     ledger.flush()
@@ -359,7 +359,7 @@ def test_a_later_winner_is_the_only_one(tmp_path):
     place = place_in(tmp_path)
     told = [history("a", 0, [0.4]), history("b", 1, [0.2])]
     for each in told:  # as if the first had led when the search was interrupted
-        ledger = Ledger(place, {}, {}, JOB, "the id")
+        ledger = MlflowWriter(place, {}, {}, JOB, "the id")
         ledger.recall(told)
         ledger.crown(each.record)
         assert ledger.close() == []

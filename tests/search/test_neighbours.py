@@ -9,7 +9,7 @@ from conftest import ROOT
 SCRIPT = """
 import json, ray, torch
 from ray import tune
-from search.driver.gpu_retry import GiveRoom
+from search.driver.gpu_retry import GpuRetry
 
 def train(config):
     share = tune.get_context().get_trial_resources().required_resources["GPU"]
@@ -23,7 +23,7 @@ results = tune.Tuner(
     param_space={"needs": tune.grid_search([0.2, 0.5, 0.9, 2.0])},
     run_config=tune.RunConfig(
         storage_path=STORAGE,
-        callbacks=[GiveRoom()],
+        callbacks=[GpuRetry()],
         failure_config=tune.FailureConfig(max_failures=2),
         verbose=0,
     ),

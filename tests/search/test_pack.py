@@ -7,7 +7,7 @@ from conftest import run_small_search
 from search.driver.resources import Machine, Resources, allot_packs
 from search.request.flags import check_flags
 from search.request.parser import search_parser
-from search.trials.checkpoints import STATE_FILE, seal
+from search.trials.checkpoints import STATE_FILE, write_checksum
 from search.trials.spec import Job, Task
 from search.workers.pack_host import PackHost
 from trainables.data import DataSpec
@@ -57,7 +57,7 @@ def test_a_member_that_joins_with_a_checkpoint_goes_on_from_it(host, embedded, t
     folder = tmp_path / "checkpoint_000000"
     folder.mkdir()
     (folder / STATE_FILE).write_bytes(state)
-    seal(folder, 1)
+    write_checksum(folder, 1)
     host.join("again", task(2).as_config(), str(folder))
     later = fetched(host, "again")
     assert [metrics["epoch"] for metrics in later] == [2, 3]

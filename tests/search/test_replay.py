@@ -18,7 +18,7 @@ from conftest import copied_store
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, write_kept
+from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, write_saved_model
 from search.replay import main
 from search.reproduce.report import Progress
 from search.trials import provenance
@@ -78,7 +78,7 @@ def stopped(tmp_path_factory) -> Stopped:
         record = record.after(epoch.number, epoch.metrics)
         figures.append(epoch.metrics)
         checkpoint.save(signed(epoch).state, folder / STATE_FILE)
-    assert write_kept(folder / "kept", record, task, folder, dataset.described(), folder)
+    assert write_saved_model(folder / "kept", record, task, folder, dataset.described(), folder)
     return Stopped(folder / "kept", figures)
 
 

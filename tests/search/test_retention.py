@@ -9,7 +9,7 @@ from search.driver.retention import KeepBest
 from search.selection.choice import KEPT, choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.files import folder_name
 
 FREE = Rule({}, {})
@@ -19,7 +19,7 @@ class Search:
     """A search whose trials write checkpoints and end, with the callback told of it."""
 
     def __init__(self, folder, rule: Rule = FREE) -> None:
-        self.folder, self.board, self.rule = folder, Scoreboard(100, 4, 10), rule
+        self.folder, self.board, self.rule = folder, TrialBoard(100, 4, 10), rule
         self.keep = KeepBest(folder, self.board, rule)
 
     def train(self, number: int, accuracy: float, epochs: int = 4, of=None, **figures) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from ray.tune.schedulers import TrialScheduler
 
-from search.proposals.scheduler import ANNEALED, BaselineKeepingAsha
+from search.proposals.scheduler import ANNEALED, AshaScheduler
 from search.space.budget import Budget
 from search.trials.failure import FAILED
 from search.trials.files import History
@@ -23,7 +23,7 @@ STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
 
 @pytest.fixture
 def asha():
-    return BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
+    return AshaScheduler(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
 
 
 def decisions(
@@ -90,7 +90,7 @@ def test_every_trial_ends_at_the_budget(asha):
 
 
 def test_a_budget_shorter_than_the_grace_is_one_rung():
-    short = BaselineKeepingAsha(Budget(trials=2, epochs=1, grace_epochs=5))
+    short = AshaScheduler(Budget(trials=2, epochs=1, grace_epochs=5))
     assert decisions(short, 1, [0.5]) == [STOP]
 
 
@@ -138,7 +138,7 @@ def history(number: int, accuracies: list[float], start: float, schedule="cosine
 
 
 def test_the_rungs_are_as_they_were_after_a_recall(asha):
-    first = BaselineKeepingAsha(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
+    first = AshaScheduler(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
     ended = {1: [0.5], 2: [0.6, 0.6, 0.6], 3: [0.7] * 9}
     for number, accuracies in ended.items():
         decisions(first, number, accuracies)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.record import BASELINE
 
 
-def board(epochs: int = 4, requested: int = 5) -> Scoreboard:
-    return Scoreboard(requested, epochs, 1000)
+def board(epochs: int = 4, requested: int = 5) -> TrialBoard:
+    return TrialBoard(requested, epochs, 1000)
 
 
-def add(board: Scoreboard, name: str, accuracies: list[float], end: str = "ended"):
+def add(board: TrialBoard, name: str, accuracies: list[float], end: str = "ended"):
     number = len(board.records)
     label = BASELINE if number == 0 else ""
     board.started(name, number, {"lr": 0.1, "batch_size": 300}, label)
@@ -114,7 +114,7 @@ def test_time_left_follows_the_pace_and_the_usual_length(monkeypatch):
     assert b.seconds_left() is None
     add(b, "a", [0.1] * 4)
     add(b, "b", [0.1] * 2)
-    monkeypatch.setattr(Scoreboard, "seconds", 12.0)
+    monkeypatch.setattr(TrialBoard, "seconds", 12.0)
     # Two trials to start, 3 epochs each as so far, at 2 seconds an epoch.
     assert b.seconds_left() == pytest.approx(12.0)
 
@@ -143,7 +143,7 @@ def test_sums_and_best_are_those_of_the_records_after_any_events():
     assert {r.status for r in b.records} == {"running", "completed", "pruned", "failed"}
 
 
-def check_against_records(b: Scoreboard) -> None:
+def check_against_records(b: TrialBoard) -> None:
     records = b.records
     for status in ("running", "completed", "pruned", "failed"):
         assert b.count(status) == sum(record.status == status for record in records)

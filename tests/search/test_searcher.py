@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.proposals.searcher import TruthfulOptunaSearch
+from search.proposals.searcher import OptunaSearcher
 from search.space.constraints import Limit
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
@@ -19,12 +19,12 @@ EPOCHS = 4
 JOB = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, 0, 1)
 
 
-def searcher(seed: int = 0) -> TruthfulOptunaSearch:
+def searcher(seed: int = 0) -> OptunaSearcher:
     job = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, seed, 1)
-    return TruthfulOptunaSearch(Sampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
+    return OptunaSearcher(Sampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
 
 
-def run(search: TruthfulOptunaSearch, accuracies: list[float], error: bool = False, name="a"):
+def run(search: OptunaSearcher, accuracies: list[float], error: bool = False, name="a"):
     """Suggest a trial and let it report; as Tune does, the last result comes with the end."""
     number = search.suggest(name)["number"]
     results = [{"epoch": e, "val_accuracy": a} for e, a in enumerate(accuracies, start=1)]
@@ -85,7 +85,7 @@ def test_trial_0_is_the_baseline():
     assert task.values == read_space(SPACES / "gap5.yaml").baseline
 
 
-def suggested(search: TruthfulOptunaSearch, count: int = 12) -> list[Task]:
+def suggested(search: OptunaSearcher, count: int = 12) -> list[Task]:
     tasks = []
     for number in range(count):
         tasks.append(Task.from_config(search.suggest(str(number))))
@@ -125,7 +125,7 @@ def recalled(tasks: list[Task], statuses: dict[int, str]) -> list[History]:
     return histories
 
 
-def live(search: TruthfulOptunaSearch, count: int) -> list[Task]:
+def live(search: OptunaSearcher, count: int) -> list[Task]:
     """As ``recalled``, told as they go: trial 2 is pruned, trial 3 fails, trial 4 still runs."""
     tasks = []
     for number in range(count):
@@ -196,12 +196,12 @@ def test_a_trial_that_ended_is_forgotten_and_its_number_not_given_again():
 BOUND = {"digit_following": Limit(max=0.08)}
 
 
-def bound(constraints=BOUND) -> TruthfulOptunaSearch:
+def bound(constraints=BOUND) -> OptunaSearcher:
     sampler = Sampler(read_space(SPACES / "gap5.yaml"), {})
-    return TruthfulOptunaSearch(sampler, JOB, 20, constraints=constraints)
+    return OptunaSearcher(sampler, JOB, 20, constraints=constraints)
 
 
-def followed(search: TruthfulOptunaSearch, figures: list[tuple[float, float]], name: str = "a"):
+def followed(search: OptunaSearcher, figures: list[tuple[float, float]], name: str = "a"):
     """Let a trial report accuracy and digit following after each epoch, and end."""
     number = search.suggest(name)["number"]
     results = [
@@ -252,6 +252,6 @@ def test_the_sampler_draws_nearer_to_trials_that_hold_the_constraint():
 def test_settings_of_another_search_are_tried_right_after_the_baseline():
     space = read_space(SPACES / "gap5.yaml")
     warm = {**space.baseline, "lr": 0.0123}
-    search = TruthfulOptunaSearch(Sampler(space, {}, (warm,)), JOB, 20)
+    search = OptunaSearcher(Sampler(space, {}, (warm,)), JOB, 20)
     first, second = (search.suggest(name)["values"] for name in "ab")
     assert (first, second) == (space.baseline, warm)

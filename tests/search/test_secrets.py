@@ -22,7 +22,7 @@ from search.ablate import main as ablate
 from search.commands.report import compare_lines, print_refusal
 from search.reconcile import reconcile
 from search.records.about import About, Place
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile
 from search.records.tracking import check_uri, in_shell
 from search.request.planning import flags
@@ -143,7 +143,7 @@ def test_what_the_records_of_a_search_were_refused_tells_no_password(server, cap
     place, knocked = server
     job = Job("gap5", DataSpec(), "embedded", None, None, 1, 0, 1)
     uri = f"http://user:{SECRET}@{place}"
-    ledger = Ledger(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job)
+    ledger = MlflowWriter(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job)
     errors = ledger.close()
     assert errors
     login = base64.b64encode(f"user:{SECRET}".encode()).decode()

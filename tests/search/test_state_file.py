@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.trials.checkpoints import STATE_FILE, latest_whole, seal, sealed_epoch
+from search.trials.checkpoints import STATE_FILE, intact_epoch, latest_whole, write_checksum
 
 
 @pytest.fixture
@@ -12,12 +12,12 @@ def trial(tmp_path):
         folder = tmp_path / f"checkpoint_{epoch - 1:06d}"
         folder.mkdir()
         (folder / STATE_FILE).write_bytes(bytes([epoch]) * 1000)
-        seal(folder, epoch)
+        write_checksum(folder, epoch)
     return tmp_path
 
 
 def test_a_whole_checkpoint_tells_its_epoch(trial):
-    assert sealed_epoch(trial / "checkpoint_000001") == 2
+    assert intact_epoch(trial / "checkpoint_000001") == 2
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "unsealed", "bad seal"])

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from search.driver.interruption import exit_status, told_by_ray
-from search.driver.stop import TWICE, Workers, stopping_gently
+from search.driver.interruption import exit_status, ray_signals
+from search.driver.stop import TWICE, WorkerProcesses, stopping_gently
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_afterwards_all_handlers_are_as_before():
 def test_tune_can_pickle_it_while_workers_are_about_to_be_ended(tune):
     stop, _ = tune
     signal.raise_signal(signal.SIGINT)
-    assert isinstance(pickle.loads(pickle.dumps(stop.workers)), Workers)
+    assert isinstance(pickle.loads(pickle.dumps(stop.workers)), WorkerProcesses)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -85,12 +85,12 @@ def test_a_command_that_was_interrupted_otherwise_exits_with_130():
 
 
 def test_rays_exit_on_sigterm_is_the_signals():
-    with pytest.raises(KeyboardInterrupt) as raised, told_by_ray():
+    with pytest.raises(KeyboardInterrupt) as raised, ray_signals():
         raise SystemExit(signal.SIGTERM)
     assert exit_status(raised.value) == 143
 
 
 def test_another_exit_stays_what_it_is():
-    with pytest.raises(SystemExit) as raised, told_by_ray():
+    with pytest.raises(SystemExit) as raised, ray_signals():
         raise SystemExit(2)
     assert raised.value.code == 2

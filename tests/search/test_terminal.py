@@ -9,7 +9,7 @@ from rich.console import Console
 
 from search.commands.report import print_prose
 from search.driver.display import ROWS, LiveTable, PlainLines, progress_line
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.text import duration, settings_line
 
 VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
@@ -18,7 +18,7 @@ USUAL = {"optimizer": "adam", "lr": 0.00123456, "batch_size": 128, "beta": 0.9}
 
 @pytest.fixture
 def board():
-    board = Scoreboard(30, 4, 1000)
+    board = TrialBoard(30, 4, 1000)
     for number in range(20):
         board.started(f"t{number}", number, VALUES, "" if number else "baseline")
         board.reported(f"t{number}", 1, {"val_accuracy": 0.3 + number / 100})
@@ -28,7 +28,7 @@ def board():
     return board
 
 
-def shown(board: Scoreboard, width: int) -> list[str]:
+def shown(board: TrialBoard, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(LiveTable(board, "a search", console, USUAL).render())
     return console.file.getvalue().rstrip("\n").split("\n")
@@ -79,7 +79,7 @@ def test_a_trial_that_goes_on_says_from_where(board):
 
 def told_at_the_start(record) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(Scoreboard(30, 4, 1000), "a search", console, USUAL) as lines:
+    with PlainLines(TrialBoard(30, 4, 1000), "a search", console, USUAL) as lines:
         lines.trial_started(record)
     return console.file.getvalue().splitlines()[1:]
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from search.trials.board import Scoreboard
+from search.trials.board import TrialBoard
 from search.trials.files import TrialFiles, folder_name, mend, read_histories
 from search.trials.spec import Job, Task
 from trainables.data import DataSpec
@@ -17,7 +17,7 @@ TASK = Task(JOB, 3, {"lr": 0.01, "optimizer": "sgd"}, stream=2)
 @pytest.fixture
 def written(tmp_path):
     """A trial of two epochs, the board that saw them, and its folder."""
-    board, files = Scoreboard(5, 4, 100), TrialFiles(tmp_path)
+    board, files = TrialBoard(5, 4, 100), TrialFiles(tmp_path)
     record = board.started("t", TASK.number, TASK.values, TASK.label, TASK.stream)
     files.started(record, TASK.as_config())
     for epoch, accuracy in ((1, 0.4), (2, 0.3)):
@@ -85,7 +85,7 @@ def test_a_folder_in_which_nothing_had_begun_is_no_trial(tmp_path):
 def test_trials_come_in_the_order_of_their_numbers(tmp_path):
     files = TrialFiles(tmp_path)
     for number in (10000, 2, 11):
-        board = Scoreboard(3, 4, 100)
+        board = TrialBoard(3, 4, 100)
         record = board.started(f"t{number}", number, {})
         files.started(record, Task(JOB, number, {}).as_config())
     assert [history.task.number for history in read_histories(tmp_path)] == [2, 11, 10000]

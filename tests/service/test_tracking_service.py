@@ -28,7 +28,7 @@ from tracking_service import SCRIPT, Service, User, provide, server_environment,
 from analysis.record import Records
 from search.reconcile import main as reconcile
 from search.records.about import Place
-from search.records.mlflow_writer import Ledger
+from search.records.mlflow_writer import MlflowWriter
 from search.trials.record import TrialRecord
 from search.trials.spec import Job
 from search.workers.failing import describe
@@ -320,7 +320,7 @@ def together(service: Service, experiment: str, searches: int) -> list[list[str]
 
     def log(name: str) -> None:
         barrier.wait()
-        ledger = Ledger(place(service, experiment, name), {"trials": 1}, {}, JOB)
+        ledger = MlflowWriter(place(service, experiment, name), {"trials": 1}, {}, JOB)
         ledger.trial_started(TrialRecord(f"t-{name}", 0, {"lr": 0.1}, "baseline"))
         errors.append(ledger.close())
 
@@ -347,7 +347,7 @@ def test_searches_that_make_one_experiment_at_once_all_log_to_it(service):
 def test_the_largest_values_that_a_search_may_have_are_logged_whole(service):
     values = {f"{'key' * 20}{number}": "v" * 500 for number in range(150)}
     record = TrialRecord("t0", 0, {"lr": 1e-320, "optimizer": "sgd"}, "baseline", started=1.0)
-    ledger = Ledger(place(service, "convoy/large", "large"), values, values, JOB)
+    ledger = MlflowWriter(place(service, "convoy/large", "large"), values, values, JOB)
     with logged_in(service.searcher):
         ledger.trial_started(record)
         for epoch in range(1, 1201):  # more points than a batch of MLflow's holds
