@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.records.parsing import History
-from search.trials.record import BASELINE
+from search.trials.spec import BASELINE
 
 
 @dataclass(frozen=True)

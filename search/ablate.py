@@ -30,7 +30,7 @@ from trainables.training import check_fits
 if TYPE_CHECKING:
     from search.request.request import Request
     from search.selection.ablation import Variant
-    from search.trials.spec import Task
+    from search.trials.spec import TrialSpec
     from trainables.recipe import Value
 from search.commands.ablation_report import _conclude
 
@@ -106,7 +106,7 @@ def _ablate(arguments: argparse.Namespace, console: Console) -> int:
     return exit_status_of(outcome)
 
 
-def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":
+def _task(arguments: argparse.Namespace) -> "tuple[TrialSpec, str]":
     """The setting to take apart, as a task, and the name of its space."""
     if (arguments.space is None) is (arguments.run is None):
         raise UsageError("give --space NAME or --run RUN_ID")
@@ -120,7 +120,7 @@ def _task(arguments: argparse.Namespace) -> "tuple[Task, str]":
     return replace(task, job=replace(task.job, seed=arguments.seed, **given)), space_name
 
 
-def _of_run(arguments: argparse.Namespace) -> "tuple[Task, str]":
+def _of_run(arguments: argparse.Namespace) -> "tuple[TrialSpec, str]":
     from search.records.run_reader import recorded_task
 
     task, space_name = recorded_task(tracking_uri(arguments), arguments.run)
@@ -129,8 +129,8 @@ def _of_run(arguments: argparse.Namespace) -> "tuple[Task, str]":
     return replace(task, job=replace(task.job, source=source), values=values), space_name
 
 
-def _of_space(arguments: argparse.Namespace) -> "tuple[Task, str]":
-    from search.trials.spec import Job, Task
+def _of_space(arguments: argparse.Namespace) -> "tuple[TrialSpec, str]":
+    from search.trials.spec import Job, TrialSpec
 
     path, source = space_file(arguments.space), resolve(arguments.data)
     space = read_space(path)
@@ -138,7 +138,7 @@ def _of_space(arguments: argparse.Namespace) -> "tuple[Task, str]":
     data = space.data_on(source)
     job = Job(space.architecture, data, source, None, None, epochs, arguments.seed, 1)
     fixed = space.fixed_on(source, _given(arguments))
-    return Task(job, 0, space.baseline_with(fixed)), path.stem
+    return TrialSpec(job, 0, space.baseline_with(fixed)), path.stem
 
 
 def _given(arguments: argparse.Namespace) -> "dict[str, Value]":
@@ -146,7 +146,7 @@ def _given(arguments: argparse.Namespace) -> "dict[str, Value]":
 
 
 def _request(
-    arguments: argparse.Namespace, task: "Task", space_name: str, found: "list[Variant]"
+    arguments: argparse.Namespace, task: "TrialSpec", space_name: str, found: "list[Variant]"
 ) -> "Request":
     from search.proposals.planned import Planned
     from search.request.planning import flags, limits

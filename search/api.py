@@ -55,7 +55,7 @@ class SearchResult:
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
         head = "".join(f"<th>{name}</th>" for name in _HEADER)
-        order = sorted(self.trials, key=lambda each: (-each.best_accuracy, each.number))
+        order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
         return f"<p>{escape(self._told)}</p><table><tr>{head}</tr>{rows}</table>"
 

@@ -93,35 +93,32 @@ def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[
     if uri is not None:
         about = replace(about, place=replace(about.place, uri=uri))
     check_admits(check_uri(about.place.uri))
-    records = SearchRecords(folder, about, search_id)
-    records.ledger.flush()
-    if errors := records.ledger.errors:
-        raise UsageError(f"--tracking-uri {about.place.uri}: {errors[0][:300]}")
-    return _write(folder, records, about.params, elsewhere)
+    return _write(folder, SearchRecords(folder, about, search_id), about.params, elsewhere)
 
 
 def _write(
     folder: Path, records: "SearchRecords", params: dict[str, Any], elsewhere: bool
 ) -> tuple[int, list[str]]:
     from search.records.summary import read_summary, status_of, summarise, summary_in
-    from search.trials.board import TrialBoard
     from search.trials.files import read_histories
+    from search.trials.search_board import SearchBoard
 
-    histories, summary = [each.closed() for each in read_histories(folder)], read_summary(folder)
-    seconds = summary.get("wall_seconds", 0.0)
+    seconds = read_summary(folder).get("wall_seconds", 0.0)
     finals = (params.get("finalists", 0), params.get("finalist_seeds", 0))
-    board = TrialBoard(params["trials"], params["epochs"], params["train_images"], seconds, *finals)
-    board.stop_clock()
-    for history in histories:
-        board.recall(history.record)
-    records.ledger.recall(histories)
+    size = params["trials"], params["epochs"], params["train_images"]
+    board = SearchBoard(*size, *finals, seconds)
+    board.clock.stop()
+    for history in read_histories(folder):
+        record = history.closed().record
+        board.board_of(record.spec).put(record)
+    records.writer.recall(board.records)
     closed = records.close(board, status_of(board))
     if (before := summary_in(folder)) is not None and not elsewhere:
         about = {name: getattr(before, name) for name in _UNCHANGED}
         choice, run_id, weights = closed.choice, closed.run_id, closed.weights
-        found = summarise(board, status_of(board), about, choice, run_id, weights)
-        found.write(folder)
-    return len(histories), closed.errors
+        summary = summarise(board, status_of(board), about, choice, run_id, weights)
+        summary.write(folder)
+    return len(board.records), closed.errors
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainables import architectures
+from trainables.best_epoch import improves
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import (
     Batch,
@@ -246,7 +247,7 @@ class _Trainer:
             ) from error
 
     def _keep_best(self, val: dict[str, float]) -> None:
-        if val["val_accuracy"] > self._best["val_accuracy"]:
+        if improves(val, self._best):
             state = self._learner.model.state_dict()
             model = {name: value.clone() for name, value in state.items()}
             self._best = {"epoch": self.epoch, "model": model, **val}

@@ -5,8 +5,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.trials.board import TrialBoard
-from search.trials.record import BASELINE, TrialRecord
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
 from search.trials.text import _percent, duration, particular, settings_line
 from trainables.recipe import Value
 
@@ -16,7 +16,7 @@ _STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "r
 
 
 class LiveTable:
-    """A follower that shows the scoreboard as a table, redrawn in place twice a second.
+    """A listener that shows the scoreboard as a table, redrawn in place twice a second.
 
     Args:
         board: how the trials stand.
@@ -26,7 +26,7 @@ class LiveTable:
     """
 
     def __init__(
-        self, board: TrialBoard, title: str, console: Console, usual: dict[str, Value]
+        self, board: SearchBoard, title: str, console: Console, usual: dict[str, Value]
     ) -> None:
         self._board, self._title, self._usual = board, title, usual
         self._live = Live(
@@ -57,14 +57,15 @@ class LiveTable:
         for name in ("trial", "status", "epochs", "best"):
             table.add_column(name, no_wrap=True, justify="right" if name != "status" else "left")
         table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
-        best = self._board.best(with_running=True)
-        for record in _chosen([*self._board.records, *self._board.finals], best):
-            table.add_row(*_row(record, self._usual, self._board.max_epochs, record is best))
+        trials = self._board.trials
+        best = trials.best(with_running=True)
+        for record in _chosen(self._board.records, best):
+            table.add_row(*_row(record, self._usual, trials.max_epochs, record is best))
         return Group(table, Text(progress_line(self._board), no_wrap=False))
 
 
 class PlainLines:
-    """A follower that prints a line when a trial starts and ends: for logs and pipes.
+    """A listener that prints a line when a trial starts and ends: for logs and pipes.
 
     Args:
         board: how the trials stand.
@@ -74,7 +75,7 @@ class PlainLines:
     """
 
     def __init__(
-        self, board: TrialBoard, title: str, console: Console, usual: dict[str, Value]
+        self, board: SearchBoard, title: str, console: Console, usual: dict[str, Value]
     ) -> None:
         self._board, self._console, self._usual = board, console, usual
         self._said = 0.0
@@ -92,14 +93,14 @@ class PlainLines:
         """Print what is particular of the trial's settings, or from where it goes on."""
         if record.epochs:
             self._print(f"trial {record.label} goes on after epoch {record.epochs}")
-        elif record.repeats is not None:
-            self._print(f"trial {record.label} started: {_repeated(record.repeats)}")
+        elif record.spec.repeats is not None:
+            self._print(f"trial {record.label} started: {_repeated(record.spec.repeats)}")
         else:
             self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Print how the search stands, once a minute: an epoch a line would flood a log."""
-        if self._board.seconds - self._said >= SILENCE:
+        if self._board.clock.seconds - self._said >= SILENCE:
             self._progress()
 
     def trial_ended(self, record: TrialRecord) -> None:
@@ -111,32 +112,33 @@ class PlainLines:
         self._progress()
 
     def _progress(self) -> None:
-        self._said = self._board.seconds
+        self._said = self._board.clock.seconds
         self._print(progress_line(self._board))
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
 
 
-def progress_line(board: TrialBoard) -> str:
+def progress_line(board: SearchBoard) -> str:
     """Trials, best against the baseline, epochs and time, in one line."""
-    best, baseline, left = board.best(with_running=True), board.baseline(), board.seconds_left()
-    parts = [f"{board.finished}/{board.requested} trials"]
+    trials, finals, left = board.trials, board.finals, board.seconds_left()
+    best, baseline = trials.best(with_running=True), trials.baseline()
+    parts = [f"{trials.finished}/{trials.requested} trials"]
     if best is not None:
         parts.append(f"best {_percent(best.best_accuracy)}")
     if baseline is not None and baseline.best_epoch:
         parts.append(f"baseline {_percent(baseline.best_accuracy)}")
-    if board.finals:
-        parts.append(f"finals {board.finals_ended}/{board.finals_due}")
-    parts += [f"{board.epochs:,} epochs", f"{duration(board.seconds)} gone"]
+    if finals.begun:
+        parts.append(f"finals {finals.finished}/{board.finals_due}")
+    parts += [f"{board.epochs:,} epochs", f"{duration(board.clock.seconds)} gone"]
     if left is not None and not board.is_whole:
         parts.append(f"about {duration(left)} left")
     return " · ".join(parts)
 
 
 def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
-    running = [record for record in records if record.status == "running"]
-    latest = [record for record in reversed(records) if record.status != "running"]
+    running = [record for record in records if record.status is Status.RUNNING]
+    latest = [record for record in reversed(records) if record.status is not Status.RUNNING]
     wanted = ([best] if best else []) + records[:1] + running + latest
     numbers = list(dict.fromkeys(record.number for record in wanted))[:ROWS]
     return [record for record in records if record.number in numbers]
@@ -155,9 +157,9 @@ def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) 
 
 
 def _about(record: TrialRecord, usual: dict[str, Value]) -> str:
-    if record.repeats is not None:
-        return _repeated(record.repeats)
-    return "" if record.label == BASELINE else particular(record.values, usual)
+    if record.spec.repeats is not None:
+        return _repeated(record.spec.repeats)
+    return "" if record.spec.is_baseline else particular(record.values, usual)
 
 
 def _repeated(number: int) -> str:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,11 +26,13 @@ from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
-from search.proposals.finals import WithFinals
+from search.proposals.finals import finals
+from search.proposals.planned import PlannedSearch, TrainToTheEnd
+from search.proposals.protocols import Proposer, Stopper
 from search.records.about import About, Place
 from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile, check_unchanged, new_id
-from search.records.search_records import SearchRecords, totals
+from search.records.search_records import SearchRecords
 from search.records.summary import (
     SearchStatus,
     Summary,
@@ -40,11 +42,13 @@ from search.records.summary import (
     summarise,
 )
 from search.request.request import Request
-from search.selection.choice import Selection, choose, so_far
+from search.selection.choice import Selection, so_far
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
-from search.trials.files import History, TrialFiles, folder_name, mend, read_histories
-from search.trials.record import TrialRecord
+from search.trials.files import TrialFiles, TrialHistory, folder_name, read_histories, truncate
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
+from search.trials.spec import TrialSpec
 from trainables.errors import UsageError
 
 
@@ -117,13 +121,13 @@ class _SearchRun:
         self._request, self._resources, self._console = request, resources, console
         self._search_id, self._stop = search_id, stop
         self._job = request.job(resources.cpus)
-        beside = tuple(request.out / name for name in request.beside)
-        self._concurrency = Concurrency(request.limits, resources, beside)
+        siblings = tuple(request.out / name for name in request.beside)
+        self._concurrency = Concurrency(request.limits, resources, siblings)
         budget, dataset, folder = request.budget, request.dataset, request.folder
-        self._files, self._histories = TrialFiles(folder), read_histories(folder)
+        self._files = TrialFiles(folder)
         before = read_summary(folder).get("wall_seconds", 0.0)
         finals = (budget.finalists, budget.finalist_seeds)
-        self._board = TrialBoard(budget.trials, budget.epochs, len(dataset.train), before, *finals)
+        self._board = SearchBoard(budget.trials, budget.epochs, len(dataset.train), *finals, before)
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -137,93 +141,104 @@ class _SearchRun:
         about.write(self._request.folder)
         records = SearchRecords(self._request.folder, about, self._search_id)
         try:
-            self._check_opened(records.ledger)
-            self._search(records.ledger)
+            self._search(records.writer)
         except BaseException:
-            self._abandon(records.ledger)
+            self._abandon(records)
             raise
         _remove_snapshots(self._request.folder)
         return self._finish(records)
 
-    def _check_opened(self, ledger: MlflowWriter) -> None:
-        ledger.flush()
-        if ledger.errors:
-            uri = self._request.tracking_uri
-            raise UsageError(f"--tracking-uri {uri}: {ledger.errors[0][:300]}")
-
-    def _search(self, ledger: MlflowWriter) -> None:
-        request = self._request
-        proposer = request.proposals.searcher(self._job, request.budget)
-        searcher = WithFinals(proposer, self._board, request.rule, self._job, request.budget)
-        scheduler = request.proposals.scheduler(request.budget)
-        left = self._recall(searcher.recall, scheduler.recall(self._histories))
-        ledger.recall(self._histories)
+    def _search(self, writer: MlflowWriter) -> None:
+        """Run the trials that are left, then the finals that are left."""
+        request, budget = self._request, self._request.budget
+        histories = read_histories(request.folder)
+        _remove_unbegun(request.folder, histories)
+        own, again = _divided(histories)
+        searcher = request.proposals.searcher(self._job, budget)
+        scheduler = request.proposals.scheduler(budget)
+        left = self._recall(own, searcher, scheduler)
+        to_end = TrainToTheEnd(budget.epochs)
+        finals_left = self._recall(again, None, to_end)
+        writer.recall(self._board.records)
         self.write_summary("running")
         if self._board.is_whole:
             return
-        trials = TrialSource(searcher, left, self._concurrency)
         write = partial(self.write_summary, "running")
-        with self._display() as display, SummaryWriter(write) as writer:
-            self._tune(trials, scheduler, [ledger, writer, display]).fit()
+        with self._display() as display, SummaryWriter(write) as summary:
+            listeners: list[TrialListener] = [writer, summary, display]
+            if not self._board.trials.is_whole:
+                self._tune(self._board.trials, searcher, scheduler, left, listeners)
+            if not self._board.trials.is_whole or not self._stop.rearmed():
+                return
+            finals = PlannedSearch(list(self._finals()))
+            for history in again:
+                finals.recall(history)
+            self._tune(self._board.finals, finals, to_end, finals_left, listeners)
 
-    def _recall(self, learn: Callable[[History], object], stopped: set[str]) -> list[History]:
-        """Take up the trials that there are; those that are to go on.
+    def _finals(self) -> Iterator[TrialSpec]:
+        request = self._request
+        return finals(self._board.trials, request.rule, self._job, request.budget)
 
-        A trial that the driver did not come to end, though it was trained to its end or ASHA had
-        stopped it, ends now.
+    def _recall(
+        self, histories: list[TrialHistory], searcher: Proposer | None, scheduler: Stopper
+    ) -> list[TrialRecord]:
+        """Take up the trials that have begun; those that are to be resumed.
+
+        A trial that the driver did not come to end, though it was trained to its end or the
+        scheduler had stopped it, ends now.
         """
-        begun = {history.folder for history in self._histories}
-        for folder in set(self._request.folder.glob("trial-*-*")) - begun:
-            shutil.rmtree(folder)  # its number is given again
-        self._histories = [self._ended(each, stopped) for each in self._histories]
-        for history in self._histories:
-            learn(history)
-            self._board.recall(history.record)
-        left = [history for history in self._histories if not history.over]
-        for history in left:
-            mend(history)
-        return [replace(each, task=replace(each.task, job=self._job)) for each in left]
+        stopped = scheduler.recall(histories)
+        left = []
+        for history in histories:
+            ended = self._ended(history, stopped)
+            if searcher is not None:
+                searcher.recall(ended)
+            record = replace(ended.record, spec=replace(ended.record.spec, job=self._job))
+            self._board.board_of(record.spec).put(record)
+            if not record.status.is_final:
+                truncate(self._request.folder, record)
+                left.append(record)
+        return left
 
-    def _ended(self, history: History, stopped: set[str]) -> History:
-        if history.over:
+    def _ended(self, history: TrialHistory, stopped: set[str]) -> TrialHistory:
+        record = history.record
+        if record.status.is_final:
             return history
-        if history.trial_id not in stopped:
-            return replace(history, status="interrupted")
-        whole = history.epochs >= self._request.budget.epochs
-        ended = replace(history, status="completed" if whole else "pruned")
-        self._files.ended(ended.record)
-        return ended
+        if record.trial_id not in stopped:
+            return replace(history, record=replace(record, status=Status.INTERRUPTED))
+        ended = record.ended(self._request.budget.epochs, record.at)
+        self._files.changed(ended)
+        return replace(history, record=ended)
 
-    def _abandon(self, ledger: MlflowWriter) -> None:
+    def _abandon(self, records: SearchRecords) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
         try:
-            self._interrupt(ledger)
+            self._interrupt()
             self.write_summary("interrupted")
         finally:
-            choice = choose(self._board, self._request.rule)
-            metrics, tags = totals(self._board, "interrupted", choice)
-            ledger.end_search(metrics, tags, "FAILED", self._board.last_event)
-            ledger.close()
+            records.abandon(self._board)
 
-    def _interrupt(self, ledger: MlflowWriter) -> None:
+    def _interrupt(self) -> None:
         for record in self._board.interrupt():
-            with suppress(OSError):  # a full disk; it is interrupted without being told so
-                self._files.ended(record)
-            ledger.trial_ended(record)
+            with suppress(OSError):  # a full disk; its file goes on saying that it runs
+                self._files.changed(record)
 
     def _tune(
-        self, trials: TrialSource, scheduler: Any, listeners: list[TrialListener]
-    ) -> tune.Tuner:
+        self,
+        board: TrialBoard,
+        searcher: Proposer,
+        scheduler: Stopper,
+        interrupted: list[TrialRecord],
+        listeners: list[TrialListener],
+    ) -> None:
+        """Have Tune run what is left of the trials of ``board``."""
         request, resources = self._request, self._resources
-        events = Events(self._board, listeners, self._files, self._stop.halt)
-        return tune.Tuner(
+        source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
+        tune.Tuner(
             trainable(self._job, resources),
             tune_config=tune.TuneConfig(
-                num_samples=request.budget.trials
-                - self._board.finished
-                + request.budget.finals
-                - self._board.finals_ended,
-                search_alg=trials,
+                num_samples=board.requested - board.finished,
+                search_alg=source,
                 scheduler=scheduler,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -232,7 +247,7 @@ class _SearchRun:
                 name=request.name,
                 storage_path=str(request.out),
                 callbacks=[
-                    events,
+                    Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),
                     GpuRetry(),
                     self._stop.workers,
@@ -240,10 +255,10 @@ class _SearchRun:
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
-        )
+        ).fit()
 
     def _finish(self, records: SearchRecords) -> Outcome:
-        self._interrupt(records.ledger)
+        self._interrupt()
         status = status_of(self._board)
         whole = status != "interrupted"
         closed = records.close(self._board, status)
@@ -253,8 +268,9 @@ class _SearchRun:
         if not whole and self._stop.signal is None and not self._stop.reason:
             self._stop.signal = signal.SIGINT
         stop = None if whole else self._stop
-        run_id = records.ledger.parent
-        return Outcome(summary, closed.choice, self._board.records, stop, errors, run_id)
+        run_id = records.writer.runs.parent or None
+        trials = self._board.trials.records
+        return Outcome(summary, closed.choice, trials, stop, errors, run_id)
 
     def write_summary(self, status: SearchStatus) -> None:
         """Write ``summary.json`` as the search stands."""
@@ -281,6 +297,22 @@ class _SearchRun:
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
         with kind(self._board, title, console, request.proposals.first()) as display:
             yield display
+
+
+def _divided(
+    histories: list[TrialHistory],
+) -> tuple[list[TrialHistory], list[TrialHistory]]:
+    """A search's own trials, and the finalists' trainings."""
+    own = [each for each in histories if each.record.spec.repeats is None]
+    return own, [each for each in histories if each.record.spec.repeats is not None]
+
+
+def _remove_unbegun(folder: Path, histories: list[TrialHistory]) -> None:
+    """Remove the folders of trials that had not begun: their numbers are given again."""
+    begun = {folder_name(each.record.number, each.record.trial_id) for each in histories}
+    for trial in folder.glob("trial-*-*"):
+        if trial.name not in begun:
+            shutil.rmtree(trial)
 
 
 def _about(request: Request, resources: Resources) -> About:

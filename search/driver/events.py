@@ -10,11 +10,11 @@ from search.trials.board import TrialBoard
 from search.trials.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
 from search.trials.files import TrialFiles, metrics_of
 from search.trials.record import TrialRecord
-from search.trials.spec import Task
+from search.trials.spec import TrialSpec
 
 
 class TrialListener(Protocol):
-    """Someone who is told of a search's events, on the thread that runs it; must not block."""
+    """What hears of a search's events, on the thread that runs it; must not block."""
 
     def trial_started(self, record: TrialRecord) -> None:
         """A trial began."""
@@ -59,13 +59,10 @@ class Events(Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune started or restarted a trial."""
-        task = Task.from_config(trial.config)
-        record = self._board.started(
-            trial.trial_id, task.number, task.values, task.label, task.stream, task.repeats
-        )
-        self._keep(lambda files: files.started(record, trial.config))
-        for follower in self._listeners:
-            follower.trial_started(record)
+        record = self._board.started(trial.trial_id, TrialSpec.from_config(trial.config))
+        self._write(lambda files: files.started(record))
+        for listener in self._listeners:
+            listener.trial_started(record)
 
     def on_trial_result(
         self,
@@ -80,9 +77,9 @@ class Events(Callback):  # type: ignore[misc]
         if FAILED in result or epoch <= self._board.record(trial.trial_id).epochs:
             return
         record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
-        self._keep(lambda files: files.reported(record, result))
-        for follower in self._listeners:
-            follower.epoch_ended(record)
+        self._write(lambda files: files.reported(record, result))
+        for listener in self._listeners:
+            listener.epoch_ended(record)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
@@ -95,7 +92,7 @@ class Events(Callback):  # type: ignore[misc]
             self._halt(f"{failed[FAILED]}; {remedy}")
         else:
             record = self._board.failed(trial.trial_id, failed[FAILED])
-            self._keep(lambda files: files.traced(record, failed[TRACE]))
+            self._write(lambda files: files.traced(record, failed[TRACE]))
             self._end(record)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -111,11 +108,11 @@ class Events(Callback):  # type: ignore[misc]
         return self._files is not None and is_full(self._files.search)
 
     def _end(self, record: TrialRecord) -> None:
-        self._keep(lambda files: files.ended(record))
-        for follower in self._listeners:
-            follower.trial_ended(record)
+        self._write(lambda files: files.changed(record))
+        for listener in self._listeners:
+            listener.trial_ended(record)
 
-    def _keep(self, write: Callable[[TrialFiles], object]) -> None:
+    def _write(self, write: Callable[[TrialFiles], object]) -> None:
         """Write to the record. What it lacks for want of room is trained again."""
         if self._files is None:
             return

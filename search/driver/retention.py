@@ -11,10 +11,10 @@ from ray.tune.experiment import Trial
 
 from search.selection.choice import KEPT, worth_keeping
 from search.selection.rule import Rule
-from search.trials.board import TrialBoard
 from search.trials.checkpoints import checkpoints
 from search.trials.files import folder_name
-from search.trials.record import BASELINE, TrialRecord
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
 
 
 class KeepBest(Callback):  # type: ignore[misc]
@@ -31,12 +31,11 @@ class KeepBest(Callback):  # type: ignore[misc]
         rule: which of them are the best.
     """
 
-    def __init__(self, search: Path, board: TrialBoard, rule: Rule) -> None:
+    def __init__(self, search: Path, board: SearchBoard, rule: Rule) -> None:
         self._search, self._board, self._rule = search, board, rule
         self._best: list[TrialRecord] = []
-        for record in (*board.records, *board.finals):
-            if record.status not in ("running", "interrupted"):
-                self.ended(record)
+        for record in board.records:
+            self.ended(record)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _without_board, (
@@ -69,13 +68,13 @@ class KeepBest(Callback):  # type: ignore[misc]
 
     def ended(self, record: TrialRecord) -> None:
         """Keep the checkpoints that are wanted now that a trial has ended."""
-        if record.status in ("running", "interrupted"):
+        if not record.status.is_final:
             return
         folder = self._folder(record)
         _remove(checkpoints(folder)[1:])
-        if record.status == "failed":
+        if record.status is Status.FAILED:
             _remove(checkpoints(folder))
-        elif record.label != BASELINE and record.repeats is None:
+        elif not record.spec.is_baseline and record.spec.repeats is None:
             among = [*self._best, record]
             self._best = worth_keeping(among, self._rule, KEPT)
             for loser in among:
@@ -87,7 +86,7 @@ class KeepBest(Callback):  # type: ignore[misc]
 
 
 def _without_board(search: Path, rule: Rule) -> KeepBest:
-    return KeepBest(search, TrialBoard(0, 1, 1), rule)
+    return KeepBest(search, SearchBoard(0, 1, 1), rule)
 
 
 def _remove(folders: Iterable[Path]) -> None:

@@ -83,6 +83,12 @@ class Stop:
             self.reason = reason
             self._end()
 
+    def rearmed(self) -> bool:
+        """True if nothing ended the search; then a signal interrupts until Tune listens again."""
+        if self.asks is not SIGINT:
+            signal.signal(self.asks, signal.default_int_handler)
+        return self.signal is None and not self.reason
+
     def signalled(self, number: int, _: object = None) -> None:
         """Stop the search for a signal.
 

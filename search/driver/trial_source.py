@@ -12,7 +12,8 @@ from ray.tune.utils import flatten_dict
 
 from search.driver.concurrency import Concurrency
 from search.trials.checkpoints import checkpoints, latest_whole
-from search.trials.files import History
+from search.trials.files import folder_name
+from search.trials.record import TrialRecord
 
 
 class TrialSource(SearchGenerator):  # type: ignore[misc]
@@ -25,15 +26,21 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
 
     Args:
         searcher: proposes the others.
-        interrupted: trials to go on with.
+        interrupted: trials to resume.
         concurrency: tells how many trials may run at once.
+        search: the search's folder.
     """
 
     def __init__(
-        self, searcher: Searcher, interrupted: list[History], concurrency: Concurrency
+        self,
+        searcher: Searcher,
+        interrupted: list[TrialRecord],
+        concurrency: Concurrency,
+        search: Path,
     ) -> None:
         super().__init__(searcher)
         self._interrupted, self._concurrency = list(interrupted), concurrency
+        self._search = search
         self._live: set[str] = set()
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
@@ -55,9 +62,10 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         self._live.discard(trial_id)
         super().on_trial_complete(trial_id, result, error)
 
-    def _continued(self, history: History, experiment_spec: dict[str, Any]) -> Trial:
-        checkpoint = _only_whole(history)
-        config = history.task.as_config()
+    def _continued(self, record: TrialRecord, experiment_spec: dict[str, Any]) -> Trial:
+        folder = self._search / folder_name(record.number, record.trial_id)
+        checkpoint = _only_whole(folder, record.epochs)
+        config = record.spec.as_config()
         spec = {**deepcopy(experiment_spec), "config": config}
         self._counter += 1
         trial = _create_trial_from_spec(
@@ -65,7 +73,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
             self._parser,
             evaluated_params=flatten_dict(config),
             experiment_tag=str(self._counter),
-            trial_id=history.trial_id,
+            trial_id=record.trial_id,
         )
         if checkpoint is not None:  # Tune numbers the next ones from here on
             trial.storage.current_checkpoint_index = int(checkpoint.name.rpartition("_")[2])
@@ -79,13 +87,13 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         return False
 
 
-def _only_whole(history: History) -> Path | None:
+def _only_whole(folder: Path, epochs: int) -> Path | None:
     """The checkpoint to go on from, if there is one; those after it are removed.
 
     They are damaged, or of an epoch that nobody was told of.
     """
-    chosen = latest_whole(history.folder, history.epochs)
-    for each in checkpoints(history.folder):
+    chosen = latest_whole(folder, epochs)
+    for each in checkpoints(folder):
         if chosen is None or each.name > chosen.name:
             shutil.rmtree(each)
     return chosen

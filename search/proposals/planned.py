@@ -8,9 +8,9 @@ from ray.tune.search import Searcher
 
 from search.proposals.protocols import Proposer, Stopper
 from search.space.budget import Budget
-from search.trials.files import History
-from search.trials.record import METRIC
-from search.trials.spec import Job, Point, Task
+from search.trials.files import TrialHistory
+from search.trials.spec import Job, Point, TrialSpec
+from trainables.best_epoch import METRIC
 from trainables.recipe import Value
 
 
@@ -24,7 +24,7 @@ class Planned:
         """One that proposes the list in its order."""
         return PlannedSearch(
             [
-                Task(job, number, point.values, point.label, point.stream)
+                TrialSpec(job, number, point.values, point.label, point.stream)
                 for number, point in enumerate(self.points)
             ]
         )
@@ -53,27 +53,28 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._epochs = epochs
 
-    def recall(self, histories: list[History]) -> set[str]:
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
         """The ids of the trials that are trained to the end."""
-        return {each.trial_id for each in histories if each.epochs >= self._epochs}
+        records = [history.record for history in histories]
+        return {each.trial_id for each in records if each.epochs >= self._epochs}
 
 
 class PlannedSearch(Searcher):  # type: ignore[misc]
-    """Tune's searcher over a list of tasks."""
+    """Tune's searcher over a list of trials."""
 
-    def __init__(self, tasks: list[Task]) -> None:
+    def __init__(self, specs: list[TrialSpec]) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._tasks = {task.number: task for task in tasks}
+        self._specs = {spec.number: spec for spec in specs}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next task's configuration, or that there is none."""
-        if not self._tasks:
+        """The next trial's configuration, or that there is none."""
+        if not self._specs:
             return str(Searcher.FINISHED)
-        return self._tasks.pop(min(self._tasks)).as_config()
+        return self._specs.pop(min(self._specs)).as_config()
 
-    def recall(self, history: History) -> None:
-        """Leave the trial's task out."""
-        self._tasks.pop(history.task.number, None)
+    def recall(self, history: TrialHistory) -> None:
+        """Leave a trial out that has begun."""
+        self._specs.pop(history.record.number, None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

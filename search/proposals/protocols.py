@@ -3,22 +3,22 @@
 from typing import Any, Protocol
 
 from search.space.budget import Budget
-from search.trials.files import History
+from search.trials.files import TrialHistory
 from search.trials.spec import Job
 from trainables.recipe import Value
 
 
 class Proposer(Protocol):
-    """Tune's searcher, whose configurations are those of ``Task.as_config``."""
+    """Tune's searcher, whose configurations are those of ``TrialSpec.as_config``."""
 
-    def recall(self, history: History) -> None:
-        """Learn of a trial of this search that its record tells of."""
+    def recall(self, history: TrialHistory) -> None:
+        """Learn of a trial of this search from its record."""
 
 
 class Stopper(Protocol):
     """Tune's scheduler."""
 
-    def recall(self, histories: list[History]) -> set[str]:
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Learn of the trials so far; the ids of those that it stops where they stand."""
 
 

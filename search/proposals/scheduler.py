@@ -9,8 +9,8 @@ from ray.tune.schedulers.async_hyperband import _Bracket
 
 from search.space.budget import Budget
 from search.trials.failure import FAILED
-from search.trials.files import History
-from search.trials.record import METRIC
+from search.trials.files import TrialHistory
+from trainables.best_epoch import METRIC
 
 # Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
 ANNEALED = ("cosine", "one_cycle")
@@ -25,8 +25,6 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
     beats its baseline, and half a training would flatter it.
-
-    Finalists' trainings go to their end and are compared on no ladder.
 
     Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
     from numpy's global generator, and the search would no longer follow its seed.
@@ -51,8 +49,7 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Put the trial on the ladder of its kind of schedule."""
-        if trial.config.get("repeats") is None:
-            self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
+        self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
 
     def _ladder_of(self, values: dict[str, Any]) -> _Bracket:
         return self._brackets[0 if values.get("schedule") in ANNEALED else 1]
@@ -61,9 +58,6 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         """Tune's decision on the trial: CONTINUE or STOP."""
         if FAILED in result:
             return str(TrialScheduler.STOP)
-        if trial.config.get("repeats") is not None:
-            whole = result["epoch"] >= self._max_t
-            return str(TrialScheduler.STOP if whole else TrialScheduler.CONTINUE)
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if trial.config["number"] == 0 and result["epoch"] < self._max_t:
             return str(TrialScheduler.CONTINUE)
@@ -71,8 +65,6 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """A trial ended, on whatever rung it stands."""
-        if trial.trial_id not in self._trial_info:
-            return
         if FAILED in result:
             self.on_trial_remove(tune_controller, trial)
         else:
@@ -82,21 +74,18 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         """A trial is there no more, whatever rung it stood on."""
         self._trial_info.pop(trial.trial_id, None)
 
-    def recall(self, histories: list[History]) -> set[str]:
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Put the trials on the rungs that they reached; the ids of those that end there.
 
         In the order in which they did: a trial is compared with those that were there before it.
         """
-        finals = [each for each in histories if each.task.repeats is not None]
-        stopped = {each.trial_id for each in finals if each.epochs >= self._max_t}
-        trials = [each for each in histories if each.task.repeats is None]
-        reached = [(record, history) for history in trials for record in history.records[1:]]
-        for record, history in sorted(reached, key=lambda each: each[0].at):
-            ladder = self._ladder_of(history.task.values)
-            trial = SimpleNamespace(trial_id=history.trial_id)
-            decision = ladder.on_result(trial, record.epochs, record.last[METRIC])
-            last = record.epochs == history.epochs
-            stops = decision == TrialScheduler.STOP and history.task.number > 0
-            if last and (stops or record.epochs >= self._max_t):
-                stopped.add(history.trial_id)
+        stopped = set()
+        reached = [(step, each.record) for each in histories for step in each.steps]
+        for step, record in sorted(reached, key=lambda each: each[0].at):
+            trial = SimpleNamespace(trial_id=record.trial_id)
+            ladder = self._ladder_of(record.values)
+            decision = ladder.on_result(trial, step.epochs, step.last[METRIC])
+            stops = decision == TrialScheduler.STOP and record.number > 0
+            if step.epochs == record.epochs and (stops or step.epochs >= self._max_t):
+                stopped.add(record.trial_id)
         return stopped

@@ -10,9 +10,10 @@ from search.proposals.study import MOST, BoundedStudy
 from search.space.constraints import Constraints, excesses
 from search.space.sampler import Sampler
 from search.trials.failure import FAILED
-from search.trials.files import History
-from search.trials.record import BASELINE, METRIC
-from search.trials.spec import Job, Task
+from search.trials.files import TrialHistory
+from search.trials.record import Status
+from search.trials.spec import BASELINE, Job, TrialSpec
+from trainables.best_epoch import METRIC, improves
 
 
 class OptunaSearcher(Searcher):  # type: ignore[misc]
@@ -60,7 +61,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         number, trial = self._bounded.ask()
         self._numbers[trial_id] = number
         label = BASELINE if number == 0 else ""
-        return Task(self._job, number, self._sampler(trial), label).as_config()
+        return TrialSpec(self._job, number, self._sampler(trial), label).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an intermediate value, once an epoch."""
@@ -68,7 +69,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         if FAILED not in result and epoch is not None and value is not None:
             number = self._numbers[trial_id]
             self._bounded.report(number, epoch, value)
-            if value > self._best.get(number, {METRIC: -1.0})[METRIC]:
+            if improves(result, self._best.get(number, {})):
                 self._best[number] = result
 
     def on_trial_complete(
@@ -94,15 +95,15 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         else:
             self._bounded.tell(number, TrialState.COMPLETE, max(values.values()))
 
-    def recall(self, history: History) -> None:
-        """Learn of a trial of this search that its record tells of."""
-        number, values = history.task.number, history.task.values
-        self._sampler(self._bounded.ask_for(number, self._sampler.point(values)))
-        self._numbers[history.trial_id] = number
-        for record in history.records[1:]:
-            self.on_trial_result(history.trial_id, {**record.last, "epoch": record.epochs})
-        if history.over:
-            self._end(history.trial_id, failed=history.status == "failed")
+    def recall(self, history: TrialHistory) -> None:
+        """Learn of a trial of this search from its record."""
+        record = history.record
+        self._sampler(self._bounded.ask_for(record.number, self._sampler.point(record.values)))
+        self._numbers[record.trial_id] = record.number
+        for step in history.steps:
+            self.on_trial_result(record.trial_id, {**step.last, "epoch": step.epochs})
+        if record.status.is_final:
+            self._end(record.trial_id, failed=record.status is Status.FAILED)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a search goes on from its trials' files."""

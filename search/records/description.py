@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from search.records.summary import SearchStatus
 from search.selection.choice import Finalist, Selection
 from search.selection.rule import Judgement
-from search.trials.board import TrialBoard
-from search.trials.record import TrialRecord
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular
 from trainables.recipe import Value
 
@@ -16,7 +16,7 @@ MOST = 7500  # letters; MLflow takes 8,000 in a tag
 
 def description(
     space: str,
-    board: TrialBoard,
+    board: SearchBoard,
     status: SearchStatus,
     choice: Selection,
     assumed: str,
@@ -32,7 +32,7 @@ def description(
         assumed: what the winner claims to know about the shortcut; empty if nothing.
         search: its name.
     """
-    baseline = board.baseline()
+    baseline = board.trials.baseline()
     usual = baseline.values if baseline is not None else {}
     before = [
         _result(space, board, status, choice),
@@ -48,12 +48,15 @@ def description(
     return text
 
 
-def _result(space: str, board: TrialBoard, status: SearchStatus, choice: Selection) -> str:
-    counts = ", ".join(f"{board.count(each)} {each}" for each in ("completed", "pruned", "failed"))
+def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Selection) -> str:
+    trials = board.trials
+    counts = ", ".join(
+        f"{trials.count(each)} {each}" for each in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
+    )
     lines = [
-        f"**{_best(choice)}** validation accuracy; the baseline has {_of(board.baseline())}.",
-        f"{space}: {status}, {counts} of {board.requested} trials, {board.epochs:,} epochs in "
-        f"{duration(board.seconds)}.",
+        f"**{_best(choice)}** validation accuracy; the baseline has {_of(trials.baseline())}.",
+        f"{space}: {status}, {counts} of {trials.requested} trials, {board.epochs:,} epochs in "
+        f"{duration(board.clock.seconds)}.",
     ]
     return "\n".join(lines)
 
@@ -110,10 +113,10 @@ def _finalist(each: Finalist) -> list[str]:
     return [each.trial.label, search, _percent(each.mean), std, each.seeds, held]
 
 
-def _trials(board: TrialBoard, usual: dict[str, Value], rows: int) -> str:
+def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
     """The leaderboard of the trials."""
     header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
-    order = sorted(board.records, key=lambda each: (-each.best_accuracy, each.number))
+    order = sorted(board.trials.records, key=lambda each: each.rank)
     table = _table(header, [_trial(each, usual) for each in order[:rows]])
     left = len(order) - rows
     told = f"Trials, the best first{f', and {left:,} more' if left > 0 else ''}:"

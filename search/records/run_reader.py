@@ -28,8 +28,7 @@ from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, SavedModel
 from search.records.tracking import check_admits, check_uri, sqlite_file
 from search.space.naming import is_name
 from search.trials.provenance import Provenance
-from search.trials.record import BASELINE
-from search.trials.spec import Job, Task
+from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables import checkpoint
 from trainables.data import Dataset, load
 from trainables.errors import UsageError
@@ -265,7 +264,7 @@ def _one_line(error: Exception) -> str:
     return masked(" ".join(str(error).split()))[:300]
 
 
-def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[Task, str]:
+def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec, str]:
     """The task of a trial's run, and the name of its space.
 
     Args:
@@ -291,7 +290,7 @@ def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[Task, str
     try:
         if not is_name(space):  # it becomes the name of a folder of artifacts
             raise ValueError(f"{space!r} is not the name of a space")
-        task = Task(
+        task = TrialSpec(
             recorded_job(tags["convoy.job"]),
             int(params["trial"]),
             parsed(dict[str, Value], tags["convoy.values"]),

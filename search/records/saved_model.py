@@ -12,7 +12,6 @@ from search.records.search_file import SPACE_FILE
 from search.trials.checkpoints import STATE_FILE
 from search.trials.provenance import Provenance, provenance_in
 from search.trials.record import TrialRecord
-from search.trials.spec import Task
 from trainables.checkpoint import load, save
 from trainables.recipe import Setting
 
@@ -22,7 +21,6 @@ WEIGHTS_FILE, SETTING_FILE = "model.pt", "setting.json"
 def write_saved_model(
     folder: Path,
     record: TrialRecord,
-    task: Task,
     checkpoint: Path,
     data: dict[str, Any],
     search: Path,
@@ -37,7 +35,6 @@ def write_saved_model(
     Args:
         folder: where to write.
         record: the trial.
-        task: its task.
         checkpoint: folder of its latest checkpoint, which holds the best epoch's weights too.
         data: name, sizes and fingerprint of what it was trained on.
         search: the search's folder, which holds its space if it has one.
@@ -48,20 +45,18 @@ def write_saved_model(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save(state["best"]["model"], folder / WEIGHTS_FILE)
-    described = _described(record, task, data, provenance_in(state))
+    described = _described(record, data, provenance_in(state))
     (folder / SETTING_FILE).write_text(json.dumps(described, indent=2))
     if (search / SPACE_FILE).exists():
         shutil.copyfile(search / SPACE_FILE, folder / SPACE_FILE)
     return folder / WEIGHTS_FILE
 
 
-def _described(
-    record: TrialRecord, task: Task, data: dict[str, Any], provenance: Provenance
-) -> dict[str, Any]:
+def _described(record: TrialRecord, data: dict[str, Any], provenance: Provenance) -> dict[str, Any]:
     return {
         "trial_id": record.trial_id,
-        "setting": task.setting.as_dict(),
-        "job": asdict(task.job),
+        "setting": record.spec.setting.as_dict(),
+        "job": asdict(record.spec.job),
         "data": data,
         "best_epoch": record.best_epoch,
         "metrics": record.best,

@@ -1,22 +1,23 @@
 """What MLflow holds of a search, made from its folder: while it runs, and again at any time."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.records.about import About
 from search.records.description import description
+from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
 from search.records.saved_model import write_saved_model
 from search.records.summary import SearchStatus
 from search.selection.choice import Finalist, Selection, choose
-from search.trials.board import TrialBoard
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
 from search.trials.record import Status, TrialRecord
-from search.trials.spec import Task
+from search.trials.search_board import SearchBoard
 from trainables.errors import UsageError
 from trainables.recipe import Setting
+from trainables.secrets import masked
 
 BEST = "best"
 DESCRIPTION = "mlflow.note.content"  # which MLflow's pages show as Markdown
@@ -44,78 +45,90 @@ class SearchRecords:
 
     Args:
         folder: the search's.
-        about: what its trials' files do not tell.
+        about: what its trials' files do not hold.
         search_id: under which its own run is found again.
+
+    Raises:
+        UsageError: the store cannot be opened.
     """
 
     def __init__(self, folder: Path, about: About, search_id: str) -> None:
         self._folder, self._about, self._lost = folder, about, list[str]()
-        self.ledger = MlflowWriter(
-            about.place, about.params, about.trial_params, about.job, search_id, folder
-        )
+        self.writer = MlflowWriter(MlflowRuns(about, search_id), folder)
+        try:
+            self.writer.open()
+        except Exception as error:  # a store raises what its database or server raises
+            kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+            line = masked(" ".join(f"{kind}{error}".split()))[:300]
+            raise UsageError(f"--tracking-uri {masked(about.place.uri)}: {line}") from error
 
-    def close(self, board: TrialBoard, status: SearchStatus) -> Closed:
+    def close(self, board: SearchBoard, status: SearchStatus) -> Closed:
         """Log how the search stands, the weights of its trials, and its end."""
         names_winner = self._about.place.kind == "search"
-        board.stop_clock()
-        ledger, choice = self.ledger, choose(board, self._about.rule)
-        best = choice.winner
-        weights = self._keep_winner(best) if best and names_winner else None
+        board.clock.stop()
+        self.writer.finish()
+        selection = choose(board, self._about.rule)
+        best = selection.winner
+        weights = self._log_winner(best) if best and names_winner else None
         if names_winner:
-            self._keep_others(board, best)
-        ledger.flush()
-        run_id = None if best is None else ledger.run_id(best.trial_id)
+            self._log_others(board, best)
+        run_id = None if best is None else self.writer.runs.run_id(best.trial_id)
         ended = "KILLED" if status == "interrupted" else "FINISHED"
-        metrics, tags = totals(board, status, choice)
+        metrics, tags = totals(board, status, selection)
         if names_winner:
-            tags[DESCRIPTION] = self._described(board, status, choice)
-        ledger.end_search(metrics, tags, ended, board.last_event)
-        return Closed(choice, run_id, weights, [*self._lost, *ledger.close()])
+            tags[DESCRIPTION] = self._described(board, status, selection)
+        self.writer.end_search(metrics, tags, ended, board.last_event)
+        return Closed(selection, run_id, weights, [*self._lost, *self.writer.close()])
 
-    def _described(self, board: TrialBoard, status: SearchStatus, choice: Selection) -> str:
+    def abandon(self, board: SearchBoard) -> None:
+        """Close the records of a search that an error ends, so that no run is left RUNNING."""
+        self.writer.finish()
+        metrics, tags = totals(board, "interrupted", choose(board, self._about.rule))
+        self.writer.end_search(metrics, tags, "FAILED", board.last_event)
+        self.writer.close()
+
+    def _described(self, board: SearchBoard, status: SearchStatus, selection: Selection) -> str:
         about, place = self._about, self._about.place
         space = place.experiment.removeprefix("convoy/")
         assumed = ""
-        if choice.winner is not None:
-            setting = Setting.of(about.job.architecture, choice.winner.values, 1, 0)
+        if selection.winner is not None:
+            setting = Setting.of(about.job.architecture, selection.winner.values, 1, 0)
             assumed = setting.recipe.assumption
-        return description(space, board, status, choice, assumed, place.search)
+        return description(space, board, status, selection, assumed, place.search)
 
-    def _keep_winner(self, best: TrialRecord) -> Path | None:
-        weights = self._keep(best, self._folder / BEST)
+    def _log_winner(self, best: TrialRecord) -> Path | None:
+        weights = self._save(best, self._folder / BEST)
         if weights is not None:
-            self.ledger.keep(best, weights.parent)
-        self.ledger.crown(best)
+            self.writer.log_folder(best, weights.parent)
+        self.writer.crown(best)
         return weights
 
-    def _keep_others(self, board: TrialBoard, best: TrialRecord | None) -> None:
+    def _log_others(self, board: SearchBoard, best: TrialRecord | None) -> None:
         """Log the weights of the other trials that have any, so that they can be analysed too."""
-        among = (*board.records, *board.finals)
-        ended = [r for r in among if r.status in ("completed", "pruned") and r != best]
+        ended = [r for r in board.records if r.status.may_win and r != best]
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):
-                    weights = self._keep(record, Path(parent) / str(record.number))
+                    weights = self._save(record, Path(parent) / str(record.number))
                     if weights is not None:
-                        self.ledger.keep(record, weights.parent)
-            self.ledger.flush()
+                        self.writer.log_folder(record, weights.parent)
 
-    def _keep(self, record: TrialRecord, folder: Path) -> Path | None:
+    def _save(self, record: TrialRecord, folder: Path) -> Path | None:
         """The file of a trial's weights, written into ``folder``; None if they are damaged."""
-        there, job = self._checkpoints_of(record), self._about.job
-        checkpoint = latest_whole(there, record.epochs)
-        task = Task(job, record.number, record.values, record.label, record.stream, record.repeats)
+        trial, about = self._checkpoints_of(record), self._about
+        checkpoint = latest_whole(trial, record.epochs)
+        spec = replace(record.spec, job=about.job)
         weights, why = None, "are damaged"
         try:
             if checkpoint is not None:
-                data = self._about.data
-                weights = write_saved_model(folder, record, task, checkpoint, data, self._folder)
+                record = replace(record, spec=spec)
+                weights = write_saved_model(folder, record, checkpoint, about.data, self._folder)
         except OSError as error:
             why = f"cannot be written to {folder} ({error.strerror})"
-        except UsageError as error:  # sealed, and yet torch does not read it
+        except UsageError as error:  # its checksum is right, and yet torch does not read it
             why = f"do not load ({error})"
         if weights is None:
-            self._lost.append(f"the weights of trial {record.number} in {there} {why}")
+            self._lost.append(f"the weights of trial {record.number} in {trial} {why}")
         return weights
 
     def _checkpoints_of(self, record: TrialRecord) -> Path:
@@ -123,26 +136,28 @@ class SearchRecords:
 
 
 def totals(
-    board: TrialBoard, status: SearchStatus, choice: Selection
+    board: SearchBoard, status: SearchStatus, selection: Selection
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Metrics and tags of the search as a whole."""
-    baseline, best = board.baseline(), choice.winner
+    baseline, best = board.trials.baseline(), selection.winner
     metrics: dict[str, float] = {
         "epochs": board.epochs,
-        "wall_seconds": round(board.seconds, 1),  # as in the summary, from which it is made again
+        "wall_seconds": round(
+            board.clock.seconds, 1
+        ),  # as in the summary, from which it is made again
     }
-    if baseline is not None and baseline.best_epoch and baseline.status != "failed":
+    if baseline is not None and baseline.best_epoch and baseline.status is not Status.FAILED:
         metrics["baseline_val_accuracy"] = baseline.best_accuracy
     if best is not None:
         metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
-    if choice.finalists:
-        metrics |= _of_winner(choice.finalists[0])
-    statuses: tuple[Status, ...] = ("completed", "pruned", "failed", "interrupted")
-    tags = {f"convoy.{name}": str(board.count(name)) for name in statuses}
-    told = {"convoy.status": status, "convoy.confirmed": str(choice.confirmed).lower()}
-    if choice.judgements:
-        told["convoy.feasible"] = str(choice.feasible).lower()
-    return metrics, {**tags, **told}
+    if selection.finalists:
+        metrics |= _of_winner(selection.finalists[0])
+    ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
+    tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
+    tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
+    if selection.judgements:
+        tags["convoy.feasible"] = str(selection.feasible).lower()
+    return metrics, tags
 
 
 def _of_winner(finalist: Finalist) -> dict[str, float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from search.selection.choice import Selection
-from search.trials.board import TrialBoard
 from search.trials.code_version import versions
-from search.trials.record import TrialRecord
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
 from trainables.atomic import atomic_file
 
 SCHEMA = 1
@@ -93,7 +93,7 @@ def is_whole(folder: Path) -> bool:
     return read_summary(folder).get("status") in ("complete", "failed-trials")
 
 
-def status_of(board: TrialBoard) -> SearchStatus:
+def status_of(board: SearchBoard) -> SearchStatus:
     """How a search stands that goes on no more."""
     if not board.is_whole:
         return "interrupted"
@@ -101,7 +101,7 @@ def status_of(board: TrialBoard) -> SearchStatus:
 
 
 def summarise(
-    board: TrialBoard,
+    board: SearchBoard,
     status: SearchStatus,
     about: dict[str, Any],
     choice: Selection,
@@ -121,15 +121,15 @@ def summarise(
     return Summary(
         status=status,
         trials={
-            "requested": board.requested,
-            "completed": board.count("completed"),
-            "pruned": board.count("pruned"),
-            "failed": board.count("failed"),
+            "requested": board.trials.requested,
+            "completed": board.trials.count(Status.COMPLETED),
+            "pruned": board.trials.count(Status.PRUNED),
+            "failed": board.trials.count(Status.FAILED),
         },
         epochs=board.epochs,
         images=board.images,
-        wall_seconds=round(board.seconds, 1),
-        baseline=_baseline(board.baseline()),
+        wall_seconds=round(board.clock.seconds, 1),
+        baseline=_baseline(board.trials.baseline()),
         best=_best(choice.winner, run_id, checkpoint),
         finalists=[each.described() for each in choice.finalists],
         confirmed=choice.confirmed,
@@ -140,7 +140,7 @@ def summarise(
 
 
 def _baseline(record: TrialRecord | None) -> dict[str, Any] | None:
-    if record is None or not record.best_epoch or record.status == "failed":
+    if record is None or not record.best_epoch or record.status is Status.FAILED:
         return None
     return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy}
 

@@ -33,7 +33,7 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     found = [each["params"] for each in summary.finalists]
     if not found:
         records = [history.record for history in read_histories(folder)]
-        trials = [record for record in records if record.repeats is None]
+        trials = [record for record in records if record.spec.repeats is None]
         best = best_first(trials, read_about(folder).rule)
         found = [record.values for record in best[:KEPT]]
     if not found:

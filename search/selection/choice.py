@@ -8,7 +8,8 @@ from typing import Any
 
 from search.selection.rule import Judgement, Rule
 from search.trials.board import TrialBoard
-from search.trials.record import TrialRecord
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
 from trainables.recipe import Value
 
 
@@ -52,7 +53,7 @@ class Finalist:
     @property
     def luck(self) -> float | None:
         """What the search's score had over the mean; None of a trial that was stopped early."""
-        whole = self.trial.status == "completed"
+        whole = self.trial.status is Status.COMPLETED
         return self.trial.best_accuracy - self.mean if whole else None
 
     @property
@@ -133,29 +134,30 @@ def repeated(board: TrialBoard, rule: Rule, settings: int) -> list[TrialRecord]:
     return _distinct(rule.order(board.records))[:settings]
 
 
-def so_far(board: TrialBoard) -> Selection:
+def so_far(board: SearchBoard) -> Selection:
     """The best trial while a search runs, by accuracy alone: cheap, and not yet the choice."""
-    return Selection((), board.best(), ())
+    return Selection((), board.trials.best(), ())
 
 
-def choose(board: TrialBoard, rule: Rule) -> Selection:
+def choose(board: SearchBoard, rule: Rule) -> Selection:
     """The choice among the finalists, once all have been trained; before, among the trials."""
     finalists = _finalists(board, rule) if board.is_whole else []
-    contenders = finalists or _unconfirmed(board.records, rule)
+    contenders = finalists or _unconfirmed(board.trials.records, rule)
     if not contenders:
         return Selection((), None, ())
     best = contenders[0]
     return Selection(tuple(finalists), best.representative, best.judgements)
 
 
-def _finalists(board: TrialBoard, rule: Rule) -> list[Finalist]:
+def _finalists(board: SearchBoard, rule: Rule) -> list[Finalist]:
     found: dict[int, list[TrialRecord]] = {}
     failed: Counter[int | None] = Counter()
-    for run in board.finals:
-        if run.status == "completed" and run.repeats is not None:
-            found.setdefault(run.repeats, []).append(run)
-        failed[run.repeats] += run.status == "failed"
-    trials = {record.number: record for record in board.records}
+    for run in board.finals.records:
+        repeats = run.spec.repeats
+        if run.status is Status.COMPLETED and repeats is not None:
+            found.setdefault(repeats, []).append(run)
+        failed[repeats] += run.status is Status.FAILED
+    trials = {record.number: record for record in board.trials.records}
     return _ranked(
         Finalist(trials[n], tuple(runs), rule.judge(runs), failed[n]) for n, runs in found.items()
     )
@@ -172,7 +174,7 @@ def _distinct(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The first of each setting."""
     found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
     for record in records:
-        found.setdefault(record.setting, record)
+        found.setdefault(record.spec.choice, record)
     return list(found.values())
 
 
@@ -189,7 +191,7 @@ def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
     order = rule.order(records)
     if not rule.constraints:
         return [Finalist(record, (record,), ()) for record in order[:1]]
-    whole = [record for record in order if record.status == "completed"] or order
+    whole = [record for record in order if record.status is Status.COMPLETED] or order
     return _ranked(Finalist(each, (each,), rule.judge([each])) for each in whole)
 
 

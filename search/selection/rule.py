@@ -6,7 +6,7 @@ from statistics import mean
 from typing import Any
 
 from search.space.constraints import Constraints, Limit, Measure, bootstrap, violation
-from search.trials.record import TrialRecord
+from search.trials.record import Status, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Rule:
         them come first, then stopped ones that do, as one that has learnt little follows nothing
         yet; then the others, the least violation first.
         """
-        ended = [r for r in records if r.status in ("completed", "pruned") and r.best_epoch]
+        ended = [r for r in records if r.status.may_win and r.best_epoch]
         return sorted(ended, key=self._key)
 
-    def _key(self, record: TrialRecord) -> tuple[float, bool, float, int]:
+    def _key(self, record: TrialRecord) -> tuple[float, bool, tuple[float, int]]:
         beyond = violation(self.constraints, record.best)
-        stopped = bool(self.constraints) and record.status == "pruned"
-        return beyond, stopped, -record.best_accuracy, record.number
+        stopped = bool(self.constraints) and record.status is Status.PRUNED
+        return beyond, stopped, record.rank
 
     def judge(self, runs: Sequence[TrialRecord]) -> tuple["Judgement", ...]:
         """Whether trainings of one setting, at least one, hold each constraint."""

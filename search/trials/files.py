@@ -15,7 +15,7 @@ from typing import Any
 from ray.tune.utils.util import SafeFallbackEncoder
 
 from search.trials.record import Status, TrialRecord
-from search.trials.spec import Task
+from search.trials.spec import TrialSpec
 from trainables.atomic import atomic_file
 
 PARAMS, RESULTS, STATUS, ERROR = "params.json", "result.json", "status.json", "error.txt"
@@ -47,7 +47,7 @@ def metrics_of(result: dict[str, Any]) -> dict[str, float]:
 
 
 class TrialFiles:
-    """Writes the files of a search's trials, each event before anyone else is told of it.
+    """Writes the files of a search's trials, each event before any listener hears of it.
 
     Args:
         search: the search's folder.
@@ -56,137 +56,129 @@ class TrialFiles:
     def __init__(self, search: Path) -> None:
         self.search = search
 
-    def started(self, record: TrialRecord, config: dict[str, Any]) -> None:
-        """A trial began, or goes on."""
-        folder = self._folder(record)
+    def started(self, record: TrialRecord) -> None:
+        """A trial began, or resumes."""
+        folder = self.folder(record)
         folder.mkdir(exist_ok=True)
         if not (folder / PARAMS).exists():
-            _write(folder / PARAMS, config)
-        self.ended(record)
+            _write(folder / PARAMS, record.spec.as_config())
+        self.changed(record)
 
     def reported(self, record: TrialRecord, result: dict[str, Any]) -> None:
         """A trial finished an epoch."""
         line = json.dumps({**result, "recorded": record.at}, cls=SafeFallbackEncoder)
-        with (self._folder(record) / RESULTS).open("a") as file:
+        with (self.folder(record) / RESULTS).open("a") as file:
             file.write(line + "\n")
 
     def traced(self, record: TrialRecord, trace: str) -> None:
         """Where a trial failed."""
-        (self._folder(record) / ERROR).write_text(trace)
+        (self.folder(record) / ERROR).write_text(trace)
 
-    def ended(self, record: TrialRecord) -> None:
-        """How a trial stands has changed."""
+    def changed(self, record: TrialRecord) -> None:
+        """The status of a trial has changed."""
         about = {"trial_id": record.trial_id, "status": record.status, "error": record.error}
         times = {"started": record.started, "changed": record.at}
-        _write(self._folder(record) / STATUS, {**about, **times})
+        _write(self.folder(record) / STATUS, {**about, **times})
 
-    def _folder(self, record: TrialRecord) -> Path:
+    def folder(self, record: TrialRecord) -> Path:
+        """The folder of a trial."""
         return self.search / folder_name(record.number, record.trial_id)
 
 
 @dataclass(frozen=True)
-class History:
-    """A trial as its files tell it.
+class TrialHistory:
+    """A trial with each of its epochs, as its files hold it.
 
     Attributes:
-        folder: where they are.
-        task: what is trained.
-        records: how it stood when it began and after each epoch, from 1 on without a gap.
-        status: how it stands; ``running`` too if its driver died.
-        error: why it failed, in a line.
-        changed: time of its last change, seconds since 1970.
+        record: how it stands; its status is ``running`` too if its driver died.
+        steps: the record after each epoch, from 1 on without a gap.
+        size: bytes of ``result.json`` that were read.
     """
 
-    folder: Path
-    task: Task
-    records: tuple[TrialRecord, ...]
-    status: Status
-    error: str
-    changed: float
+    record: TrialRecord
+    steps: tuple[TrialRecord, ...] = ()
+    size: int = 0
 
-    @property
-    def trial_id(self) -> str:
-        """Ray Tune's."""
-        return self.records[0].trial_id
-
-    @property
-    def record(self) -> TrialRecord:
-        """How it stands."""
-        last = self.records[-1]
-        at = max(self.changed, last.at)
-        return replace(last, status=self.status, error=self.error, at=at)
-
-    @property
-    def epochs(self) -> int:
-        """Epochs that are recorded."""
-        return self.records[-1].epochs
-
-    @property
-    def over(self) -> bool:
-        """True if nothing is left to train."""
-        return self.status in ("completed", "pruned", "failed")
-
-    def closed(self) -> "History":
-        """It, once its driver is known to be dead."""
-        return replace(self, status="interrupted") if self.status == "running" else self
+    def closed(self) -> "TrialHistory":
+        """The history, once its driver is known to be dead."""
+        if self.record.status is not Status.RUNNING:
+            return self
+        return replace(self, record=replace(self.record, status=Status.INTERRUPTED))
 
 
-def read_histories(search: Path) -> list[History]:
+def read_histories(search: Path) -> list[TrialHistory]:
     """The trials in a search's folder by their numbers.
 
     A folder whose trial had not begun when the driver died is passed over.
     """
-    found = [read_history(folder) for folder in sorted(search.glob("trial-*-*"))]
-    return sorted((each for each in found if each), key=lambda each: each.task.number)
+    histories = [read_history(folder) for folder in sorted(search.glob("trial-*-*"))]
+    return sorted((each for each in histories if each), key=lambda each: each.record.number)
 
 
-def read_history(folder: Path) -> History | None:
-    """The trial in ``folder``; None if it had not begun."""
+def read_history(folder: Path, before: TrialHistory | None = None) -> TrialHistory | None:
+    """The trial in ``folder``; None if it had not begun.
+
+    Args:
+        folder: the trial's.
+        before: what was read of it earlier; then ``steps`` are the epochs since.
+    """
     try:
-        task = Task.from_config(json.loads((folder / PARAMS).read_text()))
+        first = before.record if before else _begun(folder)
         about = json.loads((folder / STATUS).read_text())
     except FileNotFoundError:
         return None
-    label = task.label or str(task.number)
-    first = TrialRecord(
-        about["trial_id"],
-        task.number,
-        task.values,
-        label,
-        task.stream,
-        task.repeats,
-        started=about["started"],
-        at=about["started"],
-    )
-    records = [first]
-    for result in _results(folder / RESULTS):
-        if result["epoch"] == records[-1].epochs + 1:
-            after = records[-1].after(result["epoch"], metrics_of(result), result["recorded"])
-            records.append(after)
-    return History(folder, task, tuple(records), about["status"], about["error"], about["changed"])
+    last, steps = first, []
+    results, size = _results(folder / RESULTS, before.size if before else 0)
+    for result in results:
+        if result["epoch"] == last.epochs + 1:
+            last = last.after(result["epoch"], metrics_of(result), result["recorded"])
+            steps.append(last)
+    status, at = Status(about["status"]), max(about["changed"], last.at)
+    record = replace(last, status=status, error=about["error"], at=at)
+    return TrialHistory(record, tuple(steps), size)
 
 
-def _results(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file of results; one that was not written to its end is left out."""
+def _begun(folder: Path) -> TrialRecord:
+    spec = TrialSpec.from_config(json.loads((folder / PARAMS).read_text()))
+    about = json.loads((folder / STATUS).read_text())
+    return TrialRecord(spec, about["trial_id"], started=about["started"], at=about["started"])
+
+
+def _results(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines of a file of results from byte ``start`` on, and where they end.
+
+    A line that was not written to its end is left out.
+    """
     if not path.exists():
-        return
-    for line in path.read_text().splitlines():
+        return [], start
+    with path.open("rb") as file:
+        file.seek(start)
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    return list(_parsed(whole)), start + len(whole)
+
+
+def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
+    for line in lines.splitlines():
         try:
             yield json.loads(line)
-        except ValueError:
+        except ValueError:  # cut off when a driver died, and written on after it
             continue
 
 
-def mend(history: History) -> None:
-    """Make ``result.json`` hold its whole lines alone, each epoch once, so that more can follow."""
-    path, kept = history.folder / RESULTS, dict[int, str]()
+def truncate(search: Path, record: TrialRecord) -> None:
+    """Make a trial's ``result.json`` hold its whole lines alone, each epoch once.
+
+    Then more can follow.
+    """
+    path, lines = search / folder_name(record.number, record.trial_id) / RESULTS, dict[int, str]()
     if not path.exists():
         return
-    for result in _results(path):
-        if 1 <= result["epoch"] <= history.epochs:
-            kept.setdefault(result["epoch"], json.dumps(result))
+    for result in _results(path)[0]:
+        if 1 <= result["epoch"] <= record.epochs:
+            lines.setdefault(result["epoch"], json.dumps(result))
     with atomic_file(path) as file:
-        file.write("".join(f"{line}\n" for line in kept.values()).encode())
+        file.write("".join(f"{line}\n" for line in lines.values()).encode())
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -1,12 +1,31 @@
-"""One trial so far."""
+"""A trial so far: what it was asked to train, and how it stands."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from enum import StrEnum
 
+from search.trials.spec import TrialSpec
+from trainables.best_epoch import METRIC, improves
 from trainables.recipe import Value
 
-BASELINE = "baseline"
-Status = Literal["running", "completed", "pruned", "failed", "interrupted"]
+
+class Status(StrEnum):
+    """How a trial stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"  # trained to the end of its budget
+    PRUNED = "pruned"  # stopped early by the scheduler
+    FAILED = "failed"  # raised an error, or lost its worker
+    INTERRUPTED = "interrupted"  # its search ended before it; a resumed search trains it further
+
+    @property
+    def is_final(self) -> bool:
+        """True if nothing is left to train."""
+        return self in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
+
+    @property
+    def may_win(self) -> bool:
+        """True for a trial that ended as it should."""
+        return self in (Status.COMPLETED, Status.PRUNED)
 
 
 @dataclass(frozen=True)
@@ -14,12 +33,8 @@ class TrialRecord:
     """One trial so far.
 
     Attributes:
+        spec: what it was asked to train.
         trial_id: Ray Tune's.
-        number: order of suggestion; a search's 0 is its baseline.
-        values: what was chosen.
-        label: what it is called; its number if it has no name.
-        stream: which of the search's seeds it is trained with; None for one of its own.
-        repeats: number of the trial whose setting a finalist's training repeats; else None.
         status: how it stands.
         epochs: epochs done.
         best_epoch: the first epoch with the highest validation accuracy; 0 before any.
@@ -30,13 +45,9 @@ class TrialRecord:
         error: why it failed, in one line.
     """
 
+    spec: TrialSpec
     trial_id: str
-    number: int
-    values: dict[str, Value]
-    label: str
-    stream: int | None = None
-    repeats: int | None = None
-    status: Status = "running"
+    status: Status = Status.RUNNING
     epochs: int = 0
     best_epoch: int = 0
     best: dict[str, float] = field(default_factory=dict)
@@ -46,21 +57,38 @@ class TrialRecord:
     error: str = ""
 
     @property
-    def best_accuracy(self) -> float:
-        """Validation accuracy of the best epoch; -1 before any."""
-        return self.best.get("val_accuracy", -1.0)
+    def number(self) -> int:
+        """Its place in the order of suggestion."""
+        return self.spec.number
 
     @property
-    def setting(self) -> frozenset[tuple[str, Value]]:
-        """What was chosen; equal for trials that differ by their seeds alone."""
-        return frozenset(self.values.items())
+    def label(self) -> str:
+        """Its name in tables and records."""
+        return self.spec.name
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The flat values that were chosen."""
+        return self.spec.values
+
+    @property
+    def best_accuracy(self) -> float:
+        """Validation accuracy of the best epoch; -1 before any."""
+        return self.best.get(METRIC, -1.0)
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Sorts trials, the best first; of equals the one that was suggested first."""
+        return -self.best_accuracy, self.number
 
     def after(self, epoch: int, metrics: dict[str, float], at: float = 0.0) -> "TrialRecord":
         """The record once ``epoch`` ended with ``metrics``, at the time ``at``."""
         record = replace(self, epochs=epoch, last=metrics, at=at)
-        if metrics["val_accuracy"] > self.best_accuracy:
+        if improves(metrics, self.best):
             record = replace(record, best_epoch=epoch, best=metrics)
         return record
 
-
-METRIC = "val_accuracy"
+    def ended(self, max_epochs: int, at: float) -> "TrialRecord":
+        """The record of a trial that ended as it should: completed, or pruned before the budget."""
+        whole = self.epochs >= max_epochs
+        return replace(self, status=Status.COMPLETED if whole else Status.PRUNED, at=at)

@@ -1,4 +1,4 @@
-"""What a worker needs to run one trial: the configuration that Ray Tune hands it."""
+"""What every trial of a search shares, and what one of them is asked to train."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from trainables.data import DataSpec
 from trainables.recipe import Setting, Value
 from trainables.seeding import derive
+
+BASELINE = "baseline"  # the label of the source's own settings
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
-    """One trial of a job.
+class TrialSpec:
+    """What is trained in one trial: the configuration that Ray Tune hands to a worker.
 
     Attributes:
-        job: what it shares with the others.
+        job: what it shares with the other trials of its search.
         number: its place in the order of suggestion, 0 for the baseline.
         values: the flat values that were chosen.
-        label: what it is called in tables and records; empty for its number.
+        label: its name in tables and records; empty if its number is its name.
         stream: which of the job's seeds it is trained with; None for one of its own.
         repeats: number of the trial whose setting a finalist's training repeats; else None.
     """
@@ -59,19 +61,34 @@ class Task:
     repeats: int | None = None
 
     @property
+    def name(self) -> str:
+        """The label, or the number where there is none."""
+        return self.label or str(self.number)
+
+    @property
+    def is_baseline(self) -> bool:
+        """True for the source's own settings."""
+        return self.label == BASELINE
+
+    @property
     def setting(self) -> Setting:
         """What is trained; its seed follows from the search's and the trial's stream or number."""
         stream = self.number if self.stream is None else self.stream
         seed = derive(self.job.seed, "trial", stream)
         return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
 
+    @property
+    def choice(self) -> frozenset[tuple[str, Value]]:
+        """The values as a set: equal for trials that differ by their seeds alone."""
+        return frozenset(self.values.items())
+
     def as_config(self) -> dict[str, Any]:
-        """The task as JSON values; ``from_config`` reads them back."""
+        """The specification as JSON values; ``from_config`` reads them back."""
         return asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Task":
-        """A task from what ``as_config`` gave."""
+    def from_config(cls, config: dict[str, Any]) -> "TrialSpec":
+        """A specification from what ``as_config`` gave."""
         return cls(**{**config, "job": Job.of(config["job"])})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from search.trials.provenance import signed
-from search.trials.spec import Job, Task
+from search.trials.spec import Job, TrialSpec
 from search.workers.train import restored_from, training_data
 from trainables.device import use_threads
 from trainables.pack import Member
@@ -56,7 +56,7 @@ class PackHost:
 
         Waits until the memory is likely to hold it.
         """
-        setting = Task.from_config(config).setting
+        setting = TrialSpec.from_config(config).setting
         state = restored_from(Path(checkpoint)) if checkpoint else None
         with self._changed:
             self._changed.wait_for(lambda: not self._trials or self._memory.has_room())

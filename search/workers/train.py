@@ -10,7 +10,7 @@ from ray import tune
 
 from search.trials.checkpoints import STATE_FILE, checkpoints, intact_epoch
 from search.trials.provenance import signed
-from search.trials.spec import Job, Task
+from search.trials.spec import Job, TrialSpec
 from search.workers.failing import check_shared, report_failure
 from search.workers.reporting import Reports
 from trainables.checkpoint import load as load_state
@@ -29,7 +29,7 @@ def train_trial(config: dict[str, Any]) -> None:
         SystemExit: Tune has stopped the trial.
         torch.OutOfMemoryError: of a GPU that is shared with other trials.
     """
-    task = Task.from_config(config)
+    task = TrialSpec.from_config(config)
     try:
         check_shared()
         _train(task)
@@ -39,7 +39,7 @@ def train_trial(config: dict[str, Any]) -> None:
         report_failure(error, traceback.format_exc())
 
 
-def _train(task: Task) -> None:
+def _train(task: TrialSpec) -> None:
     use_threads(task.job.cpus)
     data = training_data(task.job)
     with Reports() as reports:

@@ -1,0 +1,292 @@
+"""The MLflow runs of a search: an experiment a space, a parent run a search, a child run a trial.
+
+Everything may be written again: a run is found by its trial, and a point that is already in the
+store, with its time, is the same point.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from search.records.about import About
+from search.records.experiment import TAGS
+from search.records.store import make_store
+from search.records.tracking import user_of, write_ahead
+from search.trials.files import TrialHistory
+from search.trials.record import Status, TrialRecord
+from trainables.errors import UsageError
+from trainables.recipe import Setting
+
+# MLflow knows only how a run ended; convoy.status says why.
+_RUN_STATUS = {
+    Status.RUNNING: "RUNNING",
+    Status.COMPLETED: "FINISHED",
+    Status.PRUNED: "FINISHED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: "KILLED",
+}
+WINNER = "convoy.winner"
+_COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What is written of a run at once, of whatever size: MLflow divides what is too large."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    params: list[Param] = field(default_factory=list)
+    tags: list[RunTag] = field(default_factory=list)
+
+    @classmethod
+    def joined(cls, batches: list["_Batch"]) -> "_Batch":
+        """The entries of all of them in their order."""
+        return cls(
+            [metric for batch in batches for metric in batch.metrics],
+            [param for batch in batches for param in batch.params],
+            [tag for batch in batches for tag in batch.tags],
+        )
+
+
+class MlflowRuns:
+    """The runs of one search in a tracking store.
+
+    Every method but ``run_id`` may raise whatever the store's database or server raises.
+
+    Args:
+        about: where and what to record.
+        search_id: under which the runs are found again.
+    """
+
+    def __init__(self, about: About, search_id: str) -> None:
+        self.place = about.place
+        self._about, self._search_id = about, search_id
+        self._runs: dict[str, str] = {}  # by Ray Tune's ids
+        self._statuses: dict[str, str] = {}  # MLflow's, by its own ids
+        self.parent = ""  # the search's own run, once it is made
+
+    def open(self) -> None:
+        """Find the runs of this search, and begin its own or resume it.
+
+        Raises:
+            UsageError: the user may not log to the experiment.
+        """
+        for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the search reports errors itself
+        make_store(self.place.uri)
+        write_ahead(self.place.uri)
+        self._client = MlflowClient(self.place.uri)
+        try:
+            self._begin()
+        except MlflowException as error:
+            if error.error_code != "PERMISSION_DENIED":
+                raise
+            user = user_of(self.place.uri)
+            raise UsageError(
+                f"user {user!r} may not log to {self.place.experiment}; whoever runs the server "
+                "can give the right to"
+            ) from error
+
+    def ping(self) -> None:
+        """Write something that changes nothing."""
+        if self.parent:
+            self._client.set_tag(self.parent, "convoy.search", self.place.search)
+
+    def run_id(self, trial_id: str) -> str | None:
+        """The MLflow run of a trial, once it is written."""
+        return self._runs.get(trial_id)
+
+    def write(
+        self,
+        history: TrialHistory,
+        before: TrialRecord | None,
+        refused: Callable[[Exception], object],
+    ) -> None:
+        """Write the epochs of ``history``, and how its trial stands.
+
+        Args:
+            history: of a trial.
+            before: how the trial stood when it was written last; None if that is not known.
+            refused: is called with the error where the store takes only a part of what is logged.
+        """
+        record = history.record
+        run = self._runs.get(record.trial_id) or self._create_run(record)
+        status = _RUN_STATUS[record.status]
+        if self._statuses[run] != status == "RUNNING":
+            self._client.update_run(run, status=status)
+            self._statuses[run] = status
+        batches = [] if before else [self._settings_of(record)]
+        batches += map(_epoch_of, history.steps)
+        if before is None or before.status is not record.status:
+            batches.append(_status_of(record))
+        self._log(run, batches, refused)
+        if self._statuses[run] != status:
+            self._client.set_terminated(run, status, _milliseconds(record.at))
+            self._statuses[run] = status
+
+    def delete_others(self, trials: set[str]) -> None:
+        """Delete the runs of trials that are not among ``trials``, and all of a trial but one."""
+        for run in list(self._own_runs()):
+            trial, run_id = run.data.tags.get("convoy.trial_id"), run.info.run_id
+            if trial is not None and (trial not in trials or self._runs[trial] != run_id):
+                self._client.delete_run(run_id)
+                if self._runs.get(trial) == run_id:
+                    del self._runs[trial]
+
+    def log_folder(self, trial_id: str, folder: Path) -> None:
+        """Log ``folder`` as artifacts of a trial's run."""
+        self._client.log_artifacts(self._runs[trial_id], str(folder))
+
+    def crown(self, trial_id: str) -> None:
+        """Tag a trial's run, and no other of the search, as the winner."""
+        winner = self._runs[trial_id]
+        for run in list(self._own_runs(f" and tags.`{WINNER}` = 'true'")):
+            if run.info.run_id != winner:  # it was the best when the search was interrupted
+                self._client.delete_tag(run.info.run_id, WINNER)
+        self._client.set_tag(winner, WINNER, "true")
+
+    def end_search(
+        self, metrics: dict[str, float], tags: dict[str, str], status: str, at: float
+    ) -> None:
+        """Log the result of the search and close its run, as of ``at``, seconds since 1970."""
+        now = _milliseconds(at)
+        self._client.log_batch(
+            self.parent,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        self._client.set_terminated(self.parent, status, now)
+
+    def _begin(self) -> None:
+        self._experiment = self._experiment_id()
+        runs = list(self._own_runs())
+        for run in runs:
+            if (trial := run.data.tags.get("convoy.trial_id")) is not None:
+                self._runs.setdefault(trial, run.info.run_id)
+                self._statuses[run.info.run_id] = run.info.status
+        parents = [run for run in runs if run.data.tags["convoy.kind"] == self.place.kind]
+        self.parent = str(parents[0].info.run_id) if parents else self._create_parent()
+        self._client.update_run(self.parent, status="RUNNING")
+        self._client.log_batch(self.parent, params=_params(self._about.params))
+
+    def _own_runs(self, further: str = "") -> Iterator[Run]:
+        """The runs of this search in the store, of those that meet a ``further`` condition."""
+        token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'{further}"
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], condition, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _create_parent(self) -> str:
+        run = self._client.create_run(
+            self._experiment,
+            run_name=self.place.search,
+            tags=self._tags(self.place.kind, "running"),
+        )
+        return str(run.info.run_id)
+
+    def _experiment_id(self) -> str:
+        experiment = self._client.get_experiment_by_name(self.place.experiment)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        folder = self.place.artifacts
+        location = None if folder is None else Path(folder, self.place.experiment).as_uri()
+        return str(self._client.create_experiment(self.place.experiment, location, TAGS))
+
+    def _tags(self, kind: str, status: str, **more: str) -> dict[str, str]:
+        return {
+            "convoy.kind": kind,
+            "convoy.search": self.place.search,
+            "convoy.search_id": self._search_id,
+            "convoy.status": status,
+            **({"convoy.leaderboard": self.place.group} if self.place.group else {}),
+            "mlflow.user": os.environ.get("USER", "convoy"),
+            "mlflow.source.name": _COMMANDS[self.place.kind],
+            **more,
+        }
+
+    def _create_run(self, record: TrialRecord) -> str:
+        spec, name = record.spec, f"{self.place.search}-{record.number:03d}"
+        run = self._client.create_run(
+            self._experiment,
+            start_time=_milliseconds(record.started),
+            run_name=f"{name}-{spec.label}" if spec.label not in ("", str(spec.number)) else name,
+            tags=self._tags(
+                "trial" if spec.repeats is None else "finalist",
+                "running",
+                **{"mlflow.parentRunId": self.parent, "convoy.trial_id": record.trial_id},
+                **self._repeatable(record),
+            ),
+        )
+        run_id = str(run.info.run_id)
+        self._runs[record.trial_id], self._statuses[run_id] = run_id, "RUNNING"
+        return run_id
+
+    def _repeatable(self, record: TrialRecord) -> dict[str, str]:
+        """Tags that hold all that is needed to train the trial again, and what it assumes."""
+        job, spec = self._about.job, record.spec
+        tags = {
+            "convoy.job": json.dumps(asdict(job)),
+            "convoy.values": json.dumps(spec.values),
+            "convoy.label": spec.name,
+            "convoy.stream": json.dumps(spec.stream),
+        }
+        if spec.repeats is not None:
+            tags["convoy.repeats"] = str(spec.repeats)
+        assumption = Setting.of(job.architecture, spec.values, 1, 0).recipe.assumption
+        return {**tags, "convoy.assumption": assumption} if assumption else tags
+
+    def _settings_of(self, record: TrialRecord) -> _Batch:
+        params = {**self._about.trial_params, "trial": record.number, **record.values}
+        return _Batch(params=_params(params))
+
+    def _log(self, run: str, batches: list[_Batch], refused: Callable[[Exception], object]) -> None:
+        """Log all batches at once; one by one if that fails, so that only the bad is lost."""
+        if not batches:
+            return
+        joined = _Batch.joined(batches)
+        try:
+            self._client.log_batch(run, joined.metrics, joined.params, joined.tags)
+        except Exception:
+            self.ping()  # raises if the store is silent: then nothing is lost
+            if len(batches) == 1:
+                raise
+            for batch in batches:
+                try:
+                    self._log(run, [batch], refused)
+                except Exception as error:
+                    refused(error)
+
+
+def _epoch_of(step: TrialRecord) -> _Batch:
+    """The figures of an epoch; the best ones too where it is that, as MLflow sorts by the last."""
+    values = dict(step.last)
+    if step.best_epoch == step.epochs:
+        values |= {"best_val_accuracy": step.best_accuracy, "best_epoch": step.best_epoch}
+    at, epoch = _milliseconds(step.at), step.epochs
+    return _Batch(metrics=[Metric(name, value, at, epoch) for name, value in values.items()])
+
+
+def _status_of(record: TrialRecord) -> _Batch:
+    tags = [RunTag("convoy.status", str(record.status))]
+    return _Batch(tags=[*tags, *([RunTag("convoy.error", record.error)] if record.error else [])])
+
+
+def _params(values: dict[str, Any]) -> list[Param]:
+    return [Param(name, str(value)) for name, value in values.items() if value is not None]
+
+
+def _milliseconds(at: float) -> int:
+    return int((at or time.time()) * 1000)

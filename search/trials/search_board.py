@@ -1,0 +1,116 @@
+"""How a whole search stands: its own trials, its finals and its time."""
+
+import time
+from dataclasses import dataclass, field
+
+from search.trials.board import TrialBoard
+from search.trials.record import Status, TrialRecord
+from search.trials.spec import TrialSpec
+
+
+@dataclass
+class Clock:
+    """Wall time that a search has taken.
+
+    Attributes:
+        before: seconds that it had taken before it was interrupted.
+    """
+
+    before: float = 0.0
+    _begun: float = field(default_factory=time.monotonic)
+    _stopped: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        now = time.monotonic() if self._stopped is None else self._stopped
+        return self.before + now - self._begun
+
+    def stop(self) -> None:
+        """Let no more time count."""
+        self._stopped = time.monotonic() if self._stopped is None else self._stopped
+
+
+class SearchBoard:
+    """A search as a whole: its own trials, and the finals that follow on them.
+
+    Args:
+        requested: trials that the search was asked for, without its finals.
+        epochs: the most that one trial trains.
+        train_images: images of an epoch.
+        finalists: settings that are trained again once all trials have ended, at the most.
+        seeds: how often each of them is.
+        before: seconds that the search had taken before it was interrupted.
+    """
+
+    def __init__(
+        self,
+        requested: int,
+        epochs: int,
+        train_images: int,
+        finalists: int = 0,
+        seeds: int = 0,
+        before: float = 0.0,
+    ) -> None:
+        self.trials = TrialBoard(requested, epochs, train_images)
+        self.finals = TrialBoard(finalists * seeds, epochs, train_images)
+        self._finalists, self._seeds = finalists, seeds
+        self.clock = Clock(before)
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """The trials, then the finalists' trainings, in the order of their numbers."""
+        return [*self.trials.records, *self.finals.records]
+
+    def board_of(self, spec: TrialSpec) -> TrialBoard:
+        """The board that a trial belongs to."""
+        return self.trials if spec.repeats is None else self.finals
+
+    def record(self, trial_id: str) -> TrialRecord:
+        """How a trial stands, or a finalist's training."""
+        return (self.trials if self.trials.knows(trial_id) else self.finals).record(trial_id)
+
+    @property
+    def finals_due(self) -> int:
+        """Finalists' trainings that there are to be; known once all trials have ended."""
+        return min(self._finalists, self.trials.settings) * self._seeds
+
+    @property
+    def is_whole(self) -> bool:
+        """True if every trial, and every finalist's training, has ended."""
+        return self.trials.is_whole and self.finals.finished >= self.finals_due
+
+    @property
+    def any_failed(self) -> bool:
+        """True if a trial or a finalist's training failed."""
+        return self.trials.count(Status.FAILED) + self.finals.count(Status.FAILED) > 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done by trials and finals together."""
+        return self.trials.epochs + self.finals.epochs
+
+    @property
+    def images(self) -> int:
+        """Training images seen by trials and finals together."""
+        return self.trials.images + self.finals.images
+
+    @property
+    def last_event(self) -> float:
+        """Time of the last event, seconds since 1970; 0 before any."""
+        return max((record.at for record in self.records), default=0.0)
+
+    def interrupt(self) -> list[TrialRecord]:
+        """The trials that still run, marked as interrupted."""
+        return [*self.trials.interrupt(), *self.finals.interrupt()]
+
+    def seconds_left(self) -> float | None:
+        """A guess from the epochs that ended trials took and the pace so far; None at first."""
+        average = self.trials.average_epochs()
+        if average is None or not self.epochs:
+            return None
+        running = sum(max(average - record.epochs, 0.5) for record in self.trials.running)
+        to_start = max(0, self.trials.requested - self.trials.begun) * average
+        finals = min(self._finalists, self.trials.requested) * self._seeds * self.trials.max_epochs
+        left = running + to_start + max(0, finals - self.finals.epochs)
+        return left * self.clock.seconds / self.epochs
