@@ -11,7 +11,7 @@ from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.records.experiment import experiment_name
 from search.records.parsing import plain, quoted, values_of
 from search.records.run_reader import RecordedRun, RecordedRuns
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 # What the figures of a whole search need of every trial.
 VALIDATION = (

@@ -17,10 +17,10 @@ import optuna
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
 from search.space.space import Space
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, load
 from trainables.device import best_device, use_threads
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
 from trainables.seeding import derive
 from trainables.training import NonFiniteLossError, TrainingData, fit

@@ -28,8 +28,8 @@ from search.space.space import Space
 from search.trials.board import TrialBoard
 from search.trials.record import TrialRecord
 from search.trials.spec import Job
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
 
 WARM = 100  # trials that end before memory counts as grown
 TRAIN_IMAGES = 4500

@@ -32,9 +32,9 @@ from benchmarks.results import result_file, write
 from search import environment
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from benchmarks.sleeping_search import Metered

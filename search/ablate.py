@@ -21,9 +21,9 @@ from search.request.flags import (
 from search.request.resume import add_resume_flag, resumed
 from search.space.budget import Budget
 from search.space.reader import read_space, space_file
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import load, resolve
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import check_fits
 

@@ -13,9 +13,9 @@ from search.driver.lock import locked
 from search.records.search_file import read_search_file
 from search.request.flags import out_folder
 from search.space.naming import is_name
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.secrets import masked
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 if TYPE_CHECKING:
     from search.records.search_records import SearchRecords

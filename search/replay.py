@@ -14,10 +14,10 @@ from search.driver.interruption import exit_status
 from search.records.summary import read_summary
 from search.request.flags import out_folder, tracking_uri
 from search.space.naming import is_name
-from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, resolve
-from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from search.records.run_reader import RecordedRuns

@@ -14,10 +14,10 @@ from search.clusters.config import Known, KubeRay, RayJobs, read_cluster
 from search.request.flags import ALL, check_numbers, new_name
 from search.request.parser import search_parser
 from search.space.reader import available, read_space, space_file
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
-from trainables.secrets import masked
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
+from trainables.boundary.secrets import masked
 
 _EXAMPLES = """examples:
   python -m search.submit --cluster configs/clusters/ray.yaml -- --space gap5 --trials 64

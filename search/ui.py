@@ -13,8 +13,8 @@ from rich.console import Console
 from search import environment
 from search.driver.interruption import Interrupted
 from search.request.flags import out_folder
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 
 if TYPE_CHECKING:
     from search.commands.mlflow_pages import Compared

@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainables import architectures
 from trainables.best_epoch import improves
+from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import (
     Batch,
@@ -26,7 +27,6 @@ from trainables.data.batches import (
 )
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
-from trainables.errors import UsageError
 from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.mixup import mix
@@ -92,7 +92,7 @@ def fit(
 
     Raises:
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
-        trainables.errors.UsageError: the setting does not fit the images, or the state the setting.
+        trainables.boundary.errors.UsageError: the setting does not fit the images, or the state the setting.
     """
     return (epoch for epoch in steps(setting, data, state) if epoch is not None)
 

@@ -13,7 +13,7 @@ from search.clusters.base import STOP_SECONDS, JobLine, Submission
 from search.clusters.config import KubeRay
 from search.clusters.kuberay_manifest import DASHBOARD, HEAD, LABELS, SEARCH, manifests
 from search.clusters.program import lines, output
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 RayJob = dict[str, Any]
 _ENDED = ("Complete", "Failed", "ValidationFailed", "Suspended")  # of a RayJob's deployment

@@ -15,7 +15,7 @@ from search.clusters.base import STOP_SECONDS, Submission
 from search.clusters.config import KubeRay, Node, Workers
 from search.driver.resources import Machine, allot
 from search.request.parser import search_parser
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 Object = dict[str, Any]
 LABELS = {"app.kubernetes.io/name": "convoy"}

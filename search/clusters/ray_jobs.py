@@ -20,7 +20,7 @@ from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from search.clusters.base import STOP_SECONDS, JobLine, Submission
 from search.clusters.config import RayJobs
 from search.trials.code_version import SHIPPED, code_version
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"

@@ -14,7 +14,7 @@ from search.clusters.base import STOP_SECONDS, JobLine, Submission
 from search.clusters.config import Slurm
 from search.clusters.program import output
 from search.clusters.slurm_script import batch_script, job_folder, jobs_folder
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 _SENT = "sent.json"  # in a job's folder: Slurm's number of it, and the search's name
 _OPEN = ("pending", "configuring", "running", "suspended", "completing")

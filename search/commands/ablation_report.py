@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 
 if TYPE_CHECKING:
     from search.driver.engine import Outcome

@@ -15,7 +15,7 @@ from search.records.experiment import LEADERBOARDS, TAGS
 from search.records.summary import Summary
 from search.request.request import Request
 from search.trials.text import settings_line
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 from trainables.data import EMBEDDED
 from trainables.data.composite import CANVAS
 

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 from search.records.experiment import VIEW
 from search.records.parsing import quoted
 from search.records.run_reader import RecordedRuns
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 TOP = 5  # trials that are compared, the best first
 CURVE = "val_accuracy"

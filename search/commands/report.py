@@ -17,8 +17,8 @@ from search.request.request import Request
 from search.selection.choice import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
+from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
-from trainables.secrets import masked
 
 
 def report(outcome: Outcome, request: Request, console: Console) -> None:

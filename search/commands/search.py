@@ -15,7 +15,7 @@ from search.records.summary import is_whole, summary_in
 from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
-from trainables.paths import user_path
+from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from search.request.request import Request
@@ -26,7 +26,7 @@ def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
 
     Raises:
-        trainables.errors.UsageError: a flag or file is wrong.
+        trainables.boundary.errors.UsageError: a flag or file is wrong.
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
     console = Console(highlight=False, markup=False)

@@ -49,7 +49,7 @@ from search.trials.files import TrialFiles, TrialHistory, folder_name, read_hist
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.spec import TrialSpec
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run_search(request: Request, console: Console) -> Outcome:
     """Run the whole search, or what is left of it, and record it; its outcome.
 
     Raises:
-        trainables.errors.UsageError: more resources are asked of a trial than there are, the search
+        trainables.boundary.errors.UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
     with cluster(request.limits.address), stopping_gently() as stop:

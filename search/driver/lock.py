@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 FILE = ".lock"
 

@@ -17,8 +17,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.driver.resources import Resources
 from search.request.request import Request
 from search.selection.choice import KEPT
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import network
 

@@ -11,7 +11,7 @@ from search.driver.interruption import ray_signals
 from search.driver.resources import Resources, allot, allot_packs
 from search.environment import for_workers
 from search.request.request import Limits
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @contextmanager

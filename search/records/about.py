@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 from search.selection.rule import Rule
 from search.space.constraints import Constraints, Measure
 from search.trials.spec import Job
-from trainables.atomic import atomic_file
-from trainables.errors import UsageError
-from trainables.secrets import masked
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 FILE = "records.json"
 

@@ -23,7 +23,7 @@ from search.records.store import make_store
 from search.records.tracking import user_of, write_ahead
 from search.trials.files import TrialHistory
 from search.trials.record import Status, TrialRecord
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting
 
 # MLflow knows only how a run ended; convoy.status says why.

@@ -17,8 +17,8 @@ from search.records.mlflow_runs import MlflowRuns
 from search.records.tracking import settle
 from search.trials.files import TrialHistory, folder_name, read_history
 from search.trials.record import TrialRecord
-from trainables.errors import UsageError
-from trainables.secrets import masked
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 _T = TypeVar("_T")
 PAUSE = 0.5  # seconds between two passes, to write more at once

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from search.trials.provenance import Provenance
 from search.trials.spec import Job
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 MOST_CPUS = 4096

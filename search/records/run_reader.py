@@ -30,10 +30,10 @@ from search.space.naming import is_name
 from search.trials.provenance import Provenance
 from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables import checkpoint
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import Dataset, load
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.secrets import masked
 from trainables.training import network
 
 _FINALIST = re.compile(r"finalist-(\d+)-seed-(\d+)")

@@ -15,9 +15,9 @@ from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
-from trainables.secrets import masked
 
 BEST = "best"
 DESCRIPTION = "mlflow.note.content"  # which MLflow's pages show as Markdown

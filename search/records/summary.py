@@ -12,7 +12,7 @@ from search.selection.choice import Selection
 from search.trials.code_version import versions
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 
 SCHEMA = 1
 PAUSE = 1.0  # seconds between two writes of a running search's summary

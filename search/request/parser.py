@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from search.request.flags import ScreenfulHelp, add_choice_flags, add_flags
 from search.request.resume import add_resume_flag
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
 
 if TYPE_CHECKING:
     pass

@@ -25,10 +25,10 @@ from search.space.narrowing import around
 from search.space.reader import available, read_space, space_file
 from search.space.space import Space
 from trainables import architectures
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import Dataset, DataSpec, load, resolve
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.secrets import masked
 from trainables.training import check_fits
 
 

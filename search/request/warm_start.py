@@ -7,7 +7,7 @@ from search.records.summary import summary_in
 from search.selection.choice import KEPT, best_first
 from search.space.naming import is_name
 from search.trials.files import read_histories
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from search.space.domain import Domains, Fixed, Options, Range, Values
 from search.space.reader import first_fault
 from search.space.space import Space
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so

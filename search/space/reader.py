@@ -12,8 +12,8 @@ from pydantic import (
 
 from search.space.naming import is_name
 from search.space.space import Space
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
 _TOO_DEEP = "is nested too deep for a space file"

@@ -19,11 +19,11 @@ from search.space.domain import (
     every_key,
 )
 from trainables import architectures
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, DataSpec
 from trainables.data.attribute_function import written_down
 from trainables.data.folder import is_image_folder, list_folder
 from trainables.data.shortcut import Shortcut
-from trainables.errors import UsageError
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
 
 

@@ -7,8 +7,8 @@ import pytest
 from benchmarks.curves import METRICS, SPACE, Curve, main, read_curves, record, settings
 from search.space.domain import check_point
 from search.space.reader import SPACES, read_space
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from search.clusters.config import RayJobs, read_cluster
 from search.clusters.ray_jobs import RayJobsBackend
 from search.request.parser import search_parser
 from search.submit import main, submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 CLUSTER = RayJobs(
     kind="ray-jobs", address="http://127.0.0.1:8265", out="/shared/runs", data="/shared/data"

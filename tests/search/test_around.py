@@ -9,7 +9,7 @@ from search.space.domain import Range, Selection, Values, every_key
 from search.space.narrowing import around
 from search.space.reader import SPACES, available, read_space, space_file
 from search.space.sampler import Sampler
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 SPACE = read_space(SPACES / "gap5.yaml")
 SETTING = {

@@ -15,7 +15,7 @@ from search.request.parser import search_parser
 from search.request.planning import requests
 from search.run import main as search
 from search.selection.ablation import variants
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ANY_FLAG = settings(
     max_examples=60,

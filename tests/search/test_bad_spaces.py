@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search.space.reader import MOST, SPACES, available, read_space, space_file
 from search.space.space import Space
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ANY_FILE = settings(
     max_examples=40,

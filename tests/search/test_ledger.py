@@ -17,8 +17,8 @@ from search.records.run_reader import recorded_task
 from search.trials.files import History
 from search.trials.record import TrialRecord
 from search.trials.spec import Job, Task
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 

@@ -14,7 +14,7 @@ from search import SearchResult, run_search
 from search.records.summary import summary_in
 from search.request.parser import search_parser
 from search.trials.record import BASELINE, TrialRecord
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}
 

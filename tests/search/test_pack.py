@@ -10,8 +10,8 @@ from search.request.parser import search_parser
 from search.trials.checkpoints import STATE_FILE, write_checksum
 from search.trials.spec import Job, Task
 from search.workers.pack_host import PackHost
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 from trainables.training import TrainingData, fit
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", 300, 100, 3, 0, 1)

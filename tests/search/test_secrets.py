@@ -28,9 +28,9 @@ from search.records.tracking import check_uri, in_shell
 from search.request.planning import flags
 from search.run import main as search
 from search.trials.spec import Job
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import DataSpec
-from trainables.errors import UsageError
-from trainables.secrets import masked
 
 SECRET = "hunter2-SECRET"
 URIS = [

@@ -14,7 +14,7 @@ from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from search.space.sampler import Sampler
 from trainables import architectures
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import RECIPE_KEYS, Setting
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -12,7 +12,7 @@ from search.space.constraints import bootstrap
 from search.space.reader import SPACES, read_space
 from search.space.sampler import Sampler
 from search.trials.files import read_histories
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def asked(finished, *flags: str):

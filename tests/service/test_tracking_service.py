@@ -32,8 +32,8 @@ from search.records.mlflow_writer import MlflowWriter
 from search.trials.record import TrialRecord
 from search.trials.spec import Job
 from search.workers.failing import describe
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr")
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)

@@ -10,7 +10,7 @@ import yaml
 from search.clusters.base import Submission
 from search.clusters.config import read_cluster
 from search.clusters.kuberay import KubeRayBackend
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")
 BACKEND = KubeRayBackend(EXAMPLE)

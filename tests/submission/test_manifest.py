@@ -15,7 +15,7 @@ from search.clusters.config import KubeRay, read_cluster
 from search.clusters.kuberay import KubeRayBackend
 from search.clusters.kuberay_manifest import manifests, resource_name
 from search.request.parser import search_parser
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")
 FLAGS = ("--space=gap5", "--out=/shared/runs", "--name=a", "--address=auto")
