@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from analysis.audit.intervals import Booleans, Estimate, difference
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 COLUMNS = 6  # images of each kind of disagreement
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
-from trainables.errors import UsageError
 from trainables.numpy_conv import Array, Conv2d
 from trainables.shapes import side
 

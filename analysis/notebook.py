@@ -12,7 +12,7 @@ from rich.console import Console
 
 from analysis.run import HTML_FILE, analysed, command_line
 from search import environment
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @contextmanager

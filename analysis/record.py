@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.experiment import experiment_name
 from search.recorded_run import RecordedRun, RecordedRuns, plain, quoted, values_of
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 # What the figures of a whole search need of every trial.
 VALIDATION = (

@@ -16,12 +16,12 @@ from rich.progress import track
 
 from analysis.output import whole_folder
 from search import environment
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
 from trainables.device import use_threads
-from trainables.errors import UsageError
-from trainables.paths import user_path
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate

@@ -17,7 +17,7 @@ from analysis.record import Records
 from analysis.subject import Subject
 from search.recorded import parsed
 from search.recorded_run import RecordedRun
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 COUNT, PREFIX = "convoy.test_readings", "convoy.test_reading."
 FIRST: Final = "analysis.run"

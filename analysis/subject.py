@@ -13,12 +13,12 @@ from analysis.layers import Layer, layers_of
 from analysis.record import Records
 from analysis.trials import RecordedSearch
 from search.recorded_run import RecordedRun
+from trainables.boundary.errors import UsageError
 from trainables.data import Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS
 from trainables.data.dataset import Integers, Split
 from trainables.device import best_device, use_threads
-from trainables.errors import UsageError
 from trainables.evaluation import Evaluation, evaluate
 
 

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
 from trainables.recipe import Value
 
 FILE = Path(__file__).with_name("candidates.jsonl")

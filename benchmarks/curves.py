@@ -15,10 +15,10 @@ from pathlib import Path
 import optuna
 
 from search.space import SPACES, Sampler, Space, read_space
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, load
 from trainables.device import best_device, use_threads
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
 from trainables.seeding import derive
 from trainables.training import NonFiniteLossError, TrainingData, fit
@@ -46,13 +46,6 @@ class Curve:
     values: dict[str, Value]
     metrics: dict[str, list[float]]
     diverged: bool = False
-
-    def biased_accuracy(self, share: float) -> list[float]:
-        """After every epoch, the accuracy expected where a ``share`` of the digits agree."""
-        aligned, conflicting = (
-            self.metrics[f"val_accuracy_{kind}"] for kind in ("aligned", "conflicting")
-        )
-        return [share * a + (1 - share) * c for a, c in zip(aligned, conflicting, strict=True)]
 
 
 def read_curves(file: Path = FILE) -> list[Curve]:

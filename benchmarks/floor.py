@@ -20,10 +20,10 @@ from benchmarks.machine import circumstances, described
 from benchmarks.throughput import case_of
 from benchmarks.ways import Case
 from trainables import architectures
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import resolve
 from trainables.device import training_dtype, use_threads
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import network
 

@@ -19,8 +19,8 @@ import torch
 from benchmarks.machine import circumstances, described
 from benchmarks.occupancy import Occupancy, read_occupancy
 from benchmarks.results import result_file, write
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = ("--epochs", "3", "--train-limit", "128", "--val-limit", "100")

@@ -18,9 +18,9 @@ from benchmarks.results import result_file, write
 from benchmarks.throughput import case_of
 from benchmarks.ways import Case
 from trainables import architectures
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import resolve
-from trainables.errors import UsageError
 from trainables.pack import Member
 from trainables.recipe import Setting
 from trainables.training import TrainingData, steps

@@ -23,8 +23,8 @@ from search.space import SPACES, Budget, Sampler, Space, read_space
 from search.summary import SummaryWriter, summarise
 from search.task import Job
 from search.terminal import PlainLines
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
 
 WARM = 100  # trials that end before memory counts as grown
 TRAIN_IMAGES = 4500

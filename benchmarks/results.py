@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 
 def result_file(given: str | None) -> Path | None:

@@ -31,9 +31,9 @@ from benchmarks.machine import circumstances, described
 from benchmarks.results import result_file, write
 from search import environment
 from search.space import SPACES, Budget, read_space
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from benchmarks.sleeping_search import Metered

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search import environment
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.replayed import Found, Measured

@@ -23,11 +23,11 @@ from benchmarks.pair import SIDES, Pair, table
 from benchmarks.results import result_file, write
 from benchmarks.timeline import Timeline, read_timeline
 from search.space import Budget, read_space
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
-from trainables.errors import UsageError
-from trainables.paths import user_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SPACE = Path(__file__).with_name("search.yaml")

@@ -20,9 +20,9 @@ import torch
 from benchmarks.machine import circumstances, described
 from benchmarks.results import result_file, write
 from search import environment
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from benchmarks.verdict import Verdict

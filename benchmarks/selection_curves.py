@@ -21,14 +21,14 @@ import torch
 
 from benchmarks.candidates import FILE as CANDIDATES
 from benchmarks.candidates import Candidate, read_candidates
-from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec, load
 from trainables.data.batches import DeviceSplit
 from trainables.device import use_threads
-from trainables.errors import UsageError
 from trainables.evaluation import evaluate
-from trainables.paths import user_path
 from trainables.recipe import Setting
 from trainables.seeding import derive
 from trainables.training import Epoch, NonFiniteLossError, TrainingData, fit, network

@@ -18,10 +18,10 @@ from benchmarks.machine import circumstances, described
 from benchmarks.results import result_file, write
 from benchmarks.ways import Case, ways
 from trainables import architectures
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
 from trainables.device import use_threads
-from trainables.errors import UsageError
 from trainables.recipe import Recipe, Value
 
 COMPOSITE = {"gap5"}  # which train on composite images; the others on CIFAR-10

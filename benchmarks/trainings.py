@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.candidates import Candidate
 from benchmarks.selection_curves import LearningCurve
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 # Shares of the images whose digit agrees with the label, by the split that a search chooses on: one
 # whose digits are drawn evenly, or one that is taken from the training images.

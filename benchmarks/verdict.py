@@ -8,7 +8,7 @@ from benchmarks.choosing import CONVOY, FINALIST_SEEDS, RULES, Chance, Choice, R
 from benchmarks.trainings import Floats, Trainings
 from search.ablation import Estimate
 from search.space import Budget
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.seeding import derive
 
 _ALONE = replace(CONVOY, finalists=False)

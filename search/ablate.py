@@ -24,10 +24,10 @@ from search.flags import (
 from search.interruption import exit_status
 from search.resume import add_resume_flag, resumed
 from search.space import Budget, read_space, space_file
-from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
 from trainables.data import load, resolve
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import check_fits
 

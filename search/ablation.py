@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from search.proposals import Point
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting, Value
 
 CONFIDENCE = 0.95

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from search.domain import Choice, Domains, Fixed, Range, Values
 from search.space import Space, first_fault
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so

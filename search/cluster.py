@@ -11,7 +11,7 @@ from search.environment import for_workers
 from search.interruption import told_by_ray
 from search.request import Limits
 from search.resources import Resources, allot, allot_packs
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from search.flags import ScreenfulHelp, add_choice_flags, add_flags
 from search.resume import add_resume_flag, resumed
 from search.space import SPACES, available, read_space, space_file
 from search.summary import is_whole, summary_in
-from trainables.arguments import Arguments
-from trainables.paths import user_path
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from search.request import Request
@@ -31,7 +31,7 @@ def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
 
     Raises:
-        trainables.errors.UsageError: a flag or file is wrong.
+        UsageError: a flag or file is wrong.
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
     console = Console(highlight=False, markup=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from search.request import Request
 from search.resources import Resources
 from search.retention import KEPT
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import network
 

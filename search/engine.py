@@ -44,7 +44,7 @@ from search.summary import (
 from search.terminal import LiveTable, PlainLines
 from search.trial_files import History, TrialFiles, folder_name, mend, read_histories
 from search.workers import trainable
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def run_search(request: Request, console: Console) -> Outcome:
     """Run the whole search, or what is left of it, and record it; its outcome.
 
     Raises:
-        trainables.errors.UsageError: more resources are asked of a trial than there are, the search
+        UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
     with cluster(request.limits.address), stopping_gently() as stop:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from search.naming import is_name
 from search.tracking import check_admits, check_uri
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
-from trainables.paths import user_path
 from trainables.recipe import Value
 
 ALL = "all"  # spaces

@@ -15,7 +15,7 @@ from search.report import assumption
 from search.request import Request
 from search.summary import Summary
 from search.terminal import settings_line
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 from trainables.data import EMBEDDED
 from trainables.data.composite import CANVAS
 

@@ -33,9 +33,9 @@ from search.store import make_store
 from search.task import Job
 from search.tracking import settle, user_of, write_ahead
 from search.trial_files import History, folder_name, read_history
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
-from trainables.secrets import masked
 
 # MLflow knows only how a run ended; convoy.status says why.
 _RUN_STATUS: dict[Status, str] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 FILE = ".lock"
 
@@ -30,15 +30,6 @@ def locked(folder: Path) -> Iterator[None]:
             ) from error
         _sign(path)
         yield
-
-
-def is_held(folder: Path) -> bool:
-    """True if a process holds the search in ``folder``."""
-    try:
-        with locked(folder):
-            return False
-    except UsageError:
-        return True
 
 
 def _sign(path: Path) -> None:

@@ -9,8 +9,8 @@ from search.flags import ALL
 from search.naming import is_name
 from search.space import SPACES
 from trainables import architectures
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 
 TEMPLATE = Path(__file__).parent / "template"
 _COMPOSITE = " #composite"  # ends the lines that are for images with a shortcut alone

@@ -13,8 +13,8 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.request import Request
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
-from trainables.errors import UsageError
 
 LONGEST = 900.0  # seconds in which a node may read its data, or build its cache of them
 

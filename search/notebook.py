@@ -12,7 +12,7 @@ from search import environment
 from search.scoreboard import TrialRecord
 from search.summary import Summary
 from search.terminal import duration, particular
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 _HEADER = ("trial", "status", "epochs", "best accuracy", "in epoch", "not as the baseline")

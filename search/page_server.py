@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from trainables.errors import UsageError
-from trainables.secrets import masked
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 HOST = "127.0.0.1"
 PORT = 5000  # MLflow's own

@@ -8,7 +8,7 @@ from mlflow.entities import Run
 
 from search.experiment import VIEW
 from search.recorded_run import RecordedRuns, quoted
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 TOP = 5  # trials that are compared, the best first
 CURVE = "val_accuracy"

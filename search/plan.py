@@ -23,10 +23,10 @@ from search.search_file import read_search_file
 from search.space import Budget, Space, available, read_space, space_file
 from search.warm_start import best_settings
 from trainables import architectures
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import Dataset, DataSpec, load, resolve
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.secrets import masked
 from trainables.training import check_fits
 
 

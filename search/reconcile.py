@@ -13,9 +13,9 @@ from search.flags import out_folder
 from search.lock import locked
 from search.naming import is_name
 from search.search_file import read_search_file
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.secrets import masked
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 if TYPE_CHECKING:
     from search.records import Records

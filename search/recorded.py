@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from search.naming import is_name
 from search.task import Job, Task
 from search.tracking import sqlite_file
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.recipe import Value
-from trainables.secrets import masked
 
 MOST_CPUS = 4096
 

@@ -23,10 +23,10 @@ from search.scoreboard import BASELINE
 from search.task import Job
 from search.tracking import check_admits, check_uri, sqlite_file
 from trainables import checkpoint
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import Dataset, load
-from trainables.errors import UsageError
 from trainables.recipe import Setting, Value
-from trainables.secrets import masked
 from trainables.training import network
 
 History = dict[str, list[tuple[int, float]]]

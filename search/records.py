@@ -18,10 +18,10 @@ from search.state_file import checkpoints, latest_whole
 from search.summary import SearchStatus
 from search.task import Job, Task
 from search.trial_files import folder_name
-from trainables.atomic import atomic_file
-from trainables.errors import UsageError
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
-from trainables.secrets import masked
 
 FILE = "records.json"
 BEST = "best"

@@ -14,10 +14,10 @@ from search.flags import out_folder, tracking_uri
 from search.interruption import exit_status
 from search.naming import is_name
 from search.summary import read_summary
-from trainables.arguments import Arguments
-from trainables.atomic import atomic_file
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, resolve
-from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from search.recorded_run import RecordedRuns

@@ -10,9 +10,9 @@ from torch import Tensor, uint8
 from search.provenance import Provenance
 from search.recorded_run import RecordedRun
 from search.tolerance import Tolerance
+from trainables.boundary.errors import UsageError
 from trainables.data import Dataset
 from trainables.device import best_device, use_threads
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import Epoch, TrainingData, fit
 

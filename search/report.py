@@ -16,8 +16,8 @@ from search.request import Request
 from search.summary import Summary
 from search.terminal import duration, settings_line
 from search.tracking import in_shell, secret_lines
+from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
-from trainables.secrets import masked
 
 
 def report(outcome: Outcome, request: Request, console: Console) -> None:

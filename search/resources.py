@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from search.flags import out_folder
 from search.search_file import SPACE_FILE, read_search_file
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def add_resume_flag(parser: argparse.ArgumentParser) -> None:

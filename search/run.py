@@ -6,7 +6,7 @@ Imports little by itself, so that Ctrl-C while torch is being imported ends it a
 import sys
 
 from search.interruption import exit_status
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 FILE, SPACE_FILE = "search.json", "space.yaml"
 SHOWN = 5  # differences that a message names

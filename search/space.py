@@ -32,12 +32,12 @@ from search.domain import (
 )
 from search.naming import is_name
 from trainables import architectures
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec
 from trainables.data.attribute_function import written_down
 from trainables.data.folder import is_image_folder, list_folder
 from trainables.data.shortcut import Shortcut
-from trainables.errors import UsageError
-from trainables.paths import user_path
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
 
 SPACES = Path(__file__).resolve().parents[1] / "configs" / "spaces"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ray import tune
 
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 
 STATE_FILE, SEAL_FILE = "state.pt", "seal.json"
 

@@ -15,10 +15,10 @@ from search.space import available, read_space, space_file
 from search.submission.backend import Backend, JobLine
 from search.submission.config import Known, KubeRay, RayJobs, read_cluster
 from search.submission.submission import Submission
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
-from trainables.paths import user_path
-from trainables.secrets import masked
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
+from trainables.boundary.secrets import masked
 
 _EXAMPLES = """examples:
   python -m search.submit --cluster configs/clusters/ray.yaml -- --space gap5 --trials 64

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from search.choice import Choice
 from search.scoreboard import Scoreboard, TrialRecord
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 
 SCHEMA = 1
 PAUSE = 1.0  # seconds between two writes of a running search's summary

@@ -10,8 +10,8 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from trainables.errors import UsageError
-from trainables.secrets import MASK, masked
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import MASK, masked
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 _USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"

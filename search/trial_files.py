@@ -16,7 +16,7 @@ from ray.tune.utils.util import SafeFallbackEncoder
 
 from search.scoreboard import Status, TrialRecord
 from search.task import Task
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
 
 PARAMS, RESULTS, STATUS, ERROR = "params.json", "result.json", "status.json", "error.txt"
 # What a trial reports; Tune adds some twenty keys of its own.

@@ -13,8 +13,8 @@ from rich.console import Console
 from search import environment
 from search.flags import out_folder
 from search.interruption import Interrupted
-from trainables.arguments import Arguments
-from trainables.errors import UsageError
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
 
 if TYPE_CHECKING:
     from search.pages import Compared

@@ -8,7 +8,7 @@ from search.records import read_about
 from search.retention import KEPT
 from search.summary import summary_in
 from search.trial_files import read_histories
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import Value
 
 

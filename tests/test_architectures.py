@@ -10,7 +10,7 @@ from torchvision.models import resnet18
 
 from search.space import SPACES, read_space
 from trainables import architectures
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 NAMES = architectures.available()
 

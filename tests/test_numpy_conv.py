@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from analysis.conv_check import check, main
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.numpy_conv import Conv2d
 
 

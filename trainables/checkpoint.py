@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from trainables.atomic import atomic_file
-from trainables.errors import UsageError
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
 
 
 def save(state: dict[str, Any], path: Path) -> None:

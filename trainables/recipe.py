@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from trainables import architectures
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.

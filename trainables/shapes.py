@@ -1,6 +1,6 @@
 """What a network's builder checks: an impossible network is refused with its layer named."""
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def side(layer: str, size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainables import architectures
+from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import (
     Batch,
@@ -25,7 +26,6 @@ from trainables.data.batches import (
 )
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
-from trainables.errors import UsageError
 from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.mixup import mix
@@ -91,7 +91,7 @@ def fit(
 
     Raises:
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
-        trainables.errors.UsageError: the setting does not fit the images, or the state the setting.
+        UsageError: the setting does not fit the images, or the state the setting.
     """
     return (epoch for epoch in steps(setting, data, state) if epoch is not None)
 

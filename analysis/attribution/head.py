@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @dataclass(frozen=True)

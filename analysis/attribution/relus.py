@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 _NODES = ("Relu", "Clamp", "Threshold")  # what autograd calls x.relu(), x.clamp(0), F.threshold
 

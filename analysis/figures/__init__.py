@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from analysis.subject import NotApplicableError, Subject
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 __all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
 

@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import EMBEDDED
-from trainables.errors import UsageError
-from trainables.secrets import masked
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]

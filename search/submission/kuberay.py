@@ -14,7 +14,7 @@ from search.submission.config import KubeRay
 from search.submission.manifest import DASHBOARD, HEAD, LABELS, SEARCH, manifests
 from search.submission.program import lines, output
 from search.submission.submission import STOP_SECONDS, Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 RayJob = dict[str, Any]
 

@@ -14,7 +14,7 @@ from search import environment
 from search.submission.config import KubeRay, Node
 from search.submission.demand import with_demand
 from search.submission.submission import STOP_SECONDS, Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 Object = dict[str, Any]
 

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 SECONDS = 60.0  # that a program may take to answer
 

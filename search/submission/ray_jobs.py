@@ -21,7 +21,7 @@ from search.code_version import SHIPPED, code_version
 from search.submission.backend import JobLine
 from search.submission.config import RayJobs
 from search.submission.submission import STOP_SECONDS, Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"

@@ -15,7 +15,7 @@ from search.submission.batch_script import batch_script, job_folder, jobs_folder
 from search.submission.config import Slurm
 from search.submission.program import output
 from search.submission.submission import STOP_SECONDS, Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 _SENT = "sent.json"  # in a job's folder: Slurm's number of it, and the search's name
 _OPEN = ("pending", "configuring", "running", "suspended", "completing")

@@ -21,9 +21,9 @@ from analysis.figures import NotApplicableError
 from analysis.record import Records
 from analysis.run import main
 from analysis.subject import Subject, open_subject
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.export import export
-from trainables.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ from analysis.sanity import (
 )
 from trainables import architectures
 from trainables.architectures.resnet18 import SeparateReluBlock
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 GAP = ("gap5", "gap6", "nin", "resnet18")
 DENSE = ("alexnet", "conv3")

@@ -28,7 +28,7 @@ from search.ablate import main as ablate
 from search.kept import SETTING_FILE, WEIGHTS_FILE
 from search.recorded_run import recorded_run
 from trainables import checkpoint
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ANY_RECORD = settings(
     max_examples=25,

@@ -8,7 +8,7 @@ import pytest
 from subjects import constructed
 
 from analysis.comparison import agreement, compare
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,9 @@ from analysis.record import Records
 from analysis.run import main
 from analysis.sealed import COUNT, PREFIX, unseal
 from analysis.subject import Subject, open_subject
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.dataset import UNLABELLED
-from trainables.errors import UsageError
 from trainables.training import network
 
 

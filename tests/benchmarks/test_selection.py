@@ -22,7 +22,7 @@ from benchmarks.selection_curves import LearningCurve
 from benchmarks.trainings import Trainings
 from benchmarks.verdict import Verdict
 from search.space import Budget
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 SEEDS = 6
 WHOLE = Budget(trials=12, epochs=2, grace_epochs=2)  # stops nothing

@@ -26,9 +26,9 @@ from benchmarks.selection_curves import (
 )
 from search.domain import check_point
 from search.space import SPACES, read_space
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
 from trainables.device import use_threads
-from trainables.errors import UsageError
 from trainables.training import TrainingData, fit
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from search.command import search_parser
 from search.submission.config import RayJobs, read_cluster
 from search.submission.ray_jobs import RayJobsBackend
 from search.submit import main, submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 CLUSTER = RayJobs(
     kind="ray-jobs", address="http://127.0.0.1:8265", out="/shared/runs", data="/shared/data"

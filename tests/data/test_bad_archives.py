@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.cache import cached, fingerprint
 from trainables.data.cifar import CIFAR_FILES, MNIST_FILES, read_mnist
 from trainables.data.dataset import Dataset, Split
-from trainables.errors import UsageError
 
 ANY_FILE = settings(
     max_examples=100,

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.dataset import Dataset
 from trainables.data.folder import list_folder, read_folder
 from trainables.data.image_files import MOST_PIXELS
-from trainables.errors import UsageError
 
 ANY_FILE = settings(
     max_examples=150,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from trainables.boundary.errors import UsageError
 from trainables.data.cache import cached, fingerprint
 from trainables.data.dataset import Dataset, Split
-from trainables.errors import UsageError
 
 
 def small(value: int = 1) -> Dataset:

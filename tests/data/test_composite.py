@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.cifar import read_cifar10
 from trainables.data.composite import draw_digit_images, draw_digits, paste, resize
-from trainables.errors import UsageError
 
 
 def bilinear_by_hand(image: np.ndarray, size: int) -> np.ndarray:

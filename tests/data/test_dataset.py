@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Split, rank_in_class, statistics
-from trainables.errors import UsageError
 
 
 def test_a_limit_takes_evenly_from_every_class():

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.__main__ import main
 from trainables.data.dataset import UNLABELLED
 from trainables.data.export import export
 from trainables.data.folder import list_folder, read_folder
-from trainables.errors import UsageError
 
 
 def read(folder):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.dataset import NO_CLASS
 from trainables.data.folder import is_image_folder
 from trainables.data.shortcut import MOST, Shortcut
-from trainables.errors import UsageError
 
 CLASSES = ("ant", "bee", "cow")
 

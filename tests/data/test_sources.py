@@ -3,9 +3,9 @@
 import pytest
 import torchvision
 
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
 from trainables.data import cifar as cifar_module
-from trainables.errors import UsageError
 
 
 def test_the_flag_comes_before_the_environment(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from search.ablation import Estimate, Variant, compare, effects, points, variants
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 NIN = {
     "optimizer": "sgd",

@@ -8,7 +8,7 @@ import pytest
 from search.around import around
 from search.domain import Choice, Range, Values, every_key
 from search.space import SPACES, Sampler, available, read_space, space_file
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 SPACE = read_space(SPACES / "gap5.yaml")
 SETTING = {

@@ -15,7 +15,7 @@ from search.command import search_parser
 from search.flags import check_flags
 from search.plan import requests
 from search.run import main as search
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ANY_FLAG = settings(
     max_examples=60,

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.space import MOST, SPACES, Space, available, read_space, space_file
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ANY_FILE = settings(
     max_examples=40,

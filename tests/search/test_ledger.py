@@ -16,8 +16,8 @@ from search.recorded import recorded_task
 from search.scoreboard import TrialRecord
 from search.task import Job, Task
 from search.trial_files import History
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from search.lock import locked
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 HOLD = """
 import sys, time

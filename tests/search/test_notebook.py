@@ -14,7 +14,7 @@ from search import SearchResult, run_search
 from search.command import search_parser
 from search.scoreboard import BASELINE, TrialRecord
 from search.summary import summary_in
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}
 

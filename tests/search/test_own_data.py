@@ -10,9 +10,9 @@ from conftest import ROOT, run_small_search
 from corners import draw_corners
 
 from search.space import SPACES, read_space
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.shortcut import Shortcut
-from trainables.errors import UsageError
 
 SHORTCUT = """
 shortcut:

@@ -10,8 +10,8 @@ from search.pack_host import PackHost
 from search.resources import Machine, Resources, allot_packs
 from search.state_file import STATE_FILE, seal
 from search.task import Job, Task
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 from trainables.training import TrainingData, fit
 
 JOB = Job("gap5", DataSpec("composite"), "embedded", 300, 100, 3, 0, 1)

@@ -3,7 +3,7 @@
 import pytest
 
 from search.resources import Machine, Resources, allot, fitting
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @pytest.mark.parametrize(

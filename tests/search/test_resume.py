@@ -15,9 +15,9 @@ from search.resume import resumed
 from search.run import main
 from search.search_file import SearchFile
 from search.space import read_space, space_file
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.export import export
-from trainables.errors import UsageError
 
 FLAGS = {"space": ["gap5"], "seed": 3, "set": ["lr=0.1"], "data": "embedded", "name": "s"}
 

@@ -181,7 +181,7 @@ def test_more_cpus_than_there_are_are_refused(place):
 def test_whatever_is_set_is_refused_clearly_or_a_value_of_the_space(place, capsys, key, value):
     from search.flags import assignment
     from search.space import read_space
-    from trainables.errors import UsageError
+    from trainables.boundary.errors import UsageError
 
     try:
         read_space(SPACES / "gap5.yaml").check_value(*assignment(f"{key}={value}"))

@@ -3,7 +3,7 @@
 import pytest
 
 from search.search_file import SearchFile, check_same, read_search_file
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 WRITTEN = SearchFile("search.run", {"space": ["gap5"], "seed": 3}, {"seed": 3}, "id")
 

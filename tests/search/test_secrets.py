@@ -28,9 +28,9 @@ from search.run import main as search
 from search.search_file import SearchFile
 from search.task import Job
 from search.tracking import check_uri, in_shell
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 from trainables.data import DataSpec
-from trainables.errors import UsageError
-from trainables.secrets import masked
 
 SECRET = "hunter2-SECRET"
 URIS = [

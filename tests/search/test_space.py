@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search.domain import every_key
 from search.space import SPACES, Budget, Sampler, available, read_space, space_file
 from trainables import architectures
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.recipe import RECIPE_KEYS, Setting
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

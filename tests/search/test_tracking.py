@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from search.tracking import check_uri, settle, write_ahead
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 INSERT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('insert into t values (1)'); c.commit(); c.close()"  # noqa: E501
 

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from search.page_server import HOST, PORT, _free_port, is_free, page_server
 from search.store import make_store
 from search.ui import main
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from search.plan import requests
 from search.space import SPACES, Sampler, read_space
 from search.trial_files import read_histories
 from search.warm_start import best_settings
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def asked(finished, *flags: str):

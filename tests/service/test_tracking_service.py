@@ -31,8 +31,8 @@ from search.ledger import Ledger, Place
 from search.reconcile import main as reconcile
 from search.scoreboard import TrialRecord
 from search.task import Job
+from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
-from trainables.errors import UsageError
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr")
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)

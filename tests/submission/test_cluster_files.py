@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from search.submission.config import read_cluster
 from search.submit import _backend, submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "clusters").glob("*.yaml"))

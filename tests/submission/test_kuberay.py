@@ -10,7 +10,7 @@ import yaml
 from search.submission.config import read_cluster
 from search.submission.kuberay import KubeRayBackend
 from search.submission.submission import Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")
 BACKEND = KubeRayBackend(EXAMPLE)

@@ -15,7 +15,7 @@ from search.submission.config import KubeRay, read_cluster
 from search.submission.kuberay import KubeRayBackend
 from search.submission.manifest import manifests, resource_name
 from search.submission.submission import STOP_SECONDS, Submission
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")
 FLAGS = ("--space=gap5", "--out=/shared/runs", "--name=a", "--address=auto")

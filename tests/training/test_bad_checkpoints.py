@@ -16,8 +16,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainables.boundary.errors import UsageError
 from trainables.checkpoint import load, save
-from trainables.errors import UsageError
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
 

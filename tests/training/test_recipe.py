@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, AdamW
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe, Setting, check
 

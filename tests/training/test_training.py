@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from trainables import architectures
+from trainables.boundary.errors import UsageError
 from trainables.checkpoint import load, save
 from trainables.data.batches import DeviceSplit, steps_per_epoch
 from trainables.device import use_threads
-from trainables.errors import UsageError
 from trainables.evaluation import Evaluation, evaluate
 from trainables.recipe import RECIPE_KEYS, Setting
 from trainables.seeding import derive

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 _GIVEN = {"image_size", "classes"}
 

@@ -11,8 +11,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
-from trainables.errors import UsageError
 from trainables.shapes import check_share, check_whole, scaled, side
 
 # Filters and kernel of each convolution; a 3x3 max pool of stride 2 follows those of POOLED.

@@ -9,8 +9,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
-from trainables.errors import UsageError
 from trainables.shapes import check_share, scaled, side
 
 # Filters, kernel, channel dropout of each convolution; a 2x2 average pool follows 2 and 4.

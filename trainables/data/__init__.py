@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
@@ -20,8 +22,6 @@ from trainables.data.folder import (
 )
 from trainables.data.image_files import LARGEST
 from trainables.data.shortcut import Shortcut
-from trainables.errors import UsageError
-from trainables.paths import user_path
 
 __all__ = ["EMBEDDED", "DataSpec", "Dataset", "Split", "UsageError", "load", "resolve"]
 

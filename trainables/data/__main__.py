@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder
-from trainables.errors import UsageError
-from trainables.paths import user_path
 
 
 def main(argv: list[str] | None = None) -> int:

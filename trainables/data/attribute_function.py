@@ -12,11 +12,11 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from trainables.atomic import atomic_file
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
 from trainables.data.cache import cache_folder
 from trainables.data.folder import Listing
 from trainables.data.shortcut import FILENAME, Shortcut
-from trainables.errors import UsageError
 
 COLUMN = "value"
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import NO_CLASS, UNLABELLED, Dataset, Integers, Split
-from trainables.errors import UsageError
 
 FORMAT = 1
 _SPLITS = ("train", "val", "test")

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Split
-from trainables.errors import UsageError
 
 CIFAR_FILES = (
     *(f"cifar-10-batches-py/data_batch_{n}" for n in range(1, 6)),

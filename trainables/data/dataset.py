@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 Images = NDArray[np.uint8]
 Integers = NDArray[np.int64]

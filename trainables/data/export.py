@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import UNLABELLED, Dataset, Split
 from trainables.data.folder import LABELS_FILE
-from trainables.errors import UsageError
 
 
 def export(dataset: Dataset, out: Path) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import UNLABELLED, Dataset, Split, statistics
 from trainables.data.image_files import common_size, decode, is_image
 from trainables.data.shortcut import Shortcut, read_attribute
-from trainables.errors import UsageError
 
 LABELS_FILE = "labels.csv"
 VAL_SHARE = 0.1

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Images
-from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.boundary.errors import UsageError
 from trainables.data.dataset import NO_CLASS
-from trainables.errors import UsageError
 
 FILENAME = "filename"
 MOST = 64 * 2**20  # bytes of a CSV file: a million images, and more

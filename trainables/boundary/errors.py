@@ -1,6 +1,6 @@
 """The error that a user can mend."""
 
-from trainables.secrets import masked
+from trainables.boundary.secrets import masked
 
 
 class UsageError(ValueError):

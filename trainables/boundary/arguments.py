@@ -3,7 +3,7 @@
 import argparse
 from typing import NoReturn
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 class Arguments(argparse.ArgumentParser):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trainables.errors import UsageError
+from trainables.boundary.errors import UsageError
 
 
 def user_path(written: str, flag: str) -> Path:
