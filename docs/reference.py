@@ -4,7 +4,6 @@ import argparse
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from analysis import run as analysis_run
 from search import ablate, new, reconcile, replay, submit, ui
 from search.command import search_parser
 from search.docstring import described
-from search.schema import schema, value
+from search.schema import recipe_keys, schema
 from trainables import architectures
 from trainables.data import __main__ as data
-from trainables.recipe import Recipe
 
 FILE = Path(__file__).with_suffix(".md")
 COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
@@ -59,7 +57,7 @@ def page() -> str:
     """The whole page as Markdown."""
     commands = [part for make in COMMANDS for part in _command(make())]
     spaces = ["## Space files", *_space(schema())]
-    recipe = ["### Recipe keys", _recipe()]
+    recipe = ["### Recipe keys", _table(_KEY, _keys({"properties": recipe_keys()}))]
     networks = [part for name in architectures.available() for part in _architecture(name)]
     parts = [_HEAD, "## Commands", *commands, *spaces, *recipe, "### Architectures", *networks]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -116,7 +114,7 @@ def _space(found: dict[str, Any]) -> list[str]:
         "`python -m search.run --check FILE` validates one; editors complete the keys by "
         "`configs/spaces/space.schema.json`.",
         _table(_KEY, _keys(found)),
-        *_section("data", inner["Data"]),
+        *_section("data", inner["DataSpec"]),
         *_section("budget", inner["Budget"]),
         *_section("embedded", inner["Embedded"]),
         *_section("source", inner["Source"]),
@@ -166,6 +164,8 @@ _KINDS = {
 
 def _allowed(of: dict[str, Any]) -> str:
     """What a value must be, in words and bounds."""
+    if "anyOf" in of:  # or null
+        of = of["anyOf"][0]
     if "enum" in of:
         return ", ".join(f"`{option}`" for option in of["enum"])
     return f"{_KINDS[of.get('type', 'object')]} {_interval(of)}".strip()
@@ -178,15 +178,6 @@ def _interval(of: dict[str, Any]) -> str:
     if "exclusiveMinimum" in of:
         return f"in ({of['exclusiveMinimum']:,.10g}, {high}"
     return f"in [{of['minimum']:,.10g}, {high}"
-
-
-def _recipe() -> str:
-    says = described(Recipe)
-    rows = [
-        (f"`{part.name}`", _allowed(value(part)), _default(part.default), _marked(says[part.name]))
-        for part in fields(Recipe)
-    ]
-    return _table(_KEY, rows)
 
 
 def _architecture(name: str) -> list[str]:
@@ -213,7 +204,7 @@ def _sentence(text: str) -> str:
 
 
 def _default(default: Any) -> str:
-    if default in (None, [], {}):
+    if default in (None, "", [], {}):
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.domain import Choice, Domains, Fixed, Range, Values
-from search.space import Space, first_fault
+from search.space import Space
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
 SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so

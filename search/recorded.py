@@ -11,6 +11,7 @@ from search.task import Job, Task
 from search.tracking import sqlite_file
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
+from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
 MOST_CPUS = 4096
@@ -78,6 +79,4 @@ def parsed(kind: Any, text: str | bytes) -> Any:
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{place}: {fault['msg']}" if place else fault["msg"]) from error
+        raise ValueError(first_fault(error)) from error

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,9 +10,9 @@ import optuna
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
     ValidationError,
     model_validator,
 )
@@ -34,6 +34,7 @@ from search.naming import is_name
 from trainables import architectures
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.validation import first_fault
 from trainables.data import EMBEDDED, DataSpec
 from trainables.data.attribute_function import written_down
 from trainables.data.folder import is_image_folder, list_folder
@@ -122,24 +123,13 @@ class Source(_Strict):
     split: Literal["validation", "test"]
 
 
-def _data_spec(written: Any) -> Any:
-    """A DataSpec from its YAML mapping, with unknown keys and wrong types refused."""
-    if isinstance(written, DataSpec):
-        return written
-    known = (part for part in fields(DataSpec) if part.name != "shortcut")  # a key of its own
-    kinds = {part.name: type(part.default) for part in known}
-    if not isinstance(written, dict) or "set" not in written:
+def _named(written: Any) -> Any:
+    """The keys of ``data`` with the set named, and without the shortcut, a key of its own."""
+    if isinstance(written, dict) and "set" not in written:
         raise ValueError("must be a mapping with the key set, such as {set: composite}")
-    for key, value in written.items():
-        if key not in kinds:
-            raise ValueError(f"unknown key {key}; the keys are {', '.join(kinds)}")
-        if type(value) is not kinds[key] and not (kinds[key] is float and type(value) is int):
-            raise ValueError(f"{key} must be of type {kinds[key].__name__}, not {value!r}")
-    return DataSpec(**written)
-
-
-def _shortcut(written: Any) -> Any:
-    return written if isinstance(written, Shortcut) else Shortcut.of(written)
+    if isinstance(written, dict) and "shortcut" in written:
+        raise ValueError("unknown key shortcut; it is a key of the space itself")
+    return written
 
 
 class Space(_Strict):
@@ -159,13 +149,13 @@ class Space(_Strict):
     """
 
     architecture: str
-    data: Annotated[DataSpec, PlainValidator(_data_spec)]
+    data: Annotated[DataSpec, BeforeValidator(_named)]
     budget: Budget
     embedded: Embedded
     source: Source | None = None
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = []
-    shortcut: Annotated[Shortcut, PlainValidator(_shortcut)] | None = None
+    shortcut: Shortcut | None = None
     constraints: Constraints = {}
     search: Domains
 
@@ -412,16 +402,3 @@ def _parsed(path: Path) -> Any:
         raise UsageError(f"{path}: {_TOO_DEEP}") from error
     except Exception as error:  # PyYAML lets through what Python raises for a value and its tag
         raise UsageError(f"{path}: {error}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """Where in a space the first fault is, and what is wrong with it, in a line."""
-    fault = error.errors()[0]
-    *outer, last = [str(part) for part in fault["loc"]] or [""]
-    if last in ("bool", "int", "float", "str"):  # one of the ways that pydantic tried
-        return f"{'.'.join(outer)}: must be a number, a word or true/false"
-    place = ".".join([*outer, last])
-    what = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
-        fault["type"], fault["msg"].removeprefix("Value error, ")
-    )
-    return f"{place}: {what}" if place else what
