@@ -14,6 +14,7 @@ from search import ablate, new, reconcile, replay, submit, ui
 from search.command import search_parser
 from search.docstring import described
 from search.schema import recipe_keys, schema
+from search.trial_files import METRICS
 from trainables import architectures
 from trainables.data import __main__ as data
 
@@ -34,8 +35,8 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
 _HEAD = """\
 # Reference
 
-Every flag of every command, and every key of a space file. This page is made from the code by
-`make reference`; a test holds the two equal.
+Every flag of every command, every key of a space file, and every metric of an epoch. This page
+is made from the code by `make reference`; a test holds the two equal.
 """
 _DOMAINS = """\
 Under `search:` each key of the recipe or of the architecture has a domain, in one of four forms:
@@ -59,7 +60,13 @@ def page() -> str:
     spaces = ["## Space files", *_space(schema())]
     recipe = ["### Recipe keys", _table(_KEY, _keys({"properties": recipe_keys()}))]
     networks = [part for name in architectures.available() for part in _architecture(name)]
+    metrics = [
+        "## Metrics of an epoch",
+        "All accuracies are shares from 0 to 1; those of the shortcut are of data that have one.",
+        _table(("metric", "what"), ((f"`{name}`", says) for name, says in METRICS.items())),
+    ]
     parts = [_HEAD, "## Commands", *commands, *spaces, *recipe, "### Architectures", *networks]
+    parts += metrics
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
