@@ -14,6 +14,8 @@ Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 CORNERS: tuple[Corner, ...] = get_args(Corner)
+Place = Literal["none", Corner, "random"]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Recipe:
     ] = 0.9
     nesterov: Annotated[bool, Key(off=False, of="optimizer", option="sgd")] = True
     schedule: Literal["cosine", "one_cycle", "constant", "halving"] = "cosine"
-    eta_min: Annotated[float, Field(ge=0, le=1), Key(off=0.0, of="schedule", option="cosine")] = 0.0
+    eta_min: Annotated[Share, Key(off=0.0, of="schedule", option="cosine")] = 0.0
     t_max: Annotated[float, Field(gt=0, le=10), Key(of="schedule", option="cosine")] = 1.0
     warmup: Annotated[float, Field(ge=0.01, le=0.99), Key(of="schedule", option="one_cycle")] = 0.3
     peak_factor: Annotated[float, Field(gt=0, le=100), Key(of="schedule", option="one_cycle")] = 1.0
@@ -96,12 +98,10 @@ class Recipe:
     crop_padding: Annotated[int, Field(ge=0, le=64), Key(off=0, changes="images")] = 0
     auto_augment: Annotated[bool, Key(off=False, changes="images")] = False
     noise: Annotated[float, Field(ge=0, le=10), Key(off=0.0, changes="images")] = 0.0
-    erasing: Annotated[float, Field(ge=0, le=1), Key(off=0.0, changes="images")] = 0.0
-    region_swap: Annotated[Literal["none", Corner, "random"], Key(off="none", changes="images")] = (
-        "none"
-    )
+    erasing: Annotated[Share, Key(off=0.0, changes="images")] = 0.0
+    region_swap: Annotated[Place, Key(off="none", changes="images")] = "none"
     swap_size: Annotated[float, Field(gt=0, le=1), Key(of="region_swap")] = 0.4
-    swap_probability: Annotated[float, Field(ge=0, le=1), Key(off=0.0, of="region_swap")] = 1.0
+    swap_probability: Annotated[Share, Key(off=0.0, of="region_swap")] = 1.0
     reweighting: Annotated[Literal["none", "jtt"], Key(off="none")] = "none"
     jtt_share: Annotated[float, Field(ge=0.01, le=0.9), Key(of="reweighting", option="jtt")] = 0.1
     jtt_weight: Annotated[float, Field(ge=1, le=1e6), Key(of="reweighting", option="jtt")] = 16.0

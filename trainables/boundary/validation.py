@@ -14,7 +14,8 @@ from trainables.boundary.errors import UsageError
 
 # No bool is a number and no text is one; an int stands for a float; no float is NaN or infinite.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-_TYPES = {"int_from_float": "int", "string_type": "str"}
+_TYPES = {"bool": "bool", "int": "int", "float": "float", "string": "str"}
+# By pydantic's names; what begins with "must" is followed by what was written instead.
 _MEANINGS = {
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -23,10 +24,8 @@ _MEANINGS = {
     "literal_error": "must be one of {expected}",
     "finite_number": "must be a finite number",
     **dict.fromkeys(("dict_type", "model_type", "dataclass_exact_type"), "must be a mapping"),
-    **{f"{kind}_type": f"must be of type {kind}" for kind in ("bool", "int", "float")},
-    **{fault: f"must be of type {kind}" for fault, kind in _TYPES.items()},
-}
-_UNCHANGED = {
+    "int_from_float": "must be of type int",
+    **{f"{fault}_type": f"must be of type {kind}" for fault, kind in _TYPES.items()},
     **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), "unknown key"),
     **dict.fromkeys(("missing", "missing_argument"), "is missing"),
 }
@@ -96,16 +95,13 @@ def first_fault(error: ValidationError, tags: Container[str] = ()) -> str:
     place = [str(part) for part in fault["loc"] if part not in tags]
     if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
         return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
-    where, told = ".".join(place), _told(fault["type"], fault)
+    where, told = ".".join(place), fault["msg"].removeprefix("Value error, ")
+    if meaning := _MEANINGS.get(fault["type"]):
+        bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
+        told = meaning.format(**bounds)
+        told += _instead(fault["input"]) if told.startswith("must ") else ""
     between = " " if told.startswith("must ") else ": "
     return f"{where}{between}{told}" if where else told
-
-
-def _told(kind: str, fault: Any) -> str:
-    if kind in _MEANINGS:
-        bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
-        return _MEANINGS[kind].format(**bounds) + _instead(fault["input"])
-    return _UNCHANGED.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _plain(bound: Any) -> str:
