@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from analysis.numpy_conv import Array, Conv2d
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
-from trainables.numpy_conv import Array, Conv2d
 from trainables.shapes import side
 
 Floats = NDArray[np.float64]

@@ -49,13 +49,6 @@ class Curve:
     metrics: dict[str, list[float]]
     diverged: bool = False
 
-    def biased_accuracy(self, share: float) -> list[float]:
-        """After every epoch, the accuracy expected where a ``share`` of the digits agree."""
-        aligned, conflicting = (
-            self.metrics[f"val_accuracy_{kind}"] for kind in ("aligned", "conflicting")
-        )
-        return [share * a + (1 - share) * c for a, c in zip(aligned, conflicting, strict=True)]
-
 
 def read_curves(file: Path = FILE) -> list[Curve]:
     """The recorded curves, in the order in which they were trained.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.choosing import CONVOY, FINALIST_SEEDS, RULES, Chance, Choice, Rule, choices
+from benchmarks.choosing import CONVOY, FINALIST_SEEDS, RULES, Chance, Rule, Selection, choices
 from benchmarks.trainings import Floats, Trainings
 from search.selection.ablation import EffectEstimate
 from search.space.budget import Budget
@@ -48,7 +48,7 @@ class Figures:
     epochs: float
 
     @classmethod
-    def of(cls, choice: Choice, trainings: Trainings, chance: Chance) -> "Figures":
+    def of(cls, choice: Selection, trainings: Trainings, chance: Chance) -> "Figures":
         """Those of ``choice``."""
         chosen, best = choice.candidate, trainings.best(chance.order)
         architecture, true = trainings.architectures[chosen], float(trainings.truth[chosen])

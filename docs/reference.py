@@ -4,7 +4,6 @@ import argparse
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from analysis import conv_check
 from analysis import run as analysis_run
 from search import ablate, new, reconcile, replay, submit, ui
 from search.request.parser import search_parser
-from search.space.json_schema import described, schema, value
+from search.space.json_schema import described, recipe_keys, schema
+from search.trials.files import METRICS
 from trainables import architectures
 from trainables.data import __main__ as data
-from trainables.recipe import Recipe
 
 FILE = Path(__file__).with_suffix(".md")
 COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
@@ -35,8 +34,8 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
 _HEAD = """\
 # Reference
 
-Every flag of every command, and every key of a space file. This page is made from the code by
-`make reference`; a test holds the two equal.
+Every flag of every command, every key of a space file, and every metric of an epoch. This page
+is made from the code by `make reference`; a test holds the two equal.
 """
 _DOMAINS = """\
 Under `search:` each key of the recipe or of the architecture has a domain, in one of four forms:
@@ -58,9 +57,15 @@ def page() -> str:
     """The whole page as Markdown."""
     commands = [part for make in COMMANDS for part in _command(make())]
     spaces = ["## Space files", *_space(schema())]
-    recipe = ["### Recipe keys", _recipe()]
+    recipe = ["### Recipe keys", _table(_KEY, _keys({"properties": recipe_keys()}))]
     networks = [part for name in architectures.available() for part in _architecture(name)]
+    metrics = [
+        "## Metrics of an epoch",
+        "All accuracies are shares from 0 to 1; those of the shortcut are of data that have one.",
+        _table(("metric", "what"), ((f"`{name}`", says) for name, says in METRICS.items())),
+    ]
     parts = [_HEAD, "## Commands", *commands, *spaces, *recipe, "### Architectures", *networks]
+    parts += metrics
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -115,7 +120,7 @@ def _space(found: dict[str, Any]) -> list[str]:
         "`python -m search.run --check FILE` validates one; editors complete the keys by "
         "`configs/spaces/space.schema.json`.",
         _table(_KEY, _keys(found)),
-        *_section("data", inner["Data"]),
+        *_section("data", inner["DataSpec"]),
         *_section("budget", inner["Budget"]),
         *_section("embedded", inner["Embedded"]),
         *_section("source", inner["Source"]),
@@ -165,6 +170,8 @@ _KINDS = {
 
 def _allowed(of: dict[str, Any]) -> str:
     """What a value must be, in words and bounds."""
+    if "anyOf" in of:  # or null
+        of = of["anyOf"][0]
     if "enum" in of:
         return ", ".join(f"`{option}`" for option in of["enum"])
     return f"{_KINDS[of.get('type', 'object')]} {_interval(of)}".strip()
@@ -177,15 +184,6 @@ def _interval(of: dict[str, Any]) -> str:
     if "exclusiveMinimum" in of:
         return f"in ({of['exclusiveMinimum']:,.10g}, {high}"
     return f"in [{of['minimum']:,.10g}, {high}"
-
-
-def _recipe() -> str:
-    says = described(Recipe)
-    rows = [
-        (f"`{part.name}`", _allowed(value(part)), _default(part.default), _marked(says[part.name]))
-        for part in fields(Recipe)
-    ]
-    return _table(_KEY, rows)
 
 
 def _architecture(name: str) -> list[str]:
@@ -212,7 +210,7 @@ def _sentence(text: str) -> str:
 
 
 def _default(default: Any) -> str:
-    if default in (None, [], {}):
+    if default in (None, "", [], {}):
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

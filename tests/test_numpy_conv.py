@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from analysis.conv_check import check, main
+from analysis.numpy_conv import Conv2d
 from trainables.boundary.errors import UsageError
-from trainables.numpy_conv import Conv2d
 
 
 def drawn(count=3, channels=2, filters=4, kernel=3, size=(7, 9)):

@@ -31,16 +31,8 @@ def first_epochs(recipe: Recipe, epochs: int) -> int:
 
 def plain(recipe: Recipe) -> Recipe:
     """``recipe`` without augmentation, as the first training has it."""
-    return replace(
-        recipe,
-        flip=False,
-        crop_padding=0,
-        auto_augment=False,
-        noise=0.0,
-        erasing=0.0,
-        mixup=0.0,
-        region_swap="none",
-    )
+    off = {name: key.off for name, key in recipe.augmentations.items()}
+    return replace(recipe, **off)  # type: ignore[arg-type]
 
 
 def weights_by_errors(

@@ -5,7 +5,7 @@ of its members lie in CUDA streams of their own, so that they may overlap. A mem
 random stream of its own too, so it ends with the weights that it would have alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -49,22 +49,6 @@ class Member:
 
     def _in_stream(self) -> AbstractContextManager[object]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
-
-
-def train_together(
-    members: Mapping[str, Iterator[Epoch | None]], device: torch.device
-) -> Iterator[tuple[str, Epoch]]:
-    """Train all ``members`` to their ends, a step of each in turn; their epochs as they end."""
-    running = {name: Member(steps, device) for name, steps in members.items()}
-    while running:
-        for name, member in list(running.items()):
-            try:
-                epoch = member.advance()
-            except StopIteration:
-                del running[name]
-                continue
-            if epoch is not None:
-                yield name, epoch
 
 
 def _random_state(device: torch.device) -> _State:

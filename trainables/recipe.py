@@ -1,103 +1,134 @@
 """What a training is made of: a recipe, and the setting that joins it to an architecture."""
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from pydantic import Field
 
 from trainables import architectures
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import checked, validated
 
 Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.
-CORNERS = ("bottom_right", "bottom_left", "top_right", "top_left")
-
-
-def _number(default: float, low: float, high: float, *, above: bool = False) -> Any:
-    """A number in [low, high], or (low, high] if ``above``."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
-
-
-def _choice(*options: str) -> Any:
-    """One of ``options``, by default the first."""
-    return field(default=options[0], metadata={"options": options})
+Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
+CORNERS: tuple[Corner, ...] = get_args(Corner)
+Place = Literal["none", Corner, "random"]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
+class Key:
+    """What a key of the recipe is, beside its type and bounds.
+
+    Attributes:
+        off: the value that switches it off; None if none does.
+        changes: what of the training's images it changes, if it augments them.
+        of: the key that it belongs to; where that is off, or is not ``option``, it rests.
+        option: the one value of that key with which it is used; empty for every one but off.
+    """
+
+    off: Value | None = None
+    changes: Literal["", "images", "images and labels"] = ""
+    of: str = ""
+    option: str = ""
+
+
+@validated
 class Recipe:
-    """How a network is trained. Conditional keys say what they belong to; elsewhere they rest.
+    """How a network is trained. Keys that belong to another key's option rest without it.
 
     Attributes:
         optimizer: ``adamw``, ``adam`` or ``sgd`` (with momentum).
         lr: learning rate; one_cycle's peak is ``peak_factor`` times as high.
         weight_decay: decoupled in adamw, an L2 term of the gradient in adam and sgd.
-        momentum: of sgd.
-        nesterov: of sgd, whether its momentum is Nesterov's.
+        momentum: share of the step before that goes on in the next.
+        nesterov: whether the momentum is Nesterov's.
         schedule: ``cosine``, ``one_cycle``, ``constant`` or ``halving``, stepped every batch.
-        eta_min: of cosine, the least learning rate as a share of ``lr``.
-        t_max: of cosine, the steps to the least rate as a share of all; below 1 it rises again.
-        warmup: of one_cycle, the share of the steps in which the rate rises.
-        peak_factor: of one_cycle, its peak over ``lr``.
-        cycle_momentum: of one_cycle, whether momentum, or Adam's first beta, falls from 0.95 to
-            0.85 while the rate rises, and then rises again; torch's default.
-        halve_every: of halving, the epochs after which the rate is halved each time.
+        eta_min: the lowest learning rate as a share of ``lr``.
+        t_max: the steps to the lowest rate as a share of all; below 1 it rises again.
+        warmup: the share of the steps in which the rate rises.
+        peak_factor: the peak over ``lr``.
+        cycle_momentum: whether momentum, or Adam's first beta, falls from 0.95 to 0.85 while the
+            rate rises, and then rises again; torch's default.
+        halve_every: the epochs after which the rate is halved each time.
         batch_size: images a step.
-        clip_norm: gradients are scaled to this norm where theirs is larger; 0 is off.
+        clip_norm: gradients are scaled to this norm where theirs is larger.
         label_smoothing: share of the target spread evenly over the classes.
-        mixup: alpha of MixUp, see ``trainables.mixup``; 0 is off.
+        mixup: alpha of MixUp, see ``trainables.mixup``.
         flip: random horizontal flip, probability 1/2.
-        crop_padding: pixels of black padding before a random crop back to size; 0 is off.
+        crop_padding: pixels of black padding before a random crop back to size.
         auto_augment: AutoAugment's CIFAR-10 policy, see ``trainables.data.auto_augment``.
-        noise: standard deviation of Gaussian noise on the normalised image, not clipped; 0 is off.
-        erasing: probability of erasing a random rectangle; 0 is off.
+        noise: standard deviation of Gaussian noise on the normalised image, not clipped.
+        erasing: probability of erasing a random rectangle.
         region_swap: where patches are exchanged among the images of a batch: ``none``, a corner,
             which claims to know the shortcut's place, or ``random``; see
             ``trainables.data.region_swap``.
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.
         reweighting: ``none``, or ``jtt``, Just Train Twice, see ``trainables.just_train_twice``.
-        jtt_share: of jtt, the epochs of the first training as a share of the second's, to which
-            they are added.
-        jtt_weight: of jtt, how many times as often its errors are drawn in the second.
+        jtt_share: the epochs of the first training as a share of the second's, to which they are
+            added.
+        jtt_weight: how many times as often the first training's errors are drawn in the second.
 
     Raises:
         UsageError: a value is of the wrong type or out of bounds.
     """
 
-    optimizer: str = _choice("adamw", "adam", "sgd")
-    lr: float = _number(1e-3, 0, 100, above=True)
-    weight_decay: float = _number(0.0, 0, 10)
-    momentum: float = _number(0.9, 0, 0.9999)
-    nesterov: bool = True
-    schedule: str = _choice("cosine", "one_cycle", "constant", "halving")
-    eta_min: float = _number(0.0, 0, 1)
-    t_max: float = _number(1.0, 0, 10, above=True)
-    warmup: float = _number(0.3, 0.01, 0.99)
-    peak_factor: float = _number(1.0, 0, 100, above=True)
-    cycle_momentum: bool = False
-    halve_every: int = _number(10, 1, 10_000)
-    batch_size: int = _number(128, 1, 8192)
-    clip_norm: float = _number(0.0, 0, 1e6)
-    label_smoothing: float = _number(0.0, 0, 0.9)
-    mixup: float = _number(0.0, 0, 10)
-    flip: bool = False
-    crop_padding: int = _number(0, 0, 64)
-    auto_augment: bool = False
-    noise: float = _number(0.0, 0, 10)
-    erasing: float = _number(0.0, 0, 1)
-    region_swap: str = _choice("none", *CORNERS, "random")
-    swap_size: float = _number(0.4, 0, 1, above=True)
-    swap_probability: float = _number(1.0, 0, 1)
-    reweighting: str = _choice("none", "jtt")
-    jtt_share: float = _number(0.1, 0.01, 0.9)
-    jtt_weight: float = _number(16.0, 1, 1e6)
-
-    def __post_init__(self) -> None:
-        for part in fields(self):
-            check(part.name, getattr(self, part.name))
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: Annotated[float, Field(gt=0, le=100)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=10), Key(off=0.0)] = 0.0
+    momentum: Annotated[
+        float, Field(ge=0, le=0.9999), Key(off=0.0, of="optimizer", option="sgd")
+    ] = 0.9
+    nesterov: Annotated[bool, Key(off=False, of="optimizer", option="sgd")] = True
+    schedule: Literal["cosine", "one_cycle", "constant", "halving"] = "cosine"
+    eta_min: Annotated[Share, Key(off=0.0, of="schedule", option="cosine")] = 0.0
+    t_max: Annotated[float, Field(gt=0, le=10), Key(of="schedule", option="cosine")] = 1.0
+    warmup: Annotated[float, Field(ge=0.01, le=0.99), Key(of="schedule", option="one_cycle")] = 0.3
+    peak_factor: Annotated[float, Field(gt=0, le=100), Key(of="schedule", option="one_cycle")] = 1.0
+    cycle_momentum: Annotated[bool, Key(off=False, of="schedule", option="one_cycle")] = False
+    halve_every: Annotated[int, Field(ge=1, le=10_000), Key(of="schedule", option="halving")] = 10
+    batch_size: Annotated[int, Field(ge=1, le=8192)] = 128
+    clip_norm: Annotated[float, Field(ge=0, le=1e6), Key(off=0.0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, le=0.9), Key(off=0.0)] = 0.0
+    mixup: Annotated[float, Field(ge=0, le=10), Key(off=0.0, changes="images and labels")] = 0.0
+    flip: Annotated[bool, Key(off=False, changes="images")] = False
+    crop_padding: Annotated[int, Field(ge=0, le=64), Key(off=0, changes="images")] = 0
+    auto_augment: Annotated[bool, Key(off=False, changes="images")] = False
+    noise: Annotated[float, Field(ge=0, le=10), Key(off=0.0, changes="images")] = 0.0
+    erasing: Annotated[Share, Key(off=0.0, changes="images")] = 0.0
+    region_swap: Annotated[Place, Key(off="none", changes="images")] = "none"
+    swap_size: Annotated[float, Field(gt=0, le=1), Key(of="region_swap")] = 0.4
+    swap_probability: Annotated[Share, Key(off=0.0, of="region_swap")] = 1.0
+    reweighting: Annotated[Literal["none", "jtt"], Key(off="none")] = "none"
+    jtt_share: Annotated[float, Field(ge=0.01, le=0.9), Key(of="reweighting", option="jtt")] = 0.1
+    jtt_weight: Annotated[float, Field(ge=1, le=1e6), Key(of="reweighting", option="jtt")] = 16.0
 
     @property
     def assumption(self) -> str:
         """What the recipe claims to know about the shortcut; empty if nothing."""
         return f"the shortcut lies {self.region_swap}" if self.region_swap in CORNERS else ""
+
+    @property
+    def augmentations(self) -> dict[str, Key]:
+        """The keys that change its training's images."""
+        switched = {name: key for name, key in RECIPE_KEYS.items() if key.changes}
+        return {name: key for name, key in switched.items() if getattr(self, name) != key.off}
+
+
+def _keys() -> dict[str, Key]:
+    """Every key of the recipe with what it is."""
+    hints = get_type_hints(Recipe, include_extras=True)
+    parts = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
+    return {
+        name: next((part for part in marks if isinstance(part, Key)), Key())
+        for name, marks in parts.items()
+    }
+
+
+RECIPE_KEYS = _keys()
 
 
 def check(key: str, value: Any) -> Value:
@@ -106,36 +137,20 @@ def check(key: str, value: Any) -> Value:
     Raises:
         UsageError: ``value`` is of the wrong type or out of bounds.
     """
-    part = next(f for f in fields(Recipe) if f.name == key)
-    value = _of_type(key, value, type(part.default))
-    if options := part.metadata.get("options"):
-        if value not in options:
-            raise UsageError(f"{key} must be one of {', '.join(options)}, not {value!r}")
-    elif part.metadata:
-        _check_bounds(key, value, **part.metadata)
-    allowed: Value = value
+    allowed: Value = getattr(Recipe(**{key: value}), key)
     return allowed
 
 
-def _of_type(key: str, value: Any, kind: type) -> Any:
-    """``value``, if it is of type ``kind``; an int becomes a float where that is wanted."""
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind or value != value:  # NaN differs from itself
-        raise UsageError(f"{key} must be of type {kind.__name__}, not {value!r}")
-    return value
+def rests(name: str, values: Mapping[str, Value]) -> bool:
+    """True if the recipe's key ``name`` has no effect beside ``values``, of recipe keys or more."""
+    key = RECIPE_KEYS.get(name, Key())
+    if not key.of:
+        return False
+    chosen = values.get(key.of, getattr(Recipe, key.of))
+    return bool(chosen != key.option if key.option else chosen == RECIPE_KEYS[key.of].off)
 
 
-def _check_bounds(key: str, value: float, low: float, high: float, above: bool) -> None:
-    if not low <= value <= high or (above and value == low):
-        opening = "above" if above else "at least"
-        raise UsageError(f"{key} must be {opening} {low} and at most {high}, not {value!r}")
-
-
-RECIPE_KEYS = tuple(part.name for part in fields(Recipe))
-
-
-@dataclass(frozen=True)
+@validated
 class Setting:
     """Everything that decides a trial's result, given its data.
 
@@ -150,12 +165,8 @@ class Setting:
     architecture: str
     parameters: dict[str, Value]
     recipe: Recipe
-    epochs: int
+    epochs: Annotated[int, Field(ge=1)]
     seed: int
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise UsageError(f"epochs must be 1 or more, not {self.epochs}")
 
     @classmethod
     def of(cls, architecture: str, values: dict[str, Value], epochs: int, seed: int) -> "Setting":
@@ -164,19 +175,19 @@ class Setting:
         Raises:
             UsageError: a key that neither has, or a value that is not allowed.
         """
-        known = architectures.parameters(architecture)
-        for key in values:
-            if key not in RECIPE_KEYS and key not in known:
+        defaults = architectures.parameters(architecture)
+        recipe: dict[str, Any] = {}
+        own: dict[str, Value] = {}
+        for key, value in values.items():
+            if key in RECIPE_KEYS:
+                recipe[key] = value
+            elif key in defaults:
+                own[key] = checked(type(defaults[key]), value, key)
+            else:
                 raise UsageError(
                     f"{key} is neither a recipe's key nor a parameter of {architecture}"
                 )
-        recipe = {key: check(key, v) for key, v in values.items() if key in RECIPE_KEYS}
-        own = {
-            key: _of_type(key, v, type(known[key]))
-            for key, v in values.items()
-            if key not in RECIPE_KEYS
-        }
-        return cls(architecture, own, Recipe(**recipe), epochs, seed)  # type: ignore[arg-type]
+        return cls(architecture, own, Recipe(**recipe), epochs, seed)
 
     def as_dict(self) -> dict[str, Any]:
         """The setting as JSON values; ``from_dict`` reads them back."""
@@ -189,7 +200,4 @@ class Setting:
         Raises:
             UsageError: a key is missing or unknown, or a value not allowed.
         """
-        try:
-            return cls(**{**values, "recipe": Recipe(**values["recipe"])})
-        except (KeyError, TypeError) as error:
-            raise UsageError(f"not a setting: {error}") from error
+        return cls(**values)

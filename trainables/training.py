@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainables import architectures
+from trainables import architectures, evaluation
 from trainables.best_epoch import improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
@@ -29,10 +29,21 @@ from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
+from trainables.metrics import Metric
 from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
+
+METRICS = (
+    Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
+    Metric("train_accuracy", "over the epoch's batches, as they were augmented"),
+    Metric("train_accuracy_clean", "with MixUp: on as many unmixed images as validate"),
+    *evaluation.METRICS,
+    Metric("lr", "the learning rate as the epoch began"),
+    Metric("images_per_second", "how many were trained on, validation left out"),
+    Metric("epoch_seconds", "of training and validation"),
+)
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -69,7 +80,7 @@ class Epoch:
 
     Attributes:
         number: 1 for the first.
-        metrics: the figures that are recorded, by name; losses in nats, accuracies in [0, 1].
+        metrics: the figures of ``METRICS`` by name; losses in nats, accuracies in [0, 1].
         state: everything from which the training goes on, and the weights of the best epoch so
             far; valid until the next epoch begins.
     """
@@ -92,7 +103,7 @@ def fit(
 
     Raises:
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
-        trainables.boundary.errors.UsageError: the setting does not fit the images, or the state the setting.
+        UsageError: the setting does not fit the images, or the state the setting.
     """
     return (epoch for epoch in steps(setting, data, state) if epoch is not None)
 

@@ -13,14 +13,12 @@ from trainables.seeding import generator
 
 GROUP = "data"
 COUNT, DRAWS = 8, 3
-CHANGES = ("flip", "crop_padding", "auto_augment", "noise", "erasing")
 
 
 def draw(subject: Subject) -> Drawing:
     """Originals in the first row, three draws of the augmentation below."""
     recipe = subject.run.setting.recipe
-    used = [name for name in CHANGES if getattr(recipe, name)]
-    used += ["region_swap"] if recipe.region_swap != "none" else []
+    used = [name for name, key in recipe.augmentations.items() if key.changes == "images"]
     if not used:
         raise NotApplicableError("the run augments nothing")
     originals = subject.dataset.train.images[:COUNT]

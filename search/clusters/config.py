@@ -18,6 +18,7 @@ from pydantic import (
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
+from trainables.boundary.validation import first_fault
 from trainables.data import EMBEDDED
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -223,8 +224,5 @@ def read_cluster(path: Path) -> Known:
     try:
         return _ADAPTER.validate_python(written)
     except ValidationError as error:
-        fault = error.errors()[0]
-        kinds = {"ray-jobs", "kuberay", "slurm"}
-        place = ".".join(str(part) for part in fault["loc"] if part not in kinds)
-        told = f"{place}: {fault['msg']}" if place else fault["msg"]
-        raise UsageError(f"--cluster {path}: {told}") from error
+        fault = first_fault(error, tags=("ray-jobs", "kuberay", "slurm"))
+        raise UsageError(f"--cluster {path}: {fault}") from error

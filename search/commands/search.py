@@ -26,7 +26,7 @@ def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
 
     Raises:
-        trainables.boundary.errors.UsageError: a flag or file is wrong.
+        UsageError: a flag or file is wrong.
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
     console = Console(highlight=False, markup=False)

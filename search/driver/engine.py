@@ -45,7 +45,13 @@ from search.request.request import Request
 from search.selection.choice import Selection, so_far
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
-from search.trials.files import TrialFiles, TrialHistory, folder_name, read_histories, truncate
+from search.trials.files import (
+    TrialFiles,
+    TrialHistory,
+    folder_name,
+    read_histories,
+    truncate,
+)
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.spec import TrialSpec
@@ -77,7 +83,7 @@ def run_search(request: Request, console: Console) -> Outcome:
     """Run the whole search, or what is left of it, and record it; its outcome.
 
     Raises:
-        trainables.boundary.errors.UsageError: more resources are asked of a trial than there are, the search
+        UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
     with cluster(request.limits.address), stopping_gently() as stop:

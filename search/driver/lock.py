@@ -32,15 +32,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def is_held(folder: Path) -> bool:
-    """True if a process holds the search in ``folder``."""
-    try:
-        with locked(folder):
-            return False
-    except UsageError:
-        return True
-
-
 def _sign(path: Path) -> None:
     with suppress(OSError):  # a full disk: the lock holds without a name
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}")

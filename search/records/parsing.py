@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from search.trials.provenance import Provenance
 from search.trials.spec import Job
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
 MOST_CPUS = 4096
@@ -34,9 +35,7 @@ def parsed(kind: Any, text: str | bytes) -> Any:
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{place}: {fault['msg']}" if place else fault["msg"]) from error
+        raise ValueError(first_fault(error)) from error
 
 
 History = dict[str, list[tuple[int, float]]]

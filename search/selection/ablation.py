@@ -9,7 +9,7 @@ from scipy.stats import t as student_t
 
 from search.trials.spec import Point
 from trainables.boundary.errors import UsageError
-from trainables.recipe import Setting, Value
+from trainables.recipe import RECIPE_KEYS, Setting, Value, rests
 
 CONFIDENCE = 0.95
 
@@ -83,27 +83,29 @@ class Comparison:
 def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
     """Every combination of ``toggles``, the one with all of them on first.
 
-    A part that is on has its value in ``values``; off is false, 0 or none.
+    A part that is on has its value in ``values``.
 
     Raises:
-        UsageError: a part that is not there, is off already, or cannot be switched off.
+        UsageError: a part that is not there, rests, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
     Setting.of(architecture, values, 1, 0)
     off = {key: _off(key, values) for key in toggles}
+    _check_independent(toggles)
     found = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
         switched = {key: off[key] for key in toggles if key not in on}
-        try:
-            Setting.of(architecture, {**values, **switched}, 1, 0)
-        except UsageError as error:
-            raise UsageError(
-                f"--toggle: {min(switched)} cannot be switched off ({error})"
-            ) from error
         found.append(Variant(on, {**values, **switched}))
     return found
+
+
+def _check_independent(toggles: Sequence[str]) -> None:
+    for key in toggles:
+        owner = RECIPE_KEYS[key].of if key in RECIPE_KEYS else ""
+        if owner in toggles:
+            raise UsageError(f"--toggle {key}: it rests where {owner} is off; toggle one of them")
 
 
 def _off(key: str, values: dict[str, Value]) -> Value:
@@ -112,14 +114,24 @@ def _off(key: str, values: dict[str, Value]) -> Value:
             f"--toggle {key}: the setting has no such key; its keys are {', '.join(values)}"
         )
     value = values[key]
-    kind = type(value)
-    off: Value = "none" if kind is str else kind(0)
+    off = RECIPE_KEYS[key].off if key in RECIPE_KEYS else _nothing(value)
+    if off is None:
+        raise UsageError(f"--toggle: {key} cannot be switched off; no value of it does")
+    if rests(key, values):
+        raise UsageError(
+            f"--toggle {key}: it rests in the setting; it belongs to {RECIPE_KEYS[key].of}"
+        )
     if value == off:
         raise UsageError(
             f"--toggle {key}: it is off in the setting already ({key}={value}); "
             f"--set {key}=VALUE switches it on"
         )
     return off
+
+
+def _nothing(value: Value) -> Value:
+    """What switches a parameter of an architecture off: false, 0 or none."""
+    return "none" if isinstance(value, str) else type(value)(0)
 
 
 def points(found: Sequence[Variant], seeds: int) -> tuple[Point, ...]:

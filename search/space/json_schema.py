@@ -9,11 +9,10 @@ architecture lacks, is left to ``python -m search.run --check``.
 import inspect
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import Field, fields
-from typing import Any, get_args, get_type_hints
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from search.space.budget import Budget, Embedded, Source
@@ -23,12 +22,11 @@ from search.space.reader import SPACES
 from search.space.space import Space
 from trainables.data import DataSpec
 from trainables.data.shortcut import Shortcut
-from trainables.recipe import Recipe
+from trainables.recipe import RECIPE_KEYS, Key, Recipe
 
 FILE = SPACES / "space.schema.json"
 Schema = dict[str, Any]
-_MODELS: tuple[type[BaseModel], ...] = (Budget, Embedded, Source, Limit, Range)
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+_MODELS: tuple[type, ...] = (DataSpec, Shortcut, Budget, Embedded, Source, Limit, Range)
 _VALUE: Schema = {"type": ["boolean", "number", "string"]}
 
 
@@ -47,35 +45,39 @@ def schema() -> Schema:
         _describe(kept[model.__name__], model)
     _describe(found, Space)
     kept["Limit"] |= {"minProperties": 1, "maxProperties": 1}
+    kept["DataSpec"]["required"] = ["set"]
+    del kept["DataSpec"]["properties"]["shortcut"]  # a key of the space
+    del kept["Shortcut"]["properties"]["agrees"]["default"]  # pairs, which are written as a mapping
+    kept["Shortcut"]["oneOf"] = [{"required": ["csv", "column"]}, {"required": ["callable"]}]
     kept["Embedded"]["properties"]["fix"] |= _ref("Values")
     kept["Range"]["properties"] |= {end: {"type": "number"} for end in ("low", "high")}
     properties = found["properties"]
-    for key, name in {"data": "Data", "baseline": "Values", "search": "Domains"}.items():
+    for key, name in {"baseline": "Values", "search": "Domains"}.items():
         properties[key] = _ref(name) | {"description": properties[key]["description"]}
     properties["guesses"]["items"] = _ref("Values")
-    properties["shortcut"]["anyOf"] = [_ref("Shortcut"), {"type": "null"}]
     found["$defs"] = kept | _written()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def _written() -> dict[str, Schema]:
     """What the models say of a file that has been read, but YAML writes more briefly."""
-    recipe, says = {part.name: value(part) for part in fields(Recipe)}, described(Recipe)
+    recipe = recipe_keys()
+    values = {
+        key: {part: of[part] for part in of if part not in ("default", "description")}
+        for key, of in recipe.items()
+    }
+    says = {key: {"description": of["description"]} for key, of in recipe.items()}
     return {
-        "Data": _data(),
-        "Shortcut": _shortcut(),
         "Values": {
             "description": "A value of each key: of the recipe, or of the architecture.",
             "type": "object",
-            "properties": {key: of | {"description": says[key]} for key, of in recipe.items()},
+            "properties": {key: of | says[key] for key, of in values.items()},
             "additionalProperties": _VALUE,
         },
         "Domains": {
             "description": "The domain of each key: of the recipe, or of the architecture.",
             "type": "object",
-            "properties": {
-                key: _domain(of) | {"description": says[key]} for key, of in recipe.items()
-            },
+            "properties": {key: _domain(of) | says[key] for key, of in values.items()},
             "additionalProperties": _domain(_VALUE),
         },
         "Keys": {
@@ -85,16 +87,22 @@ def _written() -> dict[str, Schema]:
     }
 
 
-def value(part: "Field[Any]") -> Schema:
-    """The schema of one value of a recipe's field: its type, bounds and options."""
-    of: Schema = {"type": _TYPES[type(part.default)]}
-    bounds: Mapping[str, Any] = part.metadata
-    if "options" in bounds:
-        of["enum"] = list(bounds["options"])
-    elif bounds:
-        low = "exclusiveMinimum" if bounds["above"] else "minimum"
-        of |= {low: bounds["low"], "maximum": bounds["high"]}
-    return of
+def recipe_keys() -> dict[str, Schema]:
+    """The schema of a value of each key of the recipe: type, bounds, options, default, meaning."""
+    found = TypeAdapter(Recipe).json_schema(schema_generator=_Untitled)["properties"]
+    says = described(Recipe)
+    for name, key in RECIPE_KEYS.items():
+        found[name]["description"] = "; ".join([says[name].removesuffix("."), *_notes(key)]) + "."
+    return found  # type: ignore[no-any-return]
+
+
+def _notes(key: Key) -> Iterator[str]:
+    """With what a key is used, and which number switches it off."""
+    if key.of:
+        rival = f"unless ``{key.of}: {RECIPE_KEYS[key.of].off}``"
+        yield f"only with ``{key.of}: {key.option}``" if key.option else rival
+    if key.off is not None and not isinstance(key.off, bool | str):
+        yield f"{key.off:g} is off"
 
 
 def _domain(of: Schema) -> Schema:
@@ -116,42 +124,7 @@ def _types(of: Schema) -> set[str]:
     return {of["type"]} if isinstance(of["type"], str) else set(of["type"])
 
 
-def _data() -> Schema:
-    """The keys of ``data``, from the dataclass that they become."""
-    hints, says = get_type_hints(DataSpec), described(DataSpec)
-    properties: dict[str, Schema] = {}
-    for part in (each for each in fields(DataSpec) if each.name != "shortcut"):
-        options = get_args(hints[part.name])
-        of: Schema = {"enum": list(options)} if options else {"type": _TYPES[type(part.default)]}
-        properties[part.name] = of | {"default": part.default, "description": says[part.name]}
-    return {
-        "description": _summary(DataSpec),
-        "type": "object",
-        "properties": properties,
-        "required": ["set"],
-        "additionalProperties": False,
-    }
-
-
-def _shortcut() -> Schema:
-    """The keys of ``shortcut``: a CSV file and its column, or a callable."""
-    kinds: dict[str, Schema] = {
-        "agrees": {"type": "object"},
-        "region": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
-    }
-    return {
-        "description": _summary(Shortcut),
-        "type": "object",
-        "properties": {
-            key: kinds.get(key, {"type": "string"}) | {"description": says}
-            for key, says in described(Shortcut).items()
-        },
-        "oneOf": [{"required": ["csv", "column"]}, {"required": ["callable"]}],
-        "additionalProperties": False,
-    }
-
-
-def _describe(found: Schema, model: type[BaseModel]) -> None:
+def _describe(found: Schema, model: type) -> None:
     """Put what the docstring of ``model`` says beside what it says it of."""
     found["description"] = _summary(model)
     for key, text in described(model).items():

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.space.domain import Domains, Fixed, Options, Range, Values
-from search.space.reader import first_fault
 from search.space.space import Space
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
 SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so

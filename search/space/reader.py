@@ -14,6 +14,7 @@ from search.space.naming import is_name
 from search.space.space import Space
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.validation import first_fault
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
 _TOO_DEEP = "is nested too deep for a space file"
@@ -102,16 +103,3 @@ def _parsed(path: Path) -> Any:
         raise UsageError(f"{path}: {_TOO_DEEP}") from error
     except Exception as error:  # PyYAML lets through what Python raises for a value and its tag
         raise UsageError(f"{path}: {error}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """Where in a space the first fault is, and what is wrong with it, in a line."""
-    fault = error.errors()[0]
-    *outer, last = [str(part) for part in fault["loc"]] or [""]
-    if last in ("bool", "int", "float", "str"):  # one of the ways that pydantic tried
-        return f"{'.'.join(outer)}: must be a number, a word or true/false"
-    place = ".".join([*outer, last])
-    what = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
-        fault["type"], fault["msg"].removeprefix("Value error, ")
-    )
-    return f"{place}: {what}" if place else what

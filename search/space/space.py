@@ -1,10 +1,10 @@
 """One architecture on one data set, with what to try."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from search.space.budget import Budget, Embedded, Source, Strict
 from search.space.constraints import Constraints
@@ -27,24 +27,13 @@ from trainables.data.shortcut import Shortcut
 from trainables.recipe import RECIPE_KEYS, Setting, Value, check
 
 
-def data_spec(written: Any) -> Any:
-    """A DataSpec from its YAML mapping, with unknown keys and wrong types refused."""
-    if isinstance(written, DataSpec):
-        return written
-    known = (part for part in fields(DataSpec) if part.name != "shortcut")  # a key of its own
-    kinds = {part.name: type(part.default) for part in known}
-    if not isinstance(written, dict) or "set" not in written:
+def _named(written: Any) -> Any:
+    """The keys of ``data`` with the set named, and without the shortcut, a key of its own."""
+    if isinstance(written, dict) and "set" not in written:
         raise ValueError("must be a mapping with the key set, such as {set: composite}")
-    for key, value in written.items():
-        if key not in kinds:
-            raise ValueError(f"unknown key {key}; the keys are {', '.join(kinds)}")
-        if type(value) is not kinds[key] and not (kinds[key] is float and type(value) is int):
-            raise ValueError(f"{key} must be of type {kinds[key].__name__}, not {value!r}")
-    return DataSpec(**written)
-
-
-def _shortcut(written: Any) -> Any:
-    return written if isinstance(written, Shortcut) else Shortcut.of(written)
+    if isinstance(written, dict) and "shortcut" in written:
+        raise ValueError("unknown key shortcut; it is a key of the space itself")
+    return written
 
 
 class Space(Strict):
@@ -64,13 +53,13 @@ class Space(Strict):
     """
 
     architecture: str
-    data: Annotated[DataSpec, PlainValidator(data_spec)]
+    data: Annotated[DataSpec, BeforeValidator(_named)]
     budget: Budget
     embedded: Embedded
     source: Source | None = None
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = Field(default=[])
-    shortcut: Annotated[Shortcut, PlainValidator(_shortcut)] | None = None
+    shortcut: Shortcut | None = None
     constraints: Constraints = Field(default={})
     search: Domains
 

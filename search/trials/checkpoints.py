@@ -9,8 +9,10 @@ from pathlib import Path
 from ray import tune
 
 from trainables.boundary.atomic import atomic_file
+from trainables.metrics import Metric
 
 STATE_FILE, CHECKSUM_FILE = "state.pt", "seal.json"
+HELD_UP = Metric("report_seconds", "for how long the report before held the trial up")
 
 
 def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:

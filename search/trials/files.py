@@ -14,26 +14,15 @@ from typing import Any
 
 from ray.tune.utils.util import SafeFallbackEncoder
 
+from search.trials.checkpoints import HELD_UP
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import TrialSpec
+from trainables import training
 from trainables.boundary.atomic import atomic_file
 
 PARAMS, RESULTS, STATUS, ERROR = "params.json", "result.json", "status.json", "error.txt"
-# What a trial reports; Tune adds some twenty keys of its own.
-METRICS = (
-    "train_loss",
-    "train_accuracy",
-    "train_accuracy_clean",
-    "val_loss",
-    "val_accuracy",
-    "val_accuracy_aligned",
-    "val_accuracy_conflicting",
-    "digit_following",
-    "lr",
-    "images_per_second",
-    "epoch_seconds",
-    "report_seconds",
-)
+# What a trial reports, by name, with its meaning; Tune adds some twenty keys of its own.
+METRICS = {metric.name: metric.meaning for metric in (*training.METRICS, HELD_UP)}
 
 
 def folder_name(number: int, trial_id: str) -> str:

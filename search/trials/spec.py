@@ -37,7 +37,7 @@ class Job:
     @classmethod
     def of(cls, written: dict[str, Any]) -> "Job":
         """A job from what ``dataclasses.asdict`` made of it."""
-        return cls(**{**written, "data": DataSpec.of(written["data"])})
+        return cls(**{**written, "data": DataSpec(**written["data"])})
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from types import TracebackType
 
-from search.trials.checkpoints import report
+from search.trials.checkpoints import HELD_UP, report
 from trainables.checkpoint import save
 from trainables.snapshot import snapshot
 from trainables.training import Epoch
@@ -57,7 +57,7 @@ class Reports:
         start = time.perf_counter()
         self._waiting.join()
         self._raise_if_over()
-        metrics = {**epoch.metrics, "report_seconds": self._held_up}
+        metrics = {**epoch.metrics, HELD_UP.name: self._held_up}
         self._waiting.put(Epoch(epoch.number, metrics, snapshot(epoch.state)))
         self._held_up = time.perf_counter() - start
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from benchmarks.curves import METRICS, SPACE, Curve, main, read_curves, record, settings
+from benchmarks.curves import METRICS, SPACE, main, read_curves, record, settings
 from search.space.domain import check_point
 from search.space.reader import SPACES, read_space
 from trainables.boundary.errors import UsageError
@@ -43,11 +43,6 @@ def test_what_is_recorded_is_not_trained_again(tmp_path):
     file.write_text("a curve\n" * 3)
     assert list(record(3, file)) == []
     assert file.read_text() == "a curve\n" * 3
-
-
-def test_biased_accuracy_weighs_the_images_whose_digit_agrees_by_their_share():
-    curve = Curve({}, {"val_accuracy_aligned": [1.0, 0.5], "val_accuracy_conflicting": [0.0, 0.5]})
-    assert curve.biased_accuracy(0.64) == [0.64, 0.5]
 
 
 def test_without_curves_the_command_that_makes_them_is_told(tmp_path):

@@ -176,5 +176,5 @@ def test_training_and_test_images_do_not_depend_on_the_validation_digits():
 
 @pytest.mark.parametrize("share", [0.05, -1.0, 1.1])
 def test_a_share_below_chance_or_above_all_is_refused(share):
-    with pytest.raises(UsageError, match=r"data.val_alignment must be between 0.1 and 1"):
+    with pytest.raises(UsageError, match=r"val_alignment must be at (least 0.1|most 1)"):
         DataSpec("composite", val_alignment=share)

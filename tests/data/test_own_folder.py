@@ -136,10 +136,10 @@ def test_images_too_large_to_train_on_want_a_size(folder):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"image_size": 3}, "data.image_size must be between 4 and 1024"),
-        ({"image_size": 2000}, "data.image_size must be between"),
-        ({"val_share": 0.0}, "data.val_share must be above 0"),
-        ({"val_share": 1.0}, "data.val_share must be above 0"),
+        ({"image_size": 3}, "image_size must be between 4 and 1024"),
+        ({"image_size": 2000}, "image_size must be between"),
+        ({"val_share": 0.0}, "val_share must be above 0"),
+        ({"val_share": 1.0}, "val_share must be at most 0.9"),
     ],
 )
 def test_a_size_or_share_that_cannot_be_is_refused(spec, message):
@@ -257,7 +257,7 @@ def test_a_shortcut_survives_being_written_down():
     from dataclasses import asdict
 
     spec = DataSpec("cifar10", shortcut=Shortcut("a.csv", "b", "", (("x", "y"),), (0, 1, 2, 3)))
-    assert DataSpec.of(asdict(spec)) == spec
+    assert DataSpec(**asdict(spec)) == spec
 
 
 def refused(folder, shortcut) -> str:

@@ -14,6 +14,9 @@ NIN = {
     "dropout": 0.5,
     "region_swap": "random",
     "flip": False,
+    "schedule": "constant",
+    "eta_min": 0.1,
+    "swap_probability": 0.5,
 }
 
 
@@ -46,6 +49,11 @@ def test_three_toggles_make_eight_combinations():
         (["momentum"], "the setting has no such key"),
         (["lr"], "lr cannot be switched off"),
         (["optimizer"], "optimizer cannot be switched off"),
+        (["eta_min"], "eta_min: it rests in the setting; it belongs to schedule"),
+        (
+            ["region_swap", "swap_probability"],
+            "swap_probability: it rests where region_swap is off",
+        ),
     ],
 )
 def test_a_part_that_cannot_be_toggled_is_refused(toggles, message):

@@ -45,9 +45,9 @@ FAULTS = [
     (("search", "lr", {"low": 0.1, "high": 0.2, "lgo": True}), "search.lr.lgo: unknown key"),
     (("search", "widht", [1]), "widht is neither a recipe's key nor a parameter of gap5"),
     (("search", "optimizer", "sgd", "moment", 0.9), "moment is neither"),
-    (("data", {"set": "composite", "sede": 1}), "unknown key sede"),
-    (("budget", "trials", "many"), "budget.trials: Input should be a valid integer"),
-    (("budget", "trials", 0), "budget.trials: Input should be greater"),
+    (("data", {"set": "composite", "sede": 1}), "data.sede: unknown key"),
+    (("budget", "trials", "many"), "budget.trials must be of type int, not 'many'"),
+    (("budget", "trials", 0), "budget.trials must be at least 1, not 0"),
     (("search", "lr", {"low": "a", "high": 1.0}), "search.lr: low must be a number, not 'a'"),
     (("search", "lr", {"low": 1.0, "high": 0.1}), "search.lr: low 1.0 is not below high 0.1"),
     (("search", "lr", {"low": 0.0, "high": 0.1, "log": True}), "needs low above 0"),
@@ -57,10 +57,10 @@ FAULTS = [
     (("search", "batch_size", [0, 64]), "batch_size must be at least 1"),
     (("search", "pool_stride", [1, 3]), "pool_stride must be at least 1 and at most 2"),
     (("search", "optimizer", {"adamx": {}}), "optimizer must be one of"),
-    (("search", 3), "search: Input should be a valid dictionary"),
+    (("search", 3), "search must be a mapping, not 3"),
     (("architecture", "gap55"), "architecture 'gap55' is not there"),
-    (("data", {"set": "mnist"}), "data.set must be composite or cifar10"),
-    (("data", {"set": "composite", "val": "all"}), "val must be of type int"),
+    (("data", {"set": "mnist"}), "data.set must be one of composite, cifar10, not 'mnist'"),
+    (("data", {"set": "composite", "val": "all"}), "data.val must be of type int, not 'all'"),
     (("baseline", "lr", 7.0), "baseline: lr is 7.0, but the space allows 0.001 to 0.03"),
     (("baseline", "momentum", 0.9), "momentum is not a key of the search with these choices"),
     (("baseline", {"lr": 0.001}), "baseline: optimizer is missing"),
@@ -70,7 +70,7 @@ FAULTS = [
     (("guesses", [{"region_swap": "middle"}]), "guesses.0: region_swap must be one of"),
     (("guesses", [{"swap_size": 0.4}]), "guesses.0: swap_size is not a key of the search"),
     (("search", "optimizer", {"adma": {}}), "optimizer must be one of adamw, adam, sgd"),
-    (("source", "accuracy", 75), "source.accuracy: Input should be less"),
+    (("source", "accuracy", 75), "source.accuracy must be at most 1, not 75"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_facto
     [
         ("trials: 24,", "trials: 24, trials: 2,", "trials stands there twice"),
         ("      momentum: {", "      lr: {low: 0.1, high: 0.2}\n      momentum: {", "keep one"),
-        ("high: 0.03", "high: 1" + 400 * "0", "too large"),
+        ("high: 0.03", "high: 1" + 400 * "0", "not a number so large"),
         ("high: 0.03", "high: 1" + 5000 * "0", "space.yaml"),
     ],
 )

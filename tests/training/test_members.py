@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trainables.device import use_threads
-from trainables.pack import Member, train_together
+from trainables.pack import Member
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit, steps
 
@@ -31,10 +31,17 @@ def data(embedded):
 def together(data):
     """Epochs of every setting, trained in one pack: number, figures, weights."""
     found = {name: [] for name in SETTINGS}
-    members = {name: steps(setting, data) for name, setting in SETTINGS.items()}
-    for name, epoch in train_together(members, CPU):
-        weights = {key: value.clone() for key, value in epoch.state["model"].items()}
-        found[name].append((epoch.number, epoch.metrics["val_loss"], weights))
+    members = {name: Member(steps(setting, data), CPU) for name, setting in SETTINGS.items()}
+    while members:
+        for name in list(members):
+            try:
+                epoch = members[name].advance()
+            except StopIteration:
+                del members[name]
+                continue
+            if epoch is not None:
+                weights = {key: value.clone() for key, value in epoch.state["model"].items()}
+                found[name].append((epoch.number, epoch.metrics["val_loss"], weights))
     return found
 
 

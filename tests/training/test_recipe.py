@@ -8,7 +8,7 @@ from torch.optim import SGD, Adam, AdamW
 
 from trainables.boundary.errors import UsageError
 from trainables.optimization import optimizer_of, schedule_of
-from trainables.recipe import Recipe, Setting, check
+from trainables.recipe import RECIPE_KEYS, Recipe, Setting, check
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,43 @@ from trainables.recipe import Recipe, Setting, check
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(key, value):
     with pytest.raises(UsageError, match=key):
         Recipe(**{key: value})
+
+
+@pytest.mark.parametrize("name", RECIPE_KEYS)
+def test_no_text_is_a_number_or_a_switch_and_no_switch_a_number(name):
+    default = getattr(Recipe(), name)
+    wrong = 1 if isinstance(default, str | bool) else True
+    for value in (str(default).upper(), wrong, None, [default]):
+        with pytest.raises(UsageError, match=f"^{name} must be"):
+            Recipe(**{name: value})
+
+
+@pytest.mark.parametrize("name", [name for name, key in RECIPE_KEYS.items() if key.off is not None])
+def test_what_switches_a_key_off_is_a_value_of_it(name):
+    off = RECIPE_KEYS[name].off
+    assert check(name, off) == off
+    assert type(check(name, off)) is type(off)
+
+
+@pytest.mark.parametrize("name", [name for name, key in RECIPE_KEYS.items() if key.changes])
+def test_a_key_that_changes_the_images_can_be_switched_off(name):
+    assert RECIPE_KEYS[name].off is not None
+
+
+@pytest.mark.parametrize("name", [name for name, key in RECIPE_KEYS.items() if key.of])
+def test_what_a_key_belongs_to_is_an_option_of_another_key(name):
+    key = RECIPE_KEYS[name]
+    assert check(key.of, key.option) if key.option else RECIPE_KEYS[key.of].off is not None
+
+
+def test_a_fault_within_a_setting_is_named_by_its_place():
+    with pytest.raises(UsageError, match=r"^recipe\.lr must be above 0, not -1$"):
+        Setting.from_dict({**Setting.of("gap5", {}, 1, 0).as_dict(), "recipe": {"lr": -1}})
+
+
+def test_a_setting_that_lacks_a_key_is_refused():
+    with pytest.raises(UsageError, match="epochs: is missing"):
+        Setting.from_dict({"architecture": "gap5", "parameters": {}, "recipe": {}, "seed": 0})
 
 
 def test_a_whole_number_stands_for_a_float():

@@ -5,6 +5,7 @@ import dataclasses
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from trainables import architectures
 from trainables.boundary.errors import UsageError
@@ -12,11 +13,12 @@ from trainables.checkpoint import load, save
 from trainables.data.batches import DeviceSplit, steps_per_epoch
 from trainables.device import use_threads
 from trainables.evaluation import Evaluation, evaluate
-from trainables.recipe import RECIPE_KEYS, Setting
+from trainables.recipe import RECIPE_KEYS, Recipe, Setting, rests
 from trainables.seeding import derive
-from trainables.training import NonFiniteLossError, TrainingData, fit, network
+from trainables.training import METRICS, NonFiniteLossError, TrainingData, fit, network, steps
 
 CPU = torch.device("cpu")
+PROPERTIES = TypeAdapter(Recipe).json_schema()["properties"]
 AUGMENTED = {"flip": True, "crop_padding": 2, "noise": 0.1, "erasing": 0.3, "dropout": 0.2}
 RECIPES = {
     "adamw-cosine": {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.01},
@@ -74,6 +76,67 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data, tmp_path, r
     assert untimed(resumed[-1].metrics) == untimed(unbroken[-1].metrics)
     assert resumed[-1].state["best"]["epoch"] == unbroken[-1].state["best"]["epoch"]
     assert_equal(resumed[-1].state["best"]["model"], unbroken[-1].state["best"]["model"])
+
+
+def test_every_figure_of_an_epoch_is_declared_and_every_declared_one_is_made(data):
+    epoch = next(fit(setting(1, mixup=0.4), data))
+    assert set(epoch.metrics) == {metric.name for metric in METRICS}
+
+
+def other(name: str):
+    """A value of a recipe's key that is not its default."""
+    of = PROPERTIES[name]
+    if "enum" in of:
+        return next(option for option in reversed(of["enum"]) if option != of["default"])
+    if of["type"] == "boolean":
+        return not of["default"]
+    numbers = (type(of["default"])(number) for number in (0.5, 2))
+    return next(n for n in numbers if n >= of.get("minimum", 0.1) and n != of["default"])
+
+
+def owner(name: str) -> dict:
+    """What makes a recipe's key count: the value of the key that it belongs to."""
+    key = RECIPE_KEYS[name]
+    return {key.of: key.option or other(key.of)} if key.of else {}
+
+
+def of_the_data(values: dict, data, monkeypatch) -> bool:
+    """Whether every image that the network is first trained on is one of the data's own."""
+    own = {image.numpy().tobytes() for image in data.normalise(data.train.images).contiguous()}
+    batches = []
+
+    def network_that_keeps_what_it_sees(*args):
+        model = network(*args)
+        model.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0].clone()))
+        return model
+
+    monkeypatch.setattr("trainables.training.network", network_that_keeps_what_it_sees)
+    next(steps(Setting.of("gap5", {"pool_stride": 2, **values}, 1, 0), data))
+    return own.issuperset(image.contiguous().numpy().tobytes() for image in batches[0])
+
+
+@pytest.mark.parametrize("name", RECIPE_KEYS)
+def test_a_key_changes_the_images_exactly_if_it_or_what_it_belongs_to_says_so(
+    data, monkeypatch, name
+):
+    says = any(RECIPE_KEYS[key].changes for key in (name, *owner(name)))
+    assert of_the_data({name: other(name), **owner(name)}, data, monkeypatch) is not says
+
+
+@pytest.mark.parametrize("name", [name for name, key in RECIPE_KEYS.items() if key.changes])
+def test_the_first_of_jtts_trainings_sees_the_images_as_they_are(data, monkeypatch, name):
+    assert of_the_data({name: other(name), "reweighting": "jtt"}, data, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [name for name, key in RECIPE_KEYS.items() if key.of])
+def test_a_key_without_what_it_belongs_to_changes_nothing(data, name):
+    rival = {"optimizer": "adam", "schedule": "constant", "region_swap": "none"}
+    first, second = (
+        next(fit(setting(1, **rival, **values), data)) for values in ({}, {name: other(name)})
+    )
+    assert rests(name, {**rival, name: other(name)})
+    assert not rests(name, owner(name))
+    assert_equal(weights(first.state), weights(second.state))
 
 
 def test_every_part_of_a_recipe_is_resumed_in_some_test():

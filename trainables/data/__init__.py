@@ -1,15 +1,17 @@
 """Data sets by name and place: ``load(DataSpec("composite"), "embedded" or a folder)``."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.validation import validated
 from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
@@ -30,7 +32,13 @@ SetName = Literal["composite", "cifar10"]
 _VERSION = 2  # of the construction: a change here makes every cached set anew
 
 
-@dataclass(frozen=True)
+def _size(pixels: int) -> int:
+    if pixels and not 4 <= pixels <= LARGEST:
+        raise ValueError(f"must be between 4 and {LARGEST}, or 0 for the images' own, not {pixels}")
+    return pixels
+
+
+@validated
 class DataSpec:
     """Which set a space trains on.
 
@@ -50,43 +58,13 @@ class DataSpec:
     """
 
     set: SetName = "composite"
-    val: int = 5000
-    seed: int = 0
-    forced: float = composite.FORCED_IN_TRAINING
-    val_alignment: float = composite.CHANCE
-    image_size: int = 0
-    val_share: float = VAL_SHARE
+    val: Annotated[int, Field(ge=100, le=49_000)] = 5000  # fewer would lack a digit
+    seed: Annotated[int, Field(ge=0)] = 0
+    forced: Annotated[float, Field(ge=0, le=1)] = composite.FORCED_IN_TRAINING
+    val_alignment: Annotated[float, Field(ge=composite.CHANCE, le=1)] = composite.CHANCE
+    image_size: Annotated[int, AfterValidator(_size)] = 0
+    val_share: Annotated[float, Field(gt=0, le=0.9)] = VAL_SHARE
     shortcut: Shortcut | None = None
-
-    @classmethod
-    def of(cls, written: dict[str, Any]) -> "DataSpec":
-        """A specification from what ``dataclasses.asdict`` made of it."""
-        shortcut = written.get("shortcut")
-        return cls(**{**written, "shortcut": None if shortcut is None else Shortcut.of(shortcut)})
-
-    def __post_init__(self) -> None:
-        if self.set not in ("composite", "cifar10"):
-            raise UsageError(f"data.set must be composite or cifar10, not {self.set!r}")
-        if not 100 <= self.val <= 49_000:  # fewer would lack a digit
-            raise UsageError(f"data.val must be between 100 and 49000, not {self.val}")
-        if self.seed < 0:
-            raise UsageError(f"data.seed must be 0 or more, not {self.seed}")
-        if not 0 <= self.forced <= 1:
-            raise UsageError(f"data.forced must be between 0 and 1, not {self.forced}")
-        if self.image_size and not 4 <= self.image_size <= LARGEST:
-            raise UsageError(
-                f"data.image_size must be between 4 and {LARGEST}, or 0 for the images' own, not "
-                f"{self.image_size}"
-            )
-        if not 0 < self.val_share <= 0.9:
-            raise UsageError(
-                f"data.val_share must be above 0 and at most 0.9, not {self.val_share}"
-            )
-        if not composite.CHANCE <= self.val_alignment <= 1:
-            raise UsageError(
-                f"data.val_alignment must be between {composite.CHANCE} and 1, not "
-                f"{self.val_alignment}"
-            )
 
 
 def resolve(given: str | None) -> str:

@@ -7,19 +7,50 @@ that index. An empty value, and one that ``agrees`` gives no class, points to no
 """
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import validated
 from trainables.data.dataset import NO_CLASS
 
 FILENAME = "filename"
 MOST = 64 * 2**20  # bytes of a CSV file: a million images, and more
-_KEYS = ("csv", "column", "callable", "agrees", "region")
 
 
-@dataclass(frozen=True)
+def _importable(name: str) -> str:
+    if name and not all(name.partition(":")):
+        raise ValueError(f"must be MODULE:FUNCTION, not {name!r}")
+    return name
+
+
+def _pairs(written: Any) -> Any:
+    """A mapping as pairs, in which it is kept and written down."""
+    if isinstance(written, dict):
+        return [(str(value), "" if to is None else str(to)) for value, to in written.items()]
+    if not isinstance(written, list | tuple | None):
+        raise ValueError("must be a mapping from values to classes")
+    return written or ()
+
+
+def _square(region: Any) -> Any:
+    top, left, bottom, right = region
+    if not (top < bottom and left < right):
+        raise ValueError(
+            f"{list(region)} is empty; "
+            "write [top, left, bottom, right], the last two one more than the last pixel"
+        )
+    return region
+
+
+_Pair = Annotated[tuple[str, str], Field(strict=False)]  # a list from JSON
+_Side = Annotated[int, Field(ge=0)]
+_PIXELS = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
+
+
+@validated
 class Shortcut:
     """Where the attribute of each image is written, and what its values mean.
 
@@ -38,64 +69,26 @@ class Shortcut:
 
     csv: str = ""
     column: str = ""
-    callable: str = ""
-    agrees: tuple[tuple[str, str], ...] = ()
-    region: tuple[int, int, int, int] | None = None
+    callable: Annotated[str, AfterValidator(_importable)] = ""
+    agrees: Annotated[
+        tuple[_Pair, ...],
+        Field(strict=False),
+        BeforeValidator(_pairs),
+        WithJsonSchema({"type": "object"}),
+    ] = ()
+    region: (
+        Annotated[
+            tuple[_Side, _Side, _Side, _Side],
+            Field(strict=False),
+            AfterValidator(_square),
+            WithJsonSchema(_PIXELS),
+        ]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         if bool(self.csv) is bool(self.callable) or bool(self.csv) is not bool(self.column):
-            raise UsageError(
-                "shortcut: give csv and column, or callable, such as {csv: FILE, column: NAME}"
-            )
-        if self.callable and not all(self.callable.partition(":")):
-            raise UsageError(f"shortcut.callable must be MODULE:FUNCTION, not {self.callable!r}")
-        if self.region is not None:
-            _check_region(self.region)
-
-    @classmethod
-    def of(cls, written: Any) -> "Shortcut":
-        """A shortcut from its mapping in a space file, or from what ``asdict`` made of one.
-
-        Raises:
-            ValueError: an unknown key, or a value of the wrong type.
-        """
-        if not isinstance(written, dict):
-            raise ValueError("must be a mapping, such as {csv: FILE, column: NAME}")
-        if strange := [key for key in written if key not in _KEYS]:
-            raise ValueError(f"unknown key {strange[0]}; the keys are {', '.join(_KEYS)}")
-        texts = {key: written.get(key, "") for key in ("csv", "column", "callable")}
-        for key, value in texts.items():
-            if not isinstance(value, str):
-                raise ValueError(f"{key} must be a word, not {value!r}")
-        return cls(**texts, agrees=_agrees(written), region=_region(written))
-
-
-def _agrees(written: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    given = written.get("agrees") or {}
-    if isinstance(given, list | tuple):  # as asdict has it
-        given = dict(given)
-    if not isinstance(given, dict):
-        raise ValueError("agrees must be a mapping from values to classes")
-    return tuple((str(value), "" if to is None else str(to)) for value, to in given.items())
-
-
-def _region(written: dict[str, Any]) -> tuple[int, int, int, int] | None:
-    given = written.get("region")
-    if given is None:
-        return None
-    if not isinstance(given, list | tuple) or [type(side) for side in given] != [int] * 4:
-        raise ValueError("region must be [top, left, bottom, right] in whole pixels")
-    top, left, bottom, right = given
-    return top, left, bottom, right
-
-
-def _check_region(region: tuple[int, int, int, int]) -> None:
-    top, left, bottom, right = region
-    if not (0 <= top < bottom and 0 <= left < right):
-        raise UsageError(
-            f"shortcut.region [{top}, {left}, {bottom}, {right}] is empty; "
-            "write [top, left, bottom, right], the last two one more than the last pixel"
-        )
+            raise ValueError("give csv and column, or callable, such as {csv: FILE, column: NAME}")
 
 
 def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> dict[str, int]:

@@ -27,7 +27,7 @@ class Conv2d:
         dLdW: gradient of the loss by the weights, of their shape, after ``backward``.
 
     Raises:
-        trainables.boundary.errors.UsageError: stride or padding out of range, or a kernel that is not
+        UsageError: stride or padding out of range, or a kernel that is not
             square.
     """
 
@@ -52,7 +52,7 @@ class Conv2d:
         H' is (H + 2 padding - kernel) // stride + 1, and W' likewise.
 
         Raises:
-            trainables.boundary.errors.UsageError: the kernel is larger than the padded images.
+            UsageError: the kernel is larger than the padded images.
             ValueError: the images have other channels than the weights.
         """
         filters, channels, kernel, _ = self.weight.shape

@@ -1,0 +1,118 @@
+"""Values from outside, checked by pydantic, and what is wrong with one, told in a line."""
+
+import reprlib
+from collections.abc import Callable, Container
+from functools import cache, partial
+from typing import Any, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
+
+from trainables.boundary.errors import UsageError
+
+# No bool is a number and no text is one; an int stands for a float; no float is NaN or infinite.
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_TYPES = {"bool": "bool", "int": "int", "float": "float", "string": "str"}
+# By pydantic's names; what begins with "must" is followed by what was written instead.
+_MEANINGS = {
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
+    "finite_number": "must be a finite number",
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_exact_type"), "must be a mapping"),
+    "int_from_float": "must be of type int",
+    **{f"{fault}_type": f"must be of type {kind}" for fault, kind in _TYPES.items()},
+    **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), "unknown key"),
+    **dict.fromkeys(("missing", "missing_argument"), "is missing"),
+}
+_Kind = TypeVar("_Kind")
+
+
+@dataclass_transform(frozen_default=True)
+def validated(kind: type[_Kind]) -> type[_Kind]:
+    """Make ``kind`` a frozen dataclass that checks its values and raises UsageError.
+
+    Within another one, or in a pydantic model, a mapping of its keys stands for it.
+    """
+    kind.__get_pydantic_core_schema__ = classmethod(_schema)  # type: ignore[attr-defined]
+    made: Any = dataclass(frozen=True, config=STRICT)(kind)
+    check: Callable[..., None] = made.__init__
+    names: tuple[str, ...] = made.__match_args__
+
+    def __init__(self: object, *args: Any, **kwargs: Any) -> None:
+        try:  # by name, which is then the place of a fault
+            check(self, *args[len(names) :], **dict(zip(names, args, strict=False)), **kwargs)
+        except ValidationError as error:
+            raise UsageError(first_fault(error)) from error
+
+    made.__init__, made.__checked__ = __init__, check
+    return made  # type: ignore[no-any-return]
+
+
+def _schema(kind: Any, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    return no_info_before_validator_function(partial(_made, kind), handler(source))
+
+
+def _made(kind: Any, written: Any) -> Any:
+    """A ``kind`` from its mapping, whose ValidationError keeps the place of the fault."""
+    if not isinstance(written, dict):
+        return written
+    made = object.__new__(kind)
+    kind.__checked__(made, **{str(key): value for key, value in written.items()})
+    return made
+
+
+def checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
+    """``value`` as a ``kind``, by the same rules.
+
+    Raises:
+        UsageError: it is none; the message begins with ``place``.
+    """
+    try:
+        allowed: _Kind = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise UsageError(f"{place} {first_fault(error)}") from error
+    return allowed
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind, config=STRICT)
+
+
+def first_fault(error: ValidationError, tags: Container[str] = ()) -> str:
+    """Where the first fault is, and what is wrong with it, in a line.
+
+    Args:
+        error: pydantic's.
+        tags: parts of the place that nobody wrote, such as the tags of a union.
+    """
+    fault = error.errors(include_url=False)[0]
+    place = [str(part) for part in fault["loc"] if part not in tags]
+    if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
+        return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
+    where, told = ".".join(place), fault["msg"].removeprefix("Value error, ")
+    if meaning := _MEANINGS.get(fault["type"]):
+        bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
+        told = meaning.format(**bounds)
+        told += _instead(fault["input"]) if told.startswith("must ") else ""
+    between = " " if told.startswith("must ") else ": "
+    return f"{where}{between}{told}" if where else told
+
+
+def _plain(bound: Any) -> str:
+    """A bound, or options as pydantic lists them, without quotes and ``or``."""
+    if isinstance(bound, float):
+        return f"{bound:g}"
+    return str(bound).replace("'", "").replace(" or ", ", ")
+
+
+def _instead(value: Any) -> str:
+    """What was written, if that is short."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return ", not a number so large"
+    return f", not {reprlib.repr(value)}" if isinstance(value, int | float | str) else ""
