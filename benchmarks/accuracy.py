@@ -19,7 +19,7 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Budget:
+class AccuracyBudget:
     """What each training may spend.
 
     Attributes:
@@ -34,7 +34,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AccuracyComparison:
     """Validation accuracies after the last epoch, a seed each, in [0, 1].
 
     Attributes:
@@ -44,7 +44,7 @@ class Comparison:
         tutorial: by the tutorial, from the same initial weights.
     """
 
-    budget: Budget
+    budget: AccuracyBudget
     validation: int
     convoy: list[float]
     tutorial: list[float]
@@ -70,9 +70,9 @@ class Comparison:
         """The comparison in percent, as it is printed."""
         budget, (low, high) = self.budget, self.interval
         means = [
-            f"{name:10}{100 * statistics.mean(found):6.2f}% "
-            f"(standard deviation {100 * statistics.stdev(found):.2f})"
-            for name, found in (("Convoy", self.convoy), ("tutorial", self.tutorial))
+            f"{name:10}{100 * statistics.mean(each):6.2f}% "
+            f"(standard deviation {100 * statistics.stdev(each):.2f})"
+            for name, each in (("Convoy", self.convoy), ("tutorial", self.tutorial))
         ]
         return "\n".join(
             [
@@ -85,7 +85,7 @@ class Comparison:
         )
 
 
-def compare(case: Case, budget: Budget) -> Comparison:
+def compare(case: Case, budget: AccuracyBudget) -> AccuracyComparison:
     """Train ``case`` by both ways, in turn, with a cosine schedule, from the same weights."""
     recipe = replace(case.recipe, schedule="cosine", batch_size=BATCH_SIZE)
     images = min(budget.images, len(case.dataset.train))
@@ -95,8 +95,8 @@ def compare(case: Case, budget: Budget) -> Comparison:
         setting = Setting(case.architecture, case.parameters, recipe, budget.epochs, seed)
         pairs.append((_convoy(case, setting), _tutorial(case, setting)))
     convoy, tutorials = zip(*pairs, strict=True)
-    found = replace(budget, images=images)
-    return Comparison(found, len(case.dataset.val), list(convoy), list(tutorials))
+    budget = replace(budget, images=images)
+    return AccuracyComparison(budget, len(case.dataset.val), list(convoy), list(tutorials))
 
 
 def _convoy(case: Case, setting: Setting) -> float:

@@ -16,17 +16,20 @@ class Pair:
     convoy: Timeline
     plain: Timeline
 
+    def ratio(self, figure: str) -> float:
+        """Convoy's figure over the plain way's."""
+        ours, theirs = (side.figures()[figure] for side in (self.convoy, self.plain))
+        return float(ours / theirs)
+
     @property
     def speed(self) -> float:
-        """Convoy's images a second over the plain way's, start-up included."""
-        ours, theirs = self.convoy, self.plain
-        return (ours.images / ours.wall) / (theirs.images / theirs.wall)
+        """Ratio of the images a second, start-up included."""
+        return self.ratio("images_per_second")
 
     @property
     def training_speed(self) -> float:
         """The same from the first step to the last report."""
-        ours, theirs = self.convoy, self.plain
-        return (ours.images / ours.training) / (theirs.images / theirs.training)
+        return self.ratio("images_per_second_training")
 
     @property
     def common(self) -> float:
@@ -88,14 +91,14 @@ def table(pair: Pair) -> str:
     rows = [f"{f'seed {pair.seed}':52}{'Convoy':>12}{'plain':>12}{'ratio':>8}"]
     for key, (name, form) in _LINES.items():
         cells = f"{ours[key]:>12{form}}{theirs[key]:>12{form}}"
-        rows.append(f"{name:52}{cells}{ours[key] / theirs[key]:>8.2f}")
+        rows.append(f"{name:52}{cells}{pair.ratio(key):>8.2f}")
     reached, share = pair.convoy.time_to(pair.plain.best), pair.time_share
-    told = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
+    when = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
     return "\n".join(
         [
             *rows,
             f"images/s: {pair.speed:.2f}x, without start-up {pair.training_speed:.2f}x",
-            f"the plain search's best accuracy by Convoy: {told}",
+            f"the plain search's best accuracy by Convoy: {when}",
             f"{pair.common:.2%}, which both reached: Convoy in {pair.common_time_share:.2f} of "
             "the plain search's time",
             "",

@@ -4,18 +4,19 @@ Everything that decides is the real thing: searcher, scheduler, events and their
 of Ray's cluster a loop lets trials report an epoch each in turn, and ends those that ASHA stops.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from benchmarks.curves import METRICS, Curve
 from search.domain import Choice, Domains, Range, Values, existing
 from search.events import Events, Follower
 from search.scheduler import BaselineKeepingAsha
@@ -26,12 +27,35 @@ from search.task import Task
 from trainables.recipe import Value
 from trainables.seeding import derive
 
+FILE, SPACE = Path(__file__).with_name("curves.jsonl"), "gap5"
+METRICS = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 NEIGHBOURS = 3
+CONCURRENCY = 8  # trials at once
 NOISE = 0.01  # standard deviation of an accuracy: about that of 1,000 validation images
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One setting of gap5, trained on the embedded data to the end of its budget.
+
+    Attributes:
+        values: the setting, by key.
+        metrics: for each of ``METRICS`` its value after every epoch, in [0, 1].
+        diverged: whether the loss became infinite after the last of these epochs.
+    """
+
+    values: dict[str, Value]
+    metrics: dict[str, list[float]]
+    diverged: bool = False
+
+
+def read_curves() -> list[Curve]:
+    """The recorded curves; the baseline's, the guesses' and those of settings drawn at random."""
+    return [Curve(**json.loads(line)) for line in FILE.read_text().splitlines()]
+
+
 class Landscape:
-    """The curve of any setting of a space, from those of the recorded settings around it.
+    """The curve of any setting of a space, from those of the recorded settings near it.
 
     Two settings differ by the sum, over the keys that exist in both, of: the difference of numbers
     as a share of their range (of its logarithm where it is drawn so), or 1 where a choice or a word
@@ -45,9 +69,9 @@ class Landscape:
 
     def __init__(self, space: Space, curves: Sequence[Curve]) -> None:
         self._domains, self._curves = space.search, curves
-        found = [dict(_coordinates(self._domains, curve.values)) for curve in curves]
-        self._names = sorted({name for point in found for name in point})
-        self._points = np.array([self._row(point) for point in found])
+        points = [dict(_coordinates(self._domains, curve.values)) for curve in curves]
+        self._names = sorted({name for point in points for name in point})
+        self._points = np.array([self._row(point) for point in points])
         self._options = np.array([name.endswith("?") for name in self._names])
 
     def curve(self, values: dict[str, Value]) -> Curve:
@@ -113,7 +137,7 @@ class Clock:
 
 @dataclass
 class ReplayedTrial:
-    """What scheduler and events need of Tune's trial."""
+    """What scheduler and events read of Tune's trial."""
 
     trial_id: str
     config: dict[str, Any]
@@ -131,10 +155,8 @@ class Replay:
         searcher: proposes the trials.
         budget: of the search, as the scheduler has it.
         board: counts them.
-        followers: are told of every event.
         landscape: what a trial reaches.
         seed: of the noise.
-        concurrency: trials at once.
         clock: counts what the parts take.
     """
 
@@ -143,29 +165,37 @@ class Replay:
         searcher: TruthfulOptunaSearch,
         budget: Budget,
         board: Scoreboard,
-        followers: list[Follower],
         landscape: Landscape,
         seed: int,
-        concurrency: int = 8,
         clock: Clock | None = None,
     ) -> None:
         self._searcher, self._scheduler = searcher, BaselineKeepingAsha(budget)
-        self._events = Events(board, followers)
-        self._landscape, self._seed, self._concurrency = landscape, seed, concurrency
+        self._board, self._events = board, Events(board, [])
+        self._landscape, self._seed = landscape, seed
         self._trials, self._started, self._running = budget.trials, 0, list[ReplayedTrial]()
         self._clock = clock or Clock()
 
-    def run(self, each: Callable[[int], object] = lambda ended: None) -> None:
-        """Run to the end; ``each`` is told how many trials have ended whenever one has."""
+    def run(
+        self,
+        followers: list[Follower],
+        trial_ended: Callable[[int], object] = lambda ended: None,
+    ) -> None:
+        """Run to the end.
+
+        Args:
+            followers: hear every event.
+            trial_ended: is called with the number of trials that have ended, whenever one has.
+        """
+        self._events = Events(self._board, followers)
         ended = 0
         while self._running or self._started < self._trials:
-            while len(self._running) < self._concurrency and self._started < self._trials:
+            while len(self._running) < CONCURRENCY and self._started < self._trials:
                 self._start()
             for trial in list(self._running):
                 if self._step(trial):
                     self._running.remove(trial)
                     ended += 1
-                    each(ended)
+                    trial_ended(ended)
 
     def _start(self) -> None:
         name, clock = f"{self._seed:04x}{self._started:08x}", self._clock

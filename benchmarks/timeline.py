@@ -9,7 +9,7 @@ from mlflow.entities import Run
 
 
 @dataclass(frozen=True)
-class Report:
+class EpochReport:
     """One epoch of one trial, as MLflow has it.
 
     Attributes:
@@ -34,12 +34,12 @@ class Timeline:
     Attributes:
         start: of the process, in seconds since 1970.
         end: of the process likewise.
-        reports: in the order of their time, one at the least.
+        reports: in the order of their time, at least one.
     """
 
     start: float
     end: float
-    reports: tuple[Report, ...]
+    reports: tuple[EpochReport, ...]
 
     @property
     def wall(self) -> float:
@@ -126,11 +126,11 @@ def read_timeline(
     return Timeline(start, end, tuple(sorted(reports, key=lambda report: report.time)))
 
 
-def _reports(client: MlflowClient, run: Run, images: int) -> list[Report]:
+def _reports(client: MlflowClient, run: Run, images: int) -> list[EpochReport]:
     trial = run.info.run_id
     seconds = {p.step: p.value for p in client.get_metric_history(trial, "epoch_seconds")}
     accuracies = client.get_metric_history(trial, "val_accuracy")
     return [
-        Report(trial, point.timestamp / 1000, seconds[point.step], images, point.value)
+        EpochReport(trial, point.timestamp / 1000, seconds[point.step], images, point.value)
         for point in accuracies
     ]

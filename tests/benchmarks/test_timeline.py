@@ -5,11 +5,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from benchmarks.pair import Pair, table
-from benchmarks.timeline import Report, Timeline, read_timeline
+from benchmarks.timeline import EpochReport, Timeline, read_timeline
 
 
 def timeline(start, end, *reports):
-    return Timeline(start, end, tuple(Report(*report) for report in reports))
+    return Timeline(start, end, tuple(EpochReport(*report) for report in reports))
 
 
 @pytest.fixture
