@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -36,10 +35,6 @@ EPOCHS = (0.6, 1.2)  # seconds; the records keep up, in batches of half a second
 WORKERS, REPORTS = 4, 96
 FED = (0.1, 1.0, 10.0, 60.0)  # seconds of an epoch
 LADDER = 8.9  # epochs of a trial of gap5's ladder, on average
-METRICS = (
-    "train_loss", "train_accuracy", "val_loss", "val_accuracy_aligned", "val_accuracy_conflicting",
-    "digit_following", "lr", "images_per_second",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,7 @@ class DriverCosts:
 def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
     """A trial as Tune runs it that sleeps ``seconds`` an epoch, and reports as a real one does."""
     from search.reports import Reports
+    from search.trial_files import METRICS
     from trainables.training import Epoch
 
     metrics = {**dict.fromkeys(METRICS, 0.5), "epoch_seconds": seconds}
@@ -98,49 +94,30 @@ def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
             reports.send(Epoch(number, metrics, {"best": {"epoch": 1, "model": {}}}))
 
 
-class SleepingTrials:
-    """Stands for the trainable of a search, and notes when its driver asks for it.
-
-    Args:
-        seconds: of an epoch.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self.wall = self.cpu = 0.0
-
-    def __call__(self, job: object, resources: object) -> Callable[..., Any]:
-        """The trainable; the first trial is about to begin."""
-        from ray import tune
-
-        self.wall, self.cpu = time.perf_counter(), time.process_time()
-        trainable: Callable[..., Any] = tune.with_parameters(
-            sleep_and_report, seconds=self._seconds
-        )
-        return trainable
-
-
 def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage:
     """Search with trials that sleep, in a folder of its own; Ray must run."""
+    from ray import tune
+
     from search.engine import run_search as engine_run
     from search.notebook import run_search
 
-    sleeping = SleepingTrials(seconds)
+    clocks: list[float] = []
+
+    def sleeping(job: object, resources: object) -> Callable[..., Any]:
+        """Stands for the search's own; it asks for it as the first trial is about to begin."""
+        clocks.extend((time.perf_counter(), time.process_time()))
+        trainable: Callable[..., Any] = tune.with_parameters(sleep_and_report, seconds=seconds)
+        return trainable
+
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(sys.modules[engine_run.__module__], "trainable", sleeping),
     ):
         result = run_search(
-            "gap5",
-            data="embedded",
-            trials=trials,
-            epochs=epochs,
-            finalists=0,
-            out=Path(folder),
-            name="sleeping",
+            "gap5", data="embedded", trials=trials, epochs=epochs, finalists=0, out=folder
         )
-    used = time.perf_counter() - sleeping.wall, time.process_time() - sleeping.cpu
-    return DriverUsage(len(result.trials), result.summary.epochs, *used)
+    wall, cpu = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
+    return DriverUsage(len(result.trials), result.summary.epochs, wall, cpu)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -168,17 +145,13 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         run_sleeping_search(arguments.workers, 1, 0.0)  # imports, and starts the workers
         for length, epoch in product(LENGTHS, arguments.epoch or EPOCHS):
             usages.append(run_sleeping_search(arguments.reports // length, length, epoch))
-            print(_line(usages[-1], epoch), flush=True)
+            usage = usages[-1]
+            print(
+                f"{usage.trials} trials, {usage.reports} reports, CPU {usage.cpu:.1f} s", flush=True
+            )
     costs = DriverCosts.of(usages)
     print(f"\n{described(costs)}")
     return {"searches": [asdict(each) for each in usages], "costs": asdict(costs)}
-
-
-def _line(usage: DriverUsage, epoch: float) -> str:
-    return (
-        f"{usage.trials} trials, {usage.reports} reports of epochs of {epoch:g} s: "
-        f"{usage.seconds:.1f} s, CPU {usage.cpu:.1f} s"
-    )
 
 
 def described(costs: DriverCosts) -> str:

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import measured, parser_of
-from benchmarks.pair import SIDES, Pair, table
-from benchmarks.timeline import Timeline, read_timeline
+from benchmarks.timeline import SIDES, Pair, Timeline, read_timeline, table
 from search.space import Budget, read_space
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
@@ -126,10 +125,7 @@ class ComparisonPlan:
             "seed": seed,
             "out": out,
         }
-        return [
-            *module,
-            *(word for key, value in asked.items() for word in (f"--{key}", f"{value}")),
-        ]
+        return [*module, *(f"--{key}={value}" for key, value in asked.items())]
 
     def _images(self, side: str) -> Callable[[int], int]:
         """Images of an epoch by batch size: Convoy leaves out what does not fill a batch."""

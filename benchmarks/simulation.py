@@ -61,10 +61,6 @@ class Landscape:
     as a share of their range (of its logarithm where it is drawn so), or 1 where a choice or a word
     differs. A setting's curve is the mean of those of its ``NEIGHBOURS`` nearest, each weighted by
     one over its distance; if the nearest diverged, so does it.
-
-    Args:
-        space: of the settings.
-        curves: what was recorded.
     """
 
     def __init__(self, space: Space, curves: Sequence[Curve]) -> None:
@@ -148,62 +144,42 @@ class ReplayedTrial:
     epoch: int = 0
 
 
+@dataclass
 class Replay:
-    """A search over a landscape.
+    """A search over a landscape; ``seed`` is that of the noise."""
 
-    Args:
-        searcher: proposes the trials.
-        budget: of the search, as the scheduler has it.
-        board: counts them.
-        landscape: what a trial reaches.
-        seed: of the noise.
-        clock: counts what the parts take.
-    """
-
-    def __init__(
-        self,
-        searcher: TruthfulOptunaSearch,
-        budget: Budget,
-        board: Scoreboard,
-        landscape: Landscape,
-        seed: int,
-        clock: Clock | None = None,
-    ) -> None:
-        self._searcher, self._scheduler = searcher, BaselineKeepingAsha(budget)
-        self._board, self._events = board, Events(board, [])
-        self._landscape, self._seed = landscape, seed
-        self._trials, self._started, self._running = budget.trials, 0, list[ReplayedTrial]()
-        self._clock = clock or Clock()
+    searcher: TruthfulOptunaSearch
+    budget: Budget
+    board: Scoreboard
+    landscape: Landscape
+    seed: int
+    clock: Clock = field(default_factory=Clock)
 
     def run(
         self,
         followers: list[Follower],
         trial_ended: Callable[[int], object] = lambda ended: None,
     ) -> None:
-        """Run to the end.
-
-        Args:
-            followers: hear every event.
-            trial_ended: is called with the number of trials that have ended, whenever one has.
-        """
-        self._events = Events(self._board, followers)
-        ended = 0
-        while self._running or self._started < self._trials:
-            while len(self._running) < CONCURRENCY and self._started < self._trials:
-                self._start()
-            for trial in list(self._running):
+        """Run to the end; ``trial_ended`` hears how many trials have ended whenever one has."""
+        self._scheduler = BaselineKeepingAsha(self.budget)
+        self._events = Events(self.board, followers)
+        self._started, ended, running = 0, 0, list[ReplayedTrial]()
+        while running or self._started < self.budget.trials:
+            while len(running) < CONCURRENCY and self._started < self.budget.trials:
+                running.append(self._start())
+            for trial in list(running):
                 if self._step(trial):
-                    self._running.remove(trial)
+                    running.remove(trial)
                     ended += 1
                     trial_ended(ended)
 
-    def _start(self) -> None:
-        name, clock = f"{self._seed:04x}{self._started:08x}", self._clock
+    def _start(self) -> ReplayedTrial:
+        name, clock = f"{self.seed:04x}{self._started:08x}", self.clock
         with clock.part("searcher"):
-            config = self._searcher.suggest(name)
+            config = self.searcher.suggest(name)
         with clock.part("simulation"):
-            curve = self._landscape.curve(Task.from_config(config).values)
-            draw = np.random.default_rng(derive(self._seed, "noise", self._started))
+            curve = self.landscape.curve(Task.from_config(config).values)
+            draw = np.random.default_rng(derive(self.seed, "noise", self._started))
             noise = draw.normal(0, NOISE, size=len(curve.metrics["val_accuracy"])).tolist()
             trial = ReplayedTrial(name, config, curve, noise)
         with clock.part("scheduler"):
@@ -211,11 +187,11 @@ class Replay:
         with clock.part("board"):
             self._events.on_trial_start(0, [], trial)
         self._started += 1
-        self._running.append(trial)
+        return trial
 
     def _step(self, trial: ReplayedTrial) -> bool:
         """Let the trial report an epoch, as Tune's controller passes it on; True if it ended."""
-        clock = self._clock
+        clock = self.clock
         if trial.epoch == len(trial.noise):  # the curve ends here: it diverged
             return self._fail(trial)
         result = _result(trial)
@@ -224,9 +200,9 @@ class Replay:
         stops: bool = decision == TrialScheduler.STOP
         with clock.part("searcher"):
             if stops:  # Tune hands a searcher the last result with the end alone
-                self._searcher.on_trial_complete(trial.trial_id, result)
+                self.searcher.on_trial_complete(trial.trial_id, result)
             else:
-                self._searcher.on_trial_result(trial.trial_id, result)
+                self.searcher.on_trial_result(trial.trial_id, result)
         with clock.part("board"):
             self._events.on_trial_result(0, [], trial, result)
             if stops:
@@ -234,11 +210,11 @@ class Replay:
         return stops
 
     def _fail(self, trial: ReplayedTrial) -> bool:
-        with self._clock.part("scheduler"):
+        with self.clock.part("scheduler"):
             self._scheduler.on_trial_error(None, trial)
-        with self._clock.part("searcher"):
-            self._searcher.on_trial_complete(trial.trial_id, error=True)
-        with self._clock.part("board"):
+        with self.clock.part("searcher"):
+            self.searcher.on_trial_complete(trial.trial_id, error=True)
+        with self.clock.part("board"):
             self._events.on_trial_error(0, [], trial)
         return True
 

@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity
 from torch.profiler import profile as torch_profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.accuracy import AccuracyBudget, compare
+from benchmarks.accuracy import compare
 from benchmarks.command import add_machine_flags, measured, parser_of
 from benchmarks.ways import Case, clock, convoy_epochs, ways
 from trainables import architectures
@@ -179,44 +179,28 @@ def line(row: ThroughputRow, *, epoch: bool) -> str:
 
 def _accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
     case = case_of("conv3", resolve(arguments.data), arguments.device)
-    budget = AccuracyBudget(arguments.epochs, arguments.train_limit, arguments.seeds)
-    comparison = compare(case, budget)
+    comparison = compare(case, arguments.epochs, arguments.train_limit, arguments.seeds)
     print(comparison.described())
     return comparison.as_dict()
-
-
-@dataclass(frozen=True)
-class Operator:
-    """An operator's part of a step.
-
-    Attributes:
-        name: as torch names it.
-        calls: a step.
-        milliseconds: a step, without the operators that it calls.
-        share: of the whole step, in [0, 1].
-    """
-
-    name: str
-    calls: float
-    milliseconds: float
-    share: float
 
 
 def _profile(arguments: argparse.Namespace) -> dict[str, Any]:
     profiles = {}
     for case in _cases(arguments, arguments.architecture or list(PROFILED)):
         operators = profile(case)
-        whole = sum(operator.milliseconds for operator in operators)
+        whole = sum(each["milliseconds"] for each in operators)
         print(f"{case.architecture}: {whole:.1f} ms a step of {case.recipe.batch_size} images")
         for each in operators[:SHOWN]:
-            cells = f"{each.calls:8.1f} calls{each.milliseconds:9.2f} ms{each.share:8.1%}"
-            print(f"  {each.name[:48]:48}{cells}", flush=True)
-        profiles[case.architecture] = [asdict(operator) for operator in operators]
+            cells = "{calls:8.1f} calls{milliseconds:9.2f} ms{share:8.1%}".format_map(each)
+            print(f"  {each['name'][:48]:48}{cells}", flush=True)
+        profiles[case.architecture] = operators
     return profiles
 
 
-def profile(case: Case) -> list[Operator]:
+def profile(case: Case) -> list[dict[str, Any]]:
     """All operators of Convoy's steps, the costliest first; on a GPU by the GPU's time.
+
+    Calls and milliseconds are those of a step, without the operators that one calls.
 
     The profiler itself makes small operators look costlier than they are.
     """
@@ -231,7 +215,12 @@ def profile(case: Case) -> list[Operator]:
     events = [(event, float(getattr(event, spent))) for event in profiled.key_averages()]
     whole = sum(microseconds for _, microseconds in events)
     return [
-        Operator(event.key, event.count / STEPS, us / 1000 / STEPS, us / whole)
+        {
+            "name": event.key,
+            "calls": event.count / STEPS,
+            "milliseconds": us / 1000 / STEPS,
+            "share": us / whole,
+        }
         for event, us in sorted(events, key=lambda pair: pair[1], reverse=True)
     ]
 

@@ -156,8 +156,8 @@ def _cell(estimate: Estimate | None, sign: str, digits: int) -> str:
 
 def draw(results: Mapping[str, SelectionResult]) -> Figure:
     """Convoy's choice and each with one thing changed: means with 95% intervals, by seen split."""
-    rules = {name: rule for name, (rule, other) in COMPARED.items() if other == CONVOY}
-    rules = {"as Convoy chooses": CONVOY, **rules}
+    rules = {"as Convoy chooses": CONVOY}
+    rules |= {name: rule for name, (rule, other) in COMPARED.items() if other == CONVOY}
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
     panels = figure.subplots(2, 2, sharey=True)
     shown = [(key, *each[2:]) for key, each in _COLUMNS.items() if each[2]]
@@ -186,10 +186,8 @@ def _draw_points(axes: Axes, estimates: list[Estimate], split: str, digits: int)
             mean, height, xerr=reach, fmt="o", fillstyle="full" if first else "none", capsize=3,
             color="tab:gray" if place else "tab:blue", label=label if place == 1 else None,
         )  # fmt: skip
-        axes.annotate(
-            f"{mean:z.{digits}f}", (mean + reach, height), (5, 0), textcoords="offset points",
-            va="center", fontsize=9,
-        )  # fmt: skip
+        text, at = f"{mean:z.{digits}f}", (mean + reach, height)
+        axes.annotate(text, at, (5, 0), textcoords="offset points", va="center", fontsize=9)
 
 
 def main(argv: list[str] | None = None) -> int:

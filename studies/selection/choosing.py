@@ -77,10 +77,10 @@ class AccuracyTable:
     def of(
         cls, settings: Sequence[StudySetting], curves: Sequence[RecordedCurve], seen: str = "val"
     ) -> "AccuracyTable":
-        """The table of all ``curves``, where searches see one split, and the other is the truth.
+        """The table, where searches see one split, and the other is the truth.
 
         Raises:
-            UsageError: one is missing, diverged, or is of no setting.
+            UsageError: a curve is missing, diverged, or is of no setting.
         """
         by_key = {curve.key: curve.metrics for curve in curves if not curve.diverged}
         seeds = range(len(curves) // len(settings))
@@ -165,10 +165,10 @@ class Chosen:
 
 def choices(table: AccuracyTable, draws: RandomDraws, budget: Budget) -> Iterator[Chosen]:
     """What is chosen by each of ``RULES``, in their order."""
-    for _, rules in groupby(RULES, lambda rule: (rule.ladders, rule.validation)):
-        first, *others = rules
-        epochs = trained_epochs(first, table, draws, budget)
-        yield from (choose(rule, table, draws, epochs) for rule in (first, *others))
+    for _, group in groupby(RULES, lambda rule: (rule.ladders, rule.validation)):
+        rules = list(group)
+        epochs = trained_epochs(rules[0], table, draws, budget)
+        yield from (choose(rule, table, draws, epochs) for rule in rules)
 
 
 def trained_epochs(

@@ -75,11 +75,7 @@ Line = TypeVar("Line", StudySetting, RecordedCurve)
 
 
 def read_lines(kind: type[Line], file: Path) -> list[Line]:
-    """The settings or curves in ``file``.
-
-    Raises:
-        UsageError: it holds none, or something else.
-    """
+    """The settings or curves in ``file``; UsageError if it holds none, or something else."""
     try:
         lines = [kind(**json.loads(line)) for line in file.read_text().splitlines()]
     except (OSError, ValueError, TypeError) as error:
