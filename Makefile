@@ -35,7 +35,7 @@ check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks docs .ci
+	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks studies docs .ci
 
 audit: install
 	$(RUN) .ci/audit.py
@@ -111,10 +111,10 @@ reference: install
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 bench: install
-	$(RUN) -m benchmarks.throughput
+	$(RUN) -m benchmarks.throughput --floor
 	$(RUN) -m benchmarks.throughput --accuracy
 	$(RUN) -m benchmarks.search
 	$(RUN) -m benchmarks.overhead
 	$(RUN) -m benchmarks.scale
-	$(RUN) -m benchmarks.saturation
-	$(RUN) -m benchmarks.selection
+	$(RUN) -m benchmarks.driver
+	$(RUN) -m studies.selection

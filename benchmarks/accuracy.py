@@ -19,32 +19,19 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What each training may spend.
-
-    Attributes:
-        epochs: passes over the images.
-        images: training images.
-        seeds: trainings of each way.
-    """
-
-    epochs: int
-    images: int
-    seeds: int
-
-
-@dataclass(frozen=True)
-class Comparison:
+class AccuracyComparison:
     """Validation accuracies after the last epoch, a seed each, in [0, 1].
 
     Attributes:
-        budget: of each training.
+        epochs: of each training.
+        images: that each is trained on.
         validation: images that the accuracies are measured on.
         convoy: by Convoy.
         tutorial: by the tutorial, from the same initial weights.
     """
 
-    budget: Budget
+    epochs: int
+    images: int
     validation: int
     convoy: list[float]
     tutorial: list[float]
@@ -68,15 +55,15 @@ class Comparison:
 
     def described(self) -> str:
         """The comparison in percent, as it is printed."""
-        budget, (low, high) = self.budget, self.interval
+        low, high = self.interval
         means = [
-            f"{name:10}{100 * statistics.mean(found):6.2f}% "
-            f"(standard deviation {100 * statistics.stdev(found):.2f})"
-            for name, found in (("Convoy", self.convoy), ("tutorial", self.tutorial))
+            f"{name:10}{100 * statistics.mean(each):6.2f}% "
+            f"(standard deviation {100 * statistics.stdev(each):.2f})"
+            for name, each in (("Convoy", self.convoy), ("tutorial", self.tutorial))
         ]
         return "\n".join(
             [
-                f"conv3, {budget.epochs} epochs of {budget.images:,} images, {budget.seeds} seeds; "
+                f"conv3, {self.epochs} epochs of {self.images:,} images, {len(self.convoy)} seeds; "
                 f"accuracy on {self.validation:,} validation images in float32",
                 *means,
                 f"difference {100 * self.difference:+.2f} points "
@@ -85,18 +72,17 @@ class Comparison:
         )
 
 
-def compare(case: Case, budget: Budget) -> Comparison:
+def compare(case: Case, epochs: int, images: int, seeds: int) -> AccuracyComparison:
     """Train ``case`` by both ways, in turn, with a cosine schedule, from the same weights."""
     recipe = replace(case.recipe, schedule="cosine", batch_size=BATCH_SIZE)
-    images = min(budget.images, len(case.dataset.train))
+    images = min(images, len(case.dataset.train))
     case = replace(case, recipe=recipe, dataset=case.dataset.limited(images))
     pairs = []
-    for seed in range(budget.seeds):
-        setting = Setting(case.architecture, case.parameters, recipe, budget.epochs, seed)
+    for seed in range(seeds):
+        setting = Setting(case.architecture, case.parameters, recipe, epochs, seed)
         pairs.append((_convoy(case, setting), _tutorial(case, setting)))
-    convoy, tutorials = zip(*pairs, strict=True)
-    found = replace(budget, images=images)
-    return Comparison(found, len(case.dataset.val), list(convoy), list(tutorials))
+    convoy, tutorials = map(list, zip(*pairs, strict=True))
+    return AccuracyComparison(epochs, images, len(case.dataset.val), convoy, tutorials)
 
 
 def _convoy(case: Case, setting: Setting) -> float:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from mlflow import MlflowClient
 
@@ -38,17 +38,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Occupancy:
-    """The work of all workers of a search, one epoch at the least."""
+    """The work of all workers of a search, at least one epoch."""
 
     work: tuple[Work, ...]
 
     @property
     def workers(self) -> dict[int, list[Work]]:
         """Each worker's work in the order of time."""
-        found: dict[int, list[Work]] = defaultdict(list)
+        workers: dict[int, list[Work]] = defaultdict(list)
         for each in sorted(self.work, key=lambda each: each.end):
-            found[each.worker].append(each)
-        return dict(found)
+            workers[each.worker].append(each)
+        return dict(workers)
 
     @property
     def trials(self) -> int:
@@ -88,6 +88,20 @@ class Occupancy:
         last = max(each.end for each in self.work)
         span = (last - self.first_step) * len(self.workers)
         return 1 - sum(each.seconds for each in self.work) / span
+
+    def figures(self, start: float) -> dict[str, float]:
+        """Everything of a search whose process began at ``start``, in seconds since 1970."""
+        return {
+            "trials": self.trials,
+            "workers": len(self.workers),
+            "epochs": len(self.work),
+            "epoch_seconds": fmean(each.seconds for each in self.work),
+            "first_step_seconds": self.first_step - start,
+            "between_trials_seconds": self.between_trials,
+            "report_seconds": self.report,
+            "idle": self.idle,
+            "idle_with_tail": self.idle_with_tail,
+        }
 
 
 def read_occupancy(folder: Path, uri: str) -> Occupancy:

@@ -10,13 +10,11 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
-import torch
-
-from benchmarks.machine import circumstances, described
-from benchmarks.results import result_file, write
+from benchmarks.command import add_machine_flags, measured, parser_of
 from benchmarks.throughput import case_of
-from benchmarks.ways import Case
+from benchmarks.ways import Case, clock
 from trainables import architectures
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
@@ -30,43 +28,24 @@ _FOREVER = 10**6  # epochs
 
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
-    argv = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(argv)
-        case, file = _case(arguments), result_file(arguments.json)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    found = circumstances("benchmarks.packs", argv, case.device)
-    print(f"{described(found)}\n\n{case.architecture}, batches of {case.recipe.batch_size}")
-    rates = measure(case, arguments.members, arguments.blocks, arguments.seconds)
-    print(table(rates))
-    write({**found, "rates": rates}, file)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Arguments(prog="python -m benchmarks.packs", description=__doc__)
+    parser = parser_of("benchmarks.packs", __doc__)
+    add_machine_flags(parser)
     parser.add_argument("--architecture", default="conv3", metavar="NAME", help="default: conv3")
     parser.add_argument("--members", type=int, nargs="+", default=[1, 2, 4, 8], metavar="N")
-    parser.add_argument("--data", metavar="PATH", help="folder, or embedded")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch-size", type=int, default=128, metavar="N")
     parser.add_argument("--blocks", type=int, default=3, metavar="N", help="timed, of each size")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of a block")
-    parser.add_argument("--json", metavar="FILE", help="write the figures here too")
-    return parser
+    return measured(parser, _measure, argv, {"members": 1, "batch_size": 1, "blocks": 1})
 
 
-def _case(arguments: argparse.Namespace) -> Case:
-    if min(arguments.members) < 1:
-        raise UsageError(f"--members must be 1 or more, not {min(arguments.members)}")
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here")
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     architectures.builder(arguments.architecture)
-    device = torch.device(arguments.device)
-    case = case_of(arguments.architecture, resolve(arguments.data), device)
-    return replace(case, recipe=replace(case.recipe, batch_size=arguments.batch_size))
+    case = case_of(arguments.architecture, resolve(arguments.data), arguments.device)
+    case = replace(case, recipe=replace(case.recipe, batch_size=arguments.batch_size))
+    print(f"{case.architecture}, batches of {case.recipe.batch_size}")
+    rates = measure(case, arguments.members, arguments.blocks, arguments.seconds)
+    print(table(rates))
+    return {"rates": rates}
 
 
 def measure(case: Case, members: list[int], blocks: int, seconds: float) -> dict[int, list[float]]:
@@ -87,29 +66,23 @@ def _member(case: Case, data: TrainingData, seed: int) -> Member:
 
 
 def _rate(case: Case, pack: list[Member], seconds: float) -> float:
-    """Whole rounds of steps for ``seconds`` or a little longer, three at the least."""
-    start, rounds = _clock(case.device), 0
+    """Whole rounds of steps for ``seconds`` or a little longer, at least three."""
+    start, rounds = clock(case.device), 0
     while rounds < 3 or time.perf_counter() - start < seconds:
         for member in pack:
             while member.advance() is not None:  # an epoch's end is not a step
                 pass
         rounds += 1
-    return rounds * len(pack) * case.recipe.batch_size / (_clock(case.device) - start)
-
-
-def _clock(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+    return rounds * len(pack) * case.recipe.batch_size / (clock(case.device) - start)
 
 
 def table(rates: dict[int, list[float]]) -> str:
-    """A line a size: median, least and most images a second, and the ratio to the first."""
+    """A line a size: median, lowest and highest images a second, and the ratio to the first."""
     first = statistics.median(next(iter(rates.values())))
-    rows = [f"{'members':>8}{'images/s: median (least-most)':>36}{'ratio':>8}"]
-    for count, found in rates.items():
-        middle = statistics.median(found)
-        cell = f"{middle:,.0f} ({min(found):,.0f}-{max(found):,.0f})"
+    rows = [f"{'members':>8}{'images/s: median (lowest-highest)':>36}{'ratio':>8}"]
+    for count, blocks in rates.items():
+        middle = statistics.median(blocks)
+        cell = f"{middle:,.0f} ({min(blocks):,.0f}-{max(blocks):,.0f})"
         rows.append(f"{count:>8}{cell:>36}{middle / first:>7.2f}x")
     return "\n".join(rows)
 

@@ -40,26 +40,20 @@ CPU = torch.device("cpu")
 
 def main(argv: list[str] | None = None) -> None:
     """Run the search that the command line ``argv`` asks for."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search")
+    for flag in ("--space", "--out"):
+        parser.add_argument(flag, type=Path, required=True)
+    parser.add_argument("--data", required=True)
+    for flag in ("--trials", "--epochs", "--train-limit", "--val-limit"):
+        parser.add_argument(flag, type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
     space = read_space(arguments.space)
     dataset = load(space.data, arguments.data).limited(arguments.train_limit, arguments.val_limit)
     budget = space.budget_on(arguments.data).asked(arguments.trials, arguments.epochs)
     environment.prepare(loopback=True)
     ray.init(address="local", include_dashboard=False)
     tuner(space, dataset, budget, arguments.seed, arguments.out).fit()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search")
-    parser.add_argument("--space", type=Path, required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--trials", type=int)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--train-limit", type=int)
-    parser.add_argument("--val-limit", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser
 
 
 def tuner(space: Space, dataset: Dataset, budget: Budget, seed: int, out: Path) -> tune.Tuner:

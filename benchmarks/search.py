@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from search.space.reader import read_space
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from benchmarks.command import measured, parser_of
+from benchmarks.timeline import SIDES, Pair, Timeline, read_timeline, table
+from search.space import Budget, read_space
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
 
@@ -39,22 +42,7 @@ _ENDED = (0, 3)
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
-    given = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(given)
-        file = result_file(arguments.json)
-        write(_measure(arguments, given), file)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Arguments(
-        prog="python -m benchmarks.search",
-        description="A whole search: Convoy against plain Ray Tune, Optuna and MLflow.",
-    )
+    parser = parser_of("benchmarks.search", __doc__)
     parser.add_argument(
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
@@ -72,24 +60,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeats", type=int, default=1, metavar="N", help="with other seeds, in turned order"
     )
-    parser.add_argument("--out", metavar="DIR", help="keep both searches' files there")
-    parser.add_argument("--json", metavar="FILE", help="write everything measured")
-    return parser
+    parser.add_argument("--out", metavar="DIR", help="keep both searches' files in it")
+    minima = {"trials": 1, "convoy_trials": 1, "epochs": 1, "repeats": 1, "seed": 0}
+    return measured(parser, _measure, argv, minima)
 
 
-def _measure(arguments: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
-    found = circumstances("benchmarks.search", argv, torch.device("cpu"))
-    plan = _plan(arguments)
-    print(described(found), plan.described(), sep="\n", flush=True)
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    plan, seeds = _plan(arguments), range(arguments.seed, arguments.seed + arguments.repeats)
+    print(plan.described(), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         out = user_path(arguments.out or scratch, "--out")
-        _check_free([out / f"seed-{plan.seed + number}" for number in range(arguments.repeats)])
-        pairs = [plan.pair(number, out) for number in range(arguments.repeats)]
-    return {**found, "plan": plan.as_dict(), "pairs": [pair.as_dict() for pair in pairs]}
+        folders = {seed: out / f"seed-{seed}" for seed in seeds}
+        for folder in folders.values():
+            if folder.exists():
+                raise UsageError(f"--out: {folder} exists already; name another folder")
+        pairs = [
+            plan.pair(seed, folder, SIDES[::-1] if number % 2 else SIDES)
+            for number, (seed, folder) in enumerate(folders.items())
+        ]
+    return {"plan": plan.as_dict(), "pairs": [pair.as_dict() for pair in pairs]}
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """What both sides are asked to do.
 
     Attributes:
@@ -97,20 +90,16 @@ class Plan:
         dataset: limited as asked; loading it has filled the cache, so neither side pays for it.
         budget: trials, epochs and ASHA's division.
         convoy_trials: trials of Convoy; the budget's, unless more were asked for.
-        seed: of the first repeat.
     """
 
     source: str
     dataset: Dataset
     budget: Budget
     convoy_trials: int
-    seed: int
 
-    def pair(self, number: int, out: Path) -> Pair:
-        """Both searches, in turned order at odd ``number``; printed."""
-        seed, folder = self.seed + number, out / f"seed-{self.seed + number}"
-        order = SIDES if number % 2 == 0 else SIDES[::-1]
-        pair = Pair(seed, **{side: self._run(side, seed, folder / side) for side in order})
+    def pair(self, seed: int, out: Path, order: Sequence[str]) -> Pair:
+        """Both searches, one after the other in this ``order``; printed."""
+        pair = Pair(seed, **{side: self._run(side, seed, out / side) for side in order})
         print(table(pair), flush=True)
         return pair
 
@@ -145,10 +134,7 @@ class Plan:
             "seed": seed,
             "out": out,
         }
-        return [
-            *module,
-            *(word for key, value in asked.items() for word in (f"--{key}", f"{value}")),
-        ]
+        return [*module, *(f"--{key}={value}" for key, value in asked.items())]
 
     def _images(self, side: str) -> Callable[[int], int]:
         """Images of an epoch by batch size: Convoy leaves out what does not fill a batch."""
@@ -179,25 +165,13 @@ class Plan:
         }
 
 
-def _check_free(folders: list[Path]) -> None:
-    for folder in folders:
-        if folder.exists():
-            raise UsageError(f"--out: {folder} is there already; name another folder")
-
-
-def _plan(arguments: argparse.Namespace) -> Plan:
-    least = {"trials": 1, "convoy-trials": 1, "epochs": 1, "repeats": 1, "seed": 0}
-    for flag, low in least.items():
-        value = getattr(arguments, flag.replace("-", "_"))
-        if value is not None and value < low:
-            raise UsageError(f"--{flag} must be {low} or more, not {value}")
+def _plan(arguments: argparse.Namespace) -> ComparisonPlan:
     space, source = read_space(SPACE), resolve(arguments.data)
     dataset = load(space.data, source)
     images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
     budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
     limited = dataset.limited(images, arguments.val_limit)
-    trials = arguments.convoy_trials or budget.trials
-    return Plan(source, limited, budget, trials, arguments.seed)
+    return ComparisonPlan(source, limited, budget, arguments.convoy_trials or budget.trials)
 
 
 if __name__ == "__main__":

@@ -4,51 +4,70 @@ Everything that decides is the real thing: searcher, scheduler, events and their
 of Ray's cluster a loop lets trials report an epoch each in turn, and ends those that ASHA stops.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from benchmarks.curves import METRICS, Curve
-from search.driver.events import Events, TrialListener
-from search.proposals.scheduler import AshaScheduler
-from search.proposals.searcher import OptunaSearcher
-from search.space.budget import Budget
-from search.space.domain import Domains, Options, Range, Values, active_keys
-from search.space.space import Space
-from search.trials.board import TrialBoard
-from search.trials.spec import Task
+from search.domain import Choice, Domains, Range, Values, existing
+from search.events import Events, Follower
+from search.scheduler import BaselineKeepingAsha
+from search.scoreboard import Scoreboard
+from search.searcher import TruthfulOptunaSearch
+from search.space import Budget, Space
+from search.task import Task
 from trainables.recipe import Value
 from trainables.seeding import derive
 
+FILE, SPACE = Path(__file__).with_name("curves.jsonl"), "gap5"
+METRICS = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 NEIGHBOURS = 3
+CONCURRENCY = 8  # trials at once
 NOISE = 0.01  # standard deviation of an accuracy: about that of 1,000 validation images
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One setting of gap5, trained on the embedded data to the end of its budget.
+
+    Attributes:
+        values: the setting, by key.
+        metrics: for each of ``METRICS`` its value after every epoch, in [0, 1].
+        diverged: whether the loss became infinite after the last of these epochs.
+    """
+
+    values: dict[str, Value]
+    metrics: dict[str, list[float]]
+    diverged: bool = False
+
+
+def read_curves() -> list[Curve]:
+    """The recorded curves; the baseline's, the guesses' and those of settings drawn at random."""
+    return [Curve(**json.loads(line)) for line in FILE.read_text().splitlines()]
+
+
 class Landscape:
-    """The curve of any setting of a space, from those of the recorded settings around it.
+    """The curve of any setting of a space, from those of the recorded settings near it.
 
     Two settings differ by the sum, over the keys that exist in both, of: the difference of numbers
     as a share of their range (of its logarithm where it is drawn so), or 1 where a choice or a word
     differs. A setting's curve is the mean of those of its ``NEIGHBOURS`` nearest, each weighted by
     one over its distance; if the nearest diverged, so does it.
-
-    Args:
-        space: of the settings.
-        curves: what was recorded.
     """
 
     def __init__(self, space: Space, curves: Sequence[Curve]) -> None:
         self._domains, self._curves = space.search, curves
-        found = [dict(_coordinates(self._domains, curve.values)) for curve in curves]
-        self._names = sorted({name for point in found for name in point})
-        self._points = np.array([self._row(point) for point in found])
+        points = [dict(_coordinates(self._domains, curve.values)) for curve in curves]
+        self._names = sorted({name for point in points for name in point})
+        self._points = np.array([self._row(point) for point in points])
         self._options = np.array([name.endswith("?") for name in self._names])
 
     def curve(self, values: dict[str, Value]) -> Curve:
@@ -82,13 +101,13 @@ class Landscape:
 
 def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[str, float]]:
     """Name and coordinate of every key that exists in ``values``; those of options end in a ?."""
-    for name, key, domain in active_keys(domains, values):
+    for name, key, domain in existing(domains, values):
         value = values[key]
         if isinstance(domain, Range) and isinstance(value, int | float):
             scale = math.log if domain.log else float
             low, high = scale(domain.low), scale(domain.high)
             yield name, (scale(value) - low) / (high - low)
-        elif isinstance(domain, Options | Values):
+        elif isinstance(domain, Choice | Values):
             yield f"{name}?", float(list(domain.options).index(value))
 
 
@@ -114,7 +133,7 @@ class Clock:
 
 @dataclass
 class ReplayedTrial:
-    """What scheduler and events need of Tune's trial."""
+    """What scheduler and events read of Tune's trial."""
 
     trial_id: str
     config: dict[str, Any]
@@ -125,56 +144,42 @@ class ReplayedTrial:
     epoch: int = 0
 
 
+@dataclass
 class Replay:
-    """A search over a landscape.
+    """A search over a landscape; ``seed`` is that of the noise."""
 
-    Args:
-        searcher: proposes the trials.
-        budget: of the search, as the scheduler has it.
-        board: counts them.
-        followers: are told of every event.
-        landscape: what a trial reaches.
-        seed: of the noise.
-        concurrency: trials at once.
-        clock: counts what the parts take.
-    """
+    searcher: TruthfulOptunaSearch
+    budget: Budget
+    board: Scoreboard
+    landscape: Landscape
+    seed: int
+    clock: Clock = field(default_factory=Clock)
 
-    def __init__(
+    def run(
         self,
-        searcher: OptunaSearcher,
-        budget: Budget,
-        board: TrialBoard,
-        listeners: list[TrialListener],
-        landscape: Landscape,
-        seed: int,
-        concurrency: int = 8,
-        clock: Clock | None = None,
+        followers: list[Follower],
+        trial_ended: Callable[[int], object] = lambda ended: None,
     ) -> None:
-        self._searcher, self._scheduler = searcher, AshaScheduler(budget)
-        self._events = Events(board, listeners)
-        self._landscape, self._seed, self._concurrency = landscape, seed, concurrency
-        self._trials, self._started, self._running = budget.trials, 0, list[ReplayedTrial]()
-        self._clock = clock or Clock()
-
-    def run(self, each: Callable[[int], object] = lambda ended: None) -> None:
-        """Run to the end; ``each`` is told how many trials have ended whenever one has."""
-        ended = 0
-        while self._running or self._started < self._trials:
-            while len(self._running) < self._concurrency and self._started < self._trials:
-                self._start()
-            for trial in list(self._running):
+        """Run to the end; ``trial_ended`` hears how many trials have ended whenever one has."""
+        self._scheduler = BaselineKeepingAsha(self.budget)
+        self._events = Events(self.board, followers)
+        self._started, ended, running = 0, 0, list[ReplayedTrial]()
+        while running or self._started < self.budget.trials:
+            while len(running) < CONCURRENCY and self._started < self.budget.trials:
+                running.append(self._start())
+            for trial in list(running):
                 if self._step(trial):
-                    self._running.remove(trial)
+                    running.remove(trial)
                     ended += 1
-                    each(ended)
+                    trial_ended(ended)
 
-    def _start(self) -> None:
-        name, clock = f"{self._seed:04x}{self._started:08x}", self._clock
+    def _start(self) -> ReplayedTrial:
+        name, clock = f"{self.seed:04x}{self._started:08x}", self.clock
         with clock.part("searcher"):
-            config = self._searcher.suggest(name)
+            config = self.searcher.suggest(name)
         with clock.part("simulation"):
-            curve = self._landscape.curve(Task.from_config(config).values)
-            draw = np.random.default_rng(derive(self._seed, "noise", self._started))
+            curve = self.landscape.curve(Task.from_config(config).values)
+            draw = np.random.default_rng(derive(self.seed, "noise", self._started))
             noise = draw.normal(0, NOISE, size=len(curve.metrics["val_accuracy"])).tolist()
             trial = ReplayedTrial(name, config, curve, noise)
         with clock.part("scheduler"):
@@ -182,11 +187,11 @@ class Replay:
         with clock.part("board"):
             self._events.on_trial_start(0, [], trial)
         self._started += 1
-        self._running.append(trial)
+        return trial
 
     def _step(self, trial: ReplayedTrial) -> bool:
         """Let the trial report an epoch, as Tune's controller passes it on; True if it ended."""
-        clock = self._clock
+        clock = self.clock
         if trial.epoch == len(trial.noise):  # the curve ends here: it diverged
             return self._fail(trial)
         result = _result(trial)
@@ -195,9 +200,9 @@ class Replay:
         stops: bool = decision == TrialScheduler.STOP
         with clock.part("searcher"):
             if stops:  # Tune hands a searcher the last result with the end alone
-                self._searcher.on_trial_complete(trial.trial_id, result)
+                self.searcher.on_trial_complete(trial.trial_id, result)
             else:
-                self._searcher.on_trial_result(trial.trial_id, result)
+                self.searcher.on_trial_result(trial.trial_id, result)
         with clock.part("board"):
             self._events.on_trial_result(0, [], trial, result)
             if stops:
@@ -205,11 +210,11 @@ class Replay:
         return stops
 
     def _fail(self, trial: ReplayedTrial) -> bool:
-        with self._clock.part("scheduler"):
+        with self.clock.part("scheduler"):
             self._scheduler.on_trial_error(None, trial)
-        with self._clock.part("searcher"):
-            self._searcher.on_trial_complete(trial.trial_id, error=True)
-        with self._clock.part("board"):
+        with self.clock.part("searcher"):
+            self.searcher.on_trial_complete(trial.trial_id, error=True)
+        with self.clock.part("board"):
             self._events.on_trial_error(0, [], trial)
         return True
 

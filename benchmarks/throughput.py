@@ -3,6 +3,10 @@
 Both train the same function on the same images with the same batch size, optimizer, augmentation
 and threads, in one process, block by block in turn. A block's first round warms up and is not
 counted. Nothing beyond ``trainables`` is imported, so that it runs wherever torch does.
+
+``--floor`` sets beside Convoy's rate what the machine's matrix products allow: the rate of a large
+one in the number format of the training, over the floating-point operations of a step an image.
+What training moves through memory is not counted. ``--profile`` shows the operators of a step.
 """
 
 import argparse
@@ -13,19 +17,27 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as torch_profile
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import circumstances, described
-from benchmarks.results import result_file, write
-from benchmarks.ways import Case, ways
+from benchmarks.accuracy import compare
+from benchmarks.command import add_machine_flags, measured, parser_of
+from benchmarks.ways import Case, clock, convoy_epochs, ways
 from trainables import architectures
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
 from trainables.device import use_threads
 from trainables.recipe import Recipe, Value
+from trainables.data import DataSpec, load, resolve
+from trainables.device import training_dtype
+from trainables.errors import UsageError
+from trainables.recipe import Recipe, Setting, Value
+from trainables.training import network
 
 COMPOSITE = {"gap5"}  # which train on composite images; the others on CIFAR-10
-# What the README advises without a GPU: full widths take seconds a step there.
+# What the README advises without a GPU: full widths take seconds a step.
 ON_CPU: dict[str, dict[str, Value]] = {
     "alexnet": {"width": 0.25, "dense": 512},
     "gap5": {"pool_stride": 2},
@@ -36,11 +48,13 @@ WORKERS = (0, 2)
 EPOCH = 50_000  # images; the usual epoch of CIFAR-10
 PROFILED = ("conv3", "gap5")
 RECIPE = Recipe(optimizer="adamw", lr=1e-3, schedule="constant", batch_size=128, flip=True)
+STEPS, SHOWN = 20, 15  # of a profile: steps, and operators that are printed
+SIDE, PRODUCTS, BATCH = 2048, 9, 8  # of the floor: matrices, their products, images
 CROP = 4  # pixels of padding, on CIFAR-10
 
 
 @dataclass(frozen=True)
-class Row:
+class ThroughputRow:
     """An architecture's measurements.
 
     Attributes:
@@ -77,66 +91,35 @@ class Row:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
-    given = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(given)
-        file = result_file(arguments.json)
-        write(_measure(arguments, given), file)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Arguments(
-        prog="python -m benchmarks.throughput",
-        description="Images a second of training: Convoy against the tutorial's way.",
-    )
+    parser = parser_of("benchmarks.throughput", __doc__)
+    add_machine_flags(parser)
     parser.add_argument("--architecture", nargs="+", metavar="NAME", help="default: all")
-    parser.add_argument(
-        "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
-    )
     parser.add_argument("--blocks", type=int, default=5, metavar="N", help="timed (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of a block")
-    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--full", action="store_true", help="the full width on the CPU too")
+    parser.add_argument("--floor", action="store_true", help="compare with matrix products too")
+    parser.add_argument("--profile", action="store_true", help="show operators by time instead")
     parser.add_argument("--accuracy", action="store_true", help="compare conv3's accuracy instead")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of --accuracy")
     parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of --accuracy")
     parser.add_argument("--train-limit", type=int, default=10_000, metavar="N", help="likewise")
-    parser.add_argument(
-        "--profile", action="store_true", help="show Convoy's operators by their time instead"
-    )
-    parser.add_argument("--json", metavar="FILE", help="write everything measured")
-    return parser
+    minima = {"blocks": 1, "threads": 1, "seeds": 2, "epochs": 1, "train_limit": 1}
+    return measured(parser, _measure, argv, minima)
 
 
-def _measure(arguments: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, printed as it comes."""
-    _check(arguments)
-    use_threads(arguments.threads or len(os.sched_getaffinity(0)))
-    device = torch.device(arguments.device)
-    found = circumstances("benchmarks.throughput", argv, device)
-    print(described(found), f"threads {torch.get_num_threads()}\n", sep="\n", flush=True)
-    if arguments.accuracy:
-        return {**found, "accuracy": _accuracy(arguments)}
-    if arguments.profile:
-        return {**found, "profile": _profile(arguments)}
-    return {**found, "rows": [row.as_dict() for row in _rows(arguments)]}
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    for name in arguments.architecture or ():
-        architectures.builder(name)
-    for flag, low in {"blocks": 1, "threads": 1, "seeds": 2, "epochs": 1}.items():
-        if (value := getattr(arguments, flag)) is not None and value < low:
-            raise UsageError(f"--{flag} must be {low} or more, not {value}")
     if not arguments.seconds > 0:
         raise UsageError(f"--seconds must be above 0, not {arguments.seconds}")
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here")
+    for name in arguments.architecture or ():
+        architectures.builder(name)
+    if arguments.accuracy:
+        return {"accuracy": _accuracy(arguments)}
+    if arguments.profile:
+        return {"profile": _profile(arguments)}
+    rows = _rows(arguments)
+    floor = _floor(arguments, rows) if arguments.floor else {}
+    return {"rows": [row.as_dict() for row in rows], **floor}
 
 
 def case_of(name: str, source: str, device: torch.device, *, full: bool = False) -> Case:
@@ -146,7 +129,7 @@ def case_of(name: str, source: str, device: torch.device, *, full: bool = False)
         name: of the architecture.
         source: ``embedded`` or a data folder.
         device: where to compute.
-        full: its defaults on a CPU too, instead of the parameters advised there.
+        full: its defaults on a CPU too, instead of the parameters advised for it.
     """
     composite = name in COMPOSITE
     dataset = load(DataSpec("composite" if composite else "cifar10"), source)
@@ -155,36 +138,36 @@ def case_of(name: str, source: str, device: torch.device, *, full: bool = False)
     return Case(name, ON_CPU.get(name, {}) if smaller else {}, dataset, source, recipe, device)
 
 
-def measure(case: Case, blocks: int, seconds: float) -> Row:
+def measure(case: Case, blocks: int, seconds: float) -> ThroughputRow:
     """Every way's blocks in turn: Convoy, the tutorials, Convoy, ..."""
     with ways(case, WORKERS, seconds) as timed:
         rounds = [
             {name: way.rate(seconds) for name, way in timed.items()} for _ in range(blocks + 1)
         ]
     rates = {name: [each[name] for each in rounds[1:]] for name in rounds[0]}
-    return Row(
+    return ThroughputRow(
         case.architecture, case.parameters, case.dataset.name, case.dataset.image_size, rates
     )
 
 
 def _cases(arguments: argparse.Namespace, names: list[str]) -> list[Case]:
-    source, device = resolve(arguments.data), torch.device(arguments.device)
-    return [case_of(name, source, device, full=arguments.full) for name in names]
+    source = resolve(arguments.data)
+    return [case_of(name, source, arguments.device, full=arguments.full) for name in names]
 
 
-def _rows(arguments: argparse.Namespace) -> list[Row]:
-    print("images a second of training: median (least-most) of the blocks; ratios of the medians")
+def _rows(arguments: argparse.Namespace) -> list[ThroughputRow]:
+    print("images a second of training: median (lowest-highest) of the blocks, ratios of medians")
     print(
         f"{'':32}{'Convoy':>22}{'tutorial, 0 workers':>22}{'tutorial, 2 workers':>22}{'ratios':>14}"
     )
     rows = []
     for case in _cases(arguments, arguments.architecture or architectures.available()):
         rows.append(measure(case, arguments.blocks, arguments.seconds))
-        print(line(rows[-1], epoch=arguments.device == "cuda"), flush=True)
+        print(line(rows[-1], epoch=arguments.device.type == "cuda"), flush=True)
     return rows
 
 
-def line(row: Row, *, epoch: bool) -> str:
+def line(row: ThroughputRow, *, epoch: bool) -> str:
     """The row as it is printed; with ``epoch`` the time of 50,000 images below it."""
     named = " ".join([row.architecture, *(f"{k}={v}" for k, v in row.parameters.items())])
     cells = [
@@ -199,25 +182,91 @@ def line(row: Row, *, epoch: bool) -> str:
     return text
 
 
-def _profile(arguments: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.profiling import profile, table
-
-    found = {}
-    for case in _cases(arguments, arguments.architecture or list(PROFILED)):
-        operators = profile(case)
-        found[case.architecture] = [asdict(operator) for operator in operators]
-        print(table(case, operators), flush=True)
-    return found
-
-
 def _accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.accuracy import Budget, compare
-
-    case = case_of("conv3", resolve(arguments.data), torch.device(arguments.device))
-    budget = Budget(arguments.epochs, arguments.train_limit, arguments.seeds)
-    comparison = compare(case, budget)
+    case = case_of("conv3", resolve(arguments.data), arguments.device)
+    comparison = compare(case, arguments.epochs, arguments.train_limit, arguments.seeds)
     print(comparison.described())
     return comparison.as_dict()
+
+
+def _profile(arguments: argparse.Namespace) -> dict[str, Any]:
+    profiles = {}
+    for case in _cases(arguments, arguments.architecture or list(PROFILED)):
+        operators = profile(case)
+        whole = sum(each["milliseconds"] for each in operators)
+        print(f"{case.architecture}: {whole:.1f} ms a step of {case.recipe.batch_size} images")
+        for each in operators[:SHOWN]:
+            cells = "{calls:8.1f} calls{milliseconds:9.2f} ms{share:8.1%}".format_map(each)
+            print(f"  {each['name'][:48]:48}{cells}", flush=True)
+        profiles[case.architecture] = operators
+    return profiles
+
+
+def profile(case: Case) -> list[dict[str, Any]]:
+    """All operators of Convoy's steps, the costliest first; on a GPU by the GPU's time.
+
+    Calls and milliseconds are those of a step, without the operators that one calls.
+
+    The profiler itself makes small operators look costlier than they are.
+    """
+    epochs = convoy_epochs(case, STEPS * case.recipe.batch_size)
+    next(epochs)
+    cuda = case.device.type == "cuda"
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # its notes on a machine without a GPU
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
+    with torch_profile(activities=activities) as profiled:
+        next(epochs)
+    spent = "self_device_time_total" if cuda else "self_cpu_time_total"
+    events = [(event, float(getattr(event, spent))) for event in profiled.key_averages()]
+    whole = sum(microseconds for _, microseconds in events)
+    return [
+        {
+            "name": event.key,
+            "calls": event.count / STEPS,
+            "milliseconds": us / 1000 / STEPS,
+            "share": us / whole,
+        }
+        for event, us in sorted(events, key=lambda pair: pair[1], reverse=True)
+    ]
+
+
+def _floor(arguments: argparse.Namespace, rows: list[ThroughputRow]) -> dict[str, Any]:
+    """What the machine allows of each of ``rows``, printed."""
+    peak = matrix_rate(arguments.device)
+    print(f"\na product of {SIDE}x{SIDE} matrices: {peak / 1e9:,.0f} GFLOP/s")
+    print(f"{'':16}{'MFLOP an image':>16}{'images/s, limit':>18}{'reached':>10}{'share':>8}")
+    cases, operations = _cases(arguments, [row.architecture for row in rows]), {}
+    for case, row in zip(cases, rows, strict=True):
+        operations[row.architecture] = flops = flops_per_image(case)
+        reached = row.median("convoy")
+        cells = f"{flops / 1e6:>16,.1f}{peak / flops:>18,.0f}{reached:>10,.0f}"
+        print(f"{row.architecture:16}{cells}{reached * flops / peak:>8.0%}")
+    return {"peak": peak, "flops_per_image": operations}
+
+
+def flops_per_image(case: Case) -> float:
+    """Floating-point operations of a training step, forward and backward, an image.
+
+    A multiplication and an addition count as two. Convolutions and matrix products are counted.
+    """
+    dataset = case.dataset
+    model = network(Setting(case.architecture, case.parameters, case.recipe, 1, 0), dataset)
+    images = torch.randn(BATCH, 3, dataset.image_size, dataset.image_size)
+    with FlopCounterMode(display=False) as counter:
+        model(images).sum().backward()
+    return float(counter.get_total_flops()) / BATCH
+
+
+def matrix_rate(device: torch.device) -> float:
+    """Floating-point operations a second of a large matrix product, the best of several."""
+    dtype = training_dtype(device)
+    one, other = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+    times = []
+    for _ in range(PRODUCTS):
+        start = clock(device)
+        one @ other
+        times.append(clock(device) - start)
+    return 2.0 * SIDE**3 / min(times)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
-"""What the timestamped records of a search say of its speed."""
+"""What the timestamped records of searches say of their speed, by Convoy and by the plain way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+SIDES = ("convoy", "plain")
+
 
 @dataclass(frozen=True)
-class Report:
+class EpochReport:
     """One epoch of one trial, as MLflow has it.
 
     Attributes:
@@ -34,12 +36,12 @@ class Timeline:
     Attributes:
         start: of the process, in seconds since 1970.
         end: of the process likewise.
-        reports: in the order of their time, one at the least.
+        reports: in the order of their time, at least one.
     """
 
     start: float
     end: float
-    reports: tuple[Report, ...]
+    reports: tuple[EpochReport, ...]
 
     @property
     def wall(self) -> float:
@@ -126,11 +128,82 @@ def read_timeline(
     return Timeline(start, end, tuple(sorted(reports, key=lambda report: report.time)))
 
 
-def _reports(client: MlflowClient, run: Run, images: int) -> list[Report]:
+def _reports(client: MlflowClient, run: Run, images: int) -> list[EpochReport]:
     trial = run.info.run_id
     seconds = {p.step: p.value for p in client.get_metric_history(trial, "epoch_seconds")}
     accuracies = client.get_metric_history(trial, "val_accuracy")
     return [
-        Report(trial, point.timestamp / 1000, seconds[point.step], images, point.value)
+        EpochReport(trial, point.timestamp / 1000, seconds[point.step], images, point.value)
         for point in accuracies
     ]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both searches of one seed."""
+
+    seed: int
+    convoy: Timeline
+    plain: Timeline
+
+    def ratio(self, figure: str) -> float:
+        """Convoy's figure over the plain way's."""
+        ours, theirs = (side.figures()[figure] for side in (self.convoy, self.plain))
+        return float(ours / theirs)
+
+    @property
+    def time_share(self) -> float | None:
+        """Convoy's time to the plain search's best accuracy as a share of the plain search's.
+
+        None if Convoy did not reach it.
+        """
+        ours, theirs = (side.time_to(self.plain.best) for side in (self.convoy, self.plain))
+        return None if ours is None or theirs is None else ours / theirs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Records and figures, as JSON values."""
+        return {
+            "seed": self.seed,
+            **{
+                side: {**getattr(self, side).figures(), "records": asdict(getattr(self, side))}
+                for side in SIDES
+            },
+            "images_per_second_ratio": self.ratio("images_per_second"),
+            "images_per_second_training_ratio": self.ratio("images_per_second_training"),
+            "time_to_plain_best_share": self.time_share,
+            "convoy_seconds_to_plain_best": self.convoy.time_to(self.plain.best),
+        }
+
+
+_LINES = {
+    "wall_seconds": ("wall time, s", ",.1f"),
+    "first_step_seconds": ("until the first step, s", ",.1f"),
+    "first_report_seconds": ("until the first report, s", ",.1f"),
+    "trials": ("trials", ",d"),
+    "epochs": ("epochs", ",d"),
+    "images": ("images trained", ",d"),
+    "images_per_second": ("images/s, whole", ",.0f"),
+    "images_per_second_training": ("images/s, from the first step to the last report", ",.0f"),
+    "trials_per_hour": ("trials/hour, whole", ",.0f"),
+    "trials_per_hour_training": ("trials/hour, from the first step to the last report", ",.0f"),
+    "best_val_accuracy": ("best validation accuracy", ".2%"),
+    "seconds_to_best": ("until that, s", ",.1f"),
+}
+
+
+def table(pair: Pair) -> str:
+    """Both searches side by side, and the two ratios last."""
+    ours, theirs = pair.convoy.figures(), pair.plain.figures()
+    rows = [f"{f'seed {pair.seed}':52}{'Convoy':>12}{'plain':>12}{'ratio':>8}"]
+    for key, (name, form) in _LINES.items():
+        cells = f"{ours[key]:>12{form}}{theirs[key]:>12{form}}"
+        rows.append(f"{name:52}{cells}{pair.ratio(key):>8.2f}")
+    reached, share = pair.convoy.time_to(pair.plain.best), pair.time_share
+    when = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
+    return "\n".join(
+        [
+            *rows,
+            f"the plain search's best accuracy by Convoy: {when}",
+            "",
+        ]
+    )

@@ -156,8 +156,8 @@ def train(
     """The usual loop; after every step the number of its images and the loss so far, summed."""
     model.train()
     running_loss = 0.0
-    for given, targets in batches:
-        images, labels = given.to(device), targets.to(device)
+    for batch, targets in batches:
+        images, labels = batch.to(device), targets.to(device)
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images), labels)
         loss.backward()  # type: ignore[no-untyped-call]

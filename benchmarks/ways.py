@@ -70,7 +70,7 @@ class Convoy:
         return cls(case, batch * max(1, round(probe.rate(0) * seconds / batch)))
 
     def rate(self, seconds: float) -> float:
-        """Whole epochs, one at the least; validation is not part of the time."""
+        """Whole epochs, at least one; validation is not part of the time."""
         images, spent = 0, 0.0
         while not images or spent < seconds:
             images += self._images
@@ -101,22 +101,24 @@ class Tutorial:
         )
 
     def rate(self, seconds: float) -> float:
-        """Whole steps, one at the least; batches that waited ready from before are not counted."""
+        """Whole steps, at least one; batches that waited ready from before are not counted."""
         for _ in range(self._ready):
             next(self._steps)
-        start, images = self._clock(), 0
+        start, images = clock(self._device), 0
         while not images or time.perf_counter() - start < seconds:
             images += next(self._steps)[0]
-        return images / (self._clock() - start)
+        return images / (clock(self._device) - start)
 
     def close(self) -> None:
         """End the workers."""
         self._steps.close()
 
-    def _clock(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+
+def clock(device: torch.device) -> float:
+    """Seconds of a clock, read once ``device`` has done all that it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 @contextmanager

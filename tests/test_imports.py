@@ -1,4 +1,4 @@
-"""Imports run one way: benchmarks and analysis, search, trainables."""
+"""Imports run one way: studies and benchmarks, analysis, search, trainables."""
 
 import ast
 import subprocess
@@ -18,9 +18,10 @@ FORBIDDEN = {
         "search",
         "analysis",
         "benchmarks",
+        "studies",
     },
-    "search": {"analysis", "matplotlib", "sklearn", "benchmarks"},
-    "analysis": {"ray", "benchmarks"},
+    "search": {"analysis", "matplotlib", "sklearn", "benchmarks", "studies"},
+    "analysis": {"ray", "benchmarks", "studies"},
 }
 
 
@@ -69,12 +70,12 @@ def test_a_worker_starts_without_what_it_does_not_need(module, absent):
     assert not absent & set(out.stdout.split())
 
 
-def test_measuring_throughput_loads_no_search_library():
+def test_measuring_throughput_and_recording_the_study_load_no_search_library():
     import subprocess
     import sys
 
     code = (
-        "import sys, benchmarks.throughput, benchmarks.profiling, benchmarks.accuracy; "
+        "import sys, benchmarks.throughput, benchmarks.packs, studies.selection.recording; "
         "print(*sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -5,13 +5,13 @@ import json
 import pytest
 import torch
 
-from benchmarks.accuracy import Budget, Comparison
+from benchmarks.accuracy import AccuracyComparison
 from benchmarks.throughput import main
 
 
 @pytest.fixture
 def comparison():
-    return Comparison(Budget(1, 100, 3), 1000, [0.51, 0.62, 0.73], [0.50, 0.60, 0.70])
+    return AccuracyComparison(1, 100, 1000, [0.51, 0.62, 0.73], [0.50, 0.60, 0.70])
 
 
 def test_the_difference_is_convoys_mean_less_the_tutorials(comparison):

@@ -58,4 +58,4 @@ def test_a_wrong_flag_is_one_line_and_status_2(capsys):
 def test_searches_that_are_there_are_not_mixed_with_new_ones(tmp_path, capsys):
     (tmp_path / "seed-3").mkdir()
     assert main(["--data", "embedded", "--seed", "3", "--out", str(tmp_path)]) == 2
-    assert "seed-3 is there already" in capsys.readouterr().err
+    assert "seed-3 exists already" in capsys.readouterr().err

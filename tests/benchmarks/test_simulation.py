@@ -3,20 +3,18 @@
 import optuna
 import pytest
 
-from benchmarks.curves import METRICS, Curve
-from benchmarks.replayed import find
-from benchmarks.simulation import Landscape, Replay
-from search.proposals.searcher import OptunaSearcher
-from search.space.domain import Range, Selection, Values
-from search.space.reader import SPACES, read_space
-from search.space.sampler import Sampler
-from search.trials.board import TrialBoard
-from search.trials.spec import Job
+from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, Replay, read_curves
+from search.domain import Choice, Range, Values, check_point
+from search.scoreboard import Scoreboard
+from search.searcher import TruthfulOptunaSearch
+from search.space import SPACES, Sampler, read_space
+from search.task import Job
+from trainables.data import EMBEDDED
 
 DOMAINS = {
     "lr": Range(low=0.01, high=1.0, log=True),
     "flip": Values(options=(True, False)),
-    "optimizer": Selection(
+    "optimizer": Choice(
         options={"adam": {}, "sgd": {"momentum": Range(low=0.0, high=0.5)}},
     ),
 }
@@ -76,7 +74,7 @@ def replayed():
     return [run_search() for _ in range(2)]
 
 
-def run_search(trials: int = 40) -> TrialBoard:
+def run_search(trials: int = 40) -> Scoreboard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
     space = read_space(SPACES / "gap5.yaml")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -85,9 +83,9 @@ def run_search(trials: int = 40) -> TrialBoard:
     curves.append(curve(points[-1], [0.1, 0.1], diverged=True))
     budget = space.budget.model_copy(update={"trials": trials, "epochs": 4, "grace_epochs": 2})
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
-    searcher = OptunaSearcher(Sampler(space, {}), job, trials)
-    board = TrialBoard(trials, 4, 1000)
-    Replay(searcher, budget, board, [], Landscape(space, curves), seed=0, concurrency=3).run()
+    searcher = TruthfulOptunaSearch(Sampler(space, {}), job, trials)
+    board = Scoreboard(trials, 4, 1000)
+    Replay(searcher, budget, board, Landscape(space, curves), seed=0).run([])
     return board
 
 
@@ -96,7 +94,7 @@ def test_every_trial_ends(replayed):
 
 
 def test_a_replay_repeats_itself(replayed):
-    def ends(board: TrialBoard) -> list:
+    def ends(board: Scoreboard) -> list:
         return [(r.values, r.status, r.epochs, r.best_accuracy) for r in board.records]
 
     assert ends(replayed[0]) == ends(replayed[1])
@@ -110,6 +108,12 @@ def test_stopped_trials_end_at_a_rung_and_whole_ones_at_the_budget(replayed):
     assert epochs == {"pruned": {2}, "completed": {4}, "failed": {2}}
 
 
-def test_what_is_found_with_the_bound_is_that_without_it_below_the_bound():
-    bounded, whole = find(30, 0, bounded=True), find(30, 0, bounded=False)
-    assert (bounded.best, bounded.late) == (whole.best, whole.late)
+def test_every_recorded_setting_is_a_point_of_the_space_and_has_all_figures_of_all_epochs():
+    space = read_space(SPACES / f"{SPACE}.yaml")
+    fixed, epochs = space.fixed_on(EMBEDDED, {}), space.embedded.budget.epochs
+    for recorded in read_curves():
+        check_point(space.search, recorded.values)
+        assert fixed.items() <= recorded.values.items()
+        (length,) = {len(recorded.metrics[name]) for name in METRICS}
+        assert recorded.diverged or length == epochs
+    assert read_curves()[0].values == {**space.baseline, **fixed}

@@ -6,8 +6,9 @@ import multiprocessing
 import pytest
 import torch
 
-from benchmarks.throughput import Row, case_of, line, main
-from benchmarks.ways import Convoy, Tutorial, ways
+from benchmarks.throughput import ThroughputRow, case_of, flops_per_image, line, main
+from benchmarks.ways import Case, Convoy, Tutorial, ways
+from trainables.recipe import Recipe
 
 TINY = ["--data", "embedded", "--seconds", "0.01", "--threads", "1"]
 CPU = torch.device("cpu")
@@ -23,7 +24,7 @@ def _keep_threads():
 @pytest.fixture(scope="module")
 def row():
     rates = {"convoy": [900.0, 1000.0, 5000.0], "tutorial_0": [100.0, 300.0, 200.0]}
-    return Row("gap5", {"pool_stride": 2}, "composite", 40, rates)
+    return ThroughputRow("gap5", {"pool_stride": 2}, "composite", 40, rates)
 
 
 def test_a_ratio_is_that_of_the_medians(row):
@@ -63,7 +64,7 @@ def test_the_loading_processes_end_with_the_measurement():
 
 def test_a_run_writes_every_block_and_its_circumstances(tmp_path, capsys):
     file = tmp_path / "found.json"
-    flags = ["--architecture", "conv3", "gap5", "--blocks", "2", "--json", str(file)]
+    flags = ["--architecture", "conv3", "gap5", "--blocks", "2", "--floor", "--json", str(file)]
     assert main([*TINY, *flags]) == 0
     found = json.loads(file.read_text())
     assert [row["architecture"] for row in found["rows"]] == ["conv3", "gap5"]
@@ -73,7 +74,19 @@ def test_a_run_writes_every_block_and_its_circumstances(tmp_path, capsys):
     assert found["machine"]["threads"] == 1
     assert found["command"].startswith("python -m benchmarks.throughput --data embedded")
     assert found["versions"]["torch"] == torch.__version__.partition("+")[0]
-    assert "conv3" in capsys.readouterr().out
+    assert found["peak"] > 0
+    assert "GFLOP/s" in capsys.readouterr().out
+
+
+def test_the_operations_of_conv3_are_those_counted_by_hand(embedded):
+    case = Case("conv3", {}, embedded, "embedded", Recipe(), CPU)
+    size, dense = embedded.image_size, 256
+    layers = [(3, 32, size), (32, 64, size // 2), (64, 128, size // 4)]
+    convolutions = [2 * 9 * inputs * outputs * side**2 for inputs, outputs, side in layers]
+    products = [2 * 128 * (size // 8) ** 2 * dense, 2 * dense * 10]
+    # Backward takes twice as much, but for the pixels, whose gradient nobody wants.
+    expected = 3 * sum(convolutions) - convolutions[0] + 3 * sum(products)
+    assert flops_per_image(case) == pytest.approx(expected)
 
 
 def test_a_profile_names_the_operators_of_a_step(tmp_path, capsys):
@@ -93,6 +106,7 @@ def test_a_profile_names_the_operators_of_a_step(tmp_path, capsys):
         (["--blocks", "0"], "--blocks"),
         (["--seconds", "0"], "--seconds"),
         (["--json", "/nowhere/found.json"], "/nowhere"),
+        (["--device", "tpu"], "neither cpu nor cuda"),
         (["--nonsense"], "--nonsense"),
     ],
 )

@@ -4,12 +4,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from benchmarks.pair import Pair, table
-from benchmarks.timeline import Report, Timeline, read_timeline
+from benchmarks.timeline import EpochReport, Pair, Timeline, read_timeline, table
 
 
 def timeline(start, end, *reports):
-    return Timeline(start, end, tuple(Report(*report) for report in reports))
+    return Timeline(start, end, tuple(EpochReport(*report) for report in reports))
 
 
 @pytest.fixture
@@ -56,8 +55,8 @@ def test_the_time_to_an_accuracy_is_that_of_the_first_report_that_reaches_it(fas
 
 def test_a_pair_compares_rates_and_the_time_to_the_plain_searchs_best(slow, fast):
     pair = Pair(0, convoy=fast, plain=slow)
-    assert pair.speed == pytest.approx((1500 / 50) / (1200 / 100))
-    assert pair.training_speed == pytest.approx((1500 / 20) / (1200 / 80))
+    assert pair.ratio("images_per_second") == pytest.approx((1500 / 50) / (1200 / 100))
+    assert pair.ratio("images_per_second_training") == pytest.approx((1500 / 20) / (1200 / 80))
     assert pair.time_share == pytest.approx(10 / 50)
     assert "after 10.0 s, 0.20 of its time" in table(pair)
 
@@ -66,12 +65,6 @@ def test_an_accuracy_that_is_not_reached_is_told_so(slow, fast):
     pair = Pair(0, convoy=slow, plain=fast)
     assert pair.time_share is None
     assert "not reached" in table(pair)
-
-
-def test_the_best_that_both_reached_is_the_lower_of_their_bests(slow, fast):
-    for pair, share in ((Pair(0, fast, slow), 10 / 50), (Pair(0, slow, fast), 50 / 10)):
-        assert pair.common == 0.6
-        assert pair.common_time_share == pytest.approx(share)
 
 
 def test_a_timeline_is_read_from_mlflow(tmp_path):

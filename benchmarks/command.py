@@ -1,0 +1,137 @@
+"""What the commands have in common: flags, the circumstances of a run, and its JSON file."""
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainables.arguments import Arguments
+from trainables.device import device_name, training_dtype, use_threads
+from trainables.errors import UsageError
+from trainables.paths import user_path
+
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "ray", "optuna", "mlflow")
+
+
+def parser_of(module: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser of ``python -m module``, with the flag that every command has."""
+    parser = Arguments(prog=f"python -m {module}", description=description)
+    parser.add_argument("--json", metavar="FILE", help="write everything measured to it too")
+    return parser
+
+
+def add_machine_flags(parser: argparse.ArgumentParser) -> None:
+    """Data, device and threads, of the commands that train."""
+    parser.add_argument(
+        "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
+    )
+    add_device_flag(parser)
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+
+
+def add_device_flag(parser: argparse.ArgumentParser) -> None:
+    """Where networks compute."""
+    parser.add_argument("--device", type=_device, default="cpu", metavar="cpu|cuda", help="(cpu)")
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("cpu", "cuda"):
+        raise argparse.ArgumentTypeError(f"{name} is neither cpu nor cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError("torch finds no GPU here")
+    return torch.device(name)
+
+
+def measured(
+    parser: argparse.ArgumentParser,
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    argv: list[str] | None,
+    minima: Mapping[str, int],
+) -> int:
+    """Parse ``argv``, measure, and write what was measured; the exit status.
+
+    Args:
+        parser: of the command.
+        measure: gives JSON values, and prints.
+        argv: the command line; None for the process's own.
+        minima: by flag the lowest value allowed.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = parser.parse_args(argv)
+        _check(arguments, minima)
+        path = output_file(arguments.json, "--json")
+        if "threads" in arguments:
+            use_threads(arguments.threads or len(os.sched_getaffinity(0)))
+        run = circumstances(parser.prog, argv, getattr(arguments, "device", torch.device("cpu")))
+        print(_described(run), flush=True)
+        figures = measure(arguments)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if path is not None:
+        path.write_text(json.dumps({**run, **figures}, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _check(arguments: argparse.Namespace, minima: Mapping[str, int]) -> None:
+    for flag, low in minima.items():
+        values = getattr(arguments, flag)
+        for value in values if isinstance(values, list) else [values]:
+            if value is not None and value < low:
+                raise UsageError(f"--{flag.replace('_', '-')} must be {low} or more, not {value}")
+
+
+def output_file(written: str | None, flag: str) -> Path | None:
+    """The file that a flag names, checked before minutes are spent."""
+    if written is None:
+        return None
+    path = user_path(written, flag)
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag} {written}: there is no folder {path.parent}; make it first")
+    return path
+
+
+def circumstances(program: str, argv: list[str], device: torch.device) -> dict[str, Any]:
+    """Command, date, machine and versions, as JSON values."""
+    return {
+        "command": shlex.join([*program.split(), *argv]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "device": device_name(device),
+            "cpus": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "format": str(training_dtype(device)).removeprefix("torch."),
+            "load": round(os.getloadavg()[0], 2),
+            "system": platform.platform(),
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _described(run: dict[str, Any]) -> str:
+    machine, versions = run["machine"], run["versions"]
+    return (
+        f"{machine['device']}, {machine['cpus']} CPUs, {machine['threads']} threads, "
+        f"Convoy in {machine['format']}, load {machine['load']}\n"
+        f"torch {versions['torch']}, Python {versions['python']}, {run['date']}\n"
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    versions = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions

@@ -1,0 +1,168 @@
+"""``python -m benchmarks.driver``: what a search's driver computes a report and a trial.
+
+Real searches of gap5 on the embedded data (Ray, Tune's loop, searcher, ASHA, events, trials' files,
+MLflow) whose trials sleep instead of training. Least squares tell from trials of several lengths
+and epochs of several what of the driver's CPU goes with a report, a trial and a second.
+
+From that follows on paper how many workers one driver feeds, by the bounds of operational analysis
+(Denning & Buzen 1978). N workers report an epoch every Z seconds, and each report takes the driver
+D seconds, its trial's share included: D = report + trial / epochs of a trial. There are at most
+min(N/Z, 1/D) reports a second, as a worker trains one epoch while the driver has its last report:
+the driver is saturated by N = Z/D workers. What other threads compute counts in full, as they share
+the interpreter's lock.
+"""
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from scipy.optimize import nnls
+
+from benchmarks.command import measured, parser_of
+from search import environment
+
+LENGTHS = (1, 4, 16)  # epochs of a trial
+EPOCHS = (0.6, 1.2)  # seconds; the records keep up, in batches of half a second
+WORKERS, REPORTS = 4, 96
+FED = (0.1, 1.0, 10.0, 60.0)  # seconds of an epoch
+LADDER = 8.9  # epochs of a trial of gap5's ladder, on average
+
+
+@dataclass(frozen=True)
+class DriverUsage:
+    """What a search took of its driver, from its first trial on.
+
+    Attributes:
+        trials: that ended.
+        reports: of all trials together.
+        seconds: of wall time.
+        cpu: seconds of CPU of the driver's process.
+    """
+
+    trials: int
+    reports: int
+    seconds: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class DriverCosts:
+    """Seconds of CPU that go with each report, trial, second and search."""
+
+    report: float
+    trial: float
+    second: float
+    search: float
+
+    @classmethod
+    def of(cls, usages: Sequence[DriverUsage]) -> "DriverCosts":
+        """The costs, none below 0, that explain ``usages`` best.
+
+        Every search counts by the share by which it is missed, so that the longest does not decide
+        alone.
+        """
+        rows = np.array([(each.reports, each.trials, each.seconds, 1.0) for each in usages])
+        cpu = np.array([each.cpu for each in usages])
+        costs, _ = nnls(rows / cpu[:, None], np.ones(len(cpu)))
+        return cls(*costs.tolist())
+
+    def workers(self, epoch: float, epochs: float = LADDER) -> float:
+        """Workers that saturate the driver: Z/D, ``epoch`` seconds by ``epochs`` of a trial."""
+        return epoch / (self.report + self.trial / epochs)
+
+
+def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
+    """A trial as Tune runs it that sleeps ``seconds`` an epoch, and reports as a real one does."""
+    from search.reports import Reports
+    from search.trial_files import METRICS
+    from trainables.training import Epoch
+
+    metrics = {**dict.fromkeys(METRICS, 0.5), "epoch_seconds": seconds}
+    metrics["val_accuracy"] = Random(config["number"]).random()  # the first epoch is the best
+    with Reports() as reports:
+        for number in range(1, config["job"]["epochs"] + 1):
+            time.sleep(seconds)
+            reports.send(Epoch(number, metrics, {"best": {"epoch": 1, "model": {}}}))
+
+
+def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage:
+    """Search with trials that sleep, in a folder of its own; Ray must run."""
+    from ray import tune
+
+    from search.engine import run_search as engine_run
+    from search.notebook import run_search
+
+    clocks: list[float] = []
+
+    def sleeping(job: object, resources: object) -> Callable[..., Any]:
+        """Stands for the search's own; it asks for it as the first trial is about to begin."""
+        clocks.extend((time.perf_counter(), time.process_time()))
+        trainable: Callable[..., Any] = tune.with_parameters(sleep_and_report, seconds=seconds)
+        return trainable
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(sys.modules[engine_run.__module__], "trainable", sleeping),
+    ):
+        result = run_search(
+            "gap5", data="embedded", trials=trials, epochs=epochs, finalists=0, out=folder
+        )
+    wall, cpu = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
+    return DriverUsage(len(result.trials), result.summary.epochs, wall, cpu)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
+    parser = parser_of("benchmarks.driver", __doc__)
+    parser.add_argument(
+        "--reports", type=int, default=REPORTS, metavar="N", help=f"of each search ({REPORTS})"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=WORKERS, metavar="N", help=f"trials at once ({WORKERS})"
+    )
+    parser.add_argument(
+        "--epoch", type=float, action="append", metavar="S", help="seconds of an epoch; repeatable"
+    )
+    return measured(parser, _measure, argv, {"reports": 16, "workers": 1})
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    environment.prepare(loopback=True)
+    import ray
+
+    usages = []
+    options = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    with ray.init("local", num_cpus=arguments.workers, **options):  # which the searches use
+        run_sleeping_search(arguments.workers, 1, 0.0)  # imports, and starts the workers
+        for length, epoch in product(LENGTHS, arguments.epoch or EPOCHS):
+            usages.append(run_sleeping_search(arguments.reports // length, length, epoch))
+            usage = usages[-1]
+            print(
+                f"{usage.trials} trials, {usage.reports} reports, CPU {usage.cpu:.1f} s", flush=True
+            )
+    costs = DriverCosts.of(usages)
+    print(f"\n{described(costs)}")
+    return {"searches": [asdict(each) for each in usages], "costs": asdict(costs)}
+
+
+def described(costs: DriverCosts) -> str:
+    """The costs, and how many workers one driver feeds."""
+    names = ("report", "trial", "second", "search")
+    cells = (f"a {name} {1000 * getattr(costs, name):.1f}" for name in names)
+    rows = [f"ms of the driver's CPU: {', '.join(cells)}"]
+    rows.append(f"workers that saturate it, trials of {LADDER} epochs:")
+    rows += [f"  epochs of {epoch:g} s: {costs.workers(epoch):,.0f}" for epoch in FED]
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Studies of what was decided: not installed, run from a checkout."""

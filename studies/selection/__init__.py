@@ -1,0 +1,1 @@
+"""What each of the choices that a search makes is worth: ``python -m studies.selection``."""
