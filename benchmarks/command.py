@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from trainables.arguments import Arguments
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.device import device_name, training_dtype, use_threads
-from trainables.errors import UsageError
-from trainables.paths import user_path
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "ray", "optuna", "mlflow")
 

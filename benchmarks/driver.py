@@ -82,8 +82,8 @@ class DriverCosts:
 
 def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
     """A trial as Tune runs it that sleeps ``seconds`` an epoch, and reports as a real one does."""
-    from search.reports import Reports
-    from search.trial_files import METRICS
+    from search.trials.files import METRICS
+    from search.workers.reporting import Reports
     from trainables.training import Epoch
 
     metrics = {**dict.fromkeys(METRICS, 0.5), "epoch_seconds": seconds}
@@ -98,8 +98,8 @@ def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage
     """Search with trials that sleep, in a folder of its own; Ray must run."""
     from ray import tune
 
-    from search.engine import run_search as engine_run
-    from search.notebook import run_search
+    from search.api import run_search
+    from search.driver.engine import run_search as engine_run
 
     clocks: list[float] = []
 

@@ -13,13 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.machine import circumstances, described
-from benchmarks.occupancy import Occupancy, read_occupancy
-from benchmarks.results import result_file, write
-from trainables.boundary.arguments import Arguments
-from trainables.boundary.errors import UsageError
 from benchmarks.command import measured, parser_of
 from benchmarks.occupancy import read_occupancy
 

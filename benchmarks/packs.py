@@ -16,8 +16,6 @@ from benchmarks.command import add_machine_flags, measured, parser_of
 from benchmarks.throughput import case_of
 from benchmarks.ways import Case, clock
 from trainables import architectures
-from trainables.boundary.arguments import Arguments
-from trainables.boundary.errors import UsageError
 from trainables.data import resolve
 from trainables.pack import Member
 from trainables.recipe import Setting

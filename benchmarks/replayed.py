@@ -12,14 +12,20 @@ import psutil
 from rich.console import Console
 
 from benchmarks.simulation import SPACE, Clock, Landscape, Replay, read_curves
-from search.choice import so_far
-from search.ledger import Ledger, Place
-from search.scoreboard import Scoreboard
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Budget, Sampler, read_space
-from search.summary import SummaryWriter, summarise
-from search.task import Job
-from search.terminal import PlainLines
+from search.driver.display import PlainLines
+from search.proposals.searcher import OptunaSearcher
+from search.records.about import About, Place
+from search.records.mlflow_runs import MlflowRuns
+from search.records.mlflow_writer import MlflowWriter
+from search.records.search_file import new_id
+from search.records.summary import SummaryWriter, summarise
+from search.selection.choice import so_far
+from search.space.budget import Budget
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.files import TrialFiles
+from search.trials.search_board import SearchBoard
+from search.trials.spec import Job
 from trainables.data import EMBEDDED
 
 MEMORY = 200.0  # MB, the goal
@@ -78,20 +84,21 @@ def run(trials: int, seed: int) -> ServiceCost:
     budget = space.embedded.budget.model_copy(update={"trials": trials})
     job = Job(space.architecture, space.data, EMBEDDED, None, None, budget.epochs, seed, 1)
     sampler = Sampler(space, space.fixed_on(EMBEDDED, {}))
-    searcher = TruthfulOptunaSearch(sampler, job, trials)
-    board = Scoreboard(trials, budget.epochs, TRAIN_IMAGES)
+    searcher = OptunaSearcher(sampler, job, trials)
+    board = SearchBoard(trials, budget.epochs, TRAIN_IMAGES)
     landscape = Landscape(space, read_curves())
-    replay = Replay(searcher, budget, board, landscape, seed, clock=clock)
     with tempfile.TemporaryDirectory() as folder:
+        files = TrialFiles(Path(folder))
+        replay = Replay(searcher, budget, board.trials, files, landscape, seed, clock=clock)
         return _record(replay, board, clock, job, budget, Path(folder))
 
 
 def _record(
-    replay: Replay, board: Scoreboard, clock: Clock, job: Job, budget: Budget, folder: Path
+    replay: Replay, board: SearchBoard, clock: Clock, job: Job, budget: Budget, folder: Path
 ) -> ServiceCost:
     begun = time.perf_counter()
-    ledger = _ledger(folder, job, budget)
-    ledger.flush()
+    mlflow = MlflowWriter(MlflowRuns(_about(folder, job, budget), new_id()), folder)
+    mlflow.open()
     opening = time.perf_counter() - begun
     with (
         Path(os.devnull).open("w") as nowhere,
@@ -99,20 +106,20 @@ def _record(
         SummaryWriter(partial(_write_summary, board, folder, clock)) as writer,
     ):
         memory, start, used = _ResidentMemory(), time.perf_counter(), time.process_time()
-        replay.run([ledger, writer, lines], memory.sample)
+        replay.run([mlflow, writer, lines], memory.sample)
         driver = time.perf_counter() - start
-        ledger.flush()
+        mlflow.finish()
     seconds, used = time.perf_counter() - start, time.process_time() - used
-    memory.sample(board.finished)
-    # The ledger's thread took what no other part did.
-    spent = {**clock.seconds, "ledger": used - sum(clock.seconds.values())}
-    cpu = {part: 1000 * each / board.requested for part, each in spent.items()}
-    errors = len(ledger.close())
-    taken = (opening, driver, seconds, cpu, memory.growth, errors)
-    return ServiceCost(board.requested, board.epochs, *taken)
+    memory.sample(board.trials.finished)
+    # MLflow's thread took what no other part did.
+    spent = {**clock.seconds, "mlflow": used - sum(clock.seconds.values())}
+    trials = board.trials.requested
+    cpu = {part: 1000 * each / trials for part, each in spent.items()}
+    taken = (opening, driver, seconds, cpu, memory.growth, len(mlflow.close()))
+    return ServiceCost(trials, board.epochs, *taken)
 
 
-def _ledger(folder: Path, job: Job, budget: Budget) -> Ledger:
+def _about(folder: Path, job: Job, budget: Budget) -> About:
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     place = Place(uri, f"convoy/{SPACE}-embedded", str(folder / "artifacts"), "replayed")
     shared = {
@@ -123,10 +130,10 @@ def _ledger(folder: Path, job: Job, budget: Budget) -> Ledger:
         "val_images": 1000,
         "search_seed": job.seed,
     }
-    return Ledger(place, {**shared, **budget.model_dump()}, shared, job)
+    return About(place, {**shared, **budget.model_dump()}, shared, job, {})
 
 
-def _write_summary(board: Scoreboard, folder: Path, clock: Clock) -> None:
+def _write_summary(board: SearchBoard, folder: Path, clock: Clock) -> None:
     with clock.part("summary"):
         about = {"search": "replayed", "space": SPACE, "seed": 0, "data": {}, "resources": {}}
         summarise(board, "running", about, so_far(board)).write(folder)

@@ -16,20 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.machine import circumstances, described
-from benchmarks.pair import SIDES, Pair, table
-from benchmarks.results import result_file, write
-from benchmarks.timeline import Timeline, read_timeline
-from search.space.budget import Budget
-from search.space.reader import read_space
-from trainables.boundary.arguments import Arguments
-from trainables.boundary.errors import UsageError
-from trainables.boundary.paths import user_path
 from benchmarks.command import measured, parser_of
 from benchmarks.timeline import SIDES, Pair, Timeline, read_timeline, table
-from search.space import Budget, read_space
+from search.space.budget import Budget
+from search.space.reader import read_space
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
 

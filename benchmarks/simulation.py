@@ -1,6 +1,6 @@
 """A search whose trials replay recorded learning curves instead of training.
 
-Everything that decides is the real thing: searcher, scheduler, events and their followers. In place
+Everything that decides is the real thing: searcher, scheduler, events and their listeners. In place
 of Ray's cluster a loop lets trials report an epoch each in turn, and ends those that ASHA stops.
 """
 
@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from search.domain import Choice, Domains, Range, Values, existing
-from search.events import Events, Follower
-from search.scheduler import BaselineKeepingAsha
-from search.scoreboard import Scoreboard
-from search.searcher import TruthfulOptunaSearch
-from search.space import Budget, Space
-from search.task import Task
+from search.driver.events import Events, TrialListener
+from search.proposals.scheduler import AshaScheduler
+from search.proposals.searcher import OptunaSearcher
+from search.space.budget import Budget
+from search.space.domain import Domains, Options, Range, Values, active_keys
+from search.space.space import Space
+from search.trials.board import TrialBoard
+from search.trials.files import TrialFiles
+from search.trials.spec import TrialSpec
 from trainables.recipe import Value
 from trainables.seeding import derive
 
@@ -101,13 +103,13 @@ class Landscape:
 
 def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[str, float]]:
     """Name and coordinate of every key that exists in ``values``; those of options end in a ?."""
-    for name, key, domain in existing(domains, values):
+    for name, key, domain in active_keys(domains, values):
         value = values[key]
         if isinstance(domain, Range) and isinstance(value, int | float):
             scale = math.log if domain.log else float
             low, high = scale(domain.low), scale(domain.high)
             yield name, (scale(value) - low) / (high - low)
-        elif isinstance(domain, Choice | Values):
+        elif isinstance(domain, Options | Values):
             yield f"{name}?", float(list(domain.options).index(value))
 
 
@@ -146,23 +148,24 @@ class ReplayedTrial:
 
 @dataclass
 class Replay:
-    """A search over a landscape; ``seed`` is that of the noise."""
+    """A search over a landscape; ``seed`` is that of the noise, ``files`` its trials' own."""
 
-    searcher: TruthfulOptunaSearch
+    searcher: OptunaSearcher
     budget: Budget
-    board: Scoreboard
+    board: TrialBoard
+    files: TrialFiles
     landscape: Landscape
     seed: int
     clock: Clock = field(default_factory=Clock)
 
     def run(
         self,
-        followers: list[Follower],
+        listeners: list[TrialListener],
         trial_ended: Callable[[int], object] = lambda ended: None,
     ) -> None:
         """Run to the end; ``trial_ended`` hears how many trials have ended whenever one has."""
-        self._scheduler = BaselineKeepingAsha(self.budget)
-        self._events = Events(self.board, followers)
+        self._scheduler = AshaScheduler(self.budget)
+        self._events = Events(self.board, listeners, self.files)
         self._started, ended, running = 0, 0, list[ReplayedTrial]()
         while running or self._started < self.budget.trials:
             while len(running) < CONCURRENCY and self._started < self.budget.trials:
@@ -178,7 +181,7 @@ class Replay:
         with clock.part("searcher"):
             config = self.searcher.suggest(name)
         with clock.part("simulation"):
-            curve = self.landscape.curve(Task.from_config(config).values)
+            curve = self.landscape.curve(TrialSpec.from_config(config).values)
             draw = np.random.default_rng(derive(self.seed, "noise", self._started))
             noise = draw.normal(0, NOISE, size=len(curve.metrics["val_accuracy"])).tolist()
             trial = ReplayedTrial(name, config, curve, noise)

@@ -25,14 +25,9 @@ from benchmarks.accuracy import compare
 from benchmarks.command import add_machine_flags, measured, parser_of
 from benchmarks.ways import Case, clock, convoy_epochs, ways
 from trainables import architectures
-from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
-from trainables.device import use_threads
-from trainables.recipe import Recipe, Value
-from trainables.data import DataSpec, load, resolve
 from trainables.device import training_dtype
-from trainables.errors import UsageError
 from trainables.recipe import Recipe, Setting, Value
 from trainables.training import network
 

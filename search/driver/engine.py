@@ -45,13 +45,7 @@ from search.request.request import Request
 from search.selection.choice import Selection, so_far
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
-from search.trials.files import (
-    TrialFiles,
-    TrialHistory,
-    folder_name,
-    read_histories,
-    truncate,
-)
+from search.trials.files import TrialFiles, TrialHistory, folder_name, read_histories, truncate
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.spec import TrialSpec

@@ -19,8 +19,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.command import measured, output_file, parser_of
-from search.ablation import Estimate
-from search.space import SPACES, Budget, read_space
+from search.selection.ablation import EffectEstimate
+from search.space.budget import Budget
+from search.space.reader import SPACES, read_space
 from studies.selection.choosing import (
     CONVOY,
     RULES,
@@ -53,7 +54,7 @@ _COLUMNS = {
     "regret": ("regret", 2, "regret, points", 1),
     "overstated": ("overstated", 1, "reported less true, points", 1),
 }
-Estimates = dict[str, Estimate]
+EffectEstimates = dict[str, EffectEstimate]
 
 
 def scores(chosen: Chosen, table: AccuracyTable, draws: RandomDraws) -> dict[str, float]:
@@ -88,10 +89,10 @@ class SelectionResult:
     """
 
     truth: dict[str, list[float]]
-    rules: list[tuple[SelectionRule, Estimates]]
-    changes: dict[str, Estimates]
-    unchosen: Estimate | None
-    best_epoch: Estimate | None
+    rules: list[tuple[SelectionRule, EffectEstimates]]
+    changes: dict[str, EffectEstimates]
+    unchosen: EffectEstimate | None
+    best_epoch: EffectEstimate | None
 
 
 def simulate(table: AccuracyTable, budget: Budget, searches: int, seed: int) -> SelectionResult:
@@ -109,14 +110,14 @@ def simulate(table: AccuracyTable, budget: Budget, searches: int, seed: int) -> 
             name: _estimates(rows[0][0], by_rule[rule] - by_rule[other])
             for name, (rule, other) in COMPARED.items()
         },
-        Estimate.of((table.seen("unbiased").max(axis=2) - table.worth).ravel().tolist()),
-        Estimate.of((table.worth - table.unseen[:, :, -1]).ravel().tolist()),
+        EffectEstimate.of((table.seen("unbiased").max(axis=2) - table.worth).ravel().tolist()),
+        EffectEstimate.of((table.worth - table.unseen[:, :, -1]).ravel().tolist()),
     )
 
 
-def _estimates(names: Iterable[str], values: Floats) -> Estimates:
+def _estimates(names: Iterable[str], values: Floats) -> EffectEstimates:
     """Of (searches, figures), by figure."""
-    estimates = zip(names, (Estimate.of(column.tolist()) for column in values.T), strict=True)
+    estimates = zip(names, (EffectEstimate.of(column.tolist()) for column in values.T), strict=True)
     return {name: estimate for name, estimate in estimates if estimate is not None}
 
 
@@ -141,13 +142,13 @@ def described(result: SelectionResult) -> str:
     )
 
 
-def _line(name: str, estimates: Estimates, sign: str = "") -> str:
+def _line(name: str, estimates: EffectEstimates, sign: str = "") -> str:
     cells = [_cell(estimates[key], sign, digits) for key, (_, digits, *_) in _COLUMNS.items()]
     epochs = f"{estimates['epochs'].mean:{sign}z.0f}"
     return f"{name:33}" + "".join(f"{cell:>12}" for cell in cells) + f"{epochs:>8}"
 
 
-def _cell(estimate: Estimate | None, sign: str, digits: int) -> str:
+def _cell(estimate: EffectEstimate | None, sign: str, digits: int) -> str:
     if estimate is None:
         return "unknown"
     mean, reach = 100 * estimate.mean, 100 * (estimate.high - estimate.mean)
@@ -175,7 +176,7 @@ def draw(results: Mapping[str, SelectionResult]) -> Figure:
     return figure
 
 
-def _draw_points(axes: Axes, estimates: list[Estimate], split: str, digits: int) -> None:
+def _draw_points(axes: Axes, estimates: list[EffectEstimate], split: str, digits: int) -> None:
     """A row each; those of the two splits a little above and below its middle."""
     first = split == SPLITS[0]
     label = "searches see the validation split" if first else "they see the test split"

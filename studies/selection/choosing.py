@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from search.scheduler import BaselineKeepingAsha
-from search.searcher import METRIC
-from search.space import Budget
+from search.proposals.scheduler import AshaScheduler
+from search.space.budget import Budget
 from studies.selection.recording import RecordedCurve, StudySetting
-from trainables.errors import UsageError
+from trainables.best_epoch import METRIC
+from trainables.boundary.errors import UsageError
 
 FINALISTS, FINALIST_SEEDS = 3, 3  # of each architecture; trainings of each finalist
 SPLITS = ("val", "test")
@@ -176,7 +176,7 @@ def trained_epochs(
 ) -> Integers:
     """Epochs that ASHA lets each setting's trial train, (C,); 0 if it has none."""
     searches, seen = _searches(table, rule), table.seen(rule.validation)
-    schedulers = {name: BaselineKeepingAsha(budget) for name in searches}
+    schedulers = {name: AshaScheduler(budget) for name in searches}
     epochs = np.zeros(len(searches), dtype=np.int64)
     for index in draws.order:  # one trial after the other
         history = seen[index, draws.seeds[index]]
@@ -189,7 +189,7 @@ def _searches(table: AccuracyTable, rule: SelectionRule) -> list[str]:
     return table.architectures if rule.ladders == "separate" else ["all"] * len(table.settings)
 
 
-def _train(scheduler: BaselineKeepingAsha, setting: StudySetting, history: Floats) -> int:
+def _train(scheduler: AshaScheduler, setting: StudySetting, history: Floats) -> int:
     config = {"number": setting.number, "values": setting.values}
     trial_id = f"{setting.architecture}-{setting.number}"
     trial = SimpleNamespace(trial_id=trial_id, config=config)  # what the scheduler reads of Tune's

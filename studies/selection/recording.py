@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 import torch
 
 from benchmarks.command import add_device_flag, measured, parser_of
+from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, DataSpec, load
 from trainables.data.batches import DeviceSplit
 from trainables.device import use_threads
-from trainables.errors import UsageError
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting, Value
 from trainables.seeding import derive

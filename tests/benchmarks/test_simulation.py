@@ -4,17 +4,18 @@ import optuna
 import pytest
 
 from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, Replay, read_curves
-from search.domain import Choice, Range, Values, check_point
-from search.scoreboard import Scoreboard
-from search.searcher import TruthfulOptunaSearch
-from search.space import SPACES, Sampler, read_space
-from search.task import Job
+from search.proposals.searcher import OptunaSearcher
+from search.space.domain import Range, Selection, Values, check_point
+from search.space.reader import SPACES, read_space
+from search.space.sampler import Sampler
+from search.trials.board import TrialBoard
+from search.trials.spec import Job
 from trainables.data import EMBEDDED
 
 DOMAINS = {
     "lr": Range(low=0.01, high=1.0, log=True),
     "flip": Values(options=(True, False)),
-    "optimizer": Choice(
+    "optimizer": Selection(
         options={"adam": {}, "sgd": {"momentum": Range(low=0.0, high=0.5)}},
     ),
 }
@@ -74,7 +75,7 @@ def replayed():
     return [run_search() for _ in range(2)]
 
 
-def run_search(trials: int = 40) -> Scoreboard:
+def run_search(trials: int = 40) -> TrialBoard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
     space = read_space(SPACES / "gap5.yaml")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -83,8 +84,8 @@ def run_search(trials: int = 40) -> Scoreboard:
     curves.append(curve(points[-1], [0.1, 0.1], diverged=True))
     budget = space.budget.model_copy(update={"trials": trials, "epochs": 4, "grace_epochs": 2})
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
-    searcher = TruthfulOptunaSearch(Sampler(space, {}), job, trials)
-    board = Scoreboard(trials, 4, 1000)
+    searcher = OptunaSearcher(Sampler(space, {}), job, trials)
+    board = TrialBoard(trials, 4, 1000)
     Replay(searcher, budget, board, Landscape(space, curves), seed=0).run([])
     return board
 
@@ -94,7 +95,7 @@ def test_every_trial_ends(replayed):
 
 
 def test_a_replay_repeats_itself(replayed):
-    def ends(board: Scoreboard) -> list:
+    def ends(board: TrialBoard) -> list:
         return [(r.values, r.status, r.epochs, r.best_accuracy) for r in board.records]
 
     assert ends(replayed[0]) == ends(replayed[1])

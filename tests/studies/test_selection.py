@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from search.space import Budget
+from search.space.budget import Budget
 from studies.selection import recording
 from studies.selection.__main__ import main, scores
 from studies.selection.choosing import (
