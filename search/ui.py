@@ -4,20 +4,11 @@ import argparse
 import signal
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-from rich.console import Console
 
 from search import environment
-from search.driver.interruption import Interrupted
 from search.request.flags import out_folder
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
-
-if TYPE_CHECKING:
-    from search.commands.mlflow_pages import Compared
 
 _EXAMPLES = """examples:
   python -m search.ui                              the searches in ./runs, the latest compared
@@ -33,12 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     0 it was ended by Ctrl-C or SIGTERM, or the server runs elsewhere; 2 a flag is wrong, there are
     no records, or the server does not start.
     """
-    console = Console(highlight=False, markup=False)
     try:
         arguments = command_line().parse_args(argv)
         environment.prepare(loopback=True)
-        with _ended_by_a_signal():
-            _show(arguments, console)
+        _show(arguments)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,51 +54,31 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _show(arguments: argparse.Namespace, console: Console) -> None:
-    from search.commands.mlflow_pages import compared
-    from search.commands.page_server import page_server
+def _show(arguments: argparse.Namespace) -> None:
+    from search.commands.mlflow_pages import mlflow_server, pages_of
     from search.records.run_reader import RecordedRuns
     from search.records.tracking import public
 
-    given = arguments.tracking_uri
-    records = RecordedRuns(given or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}")
-    runs = compared(records, arguments.search)
-    if records.uri.startswith("http"):
-        _tell(runs, public(records.uri), arguments.open, console)
+    uri = arguments.tracking_uri or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}"
+    title, pages = pages_of(RecordedRuns(uri), arguments.search)
+    if uri.startswith("http"):
+        _print(title, public(uri).rstrip("/"), pages, arguments.open)
         return
-    with page_server(records.uri, arguments.port) as address:
-        _tell(runs, address, arguments.open, console)
-        console.print("Ctrl-C ends it", soft_wrap=True)
+    # A shell has a command that it starts in the background ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with mlflow_server(uri, arguments.port) as address:
+        _print(title, address, pages, arguments.open)
+        print("Ctrl-C ends it", flush=True)
         signal.pause()
 
 
-def _tell(runs: "Compared", base: str, browse: bool, console: Console) -> None:
-    """Print the addresses, and open the comparison if asked to."""
-    addresses = runs.addresses(base)
-    console.print(f"{runs.name}, the best {len(runs.runs)} of its trials: {base}", soft_wrap=True)
-    for what, address in addresses.items():
-        console.print(f"{what:10} {address}", soft_wrap=True)
-    if browse and not webbrowser.open(addresses["compare"]):
+def _print(title: str, address: str, pages: dict[str, str], browse: bool) -> None:
+    print(f"{title}: {address}")
+    for page, path in pages.items():
+        print(f"{page:10} {address}{path}")
+    if browse and not webbrowser.open(address + pages["compare"]):
         raise UsageError("--open: no browser was found; open one of the addresses yourself")
-
-
-@contextmanager
-def _ended_by_a_signal() -> Iterator[None]:
-    """Have SIGTERM end what is within as Ctrl-C does, tidily.
-
-    And SIGINT, which a shell has those ignore that it starts in the background.
-    """
-
-    def end(number: int, _: object) -> None:
-        raise Interrupted(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

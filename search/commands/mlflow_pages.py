@@ -1,7 +1,15 @@
-"""Addresses within MLflow's pages: a search's trials beside each other, and all searches."""
+"""MLflow's pages of a search: where they are, and MLflow's own server of them."""
 
 import json
-from dataclasses import dataclass
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from mlflow.entities import Run
@@ -10,108 +18,109 @@ from search.records.experiment import VIEW
 from search.records.parsing import quoted
 from search.records.run_reader import RecordedRuns
 from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
 
 TOP = 5  # trials that are compared, the best first
-CURVE = "val_accuracy"
+HOST = "127.0.0.1"
+PORTS = range(5000, 5060)  # from MLflow's own on
+# No browser opens these (https://fetch.spec.whatwg.org/#port-blocking), nor many below 1024.
+REFUSED = {0, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+REFUSED |= {*range(6665, 6670)}
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Runs that are shown beside each other.
-
-    Attributes:
-        name: of the search or leaderboard that they belong to.
-        experiments: ids of theirs.
-        runs: their ids, the best first.
-        home: id of the experiment of the search's or leaderboard's own run.
-        parent: id of that run.
-        has_view: whether ``home`` has a view of ours, with the columns that tell the most.
-    """
-
-    name: str
-    experiments: tuple[str, ...]
-    runs: tuple[str, ...]
-    home: str
-    parent: str
-    has_view: bool
-
-    def addresses(self, base: str) -> dict[str, str]:
-        """What there is to see, and where, at a server whose address is ``base``."""
-        ids = f"runs={_json(self.runs)}&experiments={_json(self.experiments)}"
-        metric = f"metric={_json(CURVE)}&plot_metric_keys={_json([CURVE])}&x_axis=step"
-        pages = {"compare": f"/compare-runs?{ids}", "curves": f"/metric?{ids}&{metric}"}
-        pages["search"] = f"/experiments/{self.home}/runs/{self.parent}"
-        if self.has_view:
-            pages["searches"] = f"/experiments/{self.home}/runs?viewStateShareKey={VIEW}"
-        found = {}
-        for what, page in pages.items():
-            # Without it MLflow shows the menu for language models.
-            workflow = f"{'&' if '?' in page else '?'}workflowType=machine_learning"
-            found[what] = f"{base.rstrip('/')}/#{page}{workflow}"
-        return found
-
-
-def compared(records: RecordedRuns, name: str | None) -> Compared:
-    """The best trials of a search, or of a leaderboard's searches the winners.
-
-    Args:
-        records: the store.
-        name: of the search or leaderboard; None for the search that began last.
+def pages_of(records: RecordedRuns, name: str | None) -> tuple[str, dict[str, str]]:
+    """A title, and the paths of the pages of the search or leaderboard ``name``, or of the latest.
 
     Raises:
         UsageError: there is none, or it has no trial that has been trained for an epoch.
     """
     with records.answering():
-        experiments = {
-            each.experiment_id: each.tags
-            for each in records.client.search_experiments()
-            if each.name.startswith("convoy/")
-        }
-        parent = _parent(records, list(experiments), name)
-        runs = _best(records, list(experiments), parent)
-    if not runs:
-        raise UsageError(
-            f"{parent.data.tags['convoy.search']}: no trial has ended yet; wait for the first"
-        )
-    own = dict.fromkeys(str(run.info.experiment_id) for run in runs)
-    return Compared(
-        parent.data.tags["convoy.search"],
-        tuple(own),
-        tuple(str(run.info.run_id) for run in runs),
-        str(parent.info.experiment_id),
-        str(parent.info.run_id),
-        f"mlflow.sharedViewState.{VIEW}" in experiments[str(parent.info.experiment_id)],
+        search = _search_run(records, name)
+        runs = _best_runs(records, search)
+        home = records.client.get_experiment(search.info.experiment_id)
+    ids = f"runs={_json([run.info.run_id for run in runs])}"
+    ids += f"&experiments={_json(sorted({run.info.experiment_id for run in runs}))}"
+    metric = 'metric="val_accuracy"&plot_metric_keys=["val_accuracy"]&x_axis=step'
+    pages = {"compare": f"compare-runs?{ids}", "curves": f"metric?{ids}&{quote(metric, '=&')}"}
+    pages["search"] = f"experiments/{home.experiment_id}/runs/{search.info.run_id}?"
+    if f"mlflow.sharedViewState.{VIEW}" in home.tags:
+        pages["searches"] = f"experiments/{home.experiment_id}/runs?viewStateShareKey={VIEW}"
+    title = f"{search.data.tags['convoy.search']}, the best {len(runs)} of its trials"
+    # Without a workflow, MLflow shows the menu for language models.
+    return title, {page: f"/#/{path}&workflowType=machine_learning" for page, path in pages.items()}
+
+
+def _json(ids: list[str]) -> str:
+    return quote(json.dumps(ids, separators=(",", ":")))
+
+
+def _search_run(records: RecordedRuns, name: str | None) -> Run:
+    condition = "tags.convoy.kind != 'trial' and tags.convoy.kind != 'finalist'"
+    condition += f" and tags.convoy.search = '{quoted(name)}'" if name else ""
+    if runs := _runs(records, condition, "attributes.start_time"):
+        return runs[0]
+    missing = f"--search {name}: no search of this name" if name else "no search"
+    raise UsageError(
+        f"{missing} is recorded in {records.uri}; begin one: python -m search.run --space gap5"
     )
 
 
-def _parent(records: RecordedRuns, experiments: list[str], name: str | None) -> Run:
-    """The run of the search or leaderboard itself."""
-    condition = "tags.convoy.kind != 'trial' and tags.convoy.kind != 'finalist'"
-    if name is not None:
-        condition += f" and tags.convoy.search = '{quoted(name)}'"
-    latest = ["attributes.start_time DESC"]
-    found = records.client.search_runs(experiments, condition, order_by=latest, max_results=1)
-    if not found:
-        which = f"--search {name}: no search of this name" if name else "no search"
-        raise UsageError(
-            f"{which} is recorded in {records.uri}; begin one: python -m search.run --space gap5"
+def _best_runs(records: RecordedRuns, search: Run) -> list[Run]:
+    """The best trials of a search; of a leaderboard, the winners of its searches."""
+    name = search.data.tags["convoy.search"]
+    condition = f"tags.`mlflow.parentRunId` = '{search.info.run_id}' and tags.convoy.kind = 'trial'"
+    if search.data.tags["convoy.kind"] == "leaderboard":
+        condition = f"tags.convoy.leaderboard = '{name}' and tags.convoy.winner = 'true'"
+    condition += " and metrics.best_val_accuracy >= 0"
+    if runs := _runs(records, condition, "metrics.best_val_accuracy"):
+        return runs
+    raise UsageError(f"{name}: no trial has ended yet; wait for the first")
+
+
+def _runs(records: RecordedRuns, condition: str, order: str) -> list[Run]:
+    experiments = records.client.search_experiments(filter_string="name LIKE 'convoy/%'")
+    ids = [each.experiment_id for each in experiments]
+    return list(records.client.search_runs(ids, condition, 1, TOP, [f"{order} DESC"]))
+
+
+@contextmanager
+def mlflow_server(uri: str, port: int | None) -> Iterator[str]:
+    """MLflow's server of the store at ``uri``, on loopback alone: its address."""
+    port = _free(PORTS if port is None else range(port, port + 1))
+    command = [sys.executable, *f"-m mlflow server --workers 1 --host {HOST} --port {port}".split()]
+    # The list of processes must not show the URI, which may hold a password. With jobs, eight more
+    # processes of 235 MB each would start.
+    variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with tempfile.TemporaryFile() as log:
+        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends it.
+        server = subprocess.Popen(
+            command, env=os.environ | variables, stdout=log, stderr=log, start_new_session=True
         )
-    return found[0]
+        try:
+            while not _listens(port):
+                if server.poll() is not None:
+                    log.seek(0)
+                    last = masked(log.read().decode(errors="replace").strip().rpartition("\n")[2])
+                    raise UsageError(f"MLflow's server does not start: {last[:300]}")
+                time.sleep(0.2)
+            yield f"http://{HOST}:{port}"
+        finally:
+            for number in (signal.SIGTERM, signal.SIGKILL):  # the second for what the first leaves
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(server.pid, number)
+                    server.wait(timeout=5)
 
 
-def _best(records: RecordedRuns, experiments: list[str], parent: Run) -> list[Run]:
-    """The trials to be compared, the best first."""
-    tags = parent.data.tags
-    if tags["convoy.kind"] == "leaderboard":
-        which = (
-            f"tags.convoy.leaderboard = '{tags['convoy.search']}' and tags.convoy.winner = 'true'"
-        )
-    else:
-        which = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and tags.convoy.kind = 'trial'"
-    ended = f"{which} and metrics.best_val_accuracy >= 0"
-    order = ["metrics.best_val_accuracy DESC"]
-    return list(records.client.search_runs(experiments, ended, order_by=order, max_results=TOP))
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, port)):
+        return True
+    return False
 
 
-def _json(value: object) -> str:
-    return quote(json.dumps(value, separators=(",", ":")))
+def _free(ports: range) -> int:
+    for port in ports:
+        with suppress(OSError, OverflowError), socket.create_server((HOST, port)):
+            if port not in REFUSED:
+                return port
+    which = f"{ports[0]} to {ports[-1]}" if len(ports) > 1 else ports[0]
+    raise UsageError(f"--port {which}: taken, or not opened by browsers; choose another")

@@ -1,41 +1,36 @@
 """One process at a time in a search's folder."""
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from trainables.boundary.errors import UsageError
 
 FILE = ".lock"
+HOLDER = ".lock-holder"  # a file of its own: some versions of filelock empty the file they lock
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the search in ``folder``. A process that dies lets go of it, however it dies.
+    """Hold the search in ``folder``. The lock of a process that dies is free, however it dies.
 
     Raises:
         UsageError: another process holds it.
     """
-    path = folder / FILE
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"--name {folder.name}: the search is running, as {_holder(path)}; wait for it, or "
-                "choose another name"
-            ) from error
-        _sign(path)
+    holder = folder / HOLDER
+    try:
+        held = FileLock(folder / FILE, timeout=0).acquire()
+    except Timeout as error:
+        who = holder.read_text() if holder.exists() else "a process that has just begun"
+        raise UsageError(
+            f"--name {folder.name}: the search is running, as {who}; wait for it, or choose "
+            "another name"
+        ) from error
+    with held:
+        with suppress(OSError):  # a full disk: the lock holds without a name
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
-
-
-def _sign(path: Path) -> None:
-    with suppress(OSError):  # a full disk: the lock holds without a name
-        path.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-
-
-def _holder(path: Path) -> str:
-    return path.read_text() or "a process that has just begun"

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-SHIPPED = "code_version.json"  # beside this file where the code was sent, without its checkout
+SHIPPED = "code_version.json"  # in search/ where the code was sent without its checkout
 PATIENCE = 10.0  # seconds for an answer of git, which a file system that is far away may hold up
 
 

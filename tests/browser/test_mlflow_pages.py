@@ -14,7 +14,7 @@ from conftest import ROOT, FinishedSearch, copied_store
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.run import main as analyse
-from search.commands.page_server import HOST
+from search.commands.mlflow_pages import HOST
 from search.ui import main as show
 
 SLOW = 120_000  # ms that a page may take on a busy machine

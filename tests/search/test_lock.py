@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from search.driver.lock import locked
+from search.driver.lock import HOLDER, locked
 from trainables.boundary.errors import UsageError
 
 HOLD = """
@@ -43,4 +43,4 @@ def test_a_process_that_was_killed_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
     with locked(tmp_path):
-        assert str(os.getpid()) in (tmp_path / ".lock").read_text()
+        assert str(os.getpid()) in (tmp_path / HOLDER).read_text()

@@ -5,7 +5,7 @@ import socket
 import pytest
 from mlflow import MlflowClient
 
-from search.commands.page_server import HOST, PORT, _free_port, is_free, page_server
+from search.commands.mlflow_pages import HOST, PORTS, REFUSED, mlflow_server
 from search.records.store import make_store
 from search.ui import main
 from trainables.boundary.errors import UsageError
@@ -52,35 +52,23 @@ def test_a_search_that_is_not_there_is_refused(store, capsys, name):
     assert name in refusal(capsys, "--out", store, "--search", name)
 
 
+@pytest.mark.parametrize("port", [5060, 6000, 6667, 0, -1, 65536])
+def test_a_port_that_no_browser_or_system_opens_is_refused(port):
+    with pytest.raises(UsageError, match=f"--port {port}: taken, or not opened"):
+        mlflow_server("sqlite://", port).__enter__()
+
+
 def test_a_port_that_is_taken_is_refused(taken):
-    with pytest.raises(UsageError, match=f"--port {taken} is taken"):
-        page_server("sqlite://", taken).__enter__()
+    with pytest.raises(UsageError, match=f"--port {taken}: taken"):
+        mlflow_server("sqlite://", taken).__enter__()
 
 
-@pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_cannot_be_is_refused(port):
-    with pytest.raises(UsageError, match="--port must be between 1 and 65535"):
-        page_server("sqlite://", port).__enter__()
-
-
-@pytest.mark.parametrize("port", [5060, 6000, 6667])
-def test_a_port_that_browsers_do_not_open_is_refused(port):
-    with pytest.raises(UsageError, match=f"--port {port}: browsers do not open it"):
-        page_server("sqlite://", port).__enter__()
-
-
-def test_a_port_that_browsers_do_not_open_is_not_chosen(monkeypatch):
-    monkeypatch.setattr("search.commands.page_server.PORT", 5060)
-    monkeypatch.setattr("search.commands.page_server.is_free", lambda port: True)
-    assert _free_port() == 5062
-
-
-def test_a_port_with_a_listener_is_not_free(taken):
-    assert not is_free(taken)
-    assert PORT == 5000
+def test_the_default_ports_begin_at_mlflows_own_and_are_opened_by_browsers():
+    assert PORTS[0] == 5000
+    assert not REFUSED & set(PORTS)
 
 
 def test_a_server_that_does_not_start_is_told_in_a_line(tmp_path):
     (tmp_path / "mlflow.db").write_text("no database")
     with pytest.raises(UsageError, match="MLflow's server does not start: "):
-        page_server(f"sqlite:///{tmp_path / 'mlflow.db'}", None).__enter__()
+        mlflow_server(f"sqlite:///{tmp_path / 'mlflow.db'}", None).__enter__()
