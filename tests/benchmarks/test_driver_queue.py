@@ -29,7 +29,7 @@ def test_it_is_mean_value_analysis_where_service_is_exponential(workers, variati
 
 
 @given(st.integers(1, 40), st.floats(0.01, 30), st.floats(0.01, 3), st.booleans())
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 def test_throughput_lies_within_the_bounds(workers, think, demand, ahead):
     workload = Workload(think, ENDLESS, Spread(0.0, 0.3), ahead=ahead)
     found = simulate(workload, Service(demand), workers, 4000).throughput
@@ -38,7 +38,7 @@ def test_throughput_lies_within_the_bounds(workers, think, demand, ahead):
 
 
 @given(st.integers(1, 40), st.floats(0.01, 30), st.floats(0.01, 3), st.booleans())
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 def test_workers_are_idle_when_they_do_not_train(workers, epoch, demand, ahead):
     workload = Workload(epoch, Ladder.of(3, 27, 3), EVEN, turnover=0.5, ahead=ahead)
     found = simulate(workload, Service(demand, 2 * demand), workers, 8000)

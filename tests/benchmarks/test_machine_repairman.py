@@ -23,7 +23,7 @@ def closed_form(workers: int, think: float, demand: float) -> float:
 
 
 @given(WORKERS, SECONDS, SECONDS)
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 def test_mean_value_analysis_is_the_closed_form(workers, think, demand):
     expected = closed_form(workers, think, demand)
     assert mean_value_analysis(workers, think, demand) == pytest.approx(expected, rel=1e-9)

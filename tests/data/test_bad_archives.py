@@ -18,7 +18,6 @@ from trainables.data.dataset import Dataset, Split
 from trainables.errors import UsageError
 
 ANY_FILE = settings(
-    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

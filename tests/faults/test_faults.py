@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FAULTS = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_a_killed_and_an_interrupted_search_lose_and_repeat_nothing() -> None:
     command = [sys.executable, str(FAULTS), "--short"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)

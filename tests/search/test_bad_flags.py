@@ -18,7 +18,6 @@ from search.run import main as search
 from trainables.errors import UsageError
 
 ANY_FLAG = settings(
-    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

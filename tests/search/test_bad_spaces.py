@@ -12,7 +12,6 @@ from search.space import MOST, SPACES, Space, available, read_space, space_file
 from trainables.errors import UsageError
 
 ANY_FILE = settings(
-    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

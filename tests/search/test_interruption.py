@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 PROGRAM = """
@@ -22,6 +23,7 @@ except KeyboardInterrupt as error:
 """
 
 
+@pytest.mark.slow
 def test_records_may_take_their_time_to_close_after_a_sigterm_as_ray_starts():
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 SCRIPT = """
@@ -33,6 +34,7 @@ print("TOLD" + json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_it_is_tried_again_on_twice_the_share_and_fails_on_a_whole_gpu_alone(tmp_path):
     script = SCRIPT.replace("STORAGE", repr(str(tmp_path)))
     done = subprocess.run(

@@ -174,9 +174,7 @@ def test_more_cpus_than_there_are_are_refused(place):
     assert not out.exists()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(["lr", "optimizer", "flip", "x", ""]), value=st.text(max_size=12))
 def test_whatever_is_set_is_refused_clearly_or_a_value_of_the_space(place, capsys, key, value):
     from search.flags import assignment

@@ -34,6 +34,7 @@ from search.task import Job
 from trainables.data import DataSpec
 from trainables.errors import UsageError
 
+pytestmark = pytest.mark.slow
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr")
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 
