@@ -115,6 +115,25 @@ class FinishedSearch:
         return [[json.loads(line) for line in path.read_text().splitlines()] for path in files]
 
 
+def user_environment() -> dict[str, str]:
+    """The variables of a process that must set by itself what a search needs."""
+    own = environment._SETTINGS.keys() | {"RAY_preload_python_modules", "RAY_worker_niceness"}
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def run_as_user(command: list[str], seconds: float = 900) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=user_environment(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 SMALL = ["--data", "embedded", "--train-limit", "600", "--val-limit", "300", "--epochs", "4"]
 SMALL += ["--finalists", "0"]
 
@@ -128,7 +147,7 @@ def small_flags(out: Path, name: str, *flags: str, space: str, resume: bool = Fa
 def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> FinishedSearch:
     """Run ``python -m search.run`` as a user does, on little data."""
     command = [sys.executable, "-m", "search.run", *small_flags(out, name, *flags, space=space)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    done = run_as_user(command)
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
 
 

@@ -1,6 +1,5 @@
 """Whole searches, run as a user runs them."""
 
-import os
 import re
 import signal
 import socket
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from conftest import FLAGS, ROOT, SMALL
+from conftest import FLAGS, ROOT, SMALL, user_environment
 from mlflow import MlflowClient
 
 from search.summary import SCHEMA
@@ -206,7 +205,7 @@ def running(tmp_path):
     """A search under way, past its first epoch."""
     command = [sys.executable, "-m", "search.run", "--space", "gap5", *SMALL, "--epochs", "60"]
     command += ["--trials", "8", "--out", str(tmp_path), "--name", "long"]
-    marked = {**os.environ, MARK: str(tmp_path)}
+    marked = {**user_environment(), MARK: str(tmp_path)}
     process = subprocess.Popen(command, cwd=ROOT, env=marked, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("long/trial-*/result.json")) and time.monotonic() < deadline:
