@@ -1,8 +1,10 @@
 # make demo      a first search and its analysis, with nothing to download
-# make test      lint, types, unsafe calls and tests; the report too in a browser where there is one
+# make test      lint, types, unsafe calls and the quick tests: some minutes
+# make test-slow whole searches in processes of their own, faults, servers, clusters, a browser
+# make test-all  everything: the quick tests on more examples, and all slow ones
 # make check     the same without the tests
 # make audit     known vulnerabilities of the tested versions; needs the network
-# make browser   the test of the report in a browser alone
+# make browser   the tests of the report and of MLflow's pages in a browser
 # make chromium  a browser for it, where there is none
 # make service-test  the tracking service on a PostgreSQL of its own; installs what it needs
 # make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
@@ -16,7 +18,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo check test audit browser chromium postgresql service-test faults cluster \
+.PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
 	slurm-test bench reference docs docs-test
 
 install: $(VENV)/.installed
@@ -40,11 +42,22 @@ check: install
 audit: install
 	$(RUN) .ci/audit.py
 
+# A file's tests stay in one process: they share its searches.
+QUICK := -n 2 --dist loadfile
+ANY := -m "slow or not slow"
 test: check
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(QUICK)
+
+# One after the other, as they measure time and kill processes; without those of minutes each.
+test-slow: $(VENV)/.service postgresql chromium
+	$(RUN) -m pytest -m "slow and not long"
+
+test-all: check $(VENV)/.service postgresql chromium
+	$(RUN) -m pytest $(QUICK) --hypothesis-profile thorough
+	$(RUN) -m pytest -m slow
 
 browser: install chromium
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest $(ANY) tests/browser
 
 # Debian's Chromium, installed where there is none and this is root on a machine with apt-get.
 # Elsewhere nothing happens, and the tests in a browser are skipped.
@@ -72,14 +85,14 @@ $(VENV)/.service: $(VENV)/.installed
 	@touch $@
 
 service-test: $(VENV)/.service postgresql chromium
-	$(RUN) -m pytest tests/service
+	$(RUN) -m pytest $(ANY) tests/service
 
 # As root it fills a disk too, of its own; else that is skipped.
 faults: install
 	$(RUN) tests/faults
 
 cluster: install
-	$(RUN) -m pytest -m "slow or not slow" tests/cluster
+	$(RUN) -m pytest $(ANY) tests/cluster
 
 # Debian's Slurm, installed where there is none and this is root on a machine with apt-get. Its
 # services are not started: the test starts its own, in namespaces that end with it.

@@ -1,22 +1,48 @@
 """Fixtures that several tests share: a cache of their own, and one small search."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from hypothesis import settings
 
+from search import environment
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.cifar import CIFAR_FILES, MNIST_FILES
 
 ROOT = Path(__file__).parents[1]
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what must stand before a test module imports Ray or MLflow."""
+    environment.prepare(loopback=False)
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session")
+def one_ray(_own_cache: None) -> Iterator[None]:
+    """The Ray that all searches in this process join."""
+    from search.cluster import cluster
+
+    environment.prepare(loopback=True)
+    # The next worker imports while there is none to do, and gives way to nothing.
+    os.environ.setdefault("RAY_preload_python_modules", "torch,ray.tune,search.trial")
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    with cluster(None):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,12 +53,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(autouse=True)
 def _no_remembered_artifacts() -> Iterator[None]:
-    """A run's artifacts are looked for where its store has them.
+    yield
+    forget_artifacts()
+
+
+def forget_artifacts() -> None:
+    """Have a run's artifacts looked for where its store has them.
 
     MLflow remembers that place by the run's id alone, for as long as the process lasts; a run of a
-    copied store would be read from, and written to, the store that another test opened before.
+    copied store would be read from, and written to, the store that was opened before.
     """
-    yield
     remembered = sys.modules.get("mlflow.tracking._tracking_service.utils")
     if remembered:
         remembered._artifact_repos_cache.clear()
@@ -85,19 +115,66 @@ class FinishedSearch:
         return [[json.loads(line) for line in path.read_text().splitlines()] for path in files]
 
 
+def user_environment() -> dict[str, str]:
+    """The variables of a process that must set by itself what a search needs."""
+    own = environment._SETTINGS.keys() | {"RAY_preload_python_modules", "RAY_worker_niceness"}
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def run_as_user(command: list[str], seconds: float = 900) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=user_environment(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 SMALL = ["--data", "embedded", "--train-limit", "600", "--val-limit", "300", "--epochs", "4"]
 SMALL += ["--finalists", "0"]
 
 
-def run_small_search(
-    out: Path, name: str, *flags: str, space: str = "gap5", resume: bool = False
-) -> FinishedSearch:
-    """Run ``python -m search.run`` as a user does, on little data, or go on with it."""
-    new = ["--space", space, *SMALL, "--name", name]
-    asked = ["--resume", name] if resume else new
-    command = [sys.executable, "-m", "search.run", *asked, "--out", str(out), *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+def small_flags(out: Path, name: str, *flags: str, space: str, resume: bool = False) -> list[str]:
+    """The flags of a search on little data, or of one that is resumed."""
+    asked = ["--resume", name] if resume else ["--space", space, *SMALL, "--name", name]
+    return [*asked, "--out", str(out), *flags]
+
+
+def run_small_search(out: Path, name: str, *flags: str, space: str = "gap5") -> FinishedSearch:
+    """Run ``python -m search.run`` as a user does, on little data."""
+    command = [sys.executable, "-m", "search.run", *small_flags(out, name, *flags, space=space)]
+    done = run_as_user(command)
     return FinishedSearch(done.returncode, out, name, done.stdout + done.stderr)
+
+
+def run_here(main: Callable[[list[str]], int], flags: list[str]) -> tuple[int, str]:
+    """The exit status of a command in this process, and what it printed."""
+    printed = io.StringIO()
+    forget_artifacts()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        status = main(flags)
+    forget_artifacts()
+    return status, printed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def small_search(one_ray: None) -> Callable[..., FinishedSearch]:
+    """What ``run_small_search`` does, in this process."""
+
+    def run(
+        out: Path, name: str, *flags: str, space: str = "gap5", resume: bool = False
+    ) -> FinishedSearch:
+        from search.run import main
+
+        asked = small_flags(out, name, *flags, space=space, resume=resume)
+        status, printed = run_here(main, asked)
+        return FinishedSearch(status, out, name, printed)
+
+    return run
 
 
 # One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some; and one
@@ -107,8 +184,28 @@ FLAGS += ("--concurrency", "1", "--cpus-per-trial", "1", "--unconstrained")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedSearch:
-    return run_small_search(tmp_path_factory.mktemp("runs"), "small", *FLAGS)
+def finished(shared_search: Callable[..., FinishedSearch]) -> FinishedSearch:
+    """A plain search, in a process of its own."""
+    return shared_search("small", *FLAGS)
+
+
+@pytest.fixture(scope="session")
+def shared_search(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FinishedSearch]:
+    """Run a search once for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, *flags: str) -> FinishedSearch:
+        out = shared / f"session-{name}"
+        ended = out / "ended.json"
+        with FileLock(shared / f"{name}.lock"):
+            if not ended.is_file():
+                found = run_small_search(out, name, *flags)
+                ended.write_text(json.dumps([found.status, found.printed]))
+        status, printed = json.loads(ended.read_text())
+        return FinishedSearch(status, out, name, printed)
+
+    return once
 
 
 def copied_store(finished: FinishedSearch, folder: Path) -> str:

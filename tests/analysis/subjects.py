@@ -1,10 +1,13 @@
 """Subjects trained here for some seconds, without a search around them."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
 
+from analysis import figures
+from analysis.figures import Drawing, NotApplicableError
 from analysis.subject import Subject
 from analysis.trials import RecordedSearch, RecordedTrial
 from search.records.parsing import History
@@ -61,6 +64,38 @@ def constructed(architecture: str, set_name: str = "composite") -> Subject:
     values = {**SMALL.get(architecture, {}), "flip": True, "lr": 0.003}
     run = recorded(Setting.of(architecture, values, EPOCHS, 0), spec, dataset)
     return subject_of(run, run.model(dataset), dataset)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A drawing, or why there is none, and the network's state before it."""
+
+    drawing: Drawing | None
+    reason: str
+    before: dict[str, torch.Tensor]
+
+
+@cache
+def drawn(architecture: str, name: str, set_name: str = "composite") -> Drawn:
+    """A figure, drawn once for all tests: some take seconds."""
+    subject = constructed(architecture, set_name)
+    before = {key: value.clone() for key, value in subject.model.state_dict().items()}
+    try:
+        return Drawn(figures.drawer(name)(subject), "", before)
+    except NotApplicableError as reason:
+        return Drawn(None, str(reason), before)
+
+
+def drawing_of(name: str, architecture: str = "gap5", set_name: str = "composite") -> Drawing:
+    """The figure of a network.
+
+    Raises:
+        NotApplicableError: there is none.
+    """
+    found = drawn(architecture, name, set_name)
+    if found.drawing is None:
+        raise NotApplicableError(found.reason)
+    return found.drawing
 
 
 def subject_of(run: RecordedRun, model: torch.nn.Module, dataset: Dataset) -> Subject:

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from subjects import constructed
+from subjects import constructed, drawing_of
 
-from analysis import figures
 from analysis.activation_maximisation import Maximised, maximise
 
 
@@ -76,13 +75,13 @@ def test_of_a_linear_activation_it_finds_the_known_maximum():
 
 
 def test_the_settings_and_both_traces_are_told():
-    numbers = figures.drawer("activation_maximisation")(constructed("gap5")).numbers
+    numbers = drawing_of("activation_maximisation").numbers
     steps = numbers["steps"]
     assert {"weight", "step_size", "layer", "filters", "images"} <= set(numbers)
     assert all(len(trace) == steps + 1 for trace in numbers["activations"] + numbers["distances"])
 
 
 def test_it_is_told_how_much_of_the_change_lies_in_the_digit():
-    numbers = figures.drawer("activation_maximisation")(constructed("gap5")).numbers
+    numbers = drawing_of("activation_maximisation").numbers
     assert numbers["digit_area"] == pytest.approx(0.16)
     assert all(0 <= share <= 1 for share in numbers["change_in_digit"])

@@ -1,17 +1,14 @@
 """From a recorded search to its certificate, predictions and figures."""
 
-import contextlib
 import io
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, copied_store
+from conftest import copied_store, run_here
 from mlflow import MlflowClient
 from sklearn.metrics import confusion_matrix
 
@@ -47,11 +44,10 @@ def store(finished, tmp_path_factory) -> str:
 def written(store, tmp_path_factory) -> Path:
     """What ``python -m analysis.run`` writes for the small search."""
     out = tmp_path_factory.mktemp("analysis")
-    command = [sys.executable, "-m", "analysis.run", "--space", "gap5", "--data", "embedded"]
-    command += ["--tracking-uri", store, "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "certified: the reloaded weights give the logged" in done.stdout
+    flags = ["--space", "gap5", "--data", "embedded", "--tracking-uri", store, "--out", str(out)]
+    status, printed = run_here(main, flags)
+    assert status == 0, printed
+    assert "certified: the reloaded weights give the logged" in printed
     return out
 
 
@@ -66,13 +62,13 @@ REPORT = {"report.html", "report.pdf"}
 def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_applies(
     written, subject
 ):
-    drawn = set()
-    for name in figures.available():
-        with contextlib.suppress(NotApplicableError):
+    drawn = {path.stem for path in (written / "figures").iterdir()}
+    for name in figures.available().keys() - drawn:
+        with pytest.raises(NotApplicableError):
             figures.drawer(name)(subject)
-            drawn |= {f"figures/{name}.{kind}" for kind in ("png", "json")}
+    images = {f"figures/{name}.{kind}" for name in drawn for kind in ("png", "json")}
     others = {"model.pt", "predictions.txt", "certificate.json", "test.json"}
-    assert set(files_in(written)) == others | REPORT | drawn
+    assert set(files_in(written)) == others | REPORT | images
 
 
 def test_report_and_figures_are_logged_to_the_run(written, run, store, tmp_path):
@@ -202,10 +198,8 @@ def test_the_samples_tell_label_prediction_and_confidence(subject):
         assert row["confidence"] == pytest.approx(float(shares[row["index"]].max()))
 
 
-def test_predictions_of_a_folder_name_its_files_in_order(tmp_path, capsys):
+def test_predictions_of_a_folder_name_its_files_in_order(small_search, tmp_path):
     """The course's folder, searched and analysed."""
-    from conftest import run_small_search
-
     folder = tmp_path / "course"
     export(load(DataSpec(), "embedded").truncated(200), folder)
     (folder / "labels.csv").unlink()
@@ -215,7 +209,7 @@ def test_predictions_of_a_folder_name_its_files_in_order(tmp_path, capsys):
     flags = ["--data", str(folder), "--trials", "1", "--epochs", "1", "--set", "pool_stride=2"]
     flags += ["--finalists", "0"]
     flags += ["--train-limit", "200", "--val-limit", "200"]
-    search = run_small_search(tmp_path / "runs", "folder", *flags)
+    search = small_search(tmp_path / "runs", "folder", *flags)
     assert search.status == 0, search.printed
     out = tmp_path / "analysis"
     arguments = ["--search", "folder", "--tracking-uri", search.uri, "--out", str(out)]
@@ -281,13 +275,9 @@ def two_runs(finished):
 def test_two_runs_are_compared_and_the_comparison_is_logged_to_both(finished, two_runs, tmp_path):
     uri, out = copied_store(finished, tmp_path), tmp_path / "out"
     flags = [flag for run in two_runs for flag in ("--run", run)]
-    command = [sys.executable, "-m", "analysis.run", *flags, "--tracking-uri", uri]
-    # A process of its own: MLflow remembers where a run's artifacts are, the copied store's too.
-    done = subprocess.run(
-        [*command, "--out", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "winner of search small" in done.stdout
+    status, printed = run_here(main, [*flags, "--tracking-uri", uri, "--out", str(out)])
+    assert status == 0, printed
+    assert "winner of search small" in printed
     found = json.loads((out / "comparison.json").read_text())
     counts = ("both_right", "only_first", "only_second", "both_wrong")
     assert sum(found[name] for name in counts) == 300

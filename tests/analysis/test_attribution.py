@@ -7,10 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
-from subjects import constructed
+from subjects import constructed, drawing_of
 from torch import nn
 
-from analysis import figures
 from analysis.attribution import strength
 from analysis.attribution.cam import cam, class_maps, grad_cam
 from analysis.attribution.deconvolution import (
@@ -406,7 +405,7 @@ def test_an_explanation_correlates_the_maps_strengths_over_draws():
 
 @pytest.mark.parametrize("name", ["cam", "guided_backprop", "deconvolution", "occlusion"])
 def test_the_sanity_figure_stands_on_the_figure(name):
-    drawing = figures.drawer(name)(constructed("gap5"))
+    drawing = drawing_of(name)
     value = drawing.numbers["sanity"]["rank_correlation"]
     words = " ".join(text.get_text() for text in drawing.figure.texts)
     assert f"last layer redrawn {value:.2f}" in words
@@ -414,19 +413,19 @@ def test_the_sanity_figure_stands_on_the_figure(name):
 
 
 def test_a_run_without_digits_has_no_digit_mass():
-    numbers = figures.drawer("guided_backprop")(constructed("conv3", "cifar10")).numbers
+    numbers = drawing_of("guided_backprop", "conv3", "cifar10").numbers
     assert "digit_mass" not in numbers
 
 
 @pytest.mark.parametrize(("name", "method"), [("gap5", "CAM"), ("conv3", "Grad-CAM")])
 def test_the_kind_of_class_map_is_named(name, method):
-    drawing = figures.drawer("cam")(constructed(name))
+    drawing = drawing_of("cam", name)
     assert drawing.numbers["method"] == method
     assert method in drawing.figure.axes[6].get_ylabel()
 
 
 def test_a_network_without_residual_blocks_is_named_so():
-    drawing = figures.drawer("deconvolution")(constructed("gap5"))
+    drawing = drawing_of("deconvolution")
     assert drawing.numbers["branches"] == []
     assert "no residual blocks" in drawing.caption.shows
-    assert figures.drawer("deconvolution")(constructed("resnet18")).numbers["branches"]
+    assert drawing_of("deconvolution", "resnet18").numbers["branches"]

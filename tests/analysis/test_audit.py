@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
-from subjects import SMALL, constructed
+from subjects import SMALL, constructed, drawing_of
 from torch import nn
 
 from analysis.audit.attribution import AREA, digit_mass
@@ -362,7 +362,7 @@ def test_the_control_is_the_same_at_every_call_and_leaves_the_network_alone():
 
 
 def test_the_figure_tells_its_verdict_in_title_numbers_and_caption():
-    drawing = draw(constructed("gap5"))
+    drawing = drawing_of("audit")
     words = drawing.numbers["verdict"]
     assert words in drawing.figure.get_suptitle() and words in drawing.caption.shows
     assert len(drawing.numbers["cells"]) == 20

@@ -31,7 +31,6 @@ from trainables import checkpoint
 from trainables.boundary.errors import UsageError
 
 ANY_RECORD = settings(
-    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

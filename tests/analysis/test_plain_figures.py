@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from subjects import constructed, recorded, subject_of
+from subjects import constructed, drawing_of, recorded, subject_of
 from torchvision.models import resnet18
 
 from analysis import figures
@@ -14,7 +14,7 @@ from trainables.recipe import Setting
 
 
 def numbers(name: str, architecture: str = "gap5", set_name: str = "composite") -> dict:
-    return figures.drawer(name)(constructed(architecture, set_name)).numbers
+    return drawing_of(name, architecture, set_name).numbers
 
 
 def test_one_image_of_each_class_is_shown():
@@ -57,7 +57,7 @@ def test_the_augmentation_figure_names_what_the_run_used():
 
 def test_the_parameters_add_up_to_the_network():
     subject = constructed("resnet18")
-    found = figures.drawer("parameters")(subject).numbers
+    found = numbers("parameters", "resnet18")
     assert found["total"] == sum(p.numel() for p in subject.model.parameters())
     assert sum(layer["parameters"] for layer in found["layers"]) == found["total"]
 

@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 from matplotlib import pyplot
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from subjects import constructed, small_search
+from subjects import constructed, drawing_of, small_search
 
 from analysis import figures
 from analysis.optuna_axes import own_figure
@@ -36,7 +36,7 @@ def test_ranges_are_those_that_were_tried():
 
 
 def test_the_setting_that_decides_is_the_important_one():
-    numbers = figures.drawer("importance")(constructed("gap5")).numbers
+    numbers = drawing_of("importance").numbers
     assert max(numbers["importance"], key=numbers["importance"].get) == "lr"
     assert sum(numbers["importance"].values()) == pytest.approx(1)
 

@@ -17,6 +17,7 @@ from analysis.run import main as analyse
 from search.commands.mlflow_pages import HOST
 from search.ui import main as show
 
+pytestmark = pytest.mark.slow
 SLOW = 120_000  # ms that a page may take on a busy machine
 
 

@@ -14,6 +14,7 @@ from analysis.drawn import draw_figures
 from analysis.report.document import Report, report_of
 from analysis.report.html import html_text
 
+pytestmark = pytest.mark.slow
 DESK, PHONE = 1280, 390  # pixels
 
 

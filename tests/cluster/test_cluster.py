@@ -17,6 +17,7 @@ from searches import Search, wait_for
 
 from search import environment
 
+pytestmark = pytest.mark.slow
 # When Ray was imported: told to keep to loopback, it lets no node of another address join.
 ON_LOOPBACK = os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") == "0"
 needs_a_node_of_its_own = pytest.mark.skipif(
@@ -74,7 +75,7 @@ def test_trials_run_on_every_node_and_a_node_that_is_lost_costs_none(cluster, tm
     assert max(repeated(search, number) for number in range(search.trials)) <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_that_is_added_is_used(cluster, tmp_path):
     cluster.remove_node(cluster.list_all_nodes()[-1])
     search = search_on(cluster, tmp_path / "runs", trials=4)
@@ -87,7 +88,7 @@ def test_a_node_that_is_added_is_used(cluster, tmp_path):
     assert account(search) == Account()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_is_told_to_stop_closes_its_records_and_goes_on_later(cluster, tmp_path):
     search = search_on(cluster, tmp_path / "runs", epochs=8)
     with search.begun() as run:
@@ -99,7 +100,7 @@ def test_a_search_that_is_told_to_stop_closes_its_records_and_goes_on_later(clus
     assert account(search) == Account()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_several_spaces_run_side_by_side(cluster, tmp_path):
     out = tmp_path / "runs"
     both = Search(out, "both", 2, 4, ("--space", "nin", "--address", cluster.address))
@@ -156,7 +157,7 @@ def test_a_node_that_does_not_see_the_folder_of_searches_is_named(cluster, tmp_p
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_a_node_of_its_own
 def test_a_node_that_joins_without_the_folder_stops_the_search_and_fails_no_trial(
     cluster, tmp_path

@@ -16,6 +16,7 @@ import pytest
 from account import Account, account, still_running
 from searches import ROOT, Search, wait_for
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("aiohttp_cors", reason="ray[default] is not installed")
 
 SIZE = ["--train-limit", "600", "--val-limit", "300", "--cpus-per-trial", "1", "--seed", "1"]

@@ -18,7 +18,6 @@ from trainables.data.cifar import CIFAR_FILES, MNIST_FILES, read_mnist
 from trainables.data.dataset import Dataset, Split
 
 ANY_FILE = settings(
-    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -21,7 +21,6 @@ from trainables.data.folder import list_folder, read_folder
 from trainables.data.image_files import MOST_PIXELS
 
 ANY_FILE = settings(
-    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

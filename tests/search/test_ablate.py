@@ -2,29 +2,29 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT, FinishedSearch
+from conftest import FinishedSearch, run_here
 from mlflow import MlflowClient
 from PIL import Image
 
 from analysis.ablation import main as draw
 from search.ablate import _task, command_line, main
 from search.records.run_reader import recorded_task
+from search.recorded import recorded_task
+from search.run import main as search
 
 LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]
 
 
 @pytest.fixture(scope="module")
-def ablated(tmp_path_factory) -> FinishedSearch:
+def ablated(one_ray, tmp_path_factory) -> FinishedSearch:
     out = tmp_path_factory.mktemp("ablations")
-    command = [sys.executable, "-m", "search.ablate", "--space", "nin", "--data", "embedded"]
-    command += ["--toggle", "batch_norm", "--toggle", "dropout", "--seeds", "2", *LITTLE]
-    command += ["--set", "lr=0.02", "--out", str(out), "--name", "parts"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    return FinishedSearch(done.returncode, out, "parts", done.stdout + done.stderr)
+    flags = ["--space", "nin", "--data", "embedded", "--toggle", "batch_norm"]
+    flags += ["--toggle", "dropout", "--seeds", "2", *LITTLE]
+    flags += ["--set", "lr=0.02", "--out", str(out), "--name", "parts"]
+    status, printed = run_here(main, flags)
+    return FinishedSearch(status, out, "parts", printed)
 
 
 def document(search: FinishedSearch) -> dict:
@@ -201,13 +201,12 @@ def test_a_figure_of_another_kind_is_refused(ablated, tmp_path, capsys):
     assert "must end in .png" in capsys.readouterr().err
 
 
-def test_a_leaderboard_is_a_table_a_file_and_a_record(tmp_path):
-    command = [sys.executable, "-m", "search.run", "--space", "conv3", "--space", "gap5"]
-    command += ["--data", "embedded", *LITTLE, "--trials", "2", "--concurrency", "1"]
-    command += ["--finalists", "0"]
-    command += ["--set", "pool_stride=2", "--out", str(tmp_path), "--name", "both"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+def test_a_leaderboard_is_a_table_a_file_and_a_record(one_ray, tmp_path):
+    flags = ["--space", "conv3", "--space", "gap5", "--data", "embedded", *LITTLE]
+    flags += ["--trials", "2", "--concurrency", "1", "--finalists", "0"]
+    flags += ["--set", "pool_stride=2", "--out", str(tmp_path), "--name", "both"]
+    status, printed = run_here(search, flags)
+    assert status == 0, printed
     rows = list(csv.DictReader((tmp_path / "both" / "leaderboard.csv").open()))
     assert [(row["space"], row["source_split"]) for row in rows] == [
         ("conv3", "test"),
@@ -219,7 +218,7 @@ def test_a_leaderboard_is_a_table_a_file_and_a_record(tmp_path):
         assert float(row["best_val_accuracy"]) == summary["best"]["val_accuracy"]
         assert float(row["baseline_val_accuracy"]) == summary["baseline"]["val_accuracy"]
         assert row["source_accuracy"] in ("0.7429", "0.75")
-    assert "74.29% test" in done.stdout
+    assert "74.29% test" in printed
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("convoy/leaderboard")
     (run,) = client.search_runs([experiment.experiment_id])

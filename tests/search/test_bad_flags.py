@@ -18,7 +18,6 @@ from search.selection.ablation import variants
 from trainables.boundary.errors import UsageError
 
 ANY_FLAG = settings(
-    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -13,7 +13,6 @@ from search.space.space import Space
 from trainables.boundary.errors import UsageError
 
 ANY_FILE = settings(
-    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, FinishedSearch, run_small_search
+from conftest import SMALL, FinishedSearch
 from mlflow import MlflowClient
 
 TRIALS, FINALISTS, SEEDS = 3, 2, 2
 
 
 @pytest.fixture(scope="module")
-def confirmed(tmp_path_factory) -> FinishedSearch:
+def confirmed(small_search, tmp_path_factory) -> FinishedSearch:
     flags = ("--trials", str(TRIALS), "--seed", "1", "--concurrency", "2", "--epochs", "2")
     finals = ("--finalists", str(FINALISTS), "--finalist-seeds", str(SEEDS))
     out = tmp_path_factory.mktemp("confirmed")
-    return run_small_search(out, "confirmed", *flags, *finals, "--set", "reweighting=none")
+    return small_search(out, "confirmed", *flags, *finals, "--set", "reweighting=none")
 
 
 def accuracies(search: FinishedSearch) -> dict[int, float]:

@@ -1,9 +1,9 @@
 """A signal as Ray starts, when its own handler is the one that is called."""
 
-import subprocess
 import sys
 
-from conftest import ROOT
+import pytest
+from conftest import run_as_user
 
 PROGRAM = """
 import os, signal, sys, time
@@ -22,7 +22,7 @@ except KeyboardInterrupt as error:
 """
 
 
+@pytest.mark.slow
 def test_records_may_take_their_time_to_close_after_a_sigterm_as_ray_starts():
-    command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = run_as_user([sys.executable, "-c", PROGRAM], 120)
     assert done.returncode == 143, done.stderr[-2000:]

@@ -1,10 +1,10 @@
 """A trial that a shared GPU has no memory for, by the real Tune on a GPU that Ray is told of."""
 
 import json
-import subprocess
 import sys
 
-from conftest import ROOT
+import pytest
+from conftest import run_as_user
 
 SCRIPT = """
 import json, ray, torch
@@ -33,11 +33,10 @@ print("TOLD" + json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_it_is_tried_again_on_twice_the_share_and_fails_on_a_whole_gpu_alone(tmp_path):
     script = SCRIPT.replace("STORAGE", repr(str(tmp_path)))
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=200
-    )
+    done = run_as_user([sys.executable, "-c", script], 200)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("TOLD")]
     told = json.loads(line.removeprefix("TOLD"))
     assert told == {"0.2": 0.3, "0.5": 0.6, "0.9": 1.0, "2.0": None}

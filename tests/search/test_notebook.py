@@ -1,12 +1,13 @@
 """A search and an analysis as functions, and what a notebook shows of them."""
 
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, FinishedSearch, copied_store
+from conftest import ROOT, FinishedSearch, copied_store, user_environment
 
 from analysis import Analysis, analyse
 from analysis.run import command_line
@@ -117,10 +118,13 @@ def test_an_analysis_says_nothing_unless_it_is_asked_to(store, tmp_path, capsys)
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_notebook_of_the_docs_runs(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="no nbclient; pip install -e '.[dev]'")
     nbclient = pytest.importorskip("nbclient", reason="no nbclient; pip install -e '.[dev]'")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in os.environ.keys() - user_environment().keys():
+        monkeypatch.delenv(name)
     notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()

@@ -1,16 +1,16 @@
 """Data of one's own with a shortcut of its own, through the commands that a user types."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_small_search
+from conftest import run_here
 from corners import draw_corners
 
 from search.space.reader import SPACES, read_space
 from trainables.boundary.errors import UsageError
+from analysis.run import main as analyse
+from search.space import SPACES, read_space
 from trainables.data import DataSpec, load
 from trainables.data.shortcut import Shortcut
 
@@ -30,7 +30,7 @@ def space_with(shortcut: str, folder) -> str:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(small_search, tmp_path_factory):
     """Two trials of two epochs on three classes whose corner says the class in training."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "pictures").mkdir()
@@ -38,7 +38,7 @@ def searched(tmp_path_factory):
     flags = ["--data", str(folder / "pictures"), "--trials", "2", "--epochs", "2"]
     flags += ["--train-limit", "120", "--val-limit", "60", "--concurrency", "1"]
     space = space_with(SHORTCUT, folder)
-    return run_small_search(folder / "runs", "corners", *flags, space=space)
+    return small_search(folder / "runs", "corners", *flags, space=space)
 
 
 def test_the_records_have_accuracy_where_the_shortcut_agrees_and_where_it_conflicts(searched):
@@ -58,9 +58,8 @@ def test_the_result_speaks_of_the_shortcut(searched):
 
 def test_the_winner_is_audited_by_what_the_space_says_of_the_shortcut(searched):
     flags = ["--search", "corners", "--tracking-uri", searched.uri, "--only", "audit", "composite"]
-    command = [sys.executable, "-m", "analysis.run", *flags, "--out", str(searched.out / "told")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, printed = run_here(analyse, [*flags, "--out", str(searched.out / "told")])
+    assert status == 0, printed
     figures = searched.out / "told" / "figures"
     told = json.loads((figures / "audit.json").read_text())
     assert told["shortcut"]["region"] == [22, 22, 32, 32]

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from conftest import run_small_search
 
 from search.driver.resources import Machine, Resources, allot_packs
 from search.request.flags import check_flags
@@ -71,10 +70,10 @@ def test_a_member_that_left_is_trained_no_further(host):
     assert host.size() == 0
 
 
-def test_a_packed_search_finds_what_a_search_of_single_trials_finds(finished, tmp_path):
+def test_a_packed_search_finds_what_a_search_of_single_trials_finds(small_search, tmp_path):
     flags = ("--trials", "3", "--epochs", "1")
-    packed = run_small_search(tmp_path, "packed", *flags, "--pack", "3")
-    single = run_small_search(tmp_path, "single", *flags, "--concurrency", "1")
+    packed = small_search(tmp_path, "packed", *flags, "--pack", "3")
+    single = small_search(tmp_path, "single", *flags, "--concurrency", "1")
     assert packed.status == single.status == 0, packed.printed + single.printed
     assert packed.summary["resources"]["packs"] == 1
     rows = zip(packed.histories(), single.histories(), strict=True)
@@ -82,9 +81,9 @@ def test_a_packed_search_finds_what_a_search_of_single_trials_finds(finished, tm
         assert {k: ours[k] for k in UNTIMED} == {k: theirs[k] for k in UNTIMED}
 
 
-def test_a_member_of_a_packed_search_that_diverges_is_not_tried_again(tmp_path):
+def test_a_member_of_a_packed_search_that_diverges_is_not_tried_again(small_search, tmp_path):
     flags = ("--set", "optimizer=sgd", "--set", "lr=100", "--set", "momentum=0.99")
-    search = run_small_search(tmp_path, "packed", "--pack", "2", "--trials", "2", *flags)
+    search = small_search(tmp_path, "packed", "--pack", "2", "--trials", "2", *flags)
     assert search.status == 3, search.printed
     assert search.printed.count(" started: ") == 2
     assert search.printed.count("failed: NonFiniteLossError: ") == 2

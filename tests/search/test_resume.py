@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, run_small_search
+from conftest import ROOT
 
 from search.reconcile import main as reconcile
 from search.records.search_file import SearchFile
@@ -129,7 +129,7 @@ def test_another_seed_is_refused_with_the_difference(interrupted, capsys):
     assert "seed was 1, is 2" in refused(capsys, interrupted[0], "--seed", "2")
 
 
-def test_a_search_goes_on_where_its_records_end(finished, tmp_path):
+def test_a_search_goes_on_where_its_records_end(finished, small_search, tmp_path):
     """The last two trials are taken away, and half of the third last."""
     shutil.copytree(finished.out / "small", tmp_path / "small")
     folder = tmp_path / "small"
@@ -141,7 +141,7 @@ def test_a_search_goes_on_where_its_records_end(finished, tmp_path):
     (half / "result.json").write_text("".join(lines[:1]) + lines[1][:20])
     status = json.loads((half / "status.json").read_text())
     (half / "status.json").write_text(json.dumps({**status, "status": "running"}))
-    again = run_small_search(tmp_path, "small", resume=True)
+    again = small_search(tmp_path, "small", resume=True)
     assert again.status == 0, again.printed
     assert again.configs() == [{**c, "label": c["label"]} for c in finished.configs()]
     told = [[(e["epoch"], e["val_accuracy"]) for e in h] for h in again.histories()]

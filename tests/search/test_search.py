@@ -1,6 +1,5 @@
 """Whole searches, run as a user runs them."""
 
-import os
 import re
 import signal
 import socket
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from conftest import FLAGS, ROOT, SMALL, run_small_search
+from conftest import FLAGS, ROOT, SMALL, user_environment
 from mlflow import MlflowClient
 
 from search.records.summary import SCHEMA
@@ -23,15 +22,16 @@ MARK = "CONVOY_TEST_SEARCH"  # inherited by every process of a search under test
 
 
 @pytest.fixture(scope="module")
-def repeated(finished, tmp_path_factory):
-    return run_small_search(tmp_path_factory.mktemp("again"), "again", *FLAGS)
+def repeated(small_search, tmp_path_factory):
+    """The plain search again, in another process and on another Ray."""
+    return small_search(tmp_path_factory.mktemp("again"), "again", *FLAGS)
 
 
 @pytest.fixture(scope="module")
-def diverging(finished):
+def diverging(small_search, tmp_path_factory):
     """A search some of whose trials fail: a rate that makes the loss infinite."""
     flags = ("--trials", "3", "--set", "optimizer=sgd", "--set", "lr=100", "--set", "momentum=0.99")
-    return run_small_search(finished.out, "diverging", *flags)
+    return small_search(tmp_path_factory.mktemp("diverging"), "diverging", *flags)
 
 
 def test_a_whole_search_exits_0_and_says_complete(finished):
@@ -126,10 +126,15 @@ def test_every_run_has_the_metrics_of_the_records(finished):
     assert set(run.data.metrics) == set(wanted.split())
 
 
-def test_no_run_is_left_running(finished, diverging):
-    client = MlflowClient(finished.uri)
+def states_of(search) -> set[str]:
+    client = MlflowClient(search.uri)
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    assert {run.info.status for run in client.search_runs(ids)} == {"FINISHED", "FAILED"}
+    return {run.info.status for run in client.search_runs(ids)}
+
+
+def test_no_run_is_left_running(finished, diverging):
+    assert states_of(finished) == {"FINISHED"}
+    assert states_of(diverging) == {"FINISHED", "FAILED"}
 
 
 def test_the_winners_run_holds_weights_setting_and_space(finished):
@@ -200,7 +205,7 @@ def running(tmp_path):
     """A search under way, past its first epoch."""
     command = [sys.executable, "-m", "search.run", "--space", "gap5", *SMALL, "--epochs", "60"]
     command += ["--trials", "8", "--out", str(tmp_path), "--name", "long"]
-    marked = {**os.environ, MARK: str(tmp_path)}
+    marked = {**user_environment(), MARK: str(tmp_path)}
     process = subprocess.Popen(command, cwd=ROOT, env=marked, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("long/trial-*/result.json")) and time.monotonic() < deadline:
@@ -210,6 +215,7 @@ def running(tmp_path):
     process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_search_listens_on_loopback_alone_and_closes_its_records(
     running, number, status

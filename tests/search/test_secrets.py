@@ -74,7 +74,7 @@ def test_text_without_a_password_stays_as_it_is(text):
 LETTERS = st.characters(codec="ascii", categories=["L", "N", "P", "S"], exclude_characters="@/")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True)
 @given(password=st.text(LETTERS, min_size=4, max_size=20), before=st.text(max_size=10))
 def test_no_password_of_an_address_survives(password, before):
     secret = f"{password}#SECRET"

@@ -1,10 +1,10 @@
 """A trial that takes its time to end once it was stopped costs no other trial."""
 
 import json
-import subprocess
 import sys
 
-from conftest import ROOT
+import pytest
+from conftest import run_as_user
 
 PROGRAM = """
 import json, time
@@ -31,10 +31,9 @@ print(json.dumps([[each.metrics.get("number"), str(each.error)] for each in foun
 """
 
 
+@pytest.mark.slow
 def test_every_trial_is_trained_though_the_one_before_ends_seconds_after_its_stop(tmp_path):
     program = PROGRAM.replace("OUT", repr(str(tmp_path)))
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = run_as_user([sys.executable, "-c", program], 300)
     found = json.loads(done.stdout.splitlines()[-1])
     assert found == [[0, "None"], [1, "None"], [2, "None"]], done.stderr[-2000:]

@@ -102,7 +102,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(key=st.sampled_from([*GAP5, *GAP5["search"]]), value=JSON)
 def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_factory, key, value):
     place = (key, value) if key in GAP5 else ("search", key, value)

@@ -35,6 +35,7 @@ from search.workers.failing import describe
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
 
+pytestmark = pytest.mark.slow
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr")
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
 

@@ -177,7 +177,7 @@ LINES = st.text(
 ) | st.sampled_from(["$(touch x)", "`touch x`", "';touch x;'", '"', "a b", "#", "\\", "!", "*"])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True)
 @given(LINES)
 def test_any_variable_reaches_the_search_as_it_was_written(value):
     cluster = Slurm.model_validate({**EXAMPLE.model_dump(), "environment": {"CONVOY_X": value}})
@@ -185,7 +185,7 @@ def test_any_variable_reaches_the_search_as_it_was_written(value):
     assert values_exported(batch_script(sent, cluster)) == value
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True)
 @given(st.fixed_dictionaries(dict.fromkeys(("out", "folder"), LINES)))
 def test_no_path_adds_a_line_or_an_option(paths):
     paths = {key: "/" + value.replace("\\", "") for key, value in paths.items()}

@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "clusters").glob("*.yaml"))
 DOCUMENTS = [yaml.safe_load(file.read_text()) for file in FILES]
 ANY_FILE = settings(
-    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

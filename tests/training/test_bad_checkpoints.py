@@ -22,7 +22,6 @@ from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
 
 ANY_FILE = settings(
-    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
