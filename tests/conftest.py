@@ -35,11 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def one_ray(_own_cache: None) -> Iterator[None]:
     """The Ray that all searches in this process join."""
-    from search.cluster import cluster
+    from search.driver.ray_cluster import cluster
 
     environment.prepare(loopback=True)
     # The next worker imports while there is none to do, and gives way to nothing.
-    os.environ.setdefault("RAY_preload_python_modules", "torch,ray.tune,search.trial")
+    os.environ.setdefault("RAY_preload_python_modules", "torch,ray.tune,search.workers.train")
     os.environ.setdefault("RAY_worker_niceness", "0")
     with cluster(None):
         yield

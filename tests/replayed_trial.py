@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from ray import tune
 
-from search.failure import report_failure
-from search.provenance import signed
-from search.resources import Resources
-from search.state_file import STATE_FILE, report
-from search.task import Job
+from search.driver.resources import Resources
+from search.trials.checkpoints import STATE_FILE, report
+from search.trials.provenance import signed
+from search.trials.spec import Job
+from search.workers.failing import report_failure
 from trainables.training import Epoch
 
 FAILING = 3  # the number of the trial that fails in its second epoch
@@ -24,7 +24,7 @@ def accuracies(number: int, epochs: int) -> list[float]:
 
 
 def replayed(job: Job, resources: Resources) -> Any:
-    """What Tune runs in place of ``search.workers.trainable``."""
+    """What Tune runs in place of ``search.driver.tune_trainable.trainable``."""
     return tune.with_resources(replay, {"cpu": resources.cpus})
 
 

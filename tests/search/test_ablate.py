@@ -11,7 +11,6 @@ from PIL import Image
 from analysis.ablation import main as draw
 from search.ablate import _task, command_line, main
 from search.records.run_reader import recorded_task
-from search.recorded import recorded_task
 from search.run import main as search
 
 LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]

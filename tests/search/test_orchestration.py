@@ -24,7 +24,7 @@ def replaying(
 ) -> Iterator[Callable[..., FinishedSearch]]:
     cloudpickle.register_pickle_by_value(replayed_trial)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.engine.trainable", replayed)
+        patch.setattr("search.driver.engine.trainable", replayed)
         yield small_search
     cloudpickle.unregister_pickle_by_value(replayed_trial)
 

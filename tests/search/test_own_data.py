@@ -7,10 +7,9 @@ import pytest
 from conftest import run_here
 from corners import draw_corners
 
+from analysis.run import main as analyse
 from search.space.reader import SPACES, read_space
 from trainables.boundary.errors import UsageError
-from analysis.run import main as analyse
-from search.space import SPACES, read_space
 from trainables.data import DataSpec, load
 from trainables.data.shortcut import Shortcut
 
