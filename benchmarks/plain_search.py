@@ -27,10 +27,10 @@ from torch.utils.data import DataLoader
 
 from benchmarks import tutorial
 from search import environment
-from search.proposals.study import SeededTPE
+from search.proposals.samplers.tpe import SeededTPE
 from search.space.budget import Budget
 from search.space.reader import read_space
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.space.space import Space
 from trainables.data import Dataset, load
 
@@ -86,7 +86,7 @@ def tuner(space: Space, dataset: Dataset, budget: Budget, seed: int, out: Path) 
 
 def _searcher(space: Space, trials: int, seed: int) -> OptunaSearch:
     """Optuna's TPE over the space, the baseline first, with as many random trials as Convoy's."""
-    sampler = Sampler(space, {})
+    sampler = SpaceSampler(space, {})
     return OptunaSearch(
         space=sampler,
         metric="val_accuracy",

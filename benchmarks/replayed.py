@@ -22,7 +22,7 @@ from search.records.summary import SummaryWriter, summarise
 from search.selection.choice import so_far
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.trials.files import TrialFiles
 from search.trials.search_board import SearchBoard
 from search.trials.spec import Job
@@ -83,7 +83,7 @@ def run(trials: int, seed: int) -> ServiceCost:
     space, clock = read_space(SPACES / f"{SPACE}.yaml"), Clock()
     budget = space.embedded.budget.model_copy(update={"trials": trials})
     job = Job(space.architecture, space.data, EMBEDDED, None, None, budget.epochs, seed, 1)
-    sampler = Sampler(space, space.fixed_on(EMBEDDED, {}))
+    sampler = SpaceSampler(space, space.fixed_on(EMBEDDED, {}))
     searcher = OptunaSearcher(sampler, job, trials)
     board = SearchBoard(trials, budget.epochs, TRAIN_IMAGES)
     landscape = Landscape(space, read_curves())

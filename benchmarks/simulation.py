@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
 from search.driver.events import Events, TrialListener
-from search.proposals.scheduler import AshaScheduler
+from search.proposals.schedulers.asha import AshaScheduler
 from search.proposals.searcher import OptunaSearcher
 from search.space.budget import Budget
 from search.space.domain import Domains, Options, Range, Values, active_keys

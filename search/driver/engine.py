@@ -27,8 +27,9 @@ from search.driver.stop import Stop, stopping_gently
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import finals
-from search.proposals.planned import PlannedSearch, TrainToTheEnd
+from search.proposals.planned import PlannedSearch
 from search.proposals.protocols import Proposer, Stopper
+from search.proposals.schedulers.none import TrainToTheEnd
 from search.records.about import About, Place
 from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile, check_unchanged, new_id

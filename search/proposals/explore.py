@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.proposals import samplers, schedulers
 from search.proposals.protocols import Proposer, Stopper
-from search.proposals.scheduler import AshaScheduler
 from search.proposals.searcher import OptunaSearcher
 from search.space.budget import Budget
 from search.space.constraints import Constraints
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.space.space import Space
 from search.trials.spec import Job
 from trainables.recipe import Value
@@ -16,7 +16,7 @@ from trainables.recipe import Value
 
 @dataclass(frozen=True)
 class Explore:
-    """Settings drawn from a space by Optuna, the losing ones stopped by ASHA.
+    """Settings drawn from a space by its sampler, the losing ones stopped by its scheduler.
 
     Attributes:
         space: what to search.
@@ -30,14 +30,24 @@ class Explore:
     constraints: Constraints = field(default_factory=dict)
     warm: tuple[dict[str, Value], ...] = ()
 
+    def __post_init__(self) -> None:
+        samplers.check(self.space.sampler)
+        schedulers.check(self.space.scheduler)
+
     def searcher(self, job: Job, budget: Budget) -> Proposer:
-        """Optuna's, told the truth."""
-        sampler = Sampler(self.space, self.fixed, self.warm)
-        return OptunaSearcher(sampler, job, budget.trials, constraints=self.constraints)
+        """Optuna's search, told the truth."""
+        points = SpaceSampler(self.space, self.fixed, self.warm)
+        return OptunaSearcher(
+            points,
+            job,
+            budget.trials,
+            constraints=self.constraints,
+            method=self.space.sampler,
+        )
 
     def scheduler(self, budget: Budget) -> Stopper:
-        """ASHA."""
-        return AshaScheduler(budget)
+        """What the space names."""
+        return schedulers.create(self.space.scheduler, budget)
 
     def first(self) -> dict[str, Value]:
         """The baseline."""
@@ -46,6 +56,8 @@ class Explore:
     def described(self) -> dict[str, Any]:
         """What is searched, and what is given."""
         keys = {"baseline", "guesses", "search", "embedded"}
+        # Only where they are named, so that searches of earlier versions can be resumed.
+        keys |= self.space.model_fields_set & {"sampler", "scheduler"}
         space = self.space.model_dump(mode="json", include=keys)
         bounds = {name: limit.model_dump() for name, limit in self.constraints.items()}
         return {**space, "set": self.fixed, "constraints": bounds, "warm": list(self.warm)}

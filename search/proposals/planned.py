@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from search.proposals.protocols import Proposer, Stopper
+from search.proposals.schedulers.none import TrainToTheEnd
 from search.space.budget import Budget
 from search.trials.files import TrialHistory
 from search.trials.spec import Job, Point, TrialSpec
@@ -40,23 +40,6 @@ class Planned:
     def described(self) -> dict[str, Any]:
         """Every setting by its number."""
         return {str(number): asdict(point) for number, point in enumerate(self.points)}
-
-
-class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
-    """Tune's scheduler that stops no trial before its last epoch.
-
-    Args:
-        epochs: of every trial.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def recall(self, histories: list[TrialHistory]) -> set[str]:
-        """The ids of the trials that are trained to the end."""
-        records = [history.record for history in histories]
-        return {each.trial_id for each in records if each.epochs >= self._epochs}
 
 
 class PlannedSearch(Searcher):  # type: ignore[misc]

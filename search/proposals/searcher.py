@@ -6,9 +6,10 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from search.proposals import samplers
 from search.proposals.study import MOST, BoundedStudy
 from search.space.constraints import Constraints, excesses
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from search.trials.record import Status
@@ -32,21 +33,25 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
         constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
             miss them by little.
+        method: name of a file in ``search/proposals/samplers``.
     """
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampler: SpaceSampler,
         job: Job,
         trials: int,
         most: int | None = MOST,
         constraints: Constraints | None = None,
+        method: str = samplers.DEFAULT,
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
-        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), most)
+        self._bounded = BoundedStudy(
+            job.seed, startup, sampler.first_points(), most, sampler=method
+        )
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number

@@ -1,10 +1,10 @@
 """An Optuna study that forgets what its sampler needs no more."""
 
 import optuna
-from optuna.samplers import TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from search.proposals import samplers
 from trainables.recipe import Value
 from trainables.seeding import derive
 
@@ -17,7 +17,7 @@ _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialStat
 
 
 class BoundedStudy:
-    """A study, sampled by TPE, in which the next trial costs no more after 10,000 than after 600.
+    """A study in which the next trial costs no more after 10,000 than after 600.
 
     When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
     the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
@@ -35,6 +35,7 @@ class BoundedStudy:
         most: trials whose end makes the study be replaced; None never does.
         kept: finished trials that go on into the next.
         best: how many of these are the best ones.
+        sampler: name of a file in ``search/proposals/samplers``.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class BoundedStudy:
         most: int | None = MOST,
         kept: int = KEPT,
         best: int = BEST,
+        sampler: str = samplers.DEFAULT,
     ) -> None:
-        self._seed, self._startup = seed, startup
+        self._seed, self._startup, self._sampler_name = seed, startup, sampler
         self._points, self._next, self._finished = points, 0, 0
         self._most, self._kept, self._best = most, kept, best
         self._asked: set[int] = set()
@@ -99,7 +101,7 @@ class BoundedStudy:
     def _create(self, trials: list[FrozenTrial]) -> None:
         self._storage = InMemoryStorage()
         # A sampler for each: its caches belong to one study.
-        self._sampler = SeededTPE(seed=self._seed, n_startup_trials=self._startup)
+        self._sampler = samplers.create(self._sampler_name, self._seed, self._startup)
         self.study = optuna.create_study(
             storage=self._storage,
             sampler=self._sampler,
@@ -133,19 +135,6 @@ class BoundedStudy:
     def _storage_id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(self.study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study, self._running[number])
-
-
-class SeededTPE(TPESampler):
-    """TPE whose draws for a trial begin from a seed of its own.
-
-    A new sampler a trial would do the same in twice the time: it would fill its caches anew.
-    """
-
-    def begin(self, search_seed: int, number: int) -> None:
-        """Draw for the trial of a number."""
-        seed = derive(search_seed, "sampler", number) % 2**32
-        self._rng.rng.seed(seed)
-        self._random_sampler._rng.rng.seed(seed)
 
 
 def _merit(trial: FrozenTrial) -> tuple[float, bool, float, float]:

@@ -7,7 +7,7 @@ from search.space.space import Space
 from trainables.recipe import Value
 
 
-class Sampler:
+class SpaceSampler:
     """The space as Optuna's define-by-run function; an importable object, so that it pickles.
 
     Args:

@@ -45,6 +45,8 @@ class Space(Strict):
         budget: trials and epochs.
         embedded: what is different on the embedded data.
         source: where the baseline comes from; None of a network of one's own.
+        sampler: what draws the settings, see ``search/proposals/samplers``.
+        scheduler: what stops the losing trials, see ``search/proposals/schedulers``.
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
@@ -57,6 +59,8 @@ class Space(Strict):
     budget: Budget
     embedded: Embedded
     source: Source | None = None
+    sampler: str = "tpe"
+    scheduler: str = "asha"
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = Field(default=[])
     shortcut: Shortcut | None = None

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from search.proposals.scheduler import AshaScheduler
+from search.proposals.schedulers.asha import AshaScheduler
 from search.space.budget import Budget
 from studies.selection.recording import RecordedCurve, StudySetting
 from trainables.best_epoch import METRIC

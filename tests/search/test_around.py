@@ -8,7 +8,7 @@ import pytest
 from search.space.domain import Range, Selection, Values, every_key
 from search.space.narrowing import around
 from search.space.reader import SPACES, available, read_space, space_file
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from trainables.boundary.errors import UsageError
 
 SPACE = read_space(SPACES / "gap5.yaml")
@@ -92,7 +92,7 @@ def _within(narrow, wide) -> bool:
 
 def test_what_is_drawn_is_near():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    draw = Sampler(near(), {})
+    draw = SpaceSampler(near(), {})
     for _ in range(20):
         values = draw(study.ask())
         assert values["optimizer"] == "sgd"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from ray.tune.schedulers import TrialScheduler
 
-from search.proposals.scheduler import ANNEALED, AshaScheduler
+from search.proposals.schedulers.asha import ANNEALED, AshaScheduler
 from search.space.budget import Budget
 from search.trials.failure import FAILED
 from search.trials.files import History

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from search.proposals.searcher import OptunaSearcher
 from search.space.constraints import Limit
 from search.space.reader import SPACES, read_space
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.trials.failure import FAILED
 from search.trials.files import History
 from search.trials.record import TrialRecord
@@ -21,7 +21,7 @@ JOB = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, 0, 1)
 
 def searcher(seed: int = 0) -> OptunaSearcher:
     job = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, seed, 1)
-    return OptunaSearcher(Sampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
+    return OptunaSearcher(SpaceSampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
 
 
 def run(search: OptunaSearcher, accuracies: list[float], error: bool = False, name="a"):
@@ -197,7 +197,7 @@ BOUND = {"digit_following": Limit(max=0.08)}
 
 
 def bound(constraints=BOUND) -> OptunaSearcher:
-    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {})
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), {})
     return OptunaSearcher(sampler, JOB, 20, constraints=constraints)
 
 
@@ -252,6 +252,6 @@ def test_the_sampler_draws_nearer_to_trials_that_hold_the_constraint():
 def test_settings_of_another_search_are_tried_right_after_the_baseline():
     space = read_space(SPACES / "gap5.yaml")
     warm = {**space.baseline, "lr": 0.0123}
-    search = OptunaSearcher(Sampler(space, {}, (warm,)), JOB, 20)
+    search = OptunaSearcher(SpaceSampler(space, {}, (warm,)), JOB, 20)
     first, second = (search.suggest(name)["values"] for name in "ab")
     assert (first, second) == (space.baseline, warm)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search.space.budget import Budget
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from trainables import architectures
 from trainables.boundary.errors import UsageError
 from trainables.recipe import RECIPE_KEYS, Setting
@@ -146,7 +146,7 @@ def test_a_space_that_is_not_there_is_refused(name):
         space_file(name)
 
 
-def drawn(sampler: Sampler, count: int) -> list[dict]:
+def drawn(sampler: SpaceSampler, count: int) -> list[dict]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     return [sampler(study.ask()) for _ in range(count)]
 
@@ -154,20 +154,20 @@ def drawn(sampler: Sampler, count: int) -> list[dict]:
 @pytest.mark.parametrize("name", available())
 def test_every_drawn_point_is_a_valid_setting(name):
     space = read_space(space_file(name))
-    for values in drawn(Sampler(space, {}), 100):
+    for values in drawn(SpaceSampler(space, {}), 100):
         setting = Setting.of(space.architecture, values, 1, 0)
         assert {**setting.parameters, **vars(setting.recipe)}.items() >= values.items()
 
 
 def test_keys_of_an_option_exist_only_when_it_is_chosen():
-    for values in drawn(Sampler(read_space(SPACES / "gap5.yaml"), {}), 100):
+    for values in drawn(SpaceSampler(read_space(SPACES / "gap5.yaml"), {}), 100):
         assert ("momentum" in values) == (values["optimizer"] == "sgd")
         assert ("warmup" in values) == (values["schedule"] == "one_cycle")
         assert ("eta_min" in values) == (values["schedule"] == "cosine")
 
 
 def test_a_key_under_two_options_has_the_range_of_the_chosen_one():
-    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {})
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), {})
     for values in drawn(sampler, 200):
         high = {"adam": 0.001, "adamw": 0.1, "sgd": 0.005}[values["optimizer"]]
         assert values["weight_decay"] <= high
@@ -175,21 +175,21 @@ def test_a_key_under_two_options_has_the_range_of_the_chosen_one():
 
 def test_fixed_values_are_never_drawn():
     fixed = {"optimizer": "sgd", "momentum": 0.5, "lr": 0.5, "pool_stride": 2}
-    sampler = Sampler(read_space(SPACES / "gap5.yaml"), fixed)
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), fixed)
     for values in drawn(sampler, 30):
         assert fixed.items() <= values.items()
 
 
 def test_an_enqueued_baseline_is_the_baseline():
     space = read_space(SPACES / "gap5.yaml")
-    sampler, study = Sampler(space, {}), optuna.create_study()
+    sampler, study = SpaceSampler(space, {}), optuna.create_study()
     study.enqueue_trial(sampler.first_points()[0])
     assert sampler(study.ask()) == space.baseline
 
 
 def test_the_guesses_come_after_the_baseline_as_they_are_written():
     space = read_space(SPACES / "gap5.yaml")
-    sampler, study = Sampler(space, {}), optuna.create_study()
+    sampler, study = SpaceSampler(space, {}), optuna.create_study()
     for point in sampler.first_points():
         study.enqueue_trial(point)
     drawn = [sampler(study.ask()) for _ in range(1 + len(space.guesses))]
@@ -221,7 +221,7 @@ def test_every_architecture_parameter_and_recipe_part_is_searched(name):
 
 def test_a_baseline_with_a_fixed_choice_keeps_the_rest():
     space = read_space(SPACES / "gap5.yaml")
-    sampler, study = Sampler(space, {"optimizer": "sgd"}), optuna.create_study()
+    sampler, study = SpaceSampler(space, {"optimizer": "sgd"}), optuna.create_study()
     study.enqueue_trial(sampler.first_points()[0])
     values = sampler(study.ask())
     assert values["optimizer"] == "sgd"
@@ -238,5 +238,5 @@ def test_the_grace_keeps_its_share_of_the_epochs(epochs, grace):
 def test_the_sampler_pickles():
     import pickle
 
-    sampler = Sampler(read_space(SPACES / "gap5.yaml"), {"lr": 0.001})
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), {"lr": 0.001})
     assert pickle.loads(pickle.dumps(sampler)).first_points()[0] == sampler.first_points()[0]

@@ -10,7 +10,7 @@ from search.request.planning import requests
 from search.request.warm_start import best_settings
 from search.space.constraints import bootstrap
 from search.space.reader import SPACES, read_space
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.trials.files import read_histories
 from trainables.boundary.errors import UsageError
 
@@ -47,8 +47,8 @@ def bootstrap_high(record, about) -> float:
 def test_a_setting_that_an_earlier_search_shares_with_the_space_is_tried_once():
     space = read_space(SPACES / "gap5.yaml")
     known = (space.baseline, {**space.guesses[0], "swap_probability": 1.0})
-    points = Sampler(space, {}, known).first_points()
-    assert points == Sampler(space, {}).first_points()
+    points = SpaceSampler(space, {}, known).first_points()
+    assert points == SpaceSampler(space, {}).first_points()
 
 
 def test_finalists_are_taken_the_winner_first(tmp_path, finished):

@@ -89,3 +89,8 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             if step.epochs == record.epochs and (stops or step.epochs >= self._max_t):
                 stopped.add(record.trial_id)
         return stopped
+
+
+def create(budget: Budget) -> AshaScheduler:
+    """The scheduler of a search."""
+    return AshaScheduler(budget)

@@ -1,0 +1,28 @@
+"""No early stopping: every trial is trained to its last epoch."""
+
+from ray.tune.schedulers import FIFOScheduler
+
+from search.space.budget import Budget
+from search.trials.files import TrialHistory
+
+
+class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
+    """Tune's scheduler that stops no trial before its last epoch.
+
+    Args:
+        epochs: of every trial.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
+        """The ids of the trials that are trained to the end."""
+        records = [history.record for history in histories]
+        return {each.trial_id for each in records if each.epochs >= self._epochs}
+
+
+def create(budget: Budget) -> TrainToTheEnd:
+    """The scheduler of a search."""
+    return TrainToTheEnd(budget.epochs)
