@@ -10,8 +10,9 @@ from typing import Any
 
 from analysis import conv_check
 from analysis import run as analysis_run
-from search import ablate, new, reconcile, replay, submit, ui
-from search.request.parser import search_parser
+from search import ui
+from search.commands import new, reconcile, replay, submit
+from search.request.parser import ablation_parser, search_parser
 from search.space.json_schema import described, recipe_keys, schema
 from search.trials.files import METRICS
 from trainables import architectures
@@ -23,7 +24,7 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     analysis_run.command_line,
     ui.command_line,
     new.command_line,
-    ablate.command_line,
+    ablation_parser,
     replay.command_line,
     submit.command_line,
     reconcile.command_line,

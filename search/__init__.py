@@ -9,9 +9,9 @@ __all__ = ["SearchResult", "run_search"]
 
 
 def __getattr__(name: str) -> Any:
-    """What a notebook imports, once it is asked for: torch and Ray take seconds to import."""
+    """What a notebook imports, when it does: torch and Ray take seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module 'search' has no attribute {name!r}")
-    from search import api as notebook
+    from search import api
 
-    return getattr(notebook, name)
+    return getattr(api, name)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from search import environment
 from search.records.summary import Summary
+from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
 from trainables.boundary.errors import UsageError
@@ -49,18 +51,18 @@ class SearchResult:
     @property
     def run_id(self) -> str | None:
         """The winner's MLflow run."""
-        found: str | None = (self.best or {}).get("run_id")
-        return found
+        run_id: str | None = (self.best or {}).get("run_id")
+        return run_id
 
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
         head = "".join(f"<th>{name}</th>" for name in _HEADER)
         order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
-        return f"<p>{escape(self._told)}</p><table><tr>{head}</tr>{rows}</table>"
+        return f"<p>{escape(self._described)}</p><table><tr>{head}</tr>{rows}</table>"
 
     @property
-    def _told(self) -> str:
+    def _described(self) -> str:
         best = self.best
         reached = "no trial has won" if best is None else f"best {_percent(best['val_accuracy'])}"
         if self.summary.finalists:
@@ -82,54 +84,59 @@ def _percent(accuracy: float) -> str:
     return f"{100 * accuracy:.2f}%"
 
 
-def run_search(
-    space: str | None = None,
-    *,
-    data: str | None = None,
-    set: Mapping[str, Value] | None = None,  # as the flag is called
-    trials: int | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    train_limit: int | None = None,
-    val_limit: int | None = None,
-    cpus_per_trial: int | None = None,
-    gpus_per_trial: float | None = None,
-    concurrency: int | None = None,
-    pack: int | None = None,
-    address: str | None = None,
-    finalists: int | None = None,
-    finalist_seeds: int | None = None,
-    unconstrained: bool = False,
-    val_alignment: float | None = None,
-    warm_start: str | None = None,
-    from_run: str | None = None,
-    out: str | Path = "runs",
-    name: str | None = None,
-    tracking_uri: str | None = None,
-    quiet: bool = True,
-) -> SearchResult:
+_FOR_A_COMMAND = ("list", "check", "resume")  # flags that are no arguments of a function
+
+
+def _signature() -> Signature:
+    """Of ``run_search``: the options of ``search.run``, one space, and values as a mapping."""
+    flags = {
+        name: (field.annotation, field.default)
+        for name, field in SearchOptions.flags().items()
+        if name not in _FOR_A_COMMAND
+    }
+    flags |= {"space": (str | None, None), "set": (Mapping[str, Value] | None, None)}
+    flags |= {"out": (str | Path, flags["out"][1]), "quiet": (bool, True)}
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in flags.items()
+    ]
+    first = parameters[0].replace(kind=Parameter.POSITIONAL_OR_KEYWORD)
+    return Signature([first, *parameters[1:]], return_annotation=SearchResult)
+
+
+def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     """Search one space, as ``python -m search.run`` does, and wait for its end.
 
     The arguments are the flags of that command, which ``--help`` explains; without a value they
-    are what they are there. ``set`` takes a dictionary: ``{"lr": 0.001}``.
+    are what they are there, but that a notebook is ``quiet``. ``set`` takes a dictionary:
+    ``{"lr": 0.001}``.
 
     Raises:
         UsageError: an argument or file is wrong.
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
-    given = dict(locals())
-    given |= {"space": [space] if space else [], "out": str(out)}
-    given["set"] = [f"{key}={value}" for key, value in (set or {}).items()]
-    environment.prepare(loopback=address is None)
+    call = _signature().bind(*args, **kwargs)
+    call.apply_defaults()
+    options = _options(**call.arguments)
+    environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run
-    from search.request.parser import search_parser
     from search.request.planning import requests
 
-    arguments = search_parser().parse_args([])
-    vars(arguments).update(given)
-    request, *others = requests(arguments)
+    request, *others = requests(options)
     if others:
         raise UsageError("space: a call searches one; call it once for each")
     outcome = run(request, Console(highlight=False, markup=False, force_jupyter=False))
     uri, records = request.tracking_uri, tuple(outcome.records)
     return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))
+
+
+vars(run_search)["__signature__"] = _signature()  # what help() and completion show
+
+
+def _options(
+    space: str | None, set: Mapping[str, Value] | None, out: str | Path, **others: Any
+) -> SearchOptions:
+    """The arguments as the options that the command line would make of them."""
+    values = [f"{key}={value}" for key, value in (set or {}).items()]
+    spaces = [space] if space else []
+    return SearchOptions.of({"space": spaces, "set": values, "out": str(out), **others})

@@ -1,124 +1,19 @@
 """``python -m search.reconcile NAME``: make MLflow's records of a search anew from its folder."""
 
-import argparse
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from search import environment
-from search.driver.lock import locked
-from search.records.search_file import read_search_file
-from search.request.flags import out_folder
-from search.space.naming import is_name
-from trainables.boundary.arguments import Arguments
-from trainables.boundary.errors import UsageError
-from trainables.boundary.secrets import masked
-
-if TYPE_CHECKING:
-    from search.records.search_records import SearchRecords
-
-# What a summary tells that does not follow from the trials.
-_UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
-_EXAMPLES = """examples:
-  python -m search.reconcile gap5-20261121-101500
-  python -m search.reconcile NAME --out DIR --tracking-uri http://localhost:5000
-"""
+from trainables.boundary.door import command
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; the exit status: 0, 3 if MLflow refused something, or 2."""
-    console = Console(highlight=False)
-    try:
-        arguments = command_line().parse_args(argv)
-        environment.prepare(loopback=True)
-        return _reconcile(arguments, console)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    """Run the command line ``argv``; the exit status.
 
-
-def command_line() -> argparse.ArgumentParser:
-    """The command's flags."""
-    parser = Arguments(
-        prog="python -m search.reconcile",
-        description="Make MLflow's records of a search anew from its folder, as often as you like.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("name", metavar="NAME", help="of the search")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
-    return parser
-
-
-def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
-    folder = out_folder(arguments) / arguments.name
-    if not is_name(arguments.name) or not folder.is_dir():
-        raise UsageError(
-            f"{arguments.name}: there is no search of this name in {folder.parent}; give the "
-            "folder of its searches as --out"
-        )
-    search_id = read_search_file(folder).search_id
-    with locked(folder):
-        written, errors = reconcile(folder, search_id, arguments.tracking_uri)
-    for error in errors[:3]:
-        print(f"not recorded in MLflow: {error}", file=sys.stderr)
-    console.print(f"{arguments.name}: {written} trials in MLflow", highlight=False)
-    return 3 if errors else 0
-
-
-def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[str]]:
-    """Write all records of the search in ``folder``; how many trials, and what MLflow refused.
-
-    Args:
-        folder: the search's, which no process holds.
-        search_id: of its search file.
-        uri: where to write; None for where it was recorded.
-
-    Raises:
-        UsageError: there is no record, or no store at ``uri``.
+    0 done; 3 MLflow refused something; 2 a flag, file or record is wrong; 130 interrupted.
     """
-    from search.records.about import read_about
-    from search.records.search_records import SearchRecords
-    from search.records.tracking import check_admits, check_uri
+    from search.commands.reconcile import run
 
-    about = read_about(folder)
-    elsewhere = uri is not None and masked(uri) != about.place.uri
-    if uri is not None:
-        about = replace(about, place=replace(about.place, uri=uri))
-    check_admits(check_uri(about.place.uri))
-    return _write(folder, SearchRecords(folder, about, search_id), about.params, elsewhere)
-
-
-def _write(
-    folder: Path, records: "SearchRecords", params: dict[str, Any], elsewhere: bool
-) -> tuple[int, list[str]]:
-    from search.records.summary import read_summary, status_of, summarise, summary_in
-    from search.trials.files import read_histories
-    from search.trials.search_board import SearchBoard
-
-    seconds = read_summary(folder).get("wall_seconds", 0.0)
-    finals = (params.get("finalists", 0), params.get("finalist_seeds", 0))
-    size = params["trials"], params["epochs"], params["train_images"]
-    board = SearchBoard(*size, *finals, seconds)
-    board.clock.stop()
-    for history in read_histories(folder):
-        record = history.closed().record
-        board.board_of(record.spec).put(record)
-    records.writer.recall(board.records)
-    closed = records.close(board, status_of(board))
-    if (before := summary_in(folder)) is not None and not elsewhere:
-        about = {name: getattr(before, name) for name in _UNCHANGED}
-        choice, run_id, weights = closed.choice, closed.run_id, closed.weights
-        summary = summarise(board, status_of(board), about, choice, run_id, weights)
-        summary.write(folder)
-    return len(board.records), closed.errors
+    return run(sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

@@ -5,26 +5,19 @@ Imports little by itself, so that Ctrl-C while torch is being imported ends it a
 
 import sys
 
-from search.driver.interruption import exit_status
-from trainables.boundary.errors import UsageError
+from trainables.boundary.door import command
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
     0 whole; 3 whole but with failed trials, or with records that MLflow refused; 2 a flag or file
     is wrong; 130 or 143 interrupted.
     """
-    try:
-        from search.commands.search import run
+    from search.commands.search import run
 
-        return run(sys.argv[1:] if argv is None else argv)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as error:
-        print("interrupted", file=sys.stderr)
-        return exit_status(error)
+    return run(sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

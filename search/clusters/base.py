@@ -17,7 +17,7 @@ class Submission:
 
     Attributes:
         name: of the search; the job is called by it.
-        job: the job's own name: the search's, and the time behind it where it goes on.
+        job: the job's own name: the search's, with the time behind it where it is resumed.
         flags: of ``search.run``, complete: its name, folder and cluster are among them.
         spaces: space files of the user's own, by the path that ``flags`` name them by, relative to
             the folder that the command runs in.

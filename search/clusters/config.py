@@ -1,6 +1,7 @@
 """``configs/clusters/*.yaml``: where a search can be sent, validated."""
 
 import re
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,9 @@ Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti
 Absolute = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f\\]*$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
-Megabytes = Annotated[str, Field(pattern=r"^[0-9]+[KMGT]?$")]  # or as the letter says
+Megabytes = Annotated[
+    str, Field(pattern=r"^[0-9]+[KMGT]?$")
+]  # or of the unit that the letter names
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,:+@=-]*$")]
 _SECRET = re.compile("PASSWORD|PASSWD|TOKEN|SECRET|RAY_AUTH", re.IGNORECASE)
 
@@ -71,7 +74,7 @@ class RayJobs(Cluster):
 
     Attributes:
         address: of its dashboard, as this machine reaches it.
-        ship: whether the code here is sent; else what is installed there runs.
+        ship: whether the code here is sent; else what the nodes have installed runs.
         pip: packages that Ray installs for the search, where the nodes lack them.
         python: the interpreter with Convoy's packages, as the head finds it.
     """
@@ -104,18 +107,18 @@ class Workers(Node):
 
     Attributes:
         gpus: GPUs.
-        least: pods that are always there: one at least, so that the search finds a place to begin.
-        most: pods that autoscaling may start.
+        min: pods that always run: 1 or more, so that the search finds a place to begin.
+        max: pods that autoscaling may start.
     """
 
     gpus: Annotated[int, Field(ge=0)] = 0
-    least: PositiveInt = 1
-    most: PositiveInt
+    min: PositiveInt = 1
+    max: PositiveInt
 
     @model_validator(mode="after")
     def _ordered(self) -> "Workers":
-        if self.least > self.most:
-            raise ValueError(f"least is {self.least}, but most is {self.most}")
+        if self.min > self.max:
+            raise ValueError(f"min is {self.min}, but max is {self.max}")
         return self
 
 
@@ -180,7 +183,7 @@ class Slurm(Cluster):
         cpus: CPUs of a node.
         gpus: GPUs of a node.
         memory: of a node, as sbatch writes it; None for the partition's default.
-        time: the most, as sbatch writes it, such as 08:00:00.
+        time: the limit, as sbatch writes it, such as 08:00:00.
         partition: or None for the default.
         account: to be charged, or None.
         exclusive: whether no other job shares the nodes. Ray must have them to itself: it refuses a
@@ -204,6 +207,8 @@ class Slurm(Cluster):
     port: Annotated[int, Field(gt=1023, lt=65536)] = 6379
 
 
+# Keys of ``workers`` that had other names.
+_RENAMED = {"least": "min", "most": "max"}
 Known = RayJobs | KubeRay | Slurm
 _ADAPTER: TypeAdapter[Known] = TypeAdapter(Annotated[Known, Field(discriminator="kind")])
 
@@ -222,7 +227,18 @@ def read_cluster(path: Path) -> Known:
         line = " ".join(str(error).split())[:200]
         raise UsageError(f"--cluster {path}: not YAML ({line})") from error
     try:
-        return _ADAPTER.validate_python(written)
+        return _ADAPTER.validate_python(_with_new_names(written, path))
     except ValidationError as error:
         fault = first_fault(error, tags=("ray-jobs", "kuberay", "slurm"))
         raise UsageError(f"--cluster {path}: {fault}") from error
+
+
+def _with_new_names(written: Any, path: Path) -> Any:
+    """What was written, with today's keys, each old one named on stderr."""
+    workers = written.get("workers") if isinstance(written, dict) else None
+    if not isinstance(workers, dict):
+        return written
+    renamed = [f"{key} is now called {name}" for key, name in _RENAMED.items() if key in workers]
+    if renamed:
+        print(f"--cluster {path}: workers: {', '.join(renamed)}", file=sys.stderr)
+    return {**written, "workers": {_RENAMED.get(key, key): workers[key] for key in workers}}

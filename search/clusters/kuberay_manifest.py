@@ -14,7 +14,7 @@ from search import environment
 from search.clusters.base import STOP_SECONDS, Submission
 from search.clusters.config import KubeRay, Node, Workers
 from search.driver.resources import Machine, allot
-from search.request.parser import search_parser
+from search.request.parser import search_options
 from trainables.boundary.errors import UsageError
 
 Object = dict[str, Any]
@@ -91,7 +91,7 @@ def _ray_job(submission: Submission, cluster: KubeRay) -> Object:
             # Without its shell, SIGTERM reaches the search itself.
             "entrypoint": f"exec {submission.command}",
             "jobId": metadata["name"],
-            "backoffLimit": 0,  # a second try would find the search's folder there
+            "backoffLimit": 0,  # a second try would find the search's folder
             "shutdownAfterJobFinishes": True,
             "ttlSecondsAfterFinished": cluster.ttl_seconds,
             "rayClusterSpec": _ray_cluster(submission, cluster),
@@ -101,7 +101,7 @@ def _ray_job(submission: Submission, cluster: KubeRay) -> Object:
 
 def _ray_cluster(submission: Submission, cluster: KubeRay) -> Object:
     workers, secret = cluster.workers, cluster.token_secret
-    scaling = workers.least < workers.most
+    scaling = workers.min < workers.max
     return {
         "rayVersion": version("ray"),
         "authOptions": {"mode": "token", **({"secretName": secret} if secret else {})},
@@ -116,9 +116,9 @@ def _ray_cluster(submission: Submission, cluster: KubeRay) -> Object:
         "workerGroupSpecs": [
             {
                 "groupName": "workers",
-                "replicas": workers.least,
-                "minReplicas": workers.least,
-                "maxReplicas": workers.most,
+                "replicas": workers.min,
+                "minReplicas": workers.min,
+                "maxReplicas": workers.max,
                 "rayStartParams": {},
                 "template": _pod(_worker(submission, cluster), workers, cluster),
             }
@@ -194,13 +194,13 @@ def _container(
     name: str, node: Node, cluster: KubeRay, submission: Submission, gpus: int = 0
 ) -> Object:
     """What head and workers share. KubeRay itself adds /dev/shm, as large as the memory."""
-    given = {**environment.for_nodes(loopback=False), **submission.environment}
+    variables = {**environment.for_nodes(loopback=False), **submission.environment}
     return {
         "name": name,
         "image": cluster.image,
         "resources": {"requests": _asked(node, gpus), "limits": _asked(node, gpus)},
         # Kubernetes reads $(NAME) as another variable, and $$ as $.
-        "env": [{"name": key, "value": v.replace("$", "$$")} for key, v in given.items()],
+        "env": [{"name": key, "value": v.replace("$", "$$")} for key, v in variables.items()],
         "volumeMounts": [{"name": "runs", "mountPath": cluster.volume.mount}],
         "securityContext": _confined(),
     }
@@ -216,11 +216,11 @@ def _confined() -> Object:
 
 
 def with_demand(flags: tuple[str, ...], workers: Workers) -> tuple[str, ...]:
-    """``flags`` of ``search.run`` that ask for as many trials at once as the most workers hold.
+    """``flags`` of ``search.run`` that ask for as many trials at once as all workers can hold.
 
-    Left alone, a search asks for no more than the nodes that are there hold, and so none is
-    started: autoscaling answers to trials that wait for room. What the user gave stands. A search
-    that goes on has the flags that it began with; packs are made of what is there.
+    Otherwise a search asks for no more than the present nodes hold, and so none is started:
+    autoscaling answers to trials that wait for room. What the user asks for stands. A search that
+    is resumed has the flags that it began with; packs are made of the present nodes.
 
     Args:
         flags: complete.
@@ -229,9 +229,9 @@ def with_demand(flags: tuple[str, ...], workers: Workers) -> tuple[str, ...]:
     Raises:
         UsageError: a trial needs more than a worker has.
     """
-    asked = search_parser().parse_args(flags)
-    if asked.resume is not None or asked.pack is not None:
+    options = search_options(flags)
+    if options.resume is not None or options.pack is not None:
         return flags
-    most = [Machine(workers.cpus, workers.gpus)] * workers.most
-    found = allot(most, asked.cpus_per_trial, asked.gpus_per_trial)
-    return flags if asked.concurrency else (*flags, f"--concurrency={found.concurrency}")
+    machines = [Machine(workers.cpus, workers.gpus)] * workers.max
+    resources = allot(machines, options.cpus_per_trial, options.gpus_per_trial)
+    return flags if options.concurrency else (*flags, f"--concurrency={resources.concurrency}")

@@ -100,7 +100,7 @@ class RayJobsBackend:
                     yield text
         except (RuntimeError, OSError) as error:
             raise UsageError(
-                f"{self._cluster.address}: the connection was lost; the search goes on, and "
+                f"{self._cluster.address}: the connection was lost; the search continues, and "
                 f"--logs {name} --follow follows it again"
             ) from error
 

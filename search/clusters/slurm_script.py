@@ -53,7 +53,7 @@ if ! status=$(cat status); then
     status=1
 fi
 if [ "$status" -ne 0 ] && [ "$status" -ne 3 ] && [ -d {search} ]; then
-    echo {going_on} >> log
+    echo {line} >> log
 fi
 srun --ntasks-per-node=1 rm -rf "$RAY_TMPDIR"
 exit "$status"
@@ -106,10 +106,10 @@ def _directives(submission: Submission, cluster: Slurm) -> str:
         "account": cluster.account,
         "signal": f"B:TERM@{_WARNING}",
     }
-    given = [f"--{key}={shlex.quote(str(value))}" for key, value in options.items() if value]
-    # Begun again by Slurm itself, it would find the search's folder there.
-    given += ["--no-requeue", *(["--exclusive"] if cluster.exclusive else [])]
-    return "".join(f"#SBATCH {option}\n" for option in given)
+    directives = [f"--{key}={shlex.quote(str(value))}" for key, value in options.items() if value]
+    # Begun again by Slurm itself, it would find the search's folder.
+    directives += ["--no-requeue", *(["--exclusive"] if cluster.exclusive else [])]
+    return "".join(f"#SBATCH {option}\n" for option in directives)
 
 
 def _setup(cluster: Slurm) -> str:
@@ -118,11 +118,11 @@ def _setup(cluster: Slurm) -> str:
 
 def _exports(submission: Submission, cluster: Slurm) -> str:
     """Variables of the driver, of Ray on all nodes and of the workers: ``srun`` hands them on."""
-    given = {**environment.for_nodes(loopback=cluster.nodes == 1), **submission.environment}
-    given["RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"] = str(_START_SECONDS)
+    variables = {**environment.for_nodes(loopback=cluster.nodes == 1), **submission.environment}
+    variables["RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"] = str(_START_SECONDS)
     # sbatch hands on the user's, which would come first; the last forbids a second node.
     lines = ["unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER\n"]
-    lines += [f"export {key}={shlex.quote(value)}\n" for key, value in given.items()]
+    lines += [f"export {key}={shlex.quote(value)}\n" for key, value in variables.items()]
     lines += [
         f"export PYTHONPATH={shlex.quote(cluster.folder)}${{PYTHONPATH:+:$PYTHONPATH}}\n",
         # Of this job alone, and short: Ray's sockets lie beneath, and their paths are limited.
@@ -145,7 +145,7 @@ def _step(submission: Submission, cluster: Slurm) -> str:
 
 def _end(submission: Submission, cluster: Slurm) -> str:
     resume = shlex.join(["--resume", submission.name])
-    going_on = f"go on      python -m search.submit --cluster FILE -- {resume}"
+    line = f"resume     python -m search.submit --cluster FILE -- {resume}"
     folder = str(PurePosixPath(cluster.out) / submission.name)
-    text = _END.replace("{going_on}", shlex.quote(going_on))
+    text = _END.replace("{line}", shlex.quote(line))
     return text.replace("{search}", shlex.quote(folder))

@@ -1,6 +1,5 @@
 """The end of an ablation: its table, figure and record."""
 
-import argparse
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from search.request.options import AblationOptions
 from trainables.boundary.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 FILE = "ablation.json"
 
 
-def _conclude(
-    arguments: argparse.Namespace,
+def conclude(
+    options: AblationOptions,
     request: "Request",
-    found: "list[Variant]",
+    combinations: "list[Variant]",
     outcome: "Outcome",
     console: Console,
 ) -> None:
@@ -32,16 +32,16 @@ def _conclude(
     from search.commands.report import print_lines
     from search.selection.ablation import compare, effects, points
 
-    planned = points(found, arguments.seeds)
+    planned = points(combinations, options.seeds)
     labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
     ended = [record for record in outcome.records if record.status == "completed"]
     accuracies = {labels[record.label]: record.best_accuracy for record in ended}
-    compared, brought = compare(found, accuracies), effects(found, accuracies)
+    compared, brought = compare(combinations, accuracies), effects(combinations, accuracies)
     print_lines(["validation accuracy of the best epoch, %; difference to the first line"], console)
     console.print(_table(compared))
     print_lines(["what each part brings, averaged over the others, in points"], console)
     console.print(_effects_table(brought))
-    files = [_write(request, arguments, compared, brought)]
+    files = [_write(request, options, compared, brought)]
     files += _draw(files[0])
     print_lines([f"written    {path}" for path in files], console)
     _record(request, outcome, files, brought)
@@ -81,7 +81,7 @@ def _signed(estimate: "EffectEstimate | None") -> tuple[str, str]:
 
 def _write(
     request: "Request",
-    arguments: argparse.Namespace,
+    options: AblationOptions,
     compared: "list[Comparison]",
     brought: "dict[str, EffectEstimate | None]",
 ) -> Path:
@@ -92,8 +92,8 @@ def _write(
         "space": request.space_name,
         "data": request.dataset.described(),
         "epochs": request.budget.epochs,
-        "seeds": arguments.seeds,
-        "toggles": arguments.toggle,
+        "seeds": options.seeds,
+        "toggles": options.toggle,
         "metric": "val_accuracy of the best epoch",
         "variants": [asdict(each) for each in compared],
         "effects": {key: each and asdict(each) for key, each in brought.items()},

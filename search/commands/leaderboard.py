@@ -41,7 +41,7 @@ class LeaderboardRow:
         feasible: whether the winner holds the space's constraints; None without any.
         val_accuracy_conflicting: the best trial's, where the digit conflicts.
         digit_following: the best trial's.
-        fixed: values that were given for all trials, the baseline's too.
+        fixed: values that all trials have, the baseline too.
         train_images: training images.
         assumption: what the best trial claims to know about the shortcut.
         status: of the search.
@@ -213,10 +213,12 @@ def record(
         search_id: of the group of searches, under which the run is found again.
     """
     client = MlflowClient(uri)
-    found = client.get_experiment_by_name(LEADERBOARDS)
+    existing = client.get_experiment_by_name(LEADERBOARDS)
     location = None if artifacts is None else (artifacts / LEADERBOARDS).as_uri()
     experiment = (
-        found.experiment_id if found else client.create_experiment(LEADERBOARDS, location, TAGS)
+        existing.experiment_id
+        if existing
+        else client.create_experiment(LEADERBOARDS, location, TAGS)
     )
     tags = {
         "convoy.kind": "leaderboard",
@@ -225,16 +227,17 @@ def record(
         "convoy.status": "complete" if all(r.status == "complete" for r in rows) else "not whole",
         "mlflow.note.content": as_markdown(rows),
     }
-    there = client.search_runs([experiment], f"tags.`convoy.search_id` = '{search_id}'")
-    run = there[0] if there else client.create_run(experiment, run_name=name, tags=tags)
+    earlier = client.search_runs([experiment], f"tags.`convoy.search_id` = '{search_id}'")
+    run = earlier[0] if earlier else client.create_run(experiment, run_name=name, tags=tags)
     run_id = str(run.info.run_id)
     now = int(time.time() * 1000)
     kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy")
     figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
     metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
     params = [Param(f"{each.space}.search", each.search) for each in rows]
-    told = [RunTag(key, value) for key, value in tags.items()]
-    client.log_batch(run_id, metrics=metrics, params=params, tags=told)
+    client.log_batch(
+        run_id, metrics=metrics, params=params, tags=[RunTag(*each) for each in tags.items()]
+    )
     client.log_artifact(run_id, str(file))
     client.set_terminated(run_id)
     return run_id

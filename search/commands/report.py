@@ -22,7 +22,7 @@ from trainables.recipe import Setting
 
 
 def report(outcome: Outcome, request: Request, console: Console) -> None:
-    """Print a search's result, and the two commands to go on with."""
+    """Print a search's result, and the two commands that follow on it."""
     summary = outcome.summary
     baseline, best = summary.baseline, summary.best
     lines = [ending(summary), *_interruption(outcome, request)]
@@ -54,8 +54,8 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
         lines.append(
             f"           no {among} holds the constraints; this one misses them by the least"
         )
-    if told := assumption(request, outcome.summary):
-        lines.append(f"assumes    that {told}")
+    if claim := assumption(request, outcome.summary):
+        lines.append(f"assumes    that {claim}")
     return [*lines, f"settings   {settings_line(best['params'])}"]
 
 
@@ -66,10 +66,10 @@ def _confirmation(outcome: Outcome) -> list[str]:
     first = outcome.choice.finalists[0]
     seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
     if first.luck is None:
-        told = f"the search had stopped it after {first.trial.epochs} epochs"
+        luck = f"the search had stopped it after {first.trial.epochs} epochs"
     else:
-        told = f"of the search's score {100 * first.luck:+.2f} points were luck"
-    return [f"           confirmed: {_mean_and_std(first)} over {seeds}; {told}"]
+        luck = f"of the search's score {100 * first.luck:+.2f} points were luck"
+    return [f"           confirmed: {_mean_and_std(first)} over {seeds}; {luck}"]
 
 
 def _held(judgement: Judgement) -> str:
@@ -115,14 +115,14 @@ def ending(summary: Summary) -> str:
 
 
 def resume_line(request: Request) -> str:
-    """The line that says how to go on with a search that was interrupted."""
+    """The line that says how to resume a search that was interrupted."""
     name = request.group or request.name
-    going_on = ["python", "-m", request.command, "--resume", name, "--out", str(request.out)]
-    return f"go on      {shlex.join(going_on)}"
+    command = ["python", "-m", request.command, "--resume", name, "--out", str(request.out)]
+    return f"resume     {shlex.join(command)}"
 
 
 def _interruption(outcome: Outcome, request: Request) -> list[str]:
-    """Why a search ended early, if it did and that is not plain, and how to go on."""
+    """Why a search ended early, if it did and that is not plain, and how to resume it."""
     if outcome.stop is None:
         return []
     why = [f"stopped    {outcome.stop.reason}"] if outcome.stop.reason else []

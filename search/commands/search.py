@@ -1,6 +1,5 @@
-"""The command line of ``search.run``: from its flags to one search or several."""
+"""``search.run``: one search or several, from the flags to the result."""
 
-import argparse
 import importlib
 import textwrap
 import threading
@@ -12,6 +11,8 @@ from rich.console import Console
 
 from search import environment
 from search.records.summary import is_whole, summary_in
+from search.request.options import SearchOptions
+from search.request.parser import search_options
 from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
@@ -19,29 +20,26 @@ from trainables.boundary.paths import user_path
 
 if TYPE_CHECKING:
     from search.request.request import Request
-from search.request.parser import search_parser
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status, as ``search.run.main`` tells it.
+    """Run the command line ``argv``; its exit status, as of ``search.run.main``.
 
     Raises:
         UsageError: a flag or file is wrong.
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
     console = Console(highlight=False, markup=False)
-    arguments = search_parser().parse_args(argv)
-    if arguments.resume is not None:
-        arguments = resumed(arguments, search_parser(), argv)
-    if arguments.list:
+    options = resumed(search_options(argv))
+    if options.list:
         console.print(_listing(), markup=False, soft_wrap=True)
         return 0
-    if arguments.check is not None:
-        for name in arguments.check:
+    if options.check is not None:
+        for name in options.check:
             console.print(_checked(name), soft_wrap=True)
         return 0
-    environment.prepare(loopback=arguments.address is None)
-    return _search(arguments, console)
+    environment.prepare(loopback=options.address is None)
+    return _search(options, console)
 
 
 def _listing() -> str:
@@ -85,10 +83,10 @@ def _checked(name: str) -> str:
     )
 
 
-def _search(arguments: argparse.Namespace, console: Console) -> int:
+def _search(options: SearchOptions, console: Console) -> int:
     from search.request.planning import requests
 
-    asked = requests(arguments)
+    asked = requests(options)
     return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
 
 
@@ -97,9 +95,9 @@ def _one(request: "Request", console: Console) -> int:
     from search.records.search_file import check_unchanged
 
     if request.resumed:
-        check_unchanged(request.folder, request.decides)
+        check_unchanged(request.folder, request.identity)
     if request.resumed and is_whole(request.folder):
-        console.print(f"{request.name}: the search is whole, there is nothing to go on with")
+        console.print(f"{request.name}: the search is whole, there is nothing to resume")
         return 0
     try:
         with (
@@ -190,7 +188,7 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
 
     request = asked[0]
     summaries = [(each, summary_in(each.folder)) for each in asked]
-    rows = [row(each, found) for each, found in summaries if found and found.status != "running"]
+    rows = [row(each, ended) for each, ended in summaries if ended and ended.status != "running"]
     if not rows:
         return False
     name, uri = request.group, request.tracking_uri

@@ -26,12 +26,12 @@ class Concurrency:
     Args:
         limits: what the search may use.
         resources: what a trial gets.
-        beside: folders of the searches that share the cluster.
+        siblings: folders of the searches that share the cluster.
     """
 
     limits: Limits
     resources: Resources
-    beside: tuple[Path, ...] = ()
+    siblings: tuple[Path, ...] = ()
     _looked: float = field(default=-LOOK_SECONDS, repr=False)
     _found: int = 0
 
@@ -43,7 +43,7 @@ class Concurrency:
         if self.limits.address is None:
             return self.resources.concurrency
         if time.monotonic() - self._looked >= LOOK_SECONDS:
-            searches = 1 + sum(map(_goes_on, self.beside))
+            searches = 1 + sum(map(_goes_on, self.siblings))
             self._found = max(1, self._most() // searches)
             self._looked = time.monotonic()
         return self._found

@@ -95,11 +95,11 @@ def _folder(request: Request) -> Iterator[SearchFile]:
     """The search's folder, made if need be, for this process alone."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
-        SearchFile(request.command, request.flags, request.decides, new_id()).claim(
+        SearchFile(request.command, request.flags, request.identity, new_id()).claim(
             folder, request.space_file
         )
     with locked(folder):
-        written = check_unchanged(folder, request.decides)
+        written = check_unchanged(folder, request.identity)
         try:
             yield written
         except UsageError:
@@ -122,7 +122,7 @@ class _SearchRun:
         self._request, self._resources, self._console = request, resources, console
         self._search_id, self._stop = search_id, stop
         self._job = request.job(resources.cpus)
-        siblings = tuple(request.out / name for name in request.beside)
+        siblings = tuple(request.out / name for name in request.siblings)
         self._concurrency = Concurrency(request.limits, resources, siblings)
         budget, dataset, folder = request.budget, request.dataset, request.folder
         self._files = TrialFiles(folder)

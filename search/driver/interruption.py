@@ -1,8 +1,8 @@
-"""The exception with which a signal ends a command, and the exit status that follows."""
+"""The exception with which a signal ends a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from signal import SIGINT, SIGTERM, alarm
+from signal import SIGTERM, alarm
 
 
 class Interrupted(KeyboardInterrupt):
@@ -15,11 +15,6 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
-
-
-def exit_status(error: KeyboardInterrupt) -> int:
-    """What a command that ``error`` ends exits with: 130 for SIGINT, 143 for SIGTERM."""
-    return 128 + (error.number if isinstance(error, Interrupted) else SIGINT)
 
 
 @contextmanager

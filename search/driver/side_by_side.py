@@ -22,7 +22,7 @@ def run_side_by_side(asked: list[Request], console: Console) -> list[int]:
     """
     for request in asked:
         if not request.folder.exists():
-            written = SearchFile(request.command, request.flags, request.decides, new_id())
+            written = SearchFile(request.command, request.flags, request.identity, new_id())
             written.claim(request.folder, request.space_file)
     running = [_begin(request) for request in asked]
     with _passing_on(running):

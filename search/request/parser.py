@@ -1,14 +1,14 @@
-"""The command line of ``search.run``."""
+"""The command lines of ``search.run`` and ``search.ablate``, made from their options."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
-from search.request.flags import ScreenfulHelp, add_choice_flags, add_flags
-from search.request.resume import add_resume_flag
+from pydantic.fields import FieldInfo
+
+from search.request.options import AblationOptions, SearchOptions, TrainingOptions, extra, spelled
 from trainables.boundary.arguments import Arguments
-
-if TYPE_CHECKING:
-    pass
 
 _ABOUT = """Search the hyperparameters of small CNNs, for example:
   python -m search.run --space gap5 --data embedded      nothing to download
@@ -16,27 +16,89 @@ _ABOUT = """Search the hyperparameters of small CNNs, for example:
   python -m search.run --space all --trials 8            all, and a leaderboard
   python -m search.run --resume NAME                     after an interruption
 """
+_ABLATIONS = """examples:
+  python -m search.ablate --space nin --toggle batch_norm --toggle dropout
+  python -m search.ablate --run RUN_ID --toggle region_swap --seeds 5
+"""
+
+
+class ScreenfulHelp(argparse.RawDescriptionHelpFormatter):
+    """Help on one screen: groups follow on each other without an empty line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=24, width=80)
+
+    def format_help(self) -> str:
+        """Usage, description and groups."""
+        usage, description, *groups = super().format_help().split("\n\n")
+        return "\n\n".join([usage, description, "\n".join(groups)])
 
 
 def search_parser() -> argparse.ArgumentParser:
-    """The command's flags."""
+    """The flags of ``search.run``."""
     parser = Arguments(
         prog="python -m search.run",
         usage="%(prog)s --space NAME [flags]",
         description=_ABOUT,
         formatter_class=ScreenfulHelp,
+        allow_abbrev=False,
     )
-    parser.add_argument(
-        "--space",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a space of --list, all, or a .yaml file; may be repeated",
+    return _with_flags(parser, SearchOptions)
+
+
+def ablation_parser() -> argparse.ArgumentParser:
+    """The flags of ``search.ablate``."""
+    parser = Arguments(
+        prog="python -m search.ablate",
+        description="Train a setting with every combination of its parts on and off.",
+        epilog=_ABLATIONS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("--list", action="store_true", help="list the spaces and exit")
-    parser.add_argument("--check", nargs="+", metavar="F", help="validate space files and exit")
-    parser.add_argument("--trials", type=int, metavar="N", help="settings to try (default: space)")
-    add_flags(parser)
-    add_choice_flags(parser)
-    add_resume_flag(parser)
+    return _with_flags(parser, AblationOptions)
+
+
+def search_options(argv: Sequence[str]) -> SearchOptions:
+    """What the command line ``argv`` of ``search.run`` asks for.
+
+    Raises:
+        UsageError: a flag is unknown, or its value wrong.
+    """
+    return SearchOptions.of(vars(search_parser().parse_args(argv)))
+
+
+def ablation_options(argv: Sequence[str]) -> AblationOptions:
+    """What the command line ``argv`` of ``search.ablate`` asks for.
+
+    Raises:
+        UsageError: a flag is unknown, or its value wrong.
+    """
+    return AblationOptions.of(vars(ablation_parser().parse_args(argv)))
+
+
+def _with_flags(
+    parser: argparse.ArgumentParser, options: type[TrainingOptions]
+) -> argparse.ArgumentParser:
+    groups: dict[str, argparse._ActionsContainer] = {"": parser}
+    for name, field in options.flags().items():
+        title = extra(field)["group"]
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        # Defaults are the options': so they know which flags were given.
+        groups[title].add_argument(
+            spelled(name), default=argparse.SUPPRESS, help=field.description, **_reading(field)
+        )
     return parser
+
+
+def _reading(field: FieldInfo) -> dict[str, Any]:
+    """How argparse reads a flag of the field's type."""
+    kind: Any = field.annotation
+    if isinstance(kind, UnionType):  # with None
+        kind = next(part for part in get_args(kind) if part is not NoneType)
+    if kind is bool:
+        return {"action": "store_true"}
+    metavar, nargs = extra(field)["metavar"], extra(field)["nargs"]
+    if get_origin(kind) is not tuple:
+        return {"type": kind, "metavar": metavar}
+    return {"metavar": metavar, **({"nargs": nargs} if nargs else {"action": "append"})}

@@ -1,6 +1,6 @@
-"""From the flags of ``search.run`` to requests, all checked before anything is written."""
+"""From the options of ``search.run`` to requests, all checked before anything is written."""
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from search.records.run_reader import recorded_task
 from search.records.search_file import read_search_file
 from search.request.flags import (
     ALL,
-    assignment,
-    check_flags,
+    assignments,
+    check_address,
     check_free,
     new_name,
     out_folder,
     tracking_uri,
 )
+from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
@@ -33,207 +34,218 @@ from trainables.training import check_fits
 
 
 @dataclass(frozen=True)
-class _Named:
-    """A space that was asked for, with the values that are given in it."""
+class _SpaceRequest:
+    """A space that is to be searched.
 
+    Attributes:
+        name: as ``--resume`` can read it from anywhere: of a shipped space, or the file's path.
+        path: of its file.
+        space: what the file holds, narrowed if a run's setting is searched around.
+        fixed: values that all trials have.
+    """
+
+    name: str
     path: Path
     space: Space
     fixed: dict[str, Value]
 
 
-def requests(arguments: argparse.Namespace) -> list[Request]:
+@dataclass(frozen=True)
+class _Shared:
+    """What all searches of a call have in common.
+
+    Attributes:
+        options: with what they stand for: spaces and data as found, the name of the whole.
+        source: of the data.
+        tracking: MLflow's URI.
+        budget: of each.
+        searches: their names.
+    """
+
+    options: SearchOptions
+    source: str
+    tracking: str
+    budget: Budget
+    searches: tuple[str, ...]
+
+
+def requests(options: SearchOptions) -> list[Request]:
     """A request for every space that is asked for, all with as many trials of as many epochs.
 
     Raises:
         UsageError: a flag or file is wrong.
     """
-    check_flags(arguments)
-    origin = _origin(arguments)
-    if not arguments.space:
+    check_address(options.address)
+    names, setting = _origin(options)
+    if not names:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
-    source = resolve(arguments.data)
-    spaces = _spaces(arguments, source, origin)
-    names = _names(arguments, [each.path.stem for each in spaces])
-    tracking = tracking_uri(arguments)
-    budget = _budget(arguments, [each.space.budget_on(source) for each in spaces])
-    asked = [
-        _request(arguments, each, name, source, tracking, budget)
-        for each, name in zip(spaces, names, strict=True)
-    ]
-    return [each for each in asked if each.name == arguments.resume] or asked
+    source = resolve(options.data)
+    spaces = _spaces(names, options.set, source, setting)
+    name, searches = _names(options, [each.path.stem for each in spaces])
+    shared = _Shared(
+        options.changed(space=tuple(each.name for each in spaces), name=name),
+        source,
+        tracking_uri(options),
+        _budget(options, [each.space.budget_on(source) for each in spaces]),
+        searches,
+    )
+    wanted = [_request(shared, *each) for each in zip(spaces, searches, strict=True)]
+    return [each for each in wanted if each.name == options.resume] or wanted
 
 
-def group_name(arguments: argparse.Namespace) -> str:
-    """Name of the leaderboard, and of its folder; empty for a single space."""
-    return str(arguments.name) if len(arguments.space) > 1 else ""
-
-
-def _request(
-    arguments: argparse.Namespace,
-    named: _Named,
-    name: str,
-    source: str,
-    tracking: str,
-    budget: Budget,
-) -> Request:
-    space, out = named.space, out_folder(arguments)
-    data = _data(arguments, space, source)
-    dataset = load(data, source).limited(arguments.train_limit, arguments.val_limit)
+def _request(shared: _Shared, asked: _SpaceRequest, name: str) -> Request:
+    options, source, space = shared.options, shared.source, asked.space
+    data = _data(options, space, source)
+    dataset = load(data, source).limited(options.train_limit, options.val_limit)
     drawn = dataset.has_digits and dataset.name != "folder"
-    if arguments.val_alignment is not None and not drawn:
+    if options.val_alignment is not None and not drawn:
         raise UsageError(
-            f"--val-alignment: no digits are drawn for {named.path.stem} from {source}"
+            f"--val-alignment: no digits are drawn for {asked.path.stem} from {source}"
         )
-    _check_fits(space, named.fixed, dataset)
-    constraints = {} if arguments.unconstrained else measurable(space.constraints, dataset.val)
-    warm = _warm(arguments, name)
+    _check_fits(space, asked.fixed, dataset)
+    constraints = {} if options.unconstrained else measurable(space.constraints, dataset.val)
+    several = len(shared.searches) > 1
     return Request(
         name=name,
         kind="search",
-        space_name=named.path.stem,
-        space_file=named.path.resolve(),
+        space_name=asked.path.stem,
+        space_file=asked.path.resolve(),
         reference=space.source,
         architecture=space.architecture,
         data=data,
-        proposals=Explore(space, named.fixed, constraints, warm),
+        proposals=Explore(space, asked.fixed, constraints, _warm(options, name)),
         source=source,
         dataset=dataset,
-        train_limit=arguments.train_limit,
-        val_limit=arguments.val_limit,
-        budget=budget,
-        seed=arguments.seed,
-        limits=limits(arguments),
-        out=out,
-        tracking_uri=tracking,
-        quiet=arguments.quiet,
-        group=group_name(arguments),
-        fixed=named.fixed,
+        train_limit=options.train_limit,
+        val_limit=options.val_limit,
+        budget=shared.budget,
+        seed=options.seed,
+        limits=limits(options),
+        out=out_folder(options),
+        tracking_uri=shared.tracking,
+        quiet=options.quiet,
+        group=str(options.name) if several else "",
+        fixed=asked.fixed,
         constraints=constraints,
-        about=_about(arguments),
-        flags=flags(arguments, source),
-        resumed=arguments.resume is not None,
-        beside=_beside(arguments, name),
+        about=_about(options),
+        flags=recorded(options, source),
+        resumed=options.resume is not None,
+        siblings=_siblings(shared, name),
     )
 
 
-def _data(arguments: argparse.Namespace, space: Space, source: str) -> DataSpec:
+def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:
     """The space's data from ``source``, with the validation digits that are asked for."""
     data = space.data_on(source)
-    if arguments.val_alignment is None:
+    if options.val_alignment is None:
         return data
     try:
-        return replace(data, val_alignment=arguments.val_alignment)
+        return replace(data, val_alignment=options.val_alignment)
     except UsageError as error:
         raise UsageError(f"--val-alignment: {error}") from error
 
 
-def _warm(arguments: argparse.Namespace, name: str) -> tuple[dict[str, Value], ...]:
-    """What another search found; of a search that goes on, what was read when it began."""
-    if arguments.warm_start is None:
+def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
+    """Another search's best settings; of a search that is resumed, those that it began with."""
+    if options.warm_start is None:
         return ()
-    out = out_folder(arguments)
-    if arguments.resume is not None and (out / name).exists():
+    out = out_folder(options)
+    if options.resume is not None and (out / name).exists():
         written = read_search_file(out / name)
-        if written.flags.get("warm_start") != arguments.warm_start:
+        if written.flags.get("warm_start") != options.warm_start:
             raise UsageError(
-                f"--resume {arguments.resume}: it was not begun with --warm-start "
-                f"{arguments.warm_start}; leave that out, or begin a new search"
+                f"--resume {options.resume}: it was not begun with --warm-start "
+                f"{options.warm_start}; leave that out, or begin a new search"
             )
         return tuple(written.decides.get("settings", {}).get("warm", ()))
-    return best_settings(out, arguments.warm_start)
+    return best_settings(out, options.warm_start)
 
 
-def _origin(arguments: argparse.Namespace) -> dict[str, Value] | None:
-    """The setting of ``--from-run``, whose space is searched unless another is named."""
-    if arguments.from_run is None:
-        return None
-    task, space = recorded_task(tracking_uri(arguments), arguments.from_run, "--from-run")
-    arguments.space = arguments.space or [space]
-    if len(arguments.space) > 1 or arguments.space == [ALL]:
+def _origin(options: SearchOptions) -> tuple[tuple[str, ...], dict[str, Value] | None]:
+    """The spaces to search, by default that of ``--from-run``, and that run's setting."""
+    if options.from_run is None:
+        return options.space, None
+    task, space = recorded_task(tracking_uri(options), options.from_run, "--from-run")
+    names = options.space or (space,)
+    if len(names) > 1 or names == (ALL,):
         raise UsageError("--from-run: a run belongs to one space; name one --space, or none")
-    return task.values
+    return names, task.values
 
 
-def _about(arguments: argparse.Namespace) -> dict[str, str]:
-    """What else the records tell of a search."""
-    told = {"from_run": arguments.from_run, "warm_start": arguments.warm_start}
-    return {key: value for key, value in told.items() if value is not None}
+def _about(options: SearchOptions) -> dict[str, str]:
+    """What else the records hold of a search."""
+    origins = {"from_run": options.from_run, "warm_start": options.warm_start}
+    return {key: value for key, value in origins.items() if value is not None}
 
 
-def _beside(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
+def _siblings(shared: _Shared, name: str) -> tuple[str, ...]:
     """The other searches of the group, if they run at the same time: on a cluster."""
-    if arguments.address is None or len(arguments.space) < 2:
-        return ()
-    names = (f"{arguments.name}-{Path(each).stem}" for each in arguments.space)
-    return tuple(each for each in names if each != name)
+    on_cluster = shared.options.address is not None
+    return tuple(each for each in shared.searches if on_cluster and each != name)
 
 
-def flags(arguments: argparse.Namespace, source: str) -> dict[str, Any]:
-    """The flags with what they stand for now, for ``--resume`` from wherever it is given."""
-    kept = {k: v for k, v in vars(arguments).items() if k not in ("out", "resume", "list")}
-    uri = arguments.tracking_uri
-    return {**kept, "data": source, "tracking_uri": uri and masked(uri)}
+def recorded(options: TrainingOptions, source: str) -> dict[str, Any]:
+    """The flags as ``search.json`` holds them, for ``--resume`` from wherever it is given."""
+    flags = options.model_dump(exclude={"out", "resume", "list"})
+    uri = options.tracking_uri
+    return {**flags, "data": source, "tracking_uri": uri and masked(uri)}
 
 
-def limits(arguments: argparse.Namespace) -> Limits:
-    """What the flags let a search use."""
+def limits(options: TrainingOptions) -> Limits:
+    """What the options let a search use."""
     return Limits(
-        arguments.cpus_per_trial,
-        arguments.gpus_per_trial,
-        arguments.concurrency,
-        arguments.address,
-        arguments.pack,
+        options.cpus_per_trial,
+        options.gpus_per_trial,
+        options.concurrency,
+        options.address,
+        options.pack,
     )
 
 
 def _spaces(
-    arguments: argparse.Namespace, source: str, origin: dict[str, Value] | None
-) -> list[_Named]:
-    """The spaces that are asked for, each once; ``arguments.space`` becomes their names.
-
-    Around ``origin``, a setting, if there is one.
-    """
-    asked = [name for each in arguments.space for name in (available() if each == ALL else [each])]
-    names = list(dict.fromkeys(asked))
-    paths = [space_file(name) for name in names]
-    arguments.space = [
-        name if name in available() else str(path.resolve())
-        for name, path in zip(names, paths, strict=True)
-    ]
-    if len({path.stem for path in paths}) < len(paths):
+    names: Sequence[str], assigned: Sequence[str], source: str, setting: dict[str, Value] | None
+) -> list[_SpaceRequest]:
+    """The named spaces, each once, with the assigned values; around ``setting`` if it is one."""
+    known = available()
+    named = [name for each in names for name in (known if each == ALL else [each])]
+    paths = {name: space_file(name) for name in named}
+    if len({path.stem for path in paths.values()}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
-    read = ((path, read_space(path)) for path in paths)
-    spaces = [(path, around(space, origin) if origin else space) for path, space in read]
-    given = dict(assignment(written) for written in arguments.set)
-    known = [{key for key in given if space.has_key(key)} for _, space in spaces]
-    for key, value in given.items():
-        if not any(key in keys for keys in known):
-            spaces[0][1].check_value(key, value)  # tells which keys there are
+    read = {name: read_space(path) for name, path in paths.items()}
+    spaces = {name: around(each, setting) if setting else each for name, each in read.items()}
+    values = assignments(assigned)
+    for key, value in values.items():
+        if not any(space.has_key(key) for space in spaces.values()):
+            next(iter(spaces.values())).check_value(key, value)  # names the keys that exist
     return [
-        _Named(path, space, space.fixed_on(source, {key: given[key] for key in keys}))
-        for (path, space), keys in zip(spaces, known, strict=True)
+        _SpaceRequest(
+            name if name in known else str(paths[name].resolve()),
+            paths[name],
+            space,
+            space.fixed_on(source, {k: v for k, v in values.items() if space.has_key(k)}),
+        )
+        for name, space in spaces.items()
     ]
 
 
-def _names(arguments: argparse.Namespace, stems: list[str]) -> list[str]:
-    """Name of each search; with several, ``arguments.name`` becomes their group's."""
-    out, several = out_folder(arguments), len(stems) > 1
-    name = new_name(arguments.name, "leaderboard" if several else stems[0])
+def _names(options: SearchOptions, stems: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The name of the whole, of a group if there are several searches, and of each search."""
+    out, several = out_folder(options), len(stems) > 1
+    name = new_name(options.name, "leaderboard" if several else stems[0])
     if several and len(name) + 1 + max(map(len, stems)) > 100:
-        raise UsageError(f"--name {name}: too long for NAME-SPACE to stay within 100 letters")
-    names = [f"{name}-{stem}" for stem in stems] if several else [name]
-    for each in (name, *names):
-        if arguments.resume is None:
+        raise UsageError(f"--name {name}: too long for NAME-SPACE to stay within 100 characters")
+    names = tuple(f"{name}-{stem}" for stem in stems) if several else (name,)
+    for each in dict.fromkeys((name, *names)):
+        if options.resume is None:
             check_free(each, out)
-    arguments.name = name
-    return names
+    return name, names
 
 
-def _budget(arguments: argparse.Namespace, budgets: list[Budget]) -> Budget:
+def _budget(options: SearchOptions, budgets: list[Budget]) -> Budget:
     """One budget for all, so that they can be compared: the largest of theirs, or what is asked."""
     largest = max(budgets, key=lambda budget: budget.trials * budget.epochs)
-    finals = arguments.finalists, arguments.finalist_seeds
-    return largest.asked(arguments.trials, arguments.epochs, *finals)
+    finals = options.finalists, options.finalist_seeds
+    return largest.asked(options.trials, options.epochs, *finals)
 
 
 def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None:

@@ -23,7 +23,7 @@ class Limits:
         gpus_per_trial: or None to choose.
         concurrency: trials at once, or None to choose.
         address: of a running Ray cluster, or None to start one here.
-        pack: trials that share a process, at the most; None gives each its own.
+        pack: the maximum of trials that share a process; None gives each its own.
     """
 
     cpus_per_trial: int | None = None
@@ -48,8 +48,8 @@ class Request:
         proposals: the settings to try.
         source: ``embedded`` or an absolute data folder.
         dataset: the data, limited as asked.
-        train_limit: most training images, or None for all.
-        val_limit: most validation images, or None for all.
+        train_limit: maximum of training images, or None for all.
+        val_limit: maximum of validation images, or None for all.
         budget: trials and epochs.
         seed: of everything that the search draws.
         limits: what it may use.
@@ -57,12 +57,12 @@ class Request:
         tracking_uri: MLflow's.
         quiet: show nothing while it runs.
         group: name of the leaderboard that it belongs to, or empty.
-        fixed: values that were given for all trials.
-        constraints: what the winner must hold beside its accuracy.
+        fixed: values that all trials have.
+        constraints: what the winner must hold besides its accuracy.
         about: what else is recorded of it.
         flags: with which it was asked for.
-        resumed: true if it may have begun already; it then goes on.
-        beside: names of the searches that share a cluster with it.
+        resumed: true if it continues what an earlier run of it has begun.
+        siblings: names of the searches that share a cluster with it.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Request:
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
-    beside: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -97,7 +97,7 @@ class Request:
         return "search.run" if self.kind == "search" else "search.ablate"
 
     @property
-    def decides(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """All that the result follows from, as JSON values."""
         return {
             "space": self.space_name,

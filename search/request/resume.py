@@ -1,55 +1,51 @@
-"""``--resume NAME``: the flags of a search that goes on."""
+"""``--resume NAME``: the options of a search that was interrupted."""
 
-import argparse
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from search.records.search_file import SPACE_FILE, read_search_file
 from search.request.flags import out_folder
+from search.request.options import TrainingOptions
 from trainables.boundary.errors import UsageError
 
-
-def add_resume_flag(parser: argparse.ArgumentParser) -> None:
-    """Add ``--resume``."""
-    parser.add_argument("--resume", metavar="NAME", help="go on with a search that was interrupted")
+_Options = TypeVar("_Options", bound=TrainingOptions)
 
 
-def resumed(
-    arguments: argparse.Namespace, parser: argparse.ArgumentParser, argv: list[str]
-) -> argparse.Namespace:
-    """The flags with which search ``arguments.resume`` began, under those that are given again.
+def resumed(options: _Options) -> _Options:
+    """The options with which search ``options.resume`` began, under the flags that are given again.
 
-    Whether it is the same search still is seen from what it is asked to do, not from its flags.
+    Whether it is the same search still is seen from its identity, not from its flags.
 
     Args:
-        arguments: as ``parser`` read ``argv``.
-        parser: of the command; its defaults are lost.
-        argv: what was given.
+        options: as the command line gives them; without a search to resume they are the result.
 
     Raises:
         UsageError: there is no such search, or another command began it.
     """
-    name, given = arguments.resume, _given(parser, argv)
-    if given.pop("name", name) != name or Path(name).name != name:
+    name = options.resume
+    if name is None:
+        return options
+    again = {key: getattr(options, key) for key in options.model_fields_set}
+    if again.pop("name", name) != name or Path(name).name != name:
         raise UsageError(
             f"--resume {name}: write the search's name alone, its folder's parent as --out, and no "
             "--name"
         )
-    written = read_search_file(out_folder(arguments) / name)
-    if f"python -m {written.command}" != parser.prog:
+    written = read_search_file(out_folder(options) / name)
+    if written.command != options.command:
         raise UsageError(
-            f"--resume {name}: it was begun with python -m {written.command}; go on with that"
+            f"--resume {name}: it was begun with python -m {written.command}; resume it with that"
         )
-    flags = dict(written.flags)
+    flags = {key: value for key, value in written.flags.items() if key in options.flags()}
     if isinstance(flags.get("space"), list):
-        kept = [out_folder(arguments) / each for each in (name, f"{name}-")]
-        flags["space"] = [_space(each, *kept) for each in flags["space"]]
-    return argparse.Namespace(**{**vars(arguments), **flags, **given})
+        copies = [out_folder(options) / each for each in (name, f"{name}-")]
+        flags["space"] = [_space(each, *copies) for each in flags["space"]]
+    return options.of({**flags, **again})
 
 
 def _space(asked: str, alone: Path, group: Path) -> str:
-    """A space, or its file; where that is gone, as a job's own folder is, what was kept of it.
+    """A space, or its file; where that is gone, as a job's own folder is, the search's copy of it.
 
     Args:
         asked: the name or path with which the search began.
@@ -58,17 +54,10 @@ def _space(asked: str, alone: Path, group: Path) -> str:
     """
     path = Path(asked)
     copies = [alone / SPACE_FILE, group.with_name(f"{group.name}{path.stem}") / SPACE_FILE]
-    found = next((copy for copy in copies if copy.is_file()), None)
-    if path.suffix not in (".yaml", ".yml") or path.exists() or found is None:
+    own = next((copy for copy in copies if copy.is_file()), None)
+    if path.suffix not in (".yaml", ".yml") or path.exists() or own is None:
         return asked
-    named = found.parent / "space" / path.name  # a space is called by its file's name
+    named = own.parent / "space" / path.name  # a space is called by its file's name
     named.parent.mkdir(exist_ok=True)
-    shutil.copyfile(found, named)
+    shutil.copyfile(own, named)
     return str(named)
-
-
-def _given(parser: argparse.ArgumentParser, argv: list[str]) -> dict[str, Any]:
-    """The flags in ``argv`` alone, without any default."""
-    for action in parser._actions:
-        action.default = argparse.SUPPRESS
-    return vars(parser.parse_args(argv))

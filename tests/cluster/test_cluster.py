@@ -169,7 +169,7 @@ def test_a_node_that_joins_without_the_folder_stops_the_search_and_fails_no_tria
         with node_that_does_not_see(out, cluster):
             assert run.wait() == 2
         assert f"does not see {search.folder}; share it with that node" in run.printed
-        assert "go on      python -m search.run --resume" in run.printed
+        assert "resume     python -m search.run --resume" in run.printed
     assert set(search.statuses().values()) <= {"completed", "pruned", "interrupted"}
     with search.resumed() as run:
         assert run.wait() == 0, run.printed

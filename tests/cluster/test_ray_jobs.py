@@ -126,7 +126,7 @@ def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_j
     assert (done.returncode, done.stdout) == (0, "stopped: stopped\n"), done.stderr
     assert json.loads((search.folder / "summary.json").read_text())["status"] == "interrupted"
     assert still_running(search) == 0
-    assert "go on" in head.asked("--logs", "stopped").stdout
+    assert "resume     python" in head.asked("--logs", "stopped").stdout
     resumed = head.asked("--follow", "--", "--resume", "stopped")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert account(search) == Account()

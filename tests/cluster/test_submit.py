@@ -6,8 +6,9 @@ import pytest
 
 from search.clusters.config import RayJobs, read_cluster
 from search.clusters.ray_jobs import RayJobsBackend
-from search.request.parser import search_parser
-from search.submit import main, submission
+from search.clusters.submission import submission
+from search.request.parser import search_options
+from search.submit import main
 from trainables.boundary.errors import UsageError
 
 CLUSTER = RayJobs(
@@ -16,7 +17,7 @@ CLUSTER = RayJobs(
 
 
 def read_back(flags):
-    return search_parser().parse_args(list(flags))
+    return search_options(flags)
 
 
 def test_the_clusters_folder_data_and_ray_are_filled_in():
@@ -30,7 +31,7 @@ def test_flags_that_are_given_stand():
     given += ["--set", "lr=-0.5", "--set", "width=2", "--quiet"]
     found = read_back(submission(CLUSTER, given).flags)
     assert (found.out, found.data, found.trials) == ("/elsewhere", "embedded", 7)
-    assert (found.set, found.quiet, found.space) == (["lr=-0.5", "width=2"], True, ["gap5"])
+    assert (found.set, found.quiet, found.space) == (("lr=-0.5", "width=2"), True, ("gap5",))
 
 
 def test_a_search_without_a_name_is_given_one_that_its_job_has_too():
@@ -56,7 +57,7 @@ def test_a_space_of_ones_own_is_sent_along(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(Path("configs/spaces/gap5.yaml").read_text())
     sent = submission(CLUSTER, ["--space", str(path), "--space", "nin"])
-    assert read_back(sent.flags).space == ["spaces/mine.yaml", "nin"]
+    assert read_back(sent.flags).space == ("spaces/mine.yaml", "nin")
     assert sent.spaces == {"spaces/mine.yaml": path}
 
 

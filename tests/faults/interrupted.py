@@ -69,10 +69,10 @@ def _stop_and_go_on(
         _await_the_middle(search, run)
         found = _send(run, number, seconds)
         found += ended(run, 128 + number)
-        printed = [line for line in run.printed.splitlines() if line.startswith("go on ")]
+        printed = [line for line in run.printed.splitlines() if line.startswith("resume ")]
     bench.say(f"{search.name}: stopped after {seconds[-1]:.1f} s, {search.over()} trials over")
     wanted = ["python", "-m", "search.run", "--resume", search.name, "--out", str(search.out)]
-    found += checked([shlex.split(line)[2:] for line in printed] == [wanted], f"it says {printed}")
+    found += checked([shlex.split(line)[1:] for line in printed] == [wanted], f"it says {printed}")
     found += Account(running=still_running(search))
     found += completed(search)
     return found + bench.same_course(search) if search.trials > 1 else found

@@ -9,8 +9,10 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from analysis.ablation import main as draw
-from search.ablate import _task, command_line, main
+from search.ablate import main
 from search.records.run_reader import recorded_task
+from search.request.ablation import setting
+from search.request.parser import ablation_options
 from search.run import main as search
 
 LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]
@@ -143,7 +145,7 @@ def test_a_wrong_flag_is_refused_in_one_line_and_nothing_is_written(
 
 def test_on_the_embedded_data_it_trains_as_a_search_there_does(tmp_path):
     flags = ["--space", "gap6", "--toggle", "dropout", "--data", "embedded"]
-    task, space = _task(command_line().parse_args(flags))
+    task, space = setting(ablation_options(flags))
     assert (space, task.job.epochs, task.values["width"]) == ("gap6", 8, 0.125)
     assert (task.values["auto_augment"], task.values["mixup"]) == (False, 0.0)
 

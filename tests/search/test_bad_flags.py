@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from analysis import ablation as figure
 from analysis.run import main as analyse
-from search import ablate, environment
-from search.request.flags import check_flags
-from search.request.parser import search_parser
+from search import environment
+from search.request.ablation import ablation
+from search.request.parser import ablation_options, search_options
 from search.request.planning import requests
 from search.run import main as search
-from search.selection.ablation import variants
 from trainables.boundary.errors import UsageError
 
 ANY_FLAG = settings(
@@ -55,15 +54,11 @@ def accepted(check, flags: list[str]) -> None:
 
 
 def plan(flags: list[str]) -> None:
-    requests(search_parser().parse_args(flags))
+    requests(search_options(flags))
 
 
 def plan_ablation(flags: list[str]) -> None:
-    arguments = ablate.command_line().parse_args(flags)
-    check_flags(arguments)
-    task, space = ablate._task(arguments)
-    found = variants(task.job.architecture, task.values, arguments.toggle)
-    ablate._request(arguments, task, space, found)
+    ablation(ablation_options(flags))
 
 
 @ANY_FLAG

@@ -147,9 +147,9 @@ def test_a_search_that_was_not_confirmed_says_so(finished):
 
 
 def test_a_search_of_images_without_digits_has_nothing_to_hold(tmp_path):
-    from search.request.parser import search_parser
+    from search.request.parser import search_options
     from search.request.planning import requests
 
     flags = ["--space", "nin", *SMALL, "--out", str(tmp_path)]
-    (request,) = requests(search_parser().parse_args(flags))
+    (request,) = requests(search_options(flags))
     assert request.constraints == {}

@@ -10,7 +10,8 @@ import os, signal, sys, time
 from search import environment
 environment.prepare(loopback=True)
 import ray
-from search.driver.interruption import exit_status, ray_signals
+from search.driver.interruption import ray_signals
+from trainables.boundary.door import exit_status
 try:
     with ray_signals():
         ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)

@@ -86,7 +86,7 @@ def test_it_says_what_it_wrote_and_what_to_type_next(project):
         ("../net", "cannot be the name of a module"),
         ("nét", "cannot be the name of a module"),
         ("all", "cannot be the name of a module"),
-        ("n" * 41, "longer than 40 letters"),
+        ("n" * 41, "longer than 40 characters"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused_and_nothing_written(name, reason, capsys):
@@ -97,7 +97,7 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_written(name, reason, 
 
 
 def test_a_folder_that_cannot_be_written_leaves_no_file(project, monkeypatch, capsys):
-    monkeypatch.setattr("search.new.SPACES", project / "not" / "there")
+    monkeypatch.setattr("search.commands.new.SPACES", project / "not" / "there")
     assert main(["halfway"]) == 2
     assert "No such file" in capsys.readouterr().err
     assert "halfway" not in architectures.available()

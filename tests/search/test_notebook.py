@@ -13,7 +13,7 @@ from analysis import Analysis, analyse
 from analysis.run import command_line
 from search import SearchResult, run_search
 from search.records.summary import summary_in
-from search.request.parser import search_parser
+from search.request.options import SearchOptions
 from search.trials.record import BASELINE, TrialRecord
 from trainables.boundary.errors import UsageError
 
@@ -25,7 +25,8 @@ def flags_of(parser) -> set[str]:
 
 
 def test_a_search_has_the_flags_of_the_command_as_arguments():
-    assert set(inspect.signature(run_search).parameters) == flags_of(search_parser())
+    flags = set(SearchOptions.model_fields) - NOT_FOR_A_NOTEBOOK
+    assert set(inspect.signature(run_search).parameters) == flags
 
 
 def test_an_analysis_has_the_flags_of_the_command_as_arguments():
@@ -34,10 +35,17 @@ def test_an_analysis_has_the_flags_of_the_command_as_arguments():
 
 @pytest.mark.parametrize("function", [run_search, analyse])
 def test_an_argument_left_out_is_what_the_flag_is(function):
-    parser = search_parser() if function is run_search else command_line()
+    options = SearchOptions().model_dump()
+    if function is analyse:
+        options = vars(command_line().parse_args([]))
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in ("quiet", "space", "set"):
-            assert parameter.default == parser.get_default(name), name
+            assert parameter.default == options[name], name
+
+
+def test_an_argument_that_is_no_flag_is_refused_as_of_any_function():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        run_search("gap5", colour=1)
 
 
 @pytest.mark.parametrize("package", ["search", "analysis"])

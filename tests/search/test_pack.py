@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from search.driver.resources import Machine, Resources, allot_packs
-from search.request.flags import check_flags
-from search.request.parser import search_parser
+from search.request.parser import search_options
 from search.trials.checkpoints import STATE_FILE, write_checksum
 from search.trials.spec import Job, Task
 from search.workers.pack_host import PackHost
@@ -103,6 +102,5 @@ def test_there_is_a_pack_on_each_gpu(machine, members, expected):
 
 @pytest.mark.parametrize("flag", ["--concurrency", "--cpus-per-trial", "--gpus-per-trial"])
 def test_a_pack_and_resources_of_a_trial_exclude_each_other(flag):
-    arguments = search_parser().parse_args(["--space", "gap5", "--pack", "2", flag, "1"])
     with pytest.raises(UsageError, match=f"--pack and {flag}"):
-        check_flags(arguments)
+        search_options(["--space", "gap5", "--pack", "2", flag, "1"])

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from search.request.parser import search_parser
+from search.request.parser import search_options
 from search.request.planning import requests
 from search.run import main
 from search.space.reader import SPACES, available
@@ -12,7 +12,7 @@ from search.space.reader import SPACES, available
 
 def asked(tmp_path, *flags: str):
     flags = ("--data", "embedded", "--out", str(tmp_path / "runs"), *flags)
-    return requests(search_parser().parse_args(flags))
+    return requests(search_options(flags))
 
 
 def fixed(request) -> dict:

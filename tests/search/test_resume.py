@@ -1,6 +1,5 @@
 """Going on with a search: which flags it has, and when it is refused."""
 
-import argparse
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +10,8 @@ from conftest import ROOT
 
 from search.reconcile import main as reconcile
 from search.records.search_file import SearchFile
-from search.request.parser import search_parser
+from search.request.options import SearchOptions
+from search.request.parser import search_options
 from search.request.resume import resumed
 from search.run import main
 from search.space.reader import read_space, space_file
@@ -29,20 +29,20 @@ def out(tmp_path):
     return tmp_path
 
 
-def flags_of(*argv: str) -> argparse.Namespace:
-    return resumed(search_parser().parse_args(argv), search_parser(), list(argv))
+def flags_of(*argv: str) -> SearchOptions:
+    return resumed(search_options(argv))
 
 
 def test_its_flags_are_those_with_which_it_began(out):
     flags = flags_of("--resume", "s", "--out", str(out))
-    assert {key: getattr(flags, key) for key in FLAGS} == FLAGS
+    assert flags.model_dump(include=set(FLAGS)) == {**FLAGS, "space": ("gap5",), "set": ("lr=0.1",)}
     assert flags.trials is None
 
 
 def test_flags_that_are_given_again_stand(out):
     flags = flags_of("--resume", "s", "--out", str(out), "--quiet", "--seed", "4", "--set", "a=b")
-    assert (flags.quiet, flags.seed, flags.set) == (True, 4, ["a=b"])
-    assert flags.space == ["gap5"]
+    assert (flags.quiet, flags.seed, flags.set) == (True, 4, ("a=b",))
+    assert flags.space == ("gap5",)
 
 
 def test_a_space_file_that_is_gone_is_read_from_the_searchs_own_copy(tmp_path):
@@ -61,7 +61,7 @@ def test_a_space_file_that_is_there_is_read_itself(tmp_path):
     own = tmp_path / "mine.yaml"
     shutil.copyfile(space_file("gap5"), own)
     SearchFile("search.run", {**FLAGS, "space": [str(own)]}, {}, "id").claim(tmp_path / "s", own)
-    assert flags_of("--resume", "s", "--out", str(tmp_path)).space == [str(own)]
+    assert flags_of("--resume", "s", "--out", str(tmp_path)).space == (str(own),)
 
 
 @pytest.mark.parametrize("name", ["../s", "a/b", "/tmp"])

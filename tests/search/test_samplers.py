@@ -6,8 +6,7 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.schedulers import TrialScheduler
 
-from search.proposals import samplers, schedulers
-from search.proposals.explore import Explore
+from search.proposals.explore import Explore, samplers, schedulers
 from search.proposals.study import BoundedStudy
 from search.space.budget import Budget
 from search.space.reader import read_space, space_file

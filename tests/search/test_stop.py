@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from search.driver.interruption import exit_status, ray_signals
+from search.driver.interruption import ray_signals
 from search.driver.stop import TWICE, WorkerProcesses, stopping_gently
+from trainables.boundary.door import exit_status
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from search.request.parser import search_parser
+from search.request.parser import search_options
 from search.request.planning import requests
 from search.request.warm_start import best_settings
 from search.space.constraints import bootstrap
@@ -17,7 +17,7 @@ from trainables.boundary.errors import UsageError
 
 def asked(finished, *flags: str):
     given = ("--data", "embedded", "--out", str(finished.out), "--space", "gap5", *flags)
-    (request,) = requests(search_parser().parse_args(given))
+    (request,) = requests(search_options(given))
     return request
 
 
@@ -67,7 +67,7 @@ def test_a_search_that_is_not_there_is_refused(tmp_path, name):
 
 def test_the_earlier_settings_are_part_of_what_decides_the_search(finished):
     request = asked(finished, "--warm-start", "small")
-    warm = request.decides["settings"]["warm"]
+    warm = request.identity["settings"]["warm"]
     assert list(request.proposals.warm) == warm == list(best_settings(finished.out, "small"))
 
 
@@ -87,7 +87,7 @@ def test_a_search_around_a_run_has_its_setting_for_a_baseline(finished):
 def test_a_search_around_a_run_finds_the_runs_space_by_itself(finished):
     flags = ("--data", "embedded", "--out", str(finished.out))
     run = ("--from-run", finished.summary["best"]["run_id"])
-    (request,) = requests(search_parser().parse_args([*flags, *run]))
+    (request,) = requests(search_options([*flags, *run]))
     assert request.space_name == "gap5"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from search.clusters.base import STOP_SECONDS, Submission
 from search.clusters.config import Slurm, read_cluster
 from search.clusters.slurm_script import batch_script
-from search.request.parser import search_parser
+from search.request.parser import search_options
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "slurm.yaml")
 FLAGS = ("--space=gap5", "--out=/shared/runs", "--name=a", "--address=auto")
@@ -121,8 +121,8 @@ def test_the_driver_reads_the_flags_that_were_sent():
     value = "--set=schedule=$(x) 'y' \"z\" # `w`"
     words = driver(script(Submission("a", "a", (*FLAGS, value))))
     assert words[:3] == ["python", "-m", "search.run"]
-    found = search_parser().parse_args(words[3:])
-    assert found.set == [value.removeprefix("--set=")]
+    found = search_options(words[3:])
+    assert found.set == (value.removeprefix("--set="),)
     assert (found.out, found.address, found.name) == ("/shared/runs", "auto", "a")
 
 

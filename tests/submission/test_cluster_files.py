@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.clusters.config import read_cluster
-from search.submit import _backend, submission
+from search.clusters.submission import submission
+from search.commands.submit import backend_of
 from trainables.boundary.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,7 @@ def read(folder: Path, written: object):
 def test_the_example_can_be_used(file):
     cluster = read_cluster(file)
     sent = submission(cluster, ["--space", "gap5", "--name", "mine"])
-    shown = _backend(cluster).shown(sent)
+    shown = backend_of(cluster).shown(sent)
     assert "python -m search.run" in shown
     assert "--name=mine" in shown
 
@@ -50,7 +51,7 @@ def test_what_is_shown_holds_no_secret_of_this_machine(file, monkeypatch):
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     cluster = read_cluster(file)
-    shown = _backend(cluster).shown(submission(cluster, ["--space", "gap5"]))
+    shown = backend_of(cluster).shown(submission(cluster, ["--space", "gap5"]))
     assert not any(value in shown for value in secrets.values())
 
 
@@ -73,11 +74,11 @@ def test_every_key_of_the_kind_is_in_the_example(file):
         ("kuberay", {"namespace": "a b"}, "namespace: String should match"),
         ("kuberay", {"head": {"cpus": 2, "memory": "8Gi", "gpus": 1}}, "head.gpus: unknown key"),
         ("kuberay", {"head": {"cpus": 0, "memory": "8Gi"}}, "head.cpus"),
-        ("kuberay", {"workers": {"cpus": 1, "memory": "lots", "most": 1}}, "workers.memory"),
+        ("kuberay", {"workers": {"cpus": 1, "memory": "lots", "max": 1}}, "workers.memory"),
         (
             "kuberay",
-            {"workers": {"cpus": 1, "memory": "1Gi", "least": 3, "most": 2}},
-            "least is 3, but most is 2",
+            {"workers": {"cpus": 1, "memory": "1Gi", "min": 3, "max": 2}},
+            "min is 3, but max is 2",
         ),
         ("slurm", {"time": 28800}, "time must be of type str, not 28800"),
         ("slurm", {"time": "tomorrow"}, "time: String should match"),
@@ -99,6 +100,22 @@ def test_a_wrong_file_is_refused_by_the_name_of_its_key(kind, change, told, tmp_
     assert isinstance(line, str)
     assert told in line
     assert "hidden" not in line
+
+
+def test_old_keys_are_read_and_their_new_names_told_in_a_line(tmp_path, capsys):
+    whole = yaml.safe_load((ROOT / "configs" / "clusters" / "kuberay.yaml").read_text())
+    old = {"cpus": 8, "memory": "1Gi", "least": 2, "most": 5}
+    cluster = read(tmp_path, {**whole, "workers": old})
+    assert (cluster.workers.min, cluster.workers.max) == (2, 5)
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "least is now called min, most is now called max" in line
+
+
+def test_a_file_with_todays_keys_is_read_in_silence(tmp_path, capsys):
+    whole = yaml.safe_load((ROOT / "configs" / "clusters" / "kuberay.yaml").read_text())
+    read(tmp_path, whole)
+    assert capsys.readouterr().err == ""
 
 
 VALUES = (
@@ -132,6 +149,6 @@ def test_any_value_anywhere_is_used_or_refused_in_a_line(tmp_path, data):
     cluster = read(tmp_path, document)
     if not isinstance(cluster, str):
         try:
-            _backend(cluster).shown(submission(cluster, ["--space", "gap5", "--name", "a"]))
+            backend_of(cluster).shown(submission(cluster, ["--space", "gap5", "--name", "a"]))
         except UsageError as error:
             assert "\n" not in str(error)

@@ -14,7 +14,7 @@ from search.clusters.base import STOP_SECONDS, Submission
 from search.clusters.config import KubeRay, read_cluster
 from search.clusters.kuberay import KubeRayBackend
 from search.clusters.kuberay_manifest import manifests, resource_name
-from search.request.parser import search_parser
+from search.request.parser import search_options
 from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")
@@ -54,7 +54,7 @@ def asked(sent: Submission = SENT, cluster: KubeRay = EXAMPLE):
     """What ``search.run`` reads when a shell has run the job's command."""
     words = shlex.split(ray_job(cluster, sent)["spec"]["entrypoint"])
     assert words[:4] == ["exec", "python", "-m", "search.run"]
-    return search_parser().parse_args(words[4:])
+    return search_options(words[4:])
 
 
 def test_ray_lets_nobody_in_without_a_token():
@@ -77,8 +77,8 @@ def test_every_pod_mounts_the_volume_that_out_lies_on():
         assert claims[mounts["/shared"]] == {"claimName": "convoy"}
 
 
-def test_workers_are_between_least_and_most():
-    [group] = ray_cluster(workers(least=2, most=5))["workerGroupSpecs"]
+def test_workers_are_between_min_and_max():
+    [group] = ray_cluster(workers(min=2, max=5))["workerGroupSpecs"]
     assert (group["replicas"], group["minReplicas"], group["maxReplicas"]) == (2, 2, 5)
 
 
@@ -90,7 +90,7 @@ def test_the_second_autoscaler_starts_workers():
 
 
 def test_a_fixed_number_of_workers_needs_no_autoscaler():
-    spec = ray_cluster(workers(least=4))
+    spec = ray_cluster(workers(min=4))
     assert spec["enableInTreeAutoscaling"] is False
     assert "autoscalerOptions" not in spec
 
@@ -221,7 +221,7 @@ def test_a_trial_that_fits_no_worker_is_refused_at_once():
 
 def test_the_command_survives_the_manifest_and_a_shell():
     value = "--set=schedule=$(x) 'y' \"z\" # : {}"
-    assert asked(Submission("a", "a", (*FLAGS, value))).set == [value.removeprefix("--set=")]
+    assert asked(Submission("a", "a", (*FLAGS, value))).set == (value.removeprefix("--set="),)
 
 
 @pytest.mark.parametrize("job", ["a", "gap5-20261121-231000", "a" * 47])

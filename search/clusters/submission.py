@@ -1,0 +1,68 @@
+"""From the flags of a search and the file of a cluster to what is sent there."""
+
+from datetime import datetime
+from pathlib import Path
+
+from search.clusters.base import Submission
+from search.clusters.config import Cluster
+from search.request.flags import ALL, new_name
+from search.request.options import SearchOptions
+from search.request.parser import search_options
+from search.space.reader import available, read_space, space_file
+from trainables.boundary.errors import UsageError
+from trainables.boundary.secrets import masked
+
+
+def submission(cluster: Cluster, flags: list[str]) -> Submission:
+    """What is sent for the ``flags`` of a search on ``cluster``.
+
+    Raises:
+        UsageError: a flag or space is wrong, or a password would be shown on the cluster.
+    """
+    options = search_options(flags)
+    _check(options)
+    places = {name: _place(name) for name in options.space}
+    sent = options.changed(
+        space=tuple(places.values()), address="auto", **_by_cluster(options, cluster)
+    )
+    if sent.resume is None:
+        stem = Path(sent.space[0]).stem if len(sent.space) == 1 else "leaderboard"
+        sent = sent.changed(name=new_name(sent.name, stem))
+    _check_password(sent.tracking_uri)
+    name = str(sent.resume or sent.name)
+    job = f"{name}-{datetime.now():%Y%m%d-%H%M%S}" if sent.resume else name
+    own = {at: space_file(name).resolve() for name, at in places.items() if at != name}
+    return Submission(name, job, sent.words(), own, dict(cluster.environment))
+
+
+def _check(options: SearchOptions) -> None:
+    if options.list:
+        raise UsageError("--list: run python -m search.run --list here")
+    if options.address is not None:
+        raise UsageError(f"--address {options.address}: the cluster's file says where")
+    if options.resume is None and not options.space:
+        raise UsageError("--space is missing; choose one of " + ", ".join(available()))
+
+
+def _place(name: str) -> str:
+    """How a space is named on the cluster: one that is not shipped by the path it gets there."""
+    if name == ALL or name in available():
+        return name
+    read_space(space_file(name))
+    return f"spaces/{space_file(name).stem}.yaml"
+
+
+def _by_cluster(options: SearchOptions, cluster: Cluster) -> dict[str, str | None]:
+    """What the cluster's file says where the flags do not."""
+    # A search that is resumed has its own data and records.
+    keys = ("out",) if options.resume else ("out", "data", "tracking_uri")
+    defaults = {key: options.flags()[key].default for key in keys}
+    return {k: getattr(cluster, k) for k, v in defaults.items() if getattr(options, k) == v}
+
+
+def _check_password(uri: str | None) -> None:
+    if uri and masked(uri) != uri:
+        raise UsageError(
+            "the tracking URI holds a password, which all who see the cluster would see; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD on its nodes instead"
+        )

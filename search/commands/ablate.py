@@ -1,0 +1,40 @@
+"""``search.ablate``: train every combination of a setting's parts, and compare them."""
+
+from rich.console import Console
+
+from search import environment
+from search.request.parser import ablation_options
+from search.request.resume import resumed
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status, as of ``search.run``.
+
+    Raises:
+        trainables.boundary.errors.UsageError: a flag, file or record is wrong.
+        KeyboardInterrupt: before Tune takes over, or while the records are closed.
+    """
+    options = resumed(ablation_options(argv))
+    environment.prepare(loopback=options.address is None)
+    # After that: they import Ray and MLflow.
+    from search.commands.ablation_report import conclude
+    from search.commands.report import (
+        ending,
+        exit_status_of,
+        print_errors,
+        print_lines,
+        resume_line,
+    )
+    from search.driver.engine import run_search
+    from search.request.ablation import ablation
+
+    console = Console(highlight=False, markup=False)
+    request, combinations = ablation(options)
+    outcome = run_search(request, console)
+    print_lines([ending(outcome.summary)], console)
+    print_errors(outcome)
+    if outcome.stop is None:
+        conclude(options, request, combinations, outcome, console)
+    else:
+        print_lines([resume_line(request)], console)
+    return exit_status_of(outcome)

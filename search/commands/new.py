@@ -1,0 +1,97 @@
+"""``search.new``: the two files of a network of your own, from a template."""
+
+import argparse
+import keyword
+from pathlib import Path
+
+from search import template
+from search.request.flags import ALL
+from search.space.naming import is_name
+from search.space.reader import SPACES
+from trainables import architectures
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError
+
+TEMPLATE = Path(template.__path__[0])
+_COMPOSITE = " #composite"  # ends the lines that are for images with a shortcut alone
+_MAX_LENGTH = 40  # characters; a search's name has the date and time too
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; 0, as both files are written.
+
+    Raises:
+        UsageError: the name cannot be one or is taken, or a file cannot be written.
+    """
+    arguments = command_line().parse_args(argv)
+    files = new(arguments.name, arguments.data)
+    print(*(f"wrote      {file}" for file in files), sep="\n")
+    print(f"check it   python -m pytest tests -k {arguments.name}")
+    print(f"search it  python -m search.run --space {arguments.name} --data embedded")
+    return 0
+
+
+def new(name: str, data: str) -> tuple[Path, Path]:
+    """Write ``trainables/architectures/NAME.py`` and ``configs/spaces/NAME.yaml``; their paths.
+
+    Args:
+        name: of the network and of its space.
+        data: the set of the space, ``cifar10`` or ``composite``.
+
+    Raises:
+        UsageError: the name cannot be one or is taken, or a file cannot be written; none is then.
+    """
+    _check_name(name)
+    code = Path(architectures.__path__[0]) / f"{name}.py"
+    space = SPACES / f"{name}.yaml"
+    for file in (code, space):
+        if file.exists():
+            raise UsageError(f"{file} is there already; choose another name, or edit that file")
+    texts = {code: _template("architecture.py"), space: _space(data)}
+    written: list[Path] = []
+    try:
+        for file, text in texts.items():
+            with file.open("x", encoding="utf-8") as opened:
+                written.append(file)
+                opened.write(text.replace("TEMPLATE", name))
+    except OSError as error:
+        for file in written:
+            file.unlink(missing_ok=True)
+        raise UsageError(f"{error.filename or code.parent}: {error.strerror}") from error
+    return code, space
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.new",
+        description="Write a network and a space of your own from a template.",
+    )
+    parser.add_argument("name", metavar="NAME", help="a Python identifier, such as mynet")
+    parser.add_argument(
+        "--data",
+        choices=["cifar10", "composite"],
+        default="cifar10",
+        help="set of the space; composite searches cures of a shortcut too (default: cifar10)",
+    )
+    return parser
+
+
+def _check_name(name: str) -> None:
+    if not (name.isidentifier() and is_name(name)) or keyword.iskeyword(name) or name == ALL:
+        raise UsageError(
+            f"{name!r} cannot be the name of a module; use letters, digits and '_', a letter first"
+        )
+    if len(name) > _MAX_LENGTH:
+        raise UsageError(f"{name!r} is longer than {_MAX_LENGTH} characters; choose a shorter name")
+
+
+def _template(name: str) -> str:
+    return (TEMPLATE / name).read_text(encoding="utf-8")
+
+
+def _space(data: str) -> str:
+    """The space's text on set ``data``, without what only the other kind of set can use."""
+    lines = _template("space.yaml").replace("DATASET", data).splitlines()
+    wanted = (line for line in lines if data == "composite" or not line.endswith(_COMPOSITE))
+    return "".join(f"{line.removesuffix(_COMPOSITE)}\n" for line in wanted)

@@ -1,0 +1,138 @@
+"""``search.replay``: train a recorded run again, and compare."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search import environment
+from search.records.summary import read_summary
+from search.request.flags import out_folder, tracking_uri
+from search.space.naming import is_name
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError
+from trainables.data import EMBEDDED, resolve
+
+if TYPE_CHECKING:
+    from search.records.run_reader import RecordedRuns
+    from search.reproduce.retrain import Replay
+
+FILE = "replay.json"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_EXAMPLES = """examples:
+  python -m search.replay NAME                  the winner of a search in ./runs
+  python -m search.replay RUN_ID --out DIR      a trial that has its record in MLflow
+  python -m search.replay NAME --data PATH      the same data in another folder
+
+exit status: 0 the record holds, 3 it does not, 2 a flag, file or record is wrong
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status.
+
+    Raises:
+        UsageError: a flag, file or record is wrong.
+    """
+    arguments = command_line().parse_args(argv)
+    environment.prepare(loopback=True)
+    return _replay(arguments, Console(highlight=False, markup=False))
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.replay",
+        description="Train a recorded run again, from its record alone, and compare the two.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "run", metavar="NAME|RUN_ID", help="a search, for its winner, or an MLflow run"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help=f"data folder, or {EMBEDDED} (default: where the search had it)",
+    )
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
+    return parser
+
+
+def _replay(arguments: argparse.Namespace, console: Console) -> int:
+    from search.records.run_reader import RecordedRuns
+    from search.reproduce.report import Progress, table
+    from search.reproduce.retrain import check_setting, recorded_weights, train_again
+    from search.reproduce.tolerance import tolerance
+    from trainables.training import NonFiniteLossError
+
+    out = out_folder(arguments)
+    records = RecordedRuns(tracking_uri(arguments))
+    run = records.load(_run_id(arguments, records, out))
+    check_setting(run)
+    dataset = run.dataset(_source(arguments.data, run.job.source))
+    weights = recorded_weights(run, dataset)
+    folder = _made(out / run.search / f"replay-{run.run_id[:8]}")
+    summary = read_summary(out / run.search)
+    allowed = tolerance(run.val_accuracy, len(dataset.val), run.trial_id, summary)
+    try:
+        replay = train_again(run, dataset, weights, allowed, Progress(run, console))
+    except NonFiniteLossError as error:
+        print(f"differs: {error}", file=sys.stderr)
+        return 3
+    console.print(table(replay))
+    _write(replay, folder / FILE)
+    console.print(f"written    {folder / FILE}", soft_wrap=True)
+    return _conclude(replay, console)
+
+
+def _run_id(arguments: argparse.Namespace, records: "RecordedRuns", out: Path) -> str:
+    """The run that is asked for; of a search its winner, as its summary tells it, else MLflow."""
+    asked = str(arguments.run)
+    if _RUN_ID.fullmatch(asked):
+        return asked
+    if not is_name(asked):
+        raise UsageError(f"{asked!r} is neither the name of a search nor the id of an MLflow run")
+    best = read_summary(out / asked).get("best") if arguments.tracking_uri is None else None
+    run_id = best.get("run_id") if isinstance(best, dict) else None
+    return run_id if isinstance(run_id, str) else records.winner_of(asked)
+
+
+def _source(wanted: str | None, recorded: str) -> str:
+    """The data asked for, else those the search had, if they are here, else the default."""
+    if wanted is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
+        return recorded
+    return resolve(wanted)
+
+
+def _made(folder: Path) -> Path:
+    """``folder``, made before the training, which may take hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+    return folder
+
+
+def _write(replay: "Replay", path: Path) -> None:
+    try:
+        with atomic_file(path) as file:
+            file.write(json.dumps(replay.document(), indent=2).encode())
+    except OSError as error:
+        raise UsageError(f"--out: {path} cannot be written ({error.strerror})") from error
+
+
+def _conclude(replay: "Replay", console: Console) -> int:
+    from search.reproduce.report import sentence
+
+    if replay.verdict != "differs":
+        console.print(sentence(replay), soft_wrap=True)
+        return 0
+    print(sentence(replay), file=sys.stderr)
+    return 3
