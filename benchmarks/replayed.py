@@ -11,7 +11,7 @@ import optuna
 import psutil
 from rich.console import Console
 
-from benchmarks.simulation import SPACE, Clock, Landscape, Replay, read_curves
+from benchmarks.simulation import SPACE, PartClock, Landscape, ReplayedSearch, read_curves
 from search.driver.display import PlainLines
 from search.proposals.searcher import OptunaSearcher
 from search.records.about import About, Place
@@ -80,7 +80,7 @@ class ServiceCost:
 def run(trials: int, seed: int) -> ServiceCost:
     """Run a search and record it in a store of its own."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space, clock = read_space(SPACES / f"{SPACE}.yaml"), Clock()
+    space, clock = read_space(SPACES / f"{SPACE}.yaml"), PartClock()
     budget = space.embedded.budget.model_copy(update={"trials": trials})
     job = Job(space.architecture, space.data, EMBEDDED, None, None, budget.epochs, seed, 1)
     sampler = SpaceSampler(space, space.fixed_on(EMBEDDED, {}))
@@ -89,12 +89,17 @@ def run(trials: int, seed: int) -> ServiceCost:
     landscape = Landscape(space, read_curves())
     with tempfile.TemporaryDirectory() as folder:
         files = TrialFiles(Path(folder))
-        replay = Replay(searcher, budget, board.trials, files, landscape, seed, clock=clock)
+        replay = ReplayedSearch(searcher, budget, board.trials, files, landscape, seed, clock=clock)
         return _record(replay, board, clock, job, budget, Path(folder))
 
 
 def _record(
-    replay: Replay, board: SearchBoard, clock: Clock, job: Job, budget: Budget, folder: Path
+    replay: ReplayedSearch,
+    board: SearchBoard,
+    clock: PartClock,
+    job: Job,
+    budget: Budget,
+    folder: Path,
 ) -> ServiceCost:
     begun = time.perf_counter()
     mlflow = MlflowWriter(MlflowRuns(_about(folder, job, budget), new_id()), folder)
@@ -133,7 +138,7 @@ def _about(folder: Path, job: Job, budget: Budget) -> About:
     return About(place, {**shared, **budget.model_dump()}, shared, job, {})
 
 
-def _write_summary(board: SearchBoard, folder: Path, clock: Clock) -> None:
+def _write_summary(board: SearchBoard, folder: Path, clock: PartClock) -> None:
     with clock.part("summary"):
         about = {"search": "replayed", "space": SPACE, "seed": 0, "data": {}, "resources": {}}
         summarise(board, "running", about, so_far(board)).write(folder)

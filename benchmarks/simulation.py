@@ -114,7 +114,7 @@ def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[s
 
 
 @dataclass
-class Clock:
+class PartClock:
     """Seconds of its thread's CPU that each part took.
 
     Waiting for the interpreter's lock, which other threads hold too, does not count.
@@ -147,7 +147,7 @@ class ReplayedTrial:
 
 
 @dataclass
-class Replay:
+class ReplayedSearch:
     """A search over a landscape; ``seed`` is that of the noise, ``files`` its trials' own."""
 
     searcher: OptunaSearcher
@@ -156,7 +156,7 @@ class Replay:
     files: TrialFiles
     landscape: Landscape
     seed: int
-    clock: Clock = field(default_factory=Clock)
+    clock: PartClock = field(default_factory=PartClock)
 
     def run(
         self,

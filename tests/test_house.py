@@ -26,8 +26,9 @@ MAY_IMPORT = {
     "reproduce": "records trials",
     "request": "proposals records selection space trials",
     "driver": "environment proposals records request selection trials workers",
-    "clusters": "driver environment request trials",
-    "commands": "driver environment records request selection space trials",
+    "clusters": "driver environment request space trials",
+    "commands": "clusters driver environment records reproduce request selection space template "
+    "trials",
 }
 ROOMS = MAY_IMPORT.keys() - {"environment"}
 

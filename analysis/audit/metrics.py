@@ -34,7 +34,7 @@ _NUMBERS = {10: "ten"}
 
 
 @dataclass(frozen=True)
-class Metric:
+class AuditMetric:
     """One row.
 
     Attributes:
@@ -52,13 +52,13 @@ class Metric:
     missing: str = ""
 
 
-def metrics(audit: Audit) -> list[Metric]:
+def metrics(audit: Audit) -> list[AuditMetric]:
     """All rows, in the order of the table."""
     accuracy = audit.groups.accuracy
     known = references(0.0 if accuracy is None else accuracy.value, audit.cue)
     found = _estimates(audit)
     return [
-        Metric(name, title, found[name], known[name], _missing(audit, name, found[name]))
+        AuditMetric(name, title, found[name], known[name], _missing(audit, name, found[name]))
         for name, title in _titles(audit).items()
     ]
 

@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.groups import Cell
 from analysis.audit.intervals import Estimate
-from analysis.audit.metrics import Metric, metrics
+from analysis.audit.metrics import AuditMetric, metrics
 from analysis.audit.report import Audit, audit
 from analysis.audit.swaps import Swaps
 from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
@@ -73,7 +73,7 @@ def _title(subject: Subject, found: Audit) -> str:
     return f"Shortcut audit: {architecture} {words}{beside.get(fault, '')}"
 
 
-def _draw_table(axes: Axes, rows: list[Metric], composite: bool) -> None:
+def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
     axes.axis("off")
     columns = len(_HEADS) if composite else _KNOWN
     cells = [list(_cells(row))[:columns] for row in rows]
@@ -98,7 +98,7 @@ def _draw_table(axes: Axes, rows: list[Metric], composite: bool) -> None:
         axes.text(place, 0.965, words, ha="center", fontsize=9.5, transform=axes.transAxes)
 
 
-def _cells(row: Metric) -> tuple[str, ...]:
+def _cells(row: AuditMetric) -> tuple[str, ...]:
     known = asdict(row.reference)
     if row.name == "boost":
         known["cheater"] = "large"
@@ -159,7 +159,7 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 
 
-def _numbers(subject: Subject, found: Audit, rows: list[Metric]) -> dict[str, Any]:
+def _numbers(subject: Subject, found: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
     worst = found.groups.worst
     refit, swaps = found.decodability, found.swaps
     return {
@@ -184,7 +184,7 @@ def _numbers(subject: Subject, found: Audit, rows: list[Metric]) -> dict[str, An
     }
 
 
-def _row(row: Metric) -> dict[str, Any]:
+def _row(row: AuditMetric) -> dict[str, Any]:
     return {**(_json(row.estimate) or {"value": None}), "missing": row.missing} | {
         f"reference_{name}": value for name, value in asdict(row.reference).items()
     }
@@ -194,7 +194,7 @@ def _json(estimate: Estimate | None) -> dict[str, Any] | None:
     return None if estimate is None else asdict(estimate)
 
 
-def _caption(subject: Subject, found: Audit, rows: list[Metric]) -> Caption:
+def _caption(subject: Subject, found: Audit, rows: list[AuditMetric]) -> Caption:
     missing = {row.missing for row in rows if row.missing}
     left_out = f" Not to be had: {'; '.join(sorted(missing))}." if missing else ""
     return Caption(_shows(subject, found), _made(found) + left_out, _limits(subject, found))

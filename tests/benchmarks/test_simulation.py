@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, Replay, read_curves
+from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, ReplayedSearch, read_curves
 from search.proposals.searcher import OptunaSearcher
 from search.space.domain import Range, Selection, Values, check_point
 from search.space.reader import SPACES, read_space
@@ -86,7 +86,7 @@ def run_search(trials: int = 40) -> TrialBoard:
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
     searcher = OptunaSearcher(SpaceSampler(space, {}), job, trials)
     board = TrialBoard(trials, 4, 1000)
-    Replay(searcher, budget, board, Landscape(space, curves), seed=0).run([])
+    ReplayedSearch(searcher, budget, board, Landscape(space, curves), seed=0).run([])
     return board
 
 
