@@ -11,7 +11,7 @@ import optuna
 import psutil
 from rich.console import Console
 
-from benchmarks.simulation import SPACE, PartClock, Landscape, ReplayedSearch, read_curves
+from benchmarks.simulation import SPACE, Landscape, PartClock, ReplayedSearch, read_curves
 from search.driver.display import PlainLines
 from search.proposals.searcher import OptunaSearcher
 from search.records.about import About, Place

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from search.clusters.base import STOP_SECONDS, JobLine, Submission
-from search.clusters.config import KubeRay
+from search.clusters.kinds.kuberay import KubeRay
 from search.clusters.kuberay_manifest import DASHBOARD, HEAD, LABELS, SEARCH, manifests
 from search.clusters.program import lines, output
 from trainables.boundary.errors import UsageError

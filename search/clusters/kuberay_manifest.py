@@ -12,7 +12,7 @@ from typing import Any
 
 from search import environment
 from search.clusters.base import STOP_SECONDS, Submission
-from search.clusters.config import KubeRay, Node, Workers
+from search.clusters.kinds.kuberay import KubeRay, Node, Workers
 from search.driver.resources import Machine, allot
 from search.request.parser import search_options
 from trainables.boundary.errors import UsageError

@@ -18,7 +18,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from search.clusters.base import STOP_SECONDS, JobLine, Submission
-from search.clusters.config import RayJobs
+from search.clusters.kinds.ray_jobs import RayJobs
 from search.trials.code_version import SHIPPED, code_version
 from trainables.boundary.errors import UsageError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from search.clusters.base import STOP_SECONDS, JobLine, Submission
-from search.clusters.config import Slurm
+from search.clusters.kinds.slurm import Slurm
 from search.clusters.program import output
 from search.clusters.slurm_script import batch_script, job_folder, jobs_folder
 from trainables.boundary.errors import UsageError

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from search import environment
 from search.clusters.base import STOP_SECONDS, Submission
-from search.clusters.config import Slurm
+from search.clusters.kinds.slurm import Slurm
 
 # Slurm may send a signal a minute early, and looks at the time only every half minute.
 _WARNING = 2 * STOP_SECONDS

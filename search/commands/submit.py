@@ -7,7 +7,7 @@ from rich.console import Console
 
 from search import environment
 from search.clusters.base import Backend, JobLine, Submission
-from search.clusters.config import Known, KubeRay, RayJobs, read_cluster
+from search.clusters.reader import backend_of, read_cluster
 from search.clusters.submission import submission
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
@@ -87,22 +87,6 @@ def _act(arguments: argparse.Namespace, search: list[str] | None, console: Conso
     else:
         return _submit(backend, submission(cluster, search), arguments, console)
     return 0
-
-
-def backend_of(cluster: Known) -> Backend:
-    """What sends to ``cluster`` and asks it."""
-    # Each imports what only its kind needs.
-    if isinstance(cluster, RayJobs):
-        from search.clusters.ray_jobs import RayJobsBackend
-
-        return RayJobsBackend(cluster)
-    if isinstance(cluster, KubeRay):
-        from search.clusters.kuberay import KubeRayBackend
-
-        return KubeRayBackend(cluster)
-    from search.clusters.slurm import SlurmBackend
-
-    return SlurmBackend(cluster)
 
 
 def _submit(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from search.clusters.config import RayJobs, read_cluster
+from search.clusters.kinds.ray_jobs import RayJobs
 from search.clusters.ray_jobs import RayJobsBackend
+from search.clusters.reader import read_cluster
 from search.clusters.submission import submission
 from search.request.parser import search_options
 from search.submit import main

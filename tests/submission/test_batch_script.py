@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.clusters.base import STOP_SECONDS, Submission
-from search.clusters.config import Slurm, read_cluster
+from search.clusters.kinds.slurm import Slurm
+from search.clusters.reader import read_cluster
 from search.clusters.slurm_script import batch_script
 from search.request.parser import search_options
 

@@ -9,9 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.clusters.config import read_cluster
+from search.clusters.reader import available, backend_of, read_cluster
 from search.clusters.submission import submission
-from search.commands.submit import backend_of
 from trainables.boundary.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +151,18 @@ def test_any_value_anywhere_is_used_or_refused_in_a_line(tmp_path, data):
             backend_of(cluster).shown(submission(cluster, ["--space", "gap5", "--name", "a"]))
         except UsageError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("kind", available())
+def test_a_kind_of_cluster_is_read_by_its_own_model(kind):
+    example = next(path for path in FILES if f"kind: {kind}" in path.read_text())
+    cluster = read_cluster(example)
+    assert cluster.kind == kind
+    assert backend_of(cluster).shown(submission(cluster, ["--space", "gap5", "--name", "a"]))
+
+
+def test_an_unknown_kind_is_refused_with_the_names_of_the_others(tmp_path):
+    path = tmp_path / "cluster.yaml"
+    path.write_text("kind: abacus\nout: /runs\n")
+    with pytest.raises(UsageError, match="must be one of kuberay, ray-jobs, slurm, not 'abacus'"):
+        read_cluster(path)

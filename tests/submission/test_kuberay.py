@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from search.clusters.base import Submission
-from search.clusters.config import read_cluster
 from search.clusters.kuberay import KubeRayBackend
+from search.clusters.reader import read_cluster
 from trainables.boundary.errors import UsageError
 
 EXAMPLE = read_cluster(Path(__file__).parents[2] / "configs" / "clusters" / "kuberay.yaml")

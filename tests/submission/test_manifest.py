@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.clusters.base import STOP_SECONDS, Submission
-from search.clusters.config import KubeRay, read_cluster
+from search.clusters.kinds.kuberay import KubeRay
 from search.clusters.kuberay import KubeRayBackend
 from search.clusters.kuberay_manifest import manifests, resource_name
+from search.clusters.reader import read_cluster
 from search.request.parser import search_options
 from trainables.boundary.errors import UsageError
 
