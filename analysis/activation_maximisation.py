@@ -85,9 +85,9 @@ def _activations(
     with torch.enable_grad(), captured(layer.normalised) as outputs:
         model(normalise(255 * images))
         maps = layer.activated(outputs[layer.normalised])
-        found = maps[torch.arange(len(filters)), filters].mean(dim=(1, 2))
-        (gradient,) = torch.autograd.grad(found.sum(), images)
-    return found, gradient
+        means = maps[torch.arange(len(filters)), filters].mean(dim=(1, 2))
+        (gradient,) = torch.autograd.grad(means.sum(), images)
+    return means, gradient
 
 
 def _distance(images: Tensor, start: Tensor) -> Tensor:

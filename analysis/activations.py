@@ -109,16 +109,16 @@ class _Gathering:
         for place, maps in zip(PLACES, (raw, activated), strict=True):
             norms = torch.linalg.vector_norm(maps, dim=2).double().cpu().T
             self._sums[place] += torch.stack([norms @ member, norms**2 @ member])
-        for name, found in zip(STATISTICS, (activated.mean(2), activated.amax(2)), strict=True):
-            self._rank(name, found.double().cpu().T, start)
+        for name, values in zip(STATISTICS, (activated.mean(2), activated.amax(2)), strict=True):
+            self._rank(name, values.double().cpu().T, start)
 
-    def _rank(self, name: str, found: Tensor, start: int) -> None:
+    def _rank(self, name: str, values: Tensor, start: int) -> None:
         """Keep the best of those so far and the new ones; a stable sort keeps the earlier."""
-        fresh = torch.arange(start, start + found.shape[1]).expand(len(found), -1)
-        values = torch.cat([self._top[name], found], dim=1)
+        fresh = torch.arange(start, start + values.shape[1]).expand(len(values), -1)
+        merged = torch.cat([self._top[name], values], dim=1)
         images = torch.cat([self._images[name], fresh], dim=1)
-        order = values.sort(dim=1, descending=True, stable=True).indices[:, :TOP]
-        self._top[name], self._images[name] = values.gather(1, order), images.gather(1, order)
+        order = merged.sort(dim=1, descending=True, stable=True).indices[:, :TOP]
+        self._top[name], self._images[name] = merged.gather(1, order), images.gather(1, order)
 
     def finish(self) -> FilterStatistics:
         norms, spreads = {}, {}

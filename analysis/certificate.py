@@ -48,7 +48,7 @@ class Certificate:
 
     @property
     def verdict(self) -> str:
-        """What was found, in words."""
+        """The verdict in words."""
         logged, reloaded = 100 * self.logged_val_accuracy, 100 * self.reloaded_val_accuracy
         if self.certified:
             return f"certified: the reloaded weights give the logged {logged:.2f}%"

@@ -22,12 +22,12 @@ from trainables.shapes import side
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
 REPEATS = 15
-MOST = 1 << 30  # bytes of one array
+MAX_BYTES = 1 << 30  # bytes of one array
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """How numpy's convolution compares with torch's.
 
     Attributes:
         differences: of the output and the gradients, the norm of ours less torch's over the norm
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         _check_size(images, arguments)
         torch.set_num_threads(1)
         with threadpool_limits(1):
-            found = check(
+            result = check(
                 images, arguments.filters, arguments.kernel, arguments.stride, arguments.padding
             )
     except UsageError as error:
@@ -59,8 +59,8 @@ def main(argv: list[str] | None = None) -> int:
         f"{shape} images, {arguments.filters} filters of {arguments.kernel}x{arguments.kernel}, "
         f"stride {arguments.stride}, padding {arguments.padding}"
     )
-    _print(found)
-    return 0 if max(found.differences.values()) <= TOLERANCE else 1
+    _print(result)
+    return 0 if max(result.differences.values()) <= TOLERANCE else 1
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -93,10 +93,11 @@ def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
     kernel, padding = arguments.kernel, arguments.padding
     across = side("conv_check", height, kernel, arguments.stride, padding)
     size = 8 * len(images) * across**2 * max(channels * kernel**2, arguments.filters)
-    if size > MOST:
+    if size > MAX_BYTES:
         raise UsageError(
             f"the windows of these images take {size / 2**30:.1f} GiB, more than "
-            f"{MOST >> 30}; ask for fewer --images or --filters, or a smaller --padding or --kernel"
+            f"{MAX_BYTES >> 30}; ask for fewer --images or --filters, or a smaller --padding or "
+            "--kernel"
         )
 
 
@@ -132,12 +133,12 @@ def _torch_passes(
     layer, inputs = _torch_layer(weight, stride, padding), torch.tensor(images, requires_grad=True)
     output = layer(inputs)
     nn.functional.mse_loss(output, torch.tensor(target)).backward()  # type: ignore[no-untyped-call]
-    found: dict[str, Tensor | None] = {
+    passes: dict[str, Tensor | None] = {
         "output": output.detach(),
         "dL/dW": layer.weight.grad,
         "dL/dX": inputs.grad,
     }
-    return {name: value.numpy() for name, value in found.items() if value is not None}
+    return {name: value.numpy() for name, value in passes.items() if value is not None}
 
 
 def _torch_layer(weight: Floats, stride: int, padding: int) -> nn.Conv2d:
@@ -183,13 +184,13 @@ def _medians(pair: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def _print(found: Check) -> None:
+def _print(result: Check) -> None:
     print("relative difference to torch, float64")
-    for name, difference in found.differences.items():
+    for name, difference in result.differences.items():
         mark = "" if difference <= TOLERANCE else f"   above {TOLERANCE:g}"
         print(f"  {name:<8} {difference:.2e}{mark}")
     print(f"median time of {REPEATS}, float32, one thread each")
-    for name, times in found.seconds.items():
+    for name, times in result.seconds.items():
         ours, theirs = times["numpy"], times["torch"]
         print(
             f"  {name:<8} numpy {1000 * ours:8.3f} ms   torch {1000 * theirs:8.3f} ms   "

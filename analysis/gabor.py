@@ -61,5 +61,7 @@ def _refined(shape: Floats, x: Floats, y: Floats, target: Floats) -> float:
     low = np.array([-1.0, -1.0, np.log(0.2), np.log(0.2), -np.inf, 0.1])
     high = np.array([1.0, 1.0, np.log(5.0), np.log(5.0), np.inf, 1.5 * np.pi * (len(x) - 1) / 2])
     shape = np.clip(shape, low + 1e-6, high - 1e-6)
-    found = least_squares(_residuals, shape, bounds=(low, high), args=(x, y, target), max_nfev=30)
-    return float(2 * found.cost)
+    solution = least_squares(
+        _residuals, shape, bounds=(low, high), args=(x, y, target), max_nfev=30
+    )
+    return float(2 * solution.cost)

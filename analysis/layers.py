@@ -44,13 +44,13 @@ class Call:
     Attributes:
         name: of the module in its network.
         module: what was called.
-        given: its first argument.
+        argument: its first argument.
         output: what it returned.
     """
 
     name: str
     module: nn.Module
-    given: Any
+    argument: Any
     output: Any
 
 
@@ -69,7 +69,7 @@ def _layer(call: Call, later: list[Call]) -> Layer:
     assert isinstance(call.module, nn.Conv2d)
     tensor, normalised = call.output, call.module
     for reader in later:
-        if reader.given is not tensor:
+        if reader.argument is not tensor:
             continue
         if isinstance(reader.module, nn.ReLU):
             return Layer(call.name, call.module, normalised, reader.module, reader.name)

@@ -22,7 +22,7 @@ EMBEDDED_FIGURES = 4  # more of them are left to the report
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found of a run; a notebook shows the figures, or links the report.
+    """The analysis of a run; a notebook shows the figures, or links the report.
 
     Attributes:
         certificate: whether the reloaded weights give the logged validation accuracy.
@@ -80,15 +80,15 @@ def analyse(
     """
     if [search, run, space].count(None) != 2:
         raise UsageError("give one of search, run and space")
-    given: dict[str, Any]
-    given = {"search": search, "run": [run] if run else None, "space": space, "data": data}
-    given |= {"only": list(only) if only else None, "split": split, "read_test": read_test}
-    given |= {"out": str(out) if out is not None else None, "tracking_uri": tracking_uri}
+    flags: dict[str, Any]
+    flags = {"search": search, "run": [run] if run else None, "space": space, "data": data}
+    flags |= {"only": list(only) if only else None, "split": split, "read_test": read_test}
+    flags |= {"out": str(out) if out is not None else None, "tracking_uri": tracking_uri}
     environment.prepare(loopback=True)
     from analysis.certificate import Certificate  # MLflow takes seconds to import
 
     arguments = command_line().parse_args([])
-    vars(arguments).update(given)
+    vars(arguments).update(flags)
     console = Console(highlight=False, markup=False, quiet=quiet, force_jupyter=False)
     folder, _ = analysed(arguments, console)
     certificate = Certificate(**json.loads((folder / "certificate.json").read_text()))

@@ -41,9 +41,9 @@ class Records(RecordedRuns):
         """
         with self.answering():
             experiment = self.client.get_run(run.run_id).info.experiment_id
-            found = self._pages(experiment, f"tags.convoy.search = '{quoted(run.search)}'")
-            parents = [r for r in found if r.data.tags.get("convoy.kind") in _PARENTS]
-            trials = [self._trial(r) for r in found if r.data.tags.get("convoy.kind") == "trial"]
+            runs = self._pages(experiment, f"tags.convoy.search = '{quoted(run.search)}'")
+            parents = [r for r in runs if r.data.tags.get("convoy.kind") in _PARENTS]
+            trials = [self._trial(r) for r in runs if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
 
@@ -64,9 +64,9 @@ class Records(RecordedRuns):
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-        found = parent.data.tags
-        same = all(found.get(k) == tags.get(k) for k in ("convoy.search", "convoy.search_id"))
-        return parent if same and found.get("convoy.kind") == "search" else None
+        parent_tags = parent.data.tags
+        same = all(parent_tags.get(k) == tags.get(k) for k in ("convoy.search", "convoy.search_id"))
+        return parent if same and parent_tags.get("convoy.kind") == "search" else None
 
     def annotate(
         self, run_id: str, metrics: Sequence[Metric] = (), tags: dict[str, str] | None = None
@@ -77,8 +77,8 @@ class Records(RecordedRuns):
             UsageError: the store refuses them.
         """
         with self.answering():
-            told = [RunTag(key, value) for key, value in (tags or {}).items()]
-            self.client.log_batch(run_id, metrics, tags=told)
+            run_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
+            self.client.log_batch(run_id, metrics, tags=run_tags)
 
     def log(self, run_id: str, folder: Path, name: str) -> None:
         """Log ``folder`` as artifact ``name`` of a run.

@@ -126,7 +126,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     names = list(dict.fromkeys(arguments.only or figures.available()))
     for name in names:
         figures.drawer(name)  # a wrong name is told before any work
-    given = user_path(arguments.out, "--out") if arguments.out else None
+    out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     run = records.load(_run_id(records, arguments))
     console.print(
@@ -139,7 +139,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
         _check_readable(subject)
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
-    out = given or Path("runs", run.search, "analysis").resolve()
+    out = out or Path("runs", run.search, "analysis").resolve()
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
             seal = unseal(subject, arguments.read_test)
@@ -172,7 +172,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(
             "--read-test: a comparison reads test labels by --split test; leave it out"
         )
-    given = user_path(arguments.out, "--out") if arguments.out else None
+    out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     runs = [records.load(run_id) for run_id in arguments.run]
     sources = [_source(arguments.data, run.job.source) for run in runs]
@@ -182,7 +182,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     ]
     name = "comparison-" + "-".join(run.run_id[:8] for run in runs)
     drawing = compare(*subjects)
-    out = given or Path("runs", runs[0].search, name).resolve()
+    out = out or Path("runs", runs[0].search, name).resolve()
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
             seals = [unseal(subject) for subject in subjects if subject.shown == "test"]
@@ -240,16 +240,16 @@ def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
     if arguments.search:
         return records.winner_of(arguments.search)
     if arguments.space:
-        given = arguments.data or os.environ.get("CONVOY_DATA", "")
-        return records.best_of(Path(arguments.space).stem, given)
+        data = arguments.data or os.environ.get("CONVOY_DATA", "")
+        return records.best_of(Path(arguments.space).stem, data)
     raise UsageError("name a run: --space NAME, --search NAME or --run RUN_ID")
 
 
-def _source(given: str | None, recorded: str) -> str:
+def _source(data: str | None, recorded: str) -> str:
     """The data asked for, else those the search had, if they are here, else the default."""
-    if given is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
+    if data is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
         return recorded
-    return resolve(given)
+    return resolve(data)
 
 
 def _check_readable(subject: "Subject") -> None:

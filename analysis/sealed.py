@@ -122,7 +122,7 @@ class Seal:
         """The run's reading for a terminal, or why there is none; empty if none was due."""
         if self.shown is None:
             return f"test: not read, as {self.unread}" if self.unread else ""
-        found, accuracy = self.shown.estimates, self.shown.accuracy
+        estimates, accuracy = self.shown.estimates, self.shown.accuracy
         how = "" if self.fresh else ", as recorded"
         if self.fresh and self.fresh.command == SHOWN:
             how = ", as --split test shows their labels"
@@ -130,7 +130,7 @@ class Seal:
             f"test: {100 * accuracy.value:.2f}% of {accuracy.images:,} sealed images "
             f"({self.place(self.shown)}, {self.shown.when}{how})"
         )
-        if (conflicting := found.get("test_accuracy_conflicting")) is None:
+        if (conflicting := estimates.get("test_accuracy_conflicting")) is None:
             return text
         return f"{text}; {100 * conflicting.value:.1f}% where the digit conflicts"
 
@@ -207,29 +207,29 @@ def _estimates(subject: Subject) -> dict[Figure, Estimate]:
     labels, digits = subject.dataset.test.labels, subject.dataset.test.digits
     predictions = subject.tested.predictions.numpy()
     if digits is None:
-        found: dict[Figure, Estimate | None] = {"test_accuracy": share(predictions == labels)}
+        estimates: dict[Figure, Estimate | None] = {"test_accuracy": share(predictions == labels)}
     else:
         groups = groups_of(predictions, labels, digits, len(subject.dataset.classes))
-        found = {
+        estimates = {
             "test_accuracy": groups.accuracy,
             "test_accuracy_aligned": groups.aligned,
             "test_accuracy_conflicting": groups.conflicting,
             "test_digit_following": groups.following,
         }
-    return {name: each for name, each in found.items() if each is not None}
+    return {name: each for name, each in estimates.items() if each is not None}
 
 
 def _recorded(parent: Run) -> tuple[Reading, ...]:
     """The readings that a search's own run tells of, in the order of their times."""
     tags = {key: text for key, text in parent.data.tags.items() if key.startswith(PREFIX)}
     try:
-        found = [parsed(Reading, text) for text in tags.values()]
+        readings = [parsed(Reading, text) for text in tags.values()]
     except ValueError as error:
         raise UsageError(
             f"the record of a reading of the test labels, among the tags {PREFIX}* of run "
             f"{parent.info.run_id}, is damaged ({error})"
         ) from error
-    return tuple(sorted(found, key=lambda reading: reading.time))
+    return tuple(sorted(readings, key=lambda reading: reading.time))
 
 
 def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> tuple[Reading, ...]:

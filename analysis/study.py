@@ -29,8 +29,8 @@ def study_of(
         value: what is compared; None leaves a trial out.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found = [(trial, result) for t in search.trials for trial, result in [(t, value(t))]]
-    known = [(trial, result) for trial, result in found if result is not None]
+    pairs = [(trial, result) for t in search.trials for trial, result in [(t, value(t))]]
+    known = [(trial, result) for trial, result in pairs if result is not None]
     ranges = _ranges([trial.values for trial, _ in known])
     study = optuna.create_study(direction="maximize", study_name=search.name)
     for trial, result in known:

@@ -37,7 +37,7 @@ class Subject:
         device: where figures are computed.
         validation: the network's logits on the validation split.
         shown: the split whose images the figures show: ``train``, ``val`` or ``test``.
-        records: where the run was found, for the other trials of its search.
+        records: the store that holds the run, for the other trials of its search.
     """
 
     run: RecordedRun

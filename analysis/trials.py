@@ -60,8 +60,8 @@ class RecordedSearch:
 
 def rungs(grace: int, factor: int, epochs: int) -> tuple[int, ...]:
     """ASHA's rungs below the full budget: ``grace`` times the powers of ``factor``."""
-    found, rung = [], grace
+    ladder, rung = [], grace
     while rung < epochs:
-        found.append(rung)
+        ladder.append(rung)
         rung *= factor
-    return tuple(found)
+    return tuple(ladder)

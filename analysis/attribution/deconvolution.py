@@ -8,7 +8,6 @@ channel, and an average pool spreads evenly.
 """
 
 import copy
-import warnings
 
 import torch
 from captum.attr import Deconvolution, NeuronDeconvolution
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from analysis.attribution.head import head_of
-from analysis.attribution.relus import check_relus
+from analysis.attribution.relus import attributed
 
 TRUNK, SHORTCUT = "trunk", "shortcut"
 _Block = BasicBlock | Bottleneck
@@ -28,11 +27,7 @@ def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     Raises:
         UsageError: a ReLU is functional or works in place.
     """
-    check_relus(model, inputs)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Setting backward hooks")
-        maps: Tensor = Deconvolution(model).attribute(inputs.clone().requires_grad_(), targets)
-    return maps.detach()
+    return attributed(Deconvolution(model), model, inputs, targets)
 
 
 def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Tensor:
@@ -48,19 +43,13 @@ def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Te
     Raises:
         UsageError: a ReLU is functional or works in place, or the network has no known head.
     """
-    check_relus(model, inputs)
 
     def half_square(features: Tensor) -> Tensor:
         chosen = features[torch.arange(len(channels)), channels]
         return 0.5 * chosen.relu().square().flatten(1).sum(dim=1)
 
     method = NeuronDeconvolution(model, head_of(model, inputs).entry)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Setting backward hooks")
-        maps: Tensor = method.attribute(
-            inputs.clone().requires_grad_(), half_square, attribute_to_neuron_input=True
-        )
-    return maps.detach()
+    return attributed(method, model, inputs, half_square, attribute_to_neuron_input=True)
 
 
 def has_residual_blocks(model: nn.Module) -> bool:

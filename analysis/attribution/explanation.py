@@ -111,17 +111,17 @@ class Explanation:
             }
             for example, correlation in zip(self.examples, self.correlations, strict=True)
         ]
-        found = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
+        numbers = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
         if self.unlearned is not None:
             for row, mass in zip(rows, digit_mass(self.maps, self._cue), strict=True):
                 row["digit_mass"] = mass
-            found["digit_mass"] = {
+            numbers["digit_mass"] = {
                 "mean": mean_mass(self.maps, self._cue),
                 "last_layer_redrawn": mean_mass(torch.cat(self.redrawn), self._cue),
                 "untrained": mean_mass(self.unlearned, self._cue),
                 "area": self._area,
             }
-        return found
+        return numbers
 
     def limits(self) -> str:
         """The sentences on the controls that every caption ends with."""
@@ -169,9 +169,9 @@ def digit_mass(maps: Tensor, cue: Cue = DIGIT) -> list[float | None]:
     """Share of each map's strength, (N, C, H, W), inside the cue's square; None if it is 0."""
     assert cue.region is not None
     top, left, bottom, right = cue.region
-    found = strength(maps).double()
-    inside = found[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
-    whole = found.sum(dim=(1, 2)).tolist()
+    strengths = strength(maps).double()
+    inside = strengths[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
+    whole = strengths.sum(dim=(1, 2)).tolist()
     return [part / total if total > 0 else None for part, total in zip(inside, whole, strict=True)]
 
 

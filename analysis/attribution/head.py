@@ -27,7 +27,7 @@ class Head:
 
 
 def head_of(model: nn.Module, inputs: Tensor) -> Head:
-    """The head of ``model``, found from what it calls for the first of ``inputs`` (N, 3, H, W).
+    """The head of ``model``, read from what it calls for the first of ``inputs`` (N, 3, H, W).
 
     Raises:
         UsageError: the network neither pools globally nor flattens by a module.
@@ -49,14 +49,14 @@ def head_of(model: nn.Module, inputs: Tensor) -> Head:
 
 def feature_maps(model: nn.Module, inputs: Tensor, entry: nn.Module) -> Tensor:
     """What enters ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
-    found: list[Tensor] = []
-    hook = entry.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    maps: list[Tensor] = []
+    hook = entry.register_forward_pre_hook(lambda _, arguments: maps.append(arguments[0]))
     try:
         with torch.no_grad():
             model(inputs)
     finally:
         hook.remove()
-    return found[-1]
+    return maps[-1]
 
 
 _WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)

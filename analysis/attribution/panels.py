@@ -27,18 +27,18 @@ class Scale:
 
     Attributes:
         colours: a matplotlib colour map.
-        least, most: values at its ends.
+        low, high: values at its ends.
         unit: what is written beside the colour bar.
     """
 
     colours: str
-    least: float
-    most: float
+    low: float
+    high: float
     unit: str
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """One panel for each image.
 
     Attributes:
@@ -46,39 +46,39 @@ class Row:
         pictures: each (H, W) in the scale's unit, or (H, W, 3) in [0, 1].
         scale: of pictures without colours of their own; None for the others.
         notes: below each panel.
-        over: grey pictures (H, W) in [0, 255], shown light below half-transparent ones, or none.
+        backdrops: grey pictures (H, W) in [0, 255] that show through the others, or none.
     """
 
     label: str
     pictures: list[Floats]
     scale: Scale | None = None
     notes: list[str] = field(default_factory=list)
-    over: list[Floats] = field(default_factory=list)
+    backdrops: list[Floats] = field(default_factory=list)
 
 
-def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> Row:
+def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> PanelRow:
     """Maps (N, C, H, W) summed over C on one scale: red for, blue against.
 
     The scale ends at the strength that 99.5% of the pixels stay below.
     """
     values = maps.sum(dim=1).numpy()
     limit = float(np.quantile(np.abs(values), 0.995)) or 1.0
-    return Row(label, list(values), Scale("RdBu_r", -limit, limit, unit), notes)
+    return PanelRow(label, list(values), Scale("RdBu_r", -limit, limit, unit), notes)
 
 
-def strengths(label: str, maps: Tensor, notes: list[str]) -> Row:
+def strengths(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
     """Absolute values of maps (N, C, H, W) summed over C, each as a share of its own greatest."""
     values = strength(maps)
     shares = values / values.amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)
     scale = Scale("magma", 0, 1, "share of the\npanel's greatest")
-    return Row(label, list(shares.numpy()), scale, notes)
+    return PanelRow(label, list(shares.numpy()), scale, notes)
 
 
-def coloured(label: str, maps: Tensor, notes: list[str]) -> Row:
+def coloured(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
     """Maps (N, 3, H, W) as colours around grey, each scaled by its own greatest value."""
     greatest = maps.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-30)
     pictures = (0.5 + 0.5 * maps / greatest).permute(0, 2, 3, 1).numpy()
-    return Row(label, list(pictures), None, notes)
+    return PanelRow(label, list(pictures), None, notes)
 
 
 def sanity_notes(explanation: Explanation) -> list[str]:
@@ -87,9 +87,9 @@ def sanity_notes(explanation: Explanation) -> list[str]:
     return ["rank corr. none" if value is None else f"rank corr. {value:.2f}" for value in values]
 
 
-def draw_rows(explanation: Explanation, name: str, rows: list[Row]) -> Figure:
+def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figure:
     """The images, with prediction and truth, above ``rows``, headed ``name`` and the controls."""
-    images = Row("image", list(explanation.subject.split.images[_indices(explanation)]))
+    images = PanelRow("image", list(explanation.subject.split.images[_indices(explanation)]))
     rows = [images, *rows]
     columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
@@ -124,17 +124,21 @@ def _panel(figure: Figure, left: float, bottom: float, width: float = _SIDE) -> 
     return axes
 
 
-def _draw_row(all_axes: list[Axes], row: Row, region: Region | None) -> None:
+def _draw_row(all_axes: list[Axes], row: PanelRow, region: Region | None) -> None:
     all_axes[0].set_ylabel(row.label, fontsize=8.5)
     for place, axes in enumerate(all_axes):
         picture, scale = row.pictures[place], row.scale
-        if row.over:
-            axes.imshow(row.over[place], cmap="gray", vmin=-255, vmax=255)  # light, for the colours
+        if row.backdrops:
+            axes.imshow(
+                row.backdrops[place], cmap="gray", vmin=-255, vmax=255
+            )  # light, for the colours
         if scale is None:
             axes.imshow(picture)
         else:
-            norm = Normalize(scale.least, scale.most)
-            axes.imshow(picture, cmap=scale.colours, norm=norm, alpha=0.6 if row.over else None)
+            norm = Normalize(scale.low, scale.high)
+            axes.imshow(
+                picture, cmap=scale.colours, norm=norm, alpha=0.6 if row.backdrops else None
+            )
         if row.notes:
             axes.set_xlabel(row.notes[place], fontsize=8, labelpad=2)
         if region is not None and scale is not None:
@@ -146,7 +150,7 @@ def _draw_row(all_axes: list[Axes], row: Row, region: Region | None) -> None:
 
 def _draw_scale(figure: Figure, scale: Scale, left: float, bottom: float) -> None:
     axes = _panel(figure, left + 0.02, bottom, width=0.12)
-    colours = ScalarMappable(Normalize(scale.least, scale.most), scale.colours)
+    colours = ScalarMappable(Normalize(scale.low, scale.high), scale.colours)
     bar = figure.colorbar(colours, cax=axes)
     bar.set_label(scale.unit, fontsize=7.5)
     bar.ax.tick_params(labelsize=7)

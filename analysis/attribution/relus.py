@@ -4,15 +4,33 @@ captum changes what ReLUs do to gradients by hooks on ``nn.ReLU`` modules. A fun
 hooks: guided backpropagation would silently become the plain gradient.
 """
 
+import warnings
 from contextlib import ExitStack
+from typing import Any
 
 import torch
+from captum.attr import Attribution
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from trainables.boundary.errors import UsageError
 
 _NODES = ("Relu", "Clamp", "Threshold")  # what autograd calls x.relu(), x.clamp(0), F.threshold
+
+
+def attributed(
+    method: Attribution, model: nn.Module, inputs: Tensor, target: Any, **options: Any
+) -> Tensor:
+    """What captum's ``method``, which hooks the ReLUs of ``model``, attributes to ``inputs``.
+
+    Raises:
+        UsageError: a ReLU is functional, or works in place.
+    """
+    check_relus(model, inputs)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Setting backward hooks")
+        maps: Tensor = method.attribute(inputs.clone().requires_grad_(), target, **options)
+    return maps.detach()
 
 
 def check_relus(model: nn.Module, inputs: Tensor) -> None:

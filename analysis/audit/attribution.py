@@ -72,5 +72,5 @@ def _mass(model: nn.Module, inputs: Tensor, baseline: Tensor, region: Region) ->
     size = attribution.detach().double().abs().sum(dim=1)
     whole = size.sum((1, 2))
     top, left, bottom, right = region
-    found = size[:, top:bottom, left:right].sum((1, 2)) / whole.clamp_min(1e-300)
-    return mean(np.asarray(found[whole > 0].cpu()))
+    shares = size[:, top:bottom, left:right].sum((1, 2)) / whole.clamp_min(1e-300)
+    return mean(np.asarray(shares[whole > 0].cpu()))

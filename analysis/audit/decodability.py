@@ -63,12 +63,12 @@ def decodability(
         own=share(own),
         refitted=share(refitted),
         gain=difference(refitted, own),
-        digit=_told(features.values.numpy(), digits),
-        control=_told(
+        digit=_decoded(features.values.numpy(), digits),
+        control=_decoded(
             features_of(reinitialised(model), name, split, normalise).values.numpy(), digits
         ),
     )
 
 
-def _told(features: np.ndarray, digits: np.ndarray) -> Estimate | None:
+def _decoded(features: np.ndarray, digits: np.ndarray) -> Estimate | None:
     return share(held_out_predictions(features, digits) == digits)

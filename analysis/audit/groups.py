@@ -51,11 +51,11 @@ class Groups:
         return min(filled, key=_accuracy, default=None)
 
     @property
-    def expected_least(self) -> float | None:
+    def expected_minimum(self) -> float | None:
         """What the lowest of the cells would be in the mean if they differed by chance alone.
 
         By chance alone: every aligned cell of the accuracy of all aligned images, every conflicting
-        one likewise. The least of many small cells is well below the accuracy of each of them.
+        one likewise. The minimum of many small cells is well below the accuracy of each of them.
         """
         sizes, shares = [], []
         for cell in self.cells:
@@ -63,7 +63,7 @@ class Groups:
             if cell.accuracy is not None and group is not None:
                 sizes.append(cell.accuracy.images)
                 shares.append(group.value)
-        return expected_least(sizes, shares) if sizes else None
+        return expected_minimum(sizes, shares) if sizes else None
 
 
 def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
@@ -79,8 +79,8 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
     return Groups(share(right), share(right[aligned]), share(right[conflicting]), following, cells)
 
 
-def expected_least(sizes: list[int], shares: list[float]) -> float:
-    """The mean of the least of independent binomial shares, of ``sizes`` and true ``shares``."""
+def expected_minimum(sizes: list[int], shares: list[float]) -> float:
+    """The mean of the minimum of independent binomial shares of ``sizes`` and true ``shares``."""
     grid = np.linspace(0, 1, _GRID)
     above = np.ones(_GRID)
     for size, true in zip(sizes, shares, strict=True):

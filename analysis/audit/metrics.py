@@ -56,9 +56,11 @@ def metrics(audit: Audit) -> list[AuditMetric]:
     """All rows, in the order of the table."""
     accuracy = audit.groups.accuracy
     known = references(0.0 if accuracy is None else accuracy.value, audit.cue)
-    found = _estimates(audit)
+    estimates = _estimates(audit)
     return [
-        AuditMetric(name, title, found[name], known[name], _missing(audit, name, found[name]))
+        AuditMetric(
+            name, title, estimates[name], known[name], _missing(audit, name, estimates[name])
+        )
         for name, title in _titles(audit).items()
     ]
 
@@ -91,24 +93,26 @@ def _estimates(audit: Audit) -> dict[str, Estimate | None]:
     }
 
 
-def _of_swaps(found: Swaps | str) -> dict[str, Estimate | None]:
-    if isinstance(found, str):
+def _of_swaps(swaps: Swaps | str) -> dict[str, Estimate | None]:
+    if isinstance(swaps, str):
         return dict.fromkeys(_SWAPPED)
-    return {name: getattr(found, name) for name in _SWAPPED}
+    return {name: getattr(swaps, name) for name in _SWAPPED}
 
 
-def _of_features(found: Decodability | str) -> dict[str, Estimate | None]:
+def _of_features(decodability: Decodability | str) -> dict[str, Estimate | None]:
     names = ("refit_gain", "digit_decodability", "digit_decodability_control")
-    if isinstance(found, str):
+    if isinstance(decodability, str):
         return dict.fromkeys(names)
-    return dict(zip(names, (found.gain, found.digit, found.control), strict=True))
+    return dict(
+        zip(names, (decodability.gain, decodability.digit, decodability.control), strict=True)
+    )
 
 
-def _of_attribution(found: Mass | str) -> dict[str, Estimate | None]:
+def _of_attribution(mass: Mass | str) -> dict[str, Estimate | None]:
     names = ("mass", "mass_control")
-    if isinstance(found, str):
+    if isinstance(mass, str):
         return dict.fromkeys(names)
-    return dict(zip(names, (found.trained, found.control), strict=True))
+    return dict(zip(names, (mass.trained, mass.control), strict=True))
 
 
 def _missing(audit: Audit, name: str, estimate: Estimate | None) -> str:

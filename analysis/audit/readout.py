@@ -67,12 +67,12 @@ def _is_linear(module: nn.Module) -> bool:
 
 @contextmanager
 def _reading(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Every batch of what ``module`` is given while the context lasts, maps averaged."""
+    """Every batch that enters ``module`` while the context lasts, maps averaged."""
     read: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        given = inputs[0].detach()
-        read.append((given.mean((2, 3)) if given.ndim == 4 else given).float().cpu())
+        features = inputs[0].detach()
+        read.append((features.mean((2, 3)) if features.ndim == 4 else features).float().cpu())
 
     handle = module.register_forward_pre_hook(keep)
     try:

@@ -20,8 +20,8 @@ from trainables.evaluation import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
-class Most:
-    """The most images, evenly chosen, that each part of the audit looks at.
+class ImageLimits:
+    """How many images, evenly chosen, each part of the audit looks at, at most.
 
     Attributes:
         pasted: with each of the digits pasted in.
@@ -68,7 +68,7 @@ def audit(
     split: Split,
     normalise: Normaliser,
     device: torch.device | None = None,
-    most: Most | None = None,
+    limits: ImageLimits | None = None,
     evaluation: Evaluation | None = None,
     cue: Cue = DIGIT,
 ) -> Audit:
@@ -79,14 +79,14 @@ def audit(
         split: images with labels and digits, some of which point to a class.
         normalise: from pixels to the model's input.
         device: where to compute; the CPU if None.
-        most: images of each part.
+        limits: of the images of each part.
         evaluation: of the model on the split, where it is known already.
         cue: what the digits are, and where they lie.
 
     Raises:
         ValueError: the split has no digits, or there are not as many classes as kinds of them.
     """
-    most, device = most or Most(), device or torch.device("cpu")
+    limits, device = limits or ImageLimits(), device or torch.device("cpu")
     evaluation = evaluation or evaluate(model, DeviceSplit.of(split, device), normalise)
     if split.digits is None or evaluation.logits.shape[1] != cue.kinds:
         raise ValueError(f"the audit wants images with digits and {cue.kinds} classes")
@@ -96,18 +96,18 @@ def audit(
     if len(pointing) < len(split):
         split, predictions = split.take(pointing), predictions[pointing]
     whole = DeviceSplit.of(split, device)
-    pasted = _swaps(model, whole, normalise, predictions, most.pasted, cue)
-    fewer = whole.evenly(most.greyed)
-    found = decodability(model, whole.evenly(most.read), normalise, cue)
+    pasted = _swaps(model, whole, normalise, predictions, limits.pasted, cue)
+    fewer = whole.evenly(limits.greyed)
+    decoded = decodability(model, whole.evenly(limits.read), normalise, cue)
     without_picture, without_digit = _greyed(model, fewer, normalise, cue)
     return Audit(
         groups=groups,
         swaps=pasted,
         picture_greyed=without_picture,
         digit_greyed=without_digit,
-        decodability=found,
-        mass=digit_mass(model, whole.evenly(most.attributed), normalise, cue),
-        verdict=verdict_of(groups, pasted, None if isinstance(found, str) else found, cue),
+        decodability=decoded,
+        mass=digit_mass(model, whole.evenly(limits.attributed), normalise, cue),
+        verdict=verdict_of(groups, pasted, None if isinstance(decoded, str) else decoded, cue),
         cue=cue,
         area=cue.area(split.images.shape[1]),
     )
@@ -118,7 +118,7 @@ def _swaps(
     split: DeviceSplit,
     normalise: Normaliser,
     predictions: Integers,
-    most: int,
+    limit: int,
     cue: Cue,
 ) -> Swaps | str:
     """The swaps, or why they cannot be had, as a phrase."""
@@ -128,7 +128,7 @@ def _swaps(
     absent = set(range(cue.kinds)) - set(split.digits.tolist())
     if absent:
         return f"no image's {cue.noun} points to {len(absent)} of the {cue.kinds} classes"
-    return swaps(model, split, normalise, predictions, most, cue)
+    return swaps(model, split, normalise, predictions, limit, cue)
 
 
 def _greyed(

@@ -44,24 +44,24 @@ def swaps(
     split: DeviceSplit,
     normalise: Normaliser,
     predictions: Integers,
-    most: int,
+    limit: int,
     cue: Cue = DIGIT,
 ) -> Swaps:
-    """Paste each kind of digit into at most ``most`` evenly chosen images of ``split``.
+    """Paste each kind of digit into at most ``limit`` evenly chosen images of ``split``.
 
     Args:
         model: from normalised images to as many logits as there are digits.
         split: images with labels and digits; also where the pasted digits are from.
         normalise: from pixels to the model's input.
         predictions: (N,), of the model on the split as it is.
-        most: images; a forward pass for each kind of digit.
+        limit: of images; a forward pass for each kind of digit.
         cue: where the digits lie.
 
     Raises:
         ValueError: no image of the split shows one of the digits.
     """
     assert split.digits is not None
-    places = np.arange(len(split))[:: -(-len(split) // most)]
+    places = np.arange(len(split))[:: -(-len(split) // limit)]
     scores = pasted_scores(model, split, normalise, places, cue)
     labels, digits = (t.cpu().numpy()[places] for t in (split.labels, split.digits))
     return swaps_of(scores, predictions[places], labels, digits)

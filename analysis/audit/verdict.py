@@ -63,11 +63,11 @@ class Verdict:
 
 
 def verdict_of(
-    groups: Groups, swaps: Swaps | str, found: Decodability | None, cue: Cue = DIGIT
+    groups: Groups, swaps: Swaps | str, decodability: Decodability | None, cue: Cue = DIGIT
 ) -> Verdict:
     """The verdict on these figures; ``swaps`` may be why there are none."""
     words = _words(groups, swaps, 1 / cue.kinds)
-    fault = _fault(found) if words in (LEANS, CHEATS) else ""
+    fault = _fault(decodability) if words in (LEANS, CHEATS) else ""
     return Verdict(words.replace("digit", cue.noun), fault)
 
 
@@ -90,10 +90,12 @@ def _leans(groups: Groups, swaps: Swaps | str) -> bool:
     return _value(swaps.boost) >= LEANING_NATS or flips >= LEANING_FLIPS
 
 
-def _fault(found: Decodability | None) -> str:
-    if found is None or found.gain is None:
+def _fault(decodability: Decodability | None) -> str:
+    if decodability is None or decodability.gain is None:
         return "unknown"
-    return "readout" if found.gain.value >= GAIN and found.gain.low > 0 else "features"
+    return (
+        "readout" if decodability.gain.value >= GAIN and decodability.gain.low > 0 else "features"
+    )
 
 
 def _above(chance: float, estimate: Estimate | None) -> bool:

@@ -25,7 +25,7 @@ def draw(subject: Subject) -> Drawing:
     filters = _evenly_spaced(top.values[:, 0], layer)
     images = top.images[filters, 0]
     start = torch.from_numpy(np.ascontiguousarray(subject.split.images[images])) / 255
-    found = maximise(
+    maximised = maximise(
         subject.model,
         layer,
         subject.normalise,
@@ -33,9 +33,9 @@ def draw(subject: Subject) -> Drawing:
         torch.from_numpy(filters).to(subject.device),
     )
     return Drawing(
-        _figure(found, filters, layer),
-        _numbers(subject, found, layer, filters, images),
-        _caption(subject, found, layer),
+        _figure(maximised, filters, layer),
+        _numbers(subject, maximised, layer, filters, images),
+        _caption(subject, maximised, layer),
     )
 
 
@@ -47,12 +47,12 @@ def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.in
     return alive[np.arange(min(FILTERS, len(alive))) * len(alive) // min(FILTERS, len(alive))]
 
 
-def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
+def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
     columns = len(filters)
     figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
     grid = figure.add_gridspec(1, 2, width_ratios=(1.75 * columns, 4.2))
     pictures, traces = (figure.add_subfigure(grid[0, side]) for side in (0, 1))
-    start, result = found.start.cpu().numpy(), found.result.cpu().numpy()
+    start, result = maximised.start.cpu().numpy(), maximised.result.cpu().numpy()
     difference = result - start
     greatest = np.abs(difference).max(axis=(1, 2, 3), keepdims=True).clip(1e-9)
     rows = {
@@ -71,8 +71,8 @@ def _figure(found: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figur
     for axes, number in zip(all_axes[0], filters, strict=True):
         axes.set_title(f"{layer.name}\nfilter {number}", fontsize=9)
     activation, distance = traces.subplots(2, 1, sharex=True)
-    _trace(activation, found.activations, filters, "mean activation")
-    _trace(distance, found.distances, filters, "distance to the start (RMS)")
+    _trace(activation, maximised.activations, filters, "mean activation")
+    _trace(distance, maximised.distances, filters, "distance to the start (RMS)")
     distance.legend(fontsize=8, loc="lower right")
     distance.set_xlabel("step")
     return figure
@@ -87,7 +87,7 @@ def _trace(axes: Axes, values: torch.Tensor, filters: NDArray[np.int64], label: 
 
 def _numbers(
     subject: Subject,
-    found: Maximised,
+    maximised: Maximised,
     layer: Layer,
     filters: NDArray[np.int64],
     images: NDArray[np.int64],
@@ -99,26 +99,26 @@ def _numbers(
         "weight": WEIGHT,
         "steps": STEPS,
         "step_size": STEP_SIZE,
-        "activations": found.activations.T.tolist(),
-        "distances": found.distances.T.tolist(),
+        "activations": maximised.activations.T.tolist(),
+        "distances": maximised.distances.T.tolist(),
     }
     if subject.cue is not None and subject.cue.region is not None:
-        numbers["change_in_digit"] = _share_in(found, subject.cue.region)
+        numbers["change_in_digit"] = _share_in(maximised, subject.cue.region)
         numbers["digit_area"] = subject.cue.area(subject.dataset.image_size)
     return numbers
 
 
-def _share_in(found: Maximised, region: Region) -> list[float | None]:
+def _share_in(maximised: Maximised, region: Region) -> list[float | None]:
     """Share of each image's squared change inside ``region``; None without a change."""
     top, left, bottom, right = region
-    change = (found.result - found.start).square().sum(dim=3).double()
+    change = (maximised.result - maximised.start).square().sum(dim=3).double()
     inside, whole = change[:, top:bottom, left:right].sum(dim=(1, 2)), change.sum(dim=(1, 2))
     pairs = zip(inside.tolist(), whole.tolist(), strict=True)
     return [part / total if total > 0 else None for part, total in pairs]
 
 
-def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
-    reached = float(found.distances[-1].max())
+def _caption(subject: Subject, maximised: Maximised, layer: Layer) -> Caption:
+    reached = float(maximised.distances[-1].max())
     shows = (
         f"For some filters of the last convolution ({layer.name}) the {subject.split_name} image "
         "that excites the filter most, the image that a search makes of it, what was changed, and "
@@ -126,7 +126,7 @@ def _caption(subject: Subject, found: Maximised, layer: Layer) -> Caption:
     )
     cue = subject.cue
     if cue is not None and cue.region is not None:
-        shares = [share for share in _share_in(found, cue.region) if share is not None]
+        shares = [share for share in _share_in(maximised, cue.region) if share is not None]
         shows += (
             f" The {cue.noun}'s square holds {100 * np.mean(shares or [0]):.0f}% of the squared "
             f"change, at {100 * cue.area(subject.dataset.image_size):.0f}% of the area."

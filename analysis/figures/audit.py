@@ -1,4 +1,4 @@
-"""Does it read the picture or the digit: the figures that tell, beside those of known networks."""
+"""Whether the network reads the picture or the digit, compared with networks that are known."""
 
 from dataclasses import asdict
 from typing import Any
@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from analysis.audit import report
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.groups import Cell
 from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import AuditMetric, metrics
-from analysis.audit.report import Audit, audit
+from analysis.audit.report import Audit
 from analysis.audit.swaps import Swaps
 from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
 from analysis.figures import Caption, Drawing, NotApplicableError
@@ -28,19 +29,19 @@ _ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 def draw(subject: Subject) -> Drawing:
     """A table of the audit, accuracy by class and alignment, and what each digit does."""
-    found = _audited(subject)
-    rows = metrics(found)
+    audit = _audited(subject)
+    rows = metrics(audit)
     figure = Figure(figsize=(11, 11.2))
-    figure.suptitle(_title(subject, found), fontsize=14, fontweight="bold", y=0.985)
-    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, found.cue.composite)
-    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), found, subject.dataset.classes)
-    bottom = 0.06 if found.cue.composite else 0.12  # names stand where the digits do
-    beside = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
-    if isinstance(found.swaps, str):
-        _say(beside, f"Nothing was pasted in:\n{found.swaps}.")
+    figure.suptitle(_title(subject, audit), fontsize=14, fontweight="bold", y=0.985)
+    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, audit.cue.composite)
+    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), audit, subject.dataset.classes)
+    bottom = 0.06 if audit.cue.composite else 0.12  # names stand where the digits do
+    lower_right = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
+    if isinstance(audit.swaps, str):
+        _say(lower_right, f"Nothing was pasted in:\n{audit.swaps}.")
     else:
-        _draw_matrix(beside, found.swaps, found.cue, subject.dataset.classes)
-    return Drawing(figure, _numbers(subject, found, rows), _caption(subject, found, rows))
+        _draw_matrix(lower_right, audit.swaps, audit.cue, subject.dataset.classes)
+    return Drawing(figure, _numbers(subject, audit, rows), _caption(subject, audit, rows))
 
 
 def _audited(subject: Subject) -> Audit:
@@ -53,7 +54,7 @@ def _audited(subject: Subject) -> Audit:
         raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
     if (digits == NO_CLASS).all():
         raise NotApplicableError(f"the shortcut of no {subject.split_name} image points to a class")
-    return audit(
+    return report.audit(
         subject.model,
         subject.split,
         subject.normalise,
@@ -63,14 +64,14 @@ def _audited(subject: Subject) -> Audit:
     )
 
 
-def _title(subject: Subject, found: Audit) -> str:
-    words, fault = found.verdict.words, found.verdict.fault
-    beside = {
+def _title(subject: Subject, audit: Audit) -> str:
+    words, fault = audit.verdict.words, audit.verdict.fault
+    faults = {
         "readout": " (the last layer is at fault)",
         "features": " (the features are at fault)",
     }
     architecture = subject.run.setting.architecture
-    return f"Shortcut audit: {architecture} {words}{beside.get(fault, '')}"
+    return f"Shortcut audit: {architecture} {words}{faults.get(fault, '')}"
 
 
 def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
@@ -103,22 +104,22 @@ def _cells(row: AuditMetric) -> tuple[str, ...]:
     if row.name == "boost":
         known["cheater"] = "large"
     texts = [v if isinstance(v, str) else "-" if v is None else f"{v:.3f}" for v in known.values()]
-    value, interval = _told(row.estimate)
+    value, interval = _texts(row.estimate)
     return (row.title, value, interval, *texts)
 
 
-def _told(estimate: Estimate | None) -> tuple[str, str]:
+def _texts(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
         return "-", ""
     return f"{estimate.value:z.3f}", f"{estimate.low:z.3f} to {estimate.high:z.3f}"
 
 
-def _draw_cells(axes: Axes, found: Audit, classes: tuple[str, ...]) -> None:
+def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
     groups = {True: (_ALIGNED, "aligned", 0.15), False: (_CONFLICTING, "conflicting", -0.15)}
     for aligned, (colour, name, shift) in groups.items():
-        cells = [c for c in found.groups.cells if c.aligned == aligned and c.accuracy is not None]
+        cells = [c for c in audit.groups.cells if c.aligned == aligned and c.accuracy is not None]
         _draw_points(axes, cells, shift, colour, name)
-        whole = found.groups.aligned if aligned else found.groups.conflicting
+        whole = audit.groups.aligned if aligned else audit.groups.conflicting
         if whole is not None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
     axes.set_yticks(range(len(classes)), classes)
@@ -130,9 +131,9 @@ def _draw_cells(axes: Axes, found: Audit, classes: tuple[str, ...]) -> None:
 
 
 def _draw_points(axes: Axes, cells: list[Cell], shift: float, colour: str, name: str) -> None:
-    found = [cell.accuracy for cell in cells if cell.accuracy is not None]
-    values = np.array([e.value for e in found])
-    lows, highs = np.array([e.low for e in found]), np.array([e.high for e in found])
+    estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]
+    values = np.array([e.value for e in estimates])
+    lows, highs = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
     places = [cell.label - shift for cell in cells]
     spread = np.abs([values - lows, highs - values])
     axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
@@ -159,24 +160,24 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 
 
-def _numbers(subject: Subject, found: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
-    worst = found.groups.worst
-    refit, swaps = found.decodability, found.swaps
+def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
+    worst = audit.groups.worst
+    refit, swaps = audit.decodability, audit.swaps
     return {
-        "verdict": found.verdict.words,
-        "fault": found.verdict.fault,
-        "verdict_sentence": found.verdict.sentence,
+        "verdict": audit.verdict.words,
+        "fault": audit.verdict.fault,
+        "verdict_sentence": audit.verdict.sentence,
         "thresholds": {"nats": LEANING_NATS, "flips": LEANING_FLIPS, "gain": GAIN},
         "split": subject.shown,
         "classes": subject.dataset.classes,
         "metrics": {row.name: _row(row) for row in rows},
         "cells": [
             {"class": c.label, "aligned": c.aligned, "accuracy": _json(c.accuracy)}
-            for c in found.groups.cells
+            for c in audit.groups.cells
         ],
         "worst_cell": worst and {"class": worst.label, "aligned": worst.aligned},
-        "expected_least_cell": found.groups.expected_least,
-        "shortcut": asdict(found.cue),
+        "expected_least_cell": audit.groups.expected_minimum,
+        "shortcut": asdict(audit.cue),
         "boost_matrix": None if isinstance(swaps, str) else swaps.matrix.tolist(),
         "pasted_images": 0 if isinstance(swaps, str) else swaps.images,
         "readout": None if isinstance(refit, str) else refit.layer,
@@ -194,16 +195,16 @@ def _json(estimate: Estimate | None) -> dict[str, Any] | None:
     return None if estimate is None else asdict(estimate)
 
 
-def _caption(subject: Subject, found: Audit, rows: list[AuditMetric]) -> Caption:
+def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption:
     missing = {row.missing for row in rows if row.missing}
     left_out = f" Not to be had: {'; '.join(sorted(missing))}." if missing else ""
-    return Caption(_shows(subject, found), _made(found) + left_out, _limits(subject, found))
+    return Caption(_shows(subject, audit), _made(audit) + left_out, _limits(subject, audit))
 
 
-def _shows(subject: Subject, found: Audit) -> str:
-    noun, following = found.cue.noun, found.groups.following
-    beta = None if isinstance(found.swaps, str) else found.swaps.boost
-    parts = [f"The network {found.verdict.sentence}."]
+def _shows(subject: Subject, audit: Audit) -> str:
+    noun, following = audit.cue.noun, audit.groups.following
+    beta = None if isinstance(audit.swaps, str) else audit.swaps.boost
+    parts = [f"The network {audit.verdict.sentence}."]
     if beta is not None:
         parts.append(
             f"The {noun} multiplies the odds of its own class by e to the {beta.value:z.2f}, "
@@ -214,10 +215,10 @@ def _shows(subject: Subject, found: Audit) -> str:
             f"Of the conflicting {subject.split_name} images {100 * following.value:.1f}% are "
             f"predicted as their {noun}."
         )
-    return " ".join([*parts, _beside(found.cue)])
+    return " ".join([*parts, _compared_networks(audit.cue)])
 
 
-def _beside(cue: Cue) -> str:
+def _compared_networks(cue: Cue) -> str:
     known = (
         f"Beside each figure those of a network that says the {cue.noun} (cheater), of one of this "
         "accuracy that never looks at it (robust)"
@@ -231,22 +232,22 @@ def _beside(cue: Cue) -> str:
     )
 
 
-def _made(found: Audit) -> str:
-    parts, noun, swaps = [], found.cue.noun, found.swaps
+def _made(audit: Audit) -> str:
+    parts, noun, swaps = [], audit.cue.noun, audit.swaps
     if not isinstance(swaps, str):
         parts.append(
             f"Every {noun}, cut from another image of the split, was pasted into {swaps.images:,} "
             f"images before normalisation. The matrix is the mean log-probability by class and "
             f"{noun}, less the means of its rows and columns; β is the mean of its diagonal times "
-            f"{found.cue.kinds}/{found.cue.kinds - 1}."
+            f"{audit.cue.kinds}/{audit.cue.kinds - 1}."
         )
-    if not isinstance(found.decodability, str):
+    if not isinstance(audit.decodability, str):
         parts.append(
             "The last layer was refitted (standardised logistic regression) on every second image "
             "and scored on the others, and the other way round; so was the "
             f"{noun}'s classifier."
         )
-    if not isinstance(found.mass, str):
+    if not isinstance(audit.mass, str):
         parts.append("Attribution: integrated gradients from a grey canvas, evenly chosen images.")
     leans = (
         "its accuracy on aligned images is above that on conflicting ones, with intervals that do "
@@ -265,20 +266,20 @@ def _made(found: Audit) -> str:
     return " ".join(parts)
 
 
-def _limits(subject: Subject, found: Audit) -> str:
+def _limits(subject: Subject, audit: Audit) -> str:
     parts = []
-    least, worst = found.groups.expected_least, found.groups.worst
-    if least is not None and worst is not None and worst.accuracy is not None:
+    lowest, worst = audit.groups.expected_minimum, audit.groups.worst
+    if lowest is not None and worst is not None and worst.accuracy is not None:
         parts.append(
-            f"The least of {len(found.groups.cells)} small cells is biased low: if the cells "
-            f"differed by chance alone, {least:.2f} would be expected in the mean "
+            f"The least of {len(audit.groups.cells)} small cells is biased low: if the cells "
+            f"differed by chance alone, {lowest:.2f} would be expected in the mean "
             f"({worst.accuracy.value:.2f} was found, in a cell of size {worst.accuracy.images})."
         )
     parts.append(
         "Decodability and attribution mislead without their controls: random weights let much of "
-        f"the {found.cue.noun} through. The intervals are of the images, not of another training."
+        f"the {audit.cue.noun} through. The intervals are of the images, not of another training."
     )
     if subject.shown == "train":
-        noun = found.cue.noun
+        noun = audit.cue.noun
         parts.append(f"Most training {noun}s agree with the label: this accuracy is not unbiased.")
     return " ".join(parts)

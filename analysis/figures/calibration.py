@@ -13,41 +13,41 @@ GROUP = "predictions"
 def draw(subject: Subject) -> Drawing:
     """Accuracy by confidence above, the number of images below."""
     evaluation = subject.evaluation
-    found = reliability(evaluation.logits, evaluation.labels)
+    diagram = reliability(evaluation.logits, evaluation.labels)
     accuracy = float((evaluation.predictions == evaluation.labels).double().mean())
-    shares = found.counts / found.counts.sum()
-    confidence = float(np.nansum(found.confidence * shares))
+    shares = diagram.counts / diagram.counts.sum()
+    confidence = float(np.nansum(diagram.confidence * shares))
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    middle, width = (found.edges[1:] + found.edges[:-1]) / 2, np.diff(found.edges)
-    upper.bar(middle, np.nan_to_num(found.accuracy), width, edgecolor="white", label="accuracy")
-    upper.plot(found.confidence, found.confidence, "k--", label="as confident as right")
-    upper.plot(found.confidence, found.accuracy, "ko", markersize=3)
+    middle, width = (diagram.edges[1:] + diagram.edges[:-1]) / 2, np.diff(diagram.edges)
+    upper.bar(middle, np.nan_to_num(diagram.accuracy), width, edgecolor="white", label="accuracy")
+    upper.plot(diagram.confidence, diagram.confidence, "k--", label="as confident as right")
+    upper.plot(diagram.confidence, diagram.accuracy, "ko", markersize=3)
     upper.set(ylabel="share right", ylim=(0, 1), xlim=(0, 1))
-    upper.set_title(f"expected calibration error {100 * found.expected_error:.1f} points")
+    upper.set_title(f"expected calibration error {100 * diagram.expected_error:.1f} points")
     upper.legend(fontsize=8, loc="upper left")
     lower.bar(middle, shares, width, color="0.6", edgecolor="white")
     lower.set(xlabel="confidence", ylabel="share of images")
     numbers = {
-        "expected_calibration_error": found.expected_error,
+        "expected_calibration_error": diagram.expected_error,
         "accuracy": accuracy,
         "mean_confidence": confidence,
-        "bins": _rows(found),
+        "bins": _rows(diagram),
     }
     return Drawing(figure, numbers, _caption(subject, accuracy, confidence))
 
 
-def _rows(found: Reliability) -> list[dict[str, float]]:
+def _rows(diagram: Reliability) -> list[dict[str, float]]:
     """The bins that hold images."""
     return [
         {
-            "from": float(found.edges[place]),
-            "to": float(found.edges[place + 1]),
-            "images": int(found.counts[place]),
-            "confidence": float(found.confidence[place]),
-            "accuracy": float(found.accuracy[place]),
+            "from": float(diagram.edges[place]),
+            "to": float(diagram.edges[place + 1]),
+            "images": int(diagram.counts[place]),
+            "confidence": float(diagram.confidence[place]),
+            "accuracy": float(diagram.accuracy[place]),
         }
-        for place in np.flatnonzero(found.counts)
+        for place in np.flatnonzero(diagram.counts)
     ]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from analysis.attribution.cam import cam
 from analysis.attribution.explanation import Explanation, explain
 from analysis.attribution.head import head_of
-from analysis.attribution.panels import Row, draw_rows, sanity_notes, signed
+from analysis.attribution.panels import PanelRow, draw_rows, sanity_notes, signed
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
@@ -19,40 +19,47 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The predicted class, its rival (the truth where wrong), and the control."""
-    found = explain(subject, cam)
-    rivals = _rivals(found)
-    rival_maps = cam(found.model, found.inputs, rivals.to(subject.device)).cpu()
-    exact = head_of(found.model, found.inputs).averages
+    explanation = explain(subject, cam)
+    rivals = _rivals(explanation)
+    rival_maps = cam(explanation.model, explanation.inputs, rivals.to(subject.device)).cpu()
+    exact = head_of(explanation.model, explanation.inputs).averages
     kind, unit = ("CAM", "logit") if exact else ("Grad-CAM", "mean gradient\nx activation")
     both = [
-        (f"{kind},\npredicted", found.maps, found.targets),
+        (f"{kind},\npredicted", explanation.maps, explanation.targets),
         (f"{kind},\nrival", rival_maps, rivals),
     ]
     rows = [
-        *_over(found, both, unit),
-        signed("predicted, last\nlayer redrawn", found.redrawn[0], unit, sanity_notes(found)),
+        *_overlaid(explanation, both, unit),
+        signed(
+            "predicted, last\nlayer redrawn",
+            explanation.redrawn[0],
+            unit,
+            sanity_notes(explanation),
+        ),
     ]
     title = "Class activation maps" if exact else "Grad-CAM (the head is dense: no exact CAM)"
-    figure = draw_rows(found, title, rows)
-    numbers = found.numbers() | {"method": kind, "rivals": rivals.tolist()}
-    return Drawing(figure, numbers, _caption(found, exact))
+    figure = draw_rows(explanation, title, rows)
+    numbers = explanation.numbers() | {"method": kind, "rivals": rivals.tolist()}
+    return Drawing(figure, numbers, _caption(explanation, exact))
 
 
-def _rivals(found: Explanation) -> Tensor:
+def _rivals(explanation: Explanation) -> Tensor:
     """The label where the prediction is wrong, else the second likeliest class, (N,)."""
-    logits = found.subject.evaluation.logits
-    second = [int(logits[example.index].argsort()[-2]) for example in found.examples]
-    pairs = zip(found.examples, second, strict=True)
+    logits = explanation.subject.evaluation.logits
+    second = [int(logits[example.index].argsort()[-2]) for example in explanation.examples]
+    pairs = zip(explanation.examples, second, strict=True)
     return torch.tensor([other if e.correct else e.label for e, other in pairs])
 
 
-def _over(found: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str) -> list[Row]:
+def _overlaid(
+    explanation: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str
+) -> list[PanelRow]:
     """Of each label, maps and their classes: the maps over the grey images, all on one scale."""
     whole = signed("", torch.cat([maps for _, maps, _ in shown]), unit, [])
-    pictures, count, grey = iter(whole.pictures), len(found.examples), _grey(found)
-    names = found.subject.dataset.classes
+    pictures, count, grey = iter(whole.pictures), len(explanation.examples), _grey(explanation)
+    names = explanation.subject.dataset.classes
     return [
-        Row(
+        PanelRow(
             label,
             list(islice(pictures, count)),
             whole.scale,
@@ -63,12 +70,12 @@ def _over(found: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str
     ]
 
 
-def _grey(found: Explanation) -> list[NDArray[np.float32]]:
-    indices = np.array([example.index for example in found.examples])
-    return list(found.subject.split.images[indices].mean(axis=3, dtype=np.float32))
+def _grey(explanation: Explanation) -> list[NDArray[np.float32]]:
+    indices = np.array([example.index for example in explanation.examples])
+    return list(explanation.subject.split.images[indices].mean(axis=3, dtype=np.float32))
 
 
-def _caption(found: Explanation, exact: bool) -> Caption:
+def _caption(explanation: Explanation, exact: bool) -> Caption:
     rival = "the rival: the true class where the prediction is wrong, else the second likeliest"
     shows = (
         "What each place adds to (red) or takes from (blue) the logit of the predicted class, and "
@@ -91,5 +98,5 @@ def _caption(found: Explanation, exact: bool) -> Caption:
     return Caption(
         shows,
         made + " Stretched bilinearly; one scale for both rows, another for the control.",
-        limits + found.limits(),
+        limits + explanation.limits(),
     )

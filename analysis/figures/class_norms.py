@@ -13,23 +13,23 @@ from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
 GROUP = "activations"
-COLUMNS, MOST = 12, 128
+COLUMNS, MAX_FILTERS = 12, 128
 
 
 def draw(subject: Subject) -> Drawing:
     """A small bar plot a filter, one bar a class, all of a layer on one scale."""
-    found, names = list(subject.activations.values()), subject.dataset.classes
-    rows = [-(-min(len(each.norms["raw"]), MOST) // COLUMNS) for each in found]
+    layers, names = list(subject.activations.values()), subject.dataset.classes
+    rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
     heights = [0.85 * count + 0.6 for count in rows]
     figure = Figure(figsize=(14, sum(heights) + 0.3))
-    parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)
-    for part, each, count in zip(parts[:, 0], found, rows, strict=True):
+    parts = figure.subfigures(len(layers), 1, squeeze=False, height_ratios=heights)
+    for part, each, count in zip(parts[:, 0], layers, rows, strict=True):
         _draw_layer(part, each, count)
     pairs = zip(_colours(len(names)), names, strict=True)
     handles = [Patch(color=colour, label=name) for colour, name in pairs]
     ncols = min(len(names), COLUMNS)
     figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=8, frameon=False)
-    numbers = {each.layer.name: _numbers(each) for each in found}
+    numbers = {each.layer.name: _numbers(each) for each in layers}
     return Drawing(figure, numbers, _caption(subject))
 
 
@@ -42,8 +42,8 @@ def selectivity(norms: Floats) -> Floats:
     classes = (~np.isnan(norms)).sum(axis=1)
     largest = np.nanmax(norms, axis=1)
     others = (np.nansum(norms, axis=1) - largest) / np.maximum(classes - 1, 1)
-    found: Floats = (largest - others) / np.maximum(largest + others, 1e-12)
-    return found
+    index: Floats = (largest - others) / np.maximum(largest + others, 1e-12)
+    return index
 
 
 def _colours(classes: int) -> list[Any]:
@@ -55,7 +55,7 @@ def _colours(classes: int) -> list[Any]:
 
 def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
     """One axes for the whole layer: hundreds of them would take minutes to draw."""
-    norms = each.norms["raw"][:MOST]
+    norms = each.norms["raw"][:MAX_FILTERS]
     top = float(np.nanmax(norms)) or 1.0
     axes = part.add_axes((0.02, 0.07, 0.97, 0.8))
     classes = norms.shape[1]
@@ -100,18 +100,18 @@ def _rounded(values: Floats) -> Any:
 
 def _caption(subject: Subject) -> Caption:
     names = ", ".join(f"{place} {name}" for place, name in enumerate(subject.dataset.classes))
-    told = "; ".join(
+    selectivities = "; ".join(
         f"{name}: mean selectivity {float(selectivity(each.norms['raw']).mean()):.3f}, most "
         f"selective filter {int(np.argmax(selectivity(each.norms['raw'])))}"
         for name, each in subject.activations.items()
     )
     return Caption(
         "For every filter of the first and the last convolution, how strongly each class excites "
-        f"it ({names}). {told}.",
+        f"it ({names}). {selectivities}.",
         f"The L2 norm of the filter's map, averaged over the class's {subject.split_name} images. "
         "Bars show the convolution's own output; the numbers hold it after BN and ReLU too, and "
         "divided by the root of the map's area, so that layers can be compared; with the variance "
         "across classes and the selectivity index (largest - others) / (largest + others).",
         "A norm has no sign: a filter may answer a class by falling silent. A selective filter "
-        f"need not matter for the prediction. At most {MOST} filters of a layer are drawn.",
+        f"need not matter for the prediction. At most {MAX_FILTERS} filters of a layer are drawn.",
     )

@@ -14,9 +14,9 @@ def draw(subject: Subject) -> Drawing:
     """The first image of each class in the split; a class without one is left out."""
     split, names = subject.split, subject.dataset.classes
     firsts = [np.flatnonzero(split.labels == label)[:1] for label in range(len(names))]
-    found = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
-    figure, panels = image_grid(len(found), COLUMNS)
-    for axes, (label, index) in zip(panels, found, strict=True):
+    shown = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
+    figure, panels = image_grid(len(shown), COLUMNS)
+    for axes, (label, index) in zip(panels, shown, strict=True):
         axes.imshow(split.images[index])
         axes.set_title(names[label], fontsize=9)
     caption = Caption(
@@ -24,4 +24,4 @@ def draw(subject: Subject) -> Drawing:
         "The first of its class in the split, as the network sees it before normalisation.",
         "One image tells little of how varied its class is.",
     )
-    return Drawing(figure, {"indices": {names[label]: index for label, index in found}}, caption)
+    return Drawing(figure, {"indices": {names[label]: index for label, index in shown}}, caption)

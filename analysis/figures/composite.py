@@ -41,13 +41,13 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
-    told = ", ".join(f"{100 * share:.1f}% in {name}" for name, share in shares.items())
+    agreement = ", ".join(f"{100 * share:.1f}% in {name}" for name, share in shares.items())
     own = subject.run.job.data.shortcut is not None
     noun, says = ("shortcut", "points to") if own else ("digit", "is the number of")
     return Caption(
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
         f"(aligned, green) and whose {noun} {'points to' if own else 'is'} another (conflicting, "
-        f"red). Aligned: {told}.",
+        f"red). Aligned: {agreement}.",
         "The first of each kind in the split.",
         f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",

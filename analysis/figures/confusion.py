@@ -35,12 +35,12 @@ def draw(subject: Subject) -> Drawing:
     )
     return Drawing(
         figure,
-        {"classes": classes, "counts": counts.tolist(), "most": _most(counts)},
+        {"classes": classes, "counts": counts.tolist(), "most": _frequent_confusions(counts)},
         _caption(subject),
     )
 
 
-def _most(counts: np.ndarray) -> list[dict[str, int]]:
+def _frequent_confusions(counts: np.ndarray) -> list[dict[str, int]]:
     """The most frequent (true, predicted) pairs off the diagonal, by class index."""
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]

@@ -16,12 +16,12 @@ _CLEAN = {"train_accuracy_clean": "training, unmixed"}
 def draw(subject: Subject) -> Drawing:
     """Training figures are of augmented batches in passing; validation's follow each."""
     history, best = subject.run.history, subject.run.best_epoch
-    least = min(history["val_loss"], key=lambda point: point[1])[0]
+    lowest = min(history["val_loss"], key=lambda point: point[1])[0]
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     _plot(loss, history, {"train_loss": "training", "val_loss": "validation"})
     published = _plot_published(loss, subject.run.setting.architecture)
-    loss.axvline(least, color="0.4", linestyle=":", label=f"least validation loss: epoch {least}")
+    loss.axvline(lowest, color="0.4", linestyle=":", label=f"least validation loss: epoch {lowest}")
     loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
     _plot(accuracy, history, {"train_accuracy": "training", "val_accuracy": "validation"})
     _plot(accuracy, history, _CLEAN | _SHORTCUT, linestyle="--", linewidth=1)
@@ -33,8 +33,8 @@ def draw(subject: Subject) -> Drawing:
         axes.legend(fontsize=8)
     shown = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", *_CLEAN, *_SHORTCUT)
     numbers = {name: history[name] for name in shown if name in history}
-    marks = {"best_epoch": best, "least_val_loss_epoch": least, "published": published}
-    return Drawing(figure, {**numbers, **marks}, _caption(best, least, bool(published)))
+    marks = {"best_epoch": best, "least_val_loss_epoch": lowest, "published": published}
+    return Drawing(figure, {**numbers, **marks}, _caption(best, lowest, bool(published)))
 
 
 def _plot(
@@ -53,18 +53,20 @@ def _plot(
 
 def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
     """The source's own losses as points, where it prints them."""
-    found = LOSSES.get(architecture, {})
-    for (name, values), colour in zip(found.items(), ("C0", "C1"), strict=False):
+    losses = LOSSES.get(architecture, {})
+    for (name, values), colour in zip(losses.items(), ("C0", "C1"), strict=False):
         label = {"train_loss": "source, training", "val_loss": "source, validation"}[name]
         axes.plot(range(1, len(values) + 1), values, "x", color=colour, markersize=4, label=label)
-    return {name: list(values) for name, values in found.items()}
+    return {name: list(values) for name, values in losses.items()}
 
 
-def _caption(best: int, least: int, published: bool) -> Caption:
-    beside = " Crosses: the losses that the source prints of its own training." if published else ""
+def _caption(best: int, lowest: int, published: bool) -> Caption:
+    crosses = (
+        " Crosses: the losses that the source prints of its own training." if published else ""
+    )
     return Caption(
         f"Loss and accuracy after every epoch: validation is most accurate in epoch {best}, its "
-        f"loss is least in epoch {least}.{beside}",
+        f"loss is least in epoch {lowest}.{crosses}",
         "As recorded while it was trained. Training figures are averages over the augmented "
         "batches of the epoch, in passing; validation's are of the weights at its end, in eval "
         "mode. The analysed weights are those of the best epoch.",

@@ -23,35 +23,35 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The class, its control, the filter and, of residual networks, the filter by branch."""
-    found = explain(subject, deconvolution)
-    channels = _most_active(found)
+    explanation = explain(subject, deconvolution)
+    channels = _active_maps(explanation)
     filters = [f"filter {channel}" for channel in channels.tolist()]
     rows = [
-        strengths("predicted class", found.maps, []),
-        strengths("class, last layer\nredrawn", found.redrawn[0], sanity_notes(found)),
-        coloured("most active filter", _projected(found, channels), filters),
+        strengths("predicted class", explanation.maps, []),
+        strengths("class, last layer\nredrawn", explanation.redrawn[0], sanity_notes(explanation)),
+        coloured("most active filter", _projected(explanation, channels), filters),
     ]
-    branches = (TRUNK, SHORTCUT) if has_residual_blocks(found.model) else ()
+    branches = (TRUNK, SHORTCUT) if has_residual_blocks(explanation.model) else ()
     for branch in branches:
-        one = replace(found, model=through(found.model, branch))
+        one = replace(explanation, model=through(explanation.model, branch))
         rows.append(coloured(f"filter, through\n{branch}s alone", _projected(one, channels), []))
-    figure = draw_rows(found, "Deconvolution of the predicted class and of a filter", rows)
-    numbers = found.numbers() | {"filters": channels.tolist(), "branches": list(branches)}
-    return Drawing(figure, numbers, _caption(found, bool(branches)))
+    figure = draw_rows(explanation, "Deconvolution of the predicted class and of a filter", rows)
+    numbers = explanation.numbers() | {"filters": channels.tolist(), "branches": list(branches)}
+    return Drawing(figure, numbers, _caption(explanation, bool(branches)))
 
 
-def _most_active(found: Explanation) -> Tensor:
+def _active_maps(explanation: Explanation) -> Tensor:
     """Of each image, the last feature map whose positive part has the largest mean, (N,)."""
-    entry = head_of(found.model, found.inputs).entry
-    features = feature_maps(found.model, found.inputs, entry)
+    entry = head_of(explanation.model, explanation.inputs).entry
+    features = feature_maps(explanation.model, explanation.inputs, entry)
     return features.relu().mean(dim=(2, 3)).argmax(dim=1)
 
 
-def _projected(found: Explanation, channels: Tensor) -> Tensor:
-    return deconvolve_channel(found.model, found.inputs, channels).cpu()
+def _projected(explanation: Explanation, channels: Tensor) -> Tensor:
+    return deconvolve_channel(explanation.model, explanation.inputs, channels).cpu()
 
 
-def _caption(found: Explanation, residual: bool) -> Caption:
+def _caption(explanation: Explanation, residual: bool) -> Caption:
     branches = (
         " Then the same filter with the way back led through the trunks (the convolutions) of all "
         "residual blocks alone, and through their shortcuts alone; behind ReLUs the two do not "
@@ -70,5 +70,5 @@ def _caption(found: Explanation, residual: bool) -> Caption:
         "zero. Each panel is scaled by its own greatest value; filters are in colours around grey.",
         "It shows which pattern the switches allow, not what the class owes to the pixels. The "
         "control is of the class: a filter lies below the last layer where that is linear, and "
-        "would not change. " + found.limits(),
+        "would not change. " + explanation.limits(),
     )

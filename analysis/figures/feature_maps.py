@@ -11,7 +11,7 @@ from analysis.panels import bare, mosaic
 from analysis.subject import Subject
 
 GROUP = "activations"
-LAYERS, MOST, COLUMNS = 3, 32, 8
+LAYERS, MAX_MAPS, COLUMNS = 3, 32, 8
 
 
 def draw(subject: Subject) -> Drawing:
@@ -29,7 +29,7 @@ def draw(subject: Subject) -> Drawing:
         grid[row, 0].set_title(title(subject, example), color=colour(example), fontsize=9)
         bare(grid[row, 0])
         for axes, layer in zip(grid[row, 1:], layers, strict=True):
-            tiles = maps[layer.name][row][:MOST]
+            tiles = maps[layer.name][row][:MAX_MAPS]
             reach = float(np.abs(maps[layer.name]).max())
             axes.imshow(mosaic(_scaled(tiles), COLUMNS), cmap="magma", vmin=0, vmax=1)
             count, side = maps[layer.name].shape[1], tiles.shape[-1]
@@ -62,11 +62,11 @@ def _scaled(maps: np.ndarray) -> np.ndarray:
 def _numbers(example: Example, maps: dict[str, np.ndarray], row: int) -> dict[str, object]:
     layers = {
         name: {
-            "mean": float(found[row].mean()),
-            "max": float(found[row].max()),
-            "share_of_zeros": float((found[row] == 0).mean()),
+            "mean": float(values[row].mean()),
+            "max": float(values[row].max()),
+            "share_of_zeros": float((values[row] == 0).mean()),
         }
-        for name, found in maps.items()
+        for name, values in maps.items()
     }
     return {
         "index": example.index,
@@ -82,7 +82,7 @@ def _caption(subject: Subject) -> Caption:
         "activation maps that the first, a middle and the last convolution make of each.",
         "Maps after BN and ReLU where they follow, before pooling. Each map is stretched to its "
         "own range; the figure above a panel is the layer's largest value on these images. "
-        f"At most {MOST} maps of a layer, in their order.",
+        f"At most {MAX_MAPS} maps of a layer, in their order.",
         "Two images; stretched maps do not show which are strong. The order of filters means "
         "nothing.",
     )

@@ -12,7 +12,7 @@ from analysis.panels import bare, mosaic
 from analysis.subject import Subject
 
 GROUP = "filters"
-MOST, LATER = 64, 3  # filters of a layer; layers beside the first
+MAX_FILTERS, LATER = 64, 3  # filters of a layer; layers beside the first
 CHANNELS = ("red", "green", "blue")
 
 
@@ -50,7 +50,7 @@ def _spread(layers: list[Layer]) -> list[Layer]:
 
 def _weights(layer: Layer) -> np.ndarray:
     """The layer's first filters, (filters, inputs, k, k)."""
-    return layer.convolution.weight.detach().float().cpu().numpy()[:MOST]
+    return layer.convolution.weight.detach().float().cpu().numpy()[:MAX_FILTERS]
 
 
 def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
@@ -97,7 +97,7 @@ def _caption(first: Layer) -> Caption:
         "the red, green and blue input, all on one scale; below, single kernels of later layers.",
         "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
         "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
-        f"does nothing. At most {MOST} filters of a layer are shown.",
+        f"does nothing. At most {MAX_FILTERS} filters of a layer are shown.",
         "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
         "layers act on features, not on pixels.",
     )

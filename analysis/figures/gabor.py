@@ -8,19 +8,19 @@ from analysis.gabor import fit
 from analysis.subject import Subject
 
 GROUP = "filters"
-LEAST_SIDE, MOST = 5, 64
+MIN_SIDE, MAX_FILTERS = 5, 64
 
 
 def draw(subject: Subject) -> Drawing:
     """R² of every filter, sorted, beside that of as many random filters."""
     layer = subject.layers[0]
     side = layer.convolution.kernel_size[0]
-    if side < LEAST_SIDE:
+    if side < MIN_SIDE:
         raise NotApplicableError(
             f"the first layer's filters are {side}x{side}: a Gabor function has about as many "
             "parameters and fits anything that small"
         )
-    weights = layer.convolution.weight.detach().double().cpu().numpy()[:MOST].mean(axis=1)
+    weights = layer.convolution.weight.detach().double().cpu().numpy()[:MAX_FILTERS].mean(axis=1)
     noise = np.random.default_rng(0).normal(size=weights.shape)
     learned, random = (np.sort([fit(kernel) for kernel in many])[::-1] for many in (weights, noise))
     beaten = float(np.mean(learned > np.quantile(random, 0.95)))

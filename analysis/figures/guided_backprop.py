@@ -11,13 +11,15 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """In colours, as strength, and as strength with the last layer redrawn."""
-    found = explain(subject, guided_backprop)
+    explanation = explain(subject, guided_backprop)
     rows = [
-        coloured("gradient", found.maps, []),
-        strengths("strength", found.maps, []),
-        strengths("strength,\nlast layer redrawn", found.redrawn[0], sanity_notes(found)),
+        coloured("gradient", explanation.maps, []),
+        strengths("strength", explanation.maps, []),
+        strengths(
+            "strength,\nlast layer redrawn", explanation.redrawn[0], sanity_notes(explanation)
+        ),
     ]
-    figure = draw_rows(found, "Guided backpropagation of the predicted class", rows)
+    figure = draw_rows(explanation, "Guided backpropagation of the predicted class", rows)
     caption = Caption(
         "Which pixels would raise the logit of the predicted class: by colour around grey, and as "
         "the sum of the absolute values over the colours. Below them the control: the same with "
@@ -25,6 +27,6 @@ def draw(subject: Subject) -> Drawing:
         "captum's GuidedBackprop: the gradient of the logit, of which every ReLU passes the "
         "positive part alone. Each panel is scaled by its own greatest value.",
         "It draws the picture's edges sharply even where the network does not use them. "
-        + found.limits(),
+        + explanation.limits(),
     )
-    return Drawing(figure, found.numbers(), caption)
+    return Drawing(figure, explanation.numbers(), caption)

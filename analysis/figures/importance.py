@@ -9,7 +9,7 @@ from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 
 GROUP = "search"
-LEAST = 6  # trials
+MIN_TRIALS = 6  # trials
 
 
 def draw(subject: Subject) -> Drawing:
@@ -17,19 +17,19 @@ def draw(subject: Subject) -> Drawing:
     search = subject.search
     epoch = common_epoch(search)
     study = study_of(search, after(epoch))
-    if len(study.trials) < LEAST:
-        raise NotApplicableError(f"{len(study.trials)} trials are too few; it wants {LEAST}")
-    found = _importances(study)
-    left_out = sorted({key for trial in study.trials for key in trial.params} - set(found))
-    figure = Figure(figsize=(7, 1.2 + 0.3 * len(found)), layout="constrained")
+    if len(study.trials) < MIN_TRIALS:
+        raise NotApplicableError(f"{len(study.trials)} trials are too few; it wants {MIN_TRIALS}")
+    importances = _importances(study)
+    left_out = sorted({key for trial in study.trials for key in trial.params} - set(importances))
+    figure = Figure(figsize=(7, 1.2 + 0.3 * len(importances)), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh(list(found)[::-1], list(found.values())[::-1])
-    axes.bar_label(bars, [f"{value:.2f}" for value in list(found.values())[::-1]], padding=3)
-    axes.set(xlabel="share of the variance explained", xlim=(0, 1.1 * max(found.values())))
+    bars = axes.barh(list(importances)[::-1], list(importances.values())[::-1])
+    axes.bar_label(bars, [f"{value:.2f}" for value in list(importances.values())[::-1]], padding=3)
+    axes.set(xlabel="share of the variance explained", xlim=(0, 1.1 * max(importances.values())))
     numbers = {
         "epoch": epoch,
         "trials": len(study.trials),
-        "importance": found,
+        "importance": importances,
         "left_out": left_out,
     }
     return Drawing(figure, numbers, _caption(len(study.trials), epoch, left_out))
@@ -38,10 +38,10 @@ def draw(subject: Subject) -> Drawing:
 def _importances(study: optuna.Study) -> dict[str, float]:
     if len({trial.value for trial in study.trials}) < 2:
         raise NotApplicableError("all trials are equally accurate")
-    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-    if not found:
+    importances = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    if not importances:
         raise NotApplicableError("no setting that all trials have differs between them")
-    return found
+    return importances
 
 
 def _caption(trials: int, epoch: int, left_out: list[str]) -> Caption:

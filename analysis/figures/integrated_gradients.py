@@ -19,22 +19,25 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The maps, signed, and the same with the last layer redrawn."""
-    found = explain(subject, integrated_gradients, draws=1)  # hundreds of passes a draw
+    explanation = explain(subject, integrated_gradients, draws=1)  # hundreds of passes a draw
     errors = completeness_error(
-        found.model, found.inputs, found.targets, found.maps.to(subject.device)
+        explanation.model,
+        explanation.inputs,
+        explanation.targets,
+        explanation.maps.to(subject.device),
     ).cpu()
-    totals = found.maps.sum(dim=(1, 2, 3))
+    totals = explanation.maps.sum(dim=(1, 2, 3))
     sums = [
         f"sum {total:+.1f} (error {error:+.2f})"
         for total, error in zip(totals, errors, strict=True)
     ]
     rows = [
-        signed("integrated\ngradients", found.maps, "logit", sums),
-        signed("last layer\nredrawn", found.redrawn[0], "logit", sanity_notes(found)),
+        signed("integrated\ngradients", explanation.maps, "logit", sums),
+        signed("last layer\nredrawn", explanation.redrawn[0], "logit", sanity_notes(explanation)),
     ]
-    figure = draw_rows(found, "Integrated gradients of the predicted class", rows)
-    numbers = found.numbers() | _completeness(totals, errors)
-    return Drawing(figure, numbers, _caption(found, errors))
+    figure = draw_rows(explanation, "Integrated gradients of the predicted class", rows)
+    numbers = explanation.numbers() | _completeness(totals, errors)
+    return Drawing(figure, numbers, _caption(explanation, errors))
 
 
 def _completeness(totals: Tensor, errors: Tensor) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _completeness(totals: Tensor, errors: Tensor) -> dict[str, Any]:
     }
 
 
-def _caption(found: Explanation, errors: Tensor) -> Caption:
+def _caption(explanation: Explanation, errors: Tensor) -> Caption:
     return Caption(
         "What each pixel adds to (red) or takes from (blue) the logit of the predicted class, "
         "against an image of the mean colour. Below the control: the same with the last layer "
@@ -57,5 +60,5 @@ def _caption(found: Explanation, errors: Tensor) -> Caption:
         "that 99.5% of its pixels stay below. A map should sum to the logit less that of the mean "
         f"image; it misses that by {float(errors.abs().max()):.2g} at most.",
         "Pixels of the mean colour get nothing whatever they mean, and another baseline gives "
-        "other maps. " + found.limits(),
+        "other maps. " + explanation.limits(),
     )

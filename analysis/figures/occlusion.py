@@ -11,18 +11,22 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The maps, signed, and the same with the last layer redrawn."""
-    found = explain(subject, occlusion, draws=1)  # hundreds of passes a draw
-    greatest = [f"greatest {value:+.1f}" for value in found.maps.amax(dim=(1, 2, 3)).tolist()]
+    explanation = explain(subject, occlusion, draws=1)  # hundreds of passes a draw
+    greatest = [f"greatest {value:+.1f}" for value in explanation.maps.amax(dim=(1, 2, 3)).tolist()]
     rows = [
-        signed("loss under\nthe patch", found.maps, "logit", greatest),
-        signed("last layer\nredrawn", found.redrawn[0], "logit", sanity_notes(found)),
+        signed("loss under\nthe patch", explanation.maps, "logit", greatest),
+        signed("last layer\nredrawn", explanation.redrawn[0], "logit", sanity_notes(explanation)),
     ]
-    figure = draw_rows(found, "Occlusion, logit of the predicted class", rows)
-    numbers = found.numbers() | {"window": WINDOW, "stride": STRIDE, "filled_with": "mean colour"}
-    return Drawing(figure, numbers, _caption(found))
+    figure = draw_rows(explanation, "Occlusion, logit of the predicted class", rows)
+    numbers = explanation.numbers() | {
+        "window": WINDOW,
+        "stride": STRIDE,
+        "filled_with": "mean colour",
+    }
+    return Drawing(figure, numbers, _caption(explanation))
 
 
-def _caption(found: Explanation) -> Caption:
+def _caption(explanation: Explanation) -> Caption:
     return Caption(
         "How much the logit of the predicted class falls (red) or rises (blue) when a patch covers "
         "the place. Below the control: the same with the last layer drawn anew, and the rank "
@@ -31,5 +35,5 @@ def _caption(found: Explanation) -> Caption:
         f"{STRIDE}; a pixel has the mean over the patches that cover it. A row has one scale, "
         "which ends at the value that 99.5% of its pixels stay below.",
         "The patch is itself an edge that no training image had, and evidence in two places at "
-        "once shows in neither. " + found.limits(),
+        "once shows in neither. " + explanation.limits(),
     )

@@ -93,11 +93,11 @@ def _draw_scatter(axes: Axes, regret: Regret, share: float) -> None:
 
 def bests(candidates: tuple[Candidate, ...]) -> list[Candidate]:
     """Every trial's first epoch of the highest unbiased accuracy."""
-    found: dict[int, Candidate] = {}
+    best: dict[int, Candidate] = {}
     for candidate in candidates:
-        if candidate.trial not in found or candidate.unbiased > found[candidate.trial].unbiased:
-            found[candidate.trial] = candidate
-    return list(found.values())
+        if candidate.trial not in best or candidate.unbiased > best[candidate.trial].unbiased:
+            best[candidate.trial] = candidate
+    return list(best.values())
 
 
 def _points(candidates: list[Candidate] | tuple[Candidate, ...]) -> tuple[list[float], list[float]]:

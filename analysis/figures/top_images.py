@@ -11,24 +11,24 @@ from analysis.panels import bare, mosaic
 from analysis.subject import Subject
 
 GROUP = "activations"
-MOST = 16
+MAX_FILTERS = 16
 
 
 def draw(subject: Subject) -> Drawing:
     """A row a filter of the first and last convolution, by mean on the left, by maximum right."""
-    found = list(subject.activations.values())
-    rows = max(min(MOST, len(each.top["mean"].images)) for each in found)
-    figure = Figure(figsize=(5.6 * len(found), 1 + 0.5 * rows), layout="constrained")
-    for place, axes in enumerate(np.ravel(figure.subplots(1, 2 * len(found), squeeze=False))):
-        each, statistic = found[place // 2], ("mean", "max")[place % 2]
-        chosen = each.top[statistic].images[:MOST]
+    layers = list(subject.activations.values())
+    rows = max(min(MAX_FILTERS, len(each.top["mean"].images)) for each in layers)
+    figure = Figure(figsize=(5.6 * len(layers), 1 + 0.5 * rows), layout="constrained")
+    for place, axes in enumerate(np.ravel(figure.subplots(1, 2 * len(layers), squeeze=False))):
+        each, statistic = layers[place // 2], ("mean", "max")[place % 2]
+        chosen = each.top[statistic].images[:MAX_FILTERS]
         axes.imshow(mosaic(subject.split.images[chosen.ravel()], chosen.shape[1]))
         axes.set_title(f"{each.layer.name}, by {statistic}", fontsize=9)
         bare(axes)
         size = subject.dataset.image_size + 1
         axes.set_yticks(size * np.arange(len(chosen)) + size / 2, range(len(chosen)), fontsize=7)
-    numbers = {each.layer.name: _numbers(each) for each in found}
-    return Drawing(figure, numbers, _caption(subject, found))
+    numbers = {each.layer.name: _numbers(each) for each in layers}
+    return Drawing(figure, numbers, _caption(subject, layers))
 
 
 def overlap(each: FilterStatistics) -> np.ndarray:
@@ -59,19 +59,19 @@ def _numbers(each: FilterStatistics) -> dict[str, Any]:
     return {**tops, "overlap_of_mean_and_max": overlap(each).tolist()}
 
 
-def _caption(subject: Subject, found: list[FilterStatistics]) -> Caption:
-    told = "; ".join(
-        f"{each.layer.name} {100 * float(overlap(each).mean()):.0f}%" for each in found
+def _caption(subject: Subject, layers: list[FilterStatistics]) -> Caption:
+    overlaps = "; ".join(
+        f"{each.layer.name} {100 * float(overlap(each).mean()):.0f}%" for each in layers
     )
     alike = "; ".join(
         f"{each.layer.name} {100 * shared_between_filters(each, 'mean'):.0f}% by mean, "
         f"{100 * shared_between_filters(each, 'max'):.0f}% by maximum"
-        for each in found
+        for each in layers
     )
     return Caption(
-        f"For the first {MOST} filters of the first and of the last convolution, the five "
+        f"For the first {MAX_FILTERS} filters of the first and of the last convolution, the five "
         f"{subject.split_name} images with the largest mean and the largest maximum of the "
-        f"filter's map. Shared by both rankings: {told}. Shared by two filters: {alike}.",
+        f"filter's map. Shared by both rankings: {overlaps}. Shared by two filters: {alike}.",
         f"All {len(subject.split):,} images are ranked, by the map after BN and ReLU where they "
         "follow, before pooling.",
         "The mean rewards bright and uniform images, whatever the filter detects; the maximum "

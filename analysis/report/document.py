@@ -153,8 +153,8 @@ def _sections(gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _audit_verdict(gallery: Gallery) -> str | None:
-    told = [f.numbers["verdict_sentence"] for f in gallery.drawn if f.name == "audit"]
-    return f"This network {told[0]}." if told else None
+    sentences = [f.numbers["verdict_sentence"] for f in gallery.drawn if f.name == "audit"]
+    return f"This network {sentences[0]}." if sentences else None
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:

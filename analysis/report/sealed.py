@@ -15,11 +15,11 @@ def facts(seal: Seal) -> dict[str, str]:
     shown = seal.shown
     if shown is None:
         return {"Test accuracy": f"not read, as {seal.unread}" if seal.unread else ""}
-    found = shown.estimates
+    estimates = shown.estimates
     parts = [
-        words.format(f"{100 * found[name].value:.1f}%")
+        words.format(f"{100 * estimates[name].value:.1f}%")
         for name, words in _BY_DIGIT.items()
-        if name in found
+        if name in estimates
     ]
     accuracy = f"{percent(shown.accuracy)}, {seal.place(shown)}, {shown.when}"
     return {"Test accuracy": accuracy, "Test, by the digit": ", ".join(parts)}
@@ -37,15 +37,15 @@ def readings(seal: Seal) -> tuple[tuple[str, str], ...]:
     """All readings of the search, if there are several: which and when, and what was found."""
     if len(seal.readings) < 2:
         return ()
-    return tuple((f"Reading {n}", _found(r)) for n, r in enumerate(seal.readings, 1))
+    return tuple((f"Reading {n}", _line(r)) for n, r in enumerate(seal.readings, 1))
 
 
-def percent(found: Estimate) -> str:
+def percent(estimate: Estimate) -> str:
     """An estimate with its interval, in per cent."""
-    ends = f"95% interval {100 * found.low:.1f} to {100 * found.high:.1f}"
-    return f"{100 * found.value:.2f}% ({ends})"
+    ends = f"95% interval {100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+    return f"{100 * estimate.value:.2f}% ({ends})"
 
 
-def _found(reading: Reading) -> str:
-    found = percent(reading.accuracy)
-    return f"{reading.when}: {found}, run {reading.run_id[:8]}, by {reading.command}"
+def _line(reading: Reading) -> str:
+    accuracy = percent(reading.accuracy)
+    return f"{reading.when}: {accuracy}, run {reading.run_id[:8]}, by {reading.command}"

@@ -11,12 +11,12 @@ from analysis.audit.attribution import AREA, digit_mass
 from analysis.audit.boost import beta, matrix
 from analysis.audit.control import reinitialised
 from analysis.audit.decodability import decodability
-from analysis.audit.groups import expected_least, groups_of
+from analysis.audit.groups import expected_minimum, groups_of
 from analysis.audit.intervals import difference, mean, share
 from analysis.audit.metrics import metrics
 from analysis.audit.paste import digit_greyed, other_than, picture_greyed, sources, with_digits
 from analysis.audit.readout import features_of, readout_name
-from analysis.audit.report import Audit, Most, audit
+from analysis.audit.report import Audit, ImageLimits, audit
 from analysis.figures import NotApplicableError
 from analysis.figures.audit import draw
 from trainables import architectures
@@ -85,7 +85,9 @@ def normalise(embedded) -> Normaliser:
 
 
 def audited(embedded: Dataset, model: nn.Module) -> Audit:
-    return audit(model.eval(), embedded.val, Normaliser(embedded, CPU), CPU, Most(pasted=300))
+    return audit(
+        model.eval(), embedded.val, Normaliser(embedded, CPU), CPU, ImageLimits(pasted=300)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -273,10 +275,10 @@ def test_a_cell_without_images_has_no_accuracy():
 
 
 def test_the_least_of_many_small_cells_is_expected_well_below_the_truth():
-    assert expected_least([50] * 100, [0.73] * 100) == pytest.approx(0.57, abs=0.01)
+    assert expected_minimum([50] * 100, [0.73] * 100) == pytest.approx(0.57, abs=0.01)
     draws = np.random.default_rng(0).binomial([20, 50, 200], [0.5, 0.6, 0.7], (40_000, 3))
     slow = (draws / [20, 50, 200]).min(axis=1).mean()
-    assert expected_least([20, 50, 200], [0.5, 0.6, 0.7]) == pytest.approx(slow, abs=0.003)
+    assert expected_minimum([20, 50, 200], [0.5, 0.6, 0.7]) == pytest.approx(slow, abs=0.003)
 
 
 def test_a_pasted_digit_is_of_the_wanted_kind_and_another_image(embedded):
