@@ -218,15 +218,19 @@ def copied_store(finished: FinishedSearch, folder: Path) -> str:
     with (
         contextlib.closing(sqlite3.connect(finished.out / "mlflow.db")) as store,
         contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as database,
-        database,
     ):
         store.backup(database)
+    relocate(folder / "mlflow.db", finished.out, folder)
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def relocate(store: Path, before: Path, after: Path) -> None:
+    """Have a store find its artifacts, which lay in folder ``before``, in ``after``."""
+    with contextlib.closing(sqlite3.connect(store)) as database, database:
         for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
             database.execute(
-                f"update {table} set {column} = replace({column}, ?, ?)",
-                (str(finished.out), str(folder)),
+                f"update {table} set {column} = replace({column}, ?, ?)", (str(before), str(after))
             )
-    return f"sqlite:///{folder}/mlflow.db"
 
 
 CHROMIUM = [

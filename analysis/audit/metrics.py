@@ -57,10 +57,9 @@ def metrics(audit: Audit) -> list[AuditMetric]:
     accuracy = audit.groups.accuracy
     known = references(0.0 if accuracy is None else accuracy.value, audit.cue)
     estimates = _estimates(audit)
+    missing = {name: _missing(audit, name, each) for name, each in estimates.items()}
     return [
-        AuditMetric(
-            name, title, estimates[name], known[name], _missing(audit, name, estimates[name])
-        )
+        AuditMetric(name, title, estimates[name], known[name], missing[name])
         for name, title in _titles(audit).items()
     ]
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, ReplayedSearch, read_curves
 from search.proposals.searcher import OptunaSearcher
-from search.space.domain import Range, Selection, Values, check_point
+from search.space.domain import Options, Range, Values, check_point
 from search.space.reader import SPACES, read_space
 from search.space.sampler import SpaceSampler
 from search.trials.board import TrialBoard
@@ -15,7 +15,7 @@ from trainables.data import EMBEDDED
 DOMAINS = {
     "lr": Range(low=0.01, high=1.0, log=True),
     "flip": Values(options=(True, False)),
-    "optimizer": Selection(
+    "optimizer": Options(
         options={"adam": {}, "sgd": {"momentum": Range(low=0.0, high=0.5)}},
     ),
 }

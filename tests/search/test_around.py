@@ -5,7 +5,7 @@ import math
 import optuna
 import pytest
 
-from search.space.domain import Range, Selection, Values, every_key
+from search.space.domain import Options, Range, Values, every_key
 from search.space.narrowing import around
 from search.space.reader import SPACES, available, read_space, space_file
 from search.space.sampler import SpaceSampler
@@ -76,7 +76,7 @@ def _kept(space, values):
     def walk(domains):
         for key, domain in domains.items():
             yield key, domain
-            if isinstance(domain, Selection):
+            if isinstance(domain, Options):
                 yield from walk(domain.options[str(values[key])])
 
     return walk(space.search)
@@ -85,7 +85,7 @@ def _kept(space, values):
 def _within(narrow, wide) -> bool:
     if isinstance(wide, Range):
         return wide.low <= narrow.low < narrow.high <= wide.high
-    if isinstance(wide, Values | Selection):
+    if isinstance(wide, Values | Options):
         return set(narrow.options) <= set(wide.options)
     return narrow == wide
 

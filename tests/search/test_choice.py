@@ -2,19 +2,20 @@
 
 import numpy as np
 import pytest
+from made_up import play, spec
 
 from search.selection.choice import best_first, choose, repeated
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import TrialBoard
+from search.trials.search_board import SearchBoard
 
 FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 4500})
 EPOCHS = 2
 
 
-class Board(TrialBoard):
-    """A scoreboard whose trials end as they are told to."""
+class Board(SearchBoard):
+    """A search whose trials and finals end as they are told to."""
 
     def add(
         self,
@@ -22,19 +23,17 @@ class Board(TrialBoard):
         accuracy: float,
         following: float = 0.0,
         epochs: int = EPOCHS,
-        of=None,
+        of: int | None = None,
         lr: float | None = None,
+        end: str = "ended",
     ) -> None:
-        name = f"t{number}"
-        self.started(name, number, {"lr": number / 100 if lr is None else lr}, repeats=of)
-        for epoch in range(1, epochs + 1):
-            figures = {"val_accuracy": accuracy, "digit_following": following}
-            self.reported(name, epoch, figures)
-        self.ended(name)
+        asked = spec(number, {"lr": number / 100 if lr is None else lr}, repeats=of)
+        accuracies = [accuracy] * epochs
+        play(self.board_of(asked), asked, accuracies, end, digit_following=following)
 
 
 def board(trials: int, finalists: int = 0, seeds: int = 0) -> Board:
-    return Board(trials, EPOCHS, 100, finalists=finalists, seeds=seeds)
+    return Board(trials, EPOCHS, 100, finalists, seeds)
 
 
 def numbers(records) -> list[int]:
@@ -45,14 +44,14 @@ def test_the_most_accurate_settings_are_trained_again():
     found = board(4)
     for number, accuracy in enumerate([0.5, 0.8, 0.6, 0.7]):
         found.add(number, accuracy)
-    assert numbers(repeated(found, FREE, 3)) == [1, 3, 2]
+    assert numbers(repeated(found.trials, FREE, 3)) == [1, 3, 2]
 
 
 def test_of_equals_the_one_suggested_first_is_before():
     found = board(2)
     found.add(1, 0.5)
     found.add(0, 0.5)
-    assert numbers(repeated(found, FREE, 2)) == [0, 1]
+    assert numbers(repeated(found.trials, FREE, 2)) == [0, 1]
 
 
 def test_of_trials_of_one_setting_the_best_alone_is_trained_again():
@@ -60,17 +59,15 @@ def test_of_trials_of_one_setting_the_best_alone_is_trained_again():
     found.add(0, 0.5, lr=0.1)
     found.add(1, 0.6, lr=0.1)
     found.add(2, 0.4, lr=0.2)
-    assert numbers(repeated(found, FREE, 3)) == [1, 2]
+    assert numbers(repeated(found.trials, FREE, 3)) == [1, 2]
     assert found.finals_due == 4
 
 
 def test_a_failed_trial_is_not_trained_again():
     found = board(2)
     found.add(0, 0.5)
-    found.started("t1", 1, {})
-    found.reported("t1", 1, {"val_accuracy": 0.9})
-    found.failed("t1", "why")
-    assert numbers(repeated(found, FREE, 2)) == [0]
+    found.add(1, 0.9, end="failed")
+    assert numbers(repeated(found.trials, FREE, 2)) == [0]
 
 
 def test_bound_the_settings_that_hold_are_before_more_accurate_ones_that_do_not():
@@ -78,14 +75,14 @@ def test_bound_the_settings_that_hold_are_before_more_accurate_ones_that_do_not(
     found.add(0, 0.9, following=0.3)
     found.add(1, 0.6, following=0.05)
     found.add(2, 0.7, following=0.1)
-    assert numbers(repeated(found, BOUND, 3)) == [1, 2, 0]
+    assert numbers(repeated(found.trials, BOUND, 3)) == [1, 2, 0]
 
 
 def test_bound_a_whole_training_is_before_one_that_was_stopped_early():
     found = board(2)
     found.add(0, 0.7, following=0.05, epochs=1)
     found.add(1, 0.6, following=0.05)
-    assert numbers(repeated(found, BOUND, 2)) == [1, 0]
+    assert numbers(repeated(found.trials, BOUND, 2)) == [1, 0]
 
 
 def finals(bound: Rule, accuracies: dict[int, list[float]], following: dict[int, float]):
@@ -183,8 +180,7 @@ def half_failed():
     found = board(1, finalists=1, seeds=2)
     found.add(0, 0.8)
     found.add(1, 0.7, of=0)
-    found.started("t2", 2, {}, repeats=0)
-    found.failed("t2", "why")
+    found.add(2, 0.9, of=0, end="failed")
     (finalist,) = choose(found, FREE).finalists
     return finalist
 
@@ -206,8 +202,7 @@ def test_what_is_left_of_failed_trainings_does_not_win_by_its_lucky_seed():
     found.add(2, 0.74, of=0)
     found.add(3, 0.76, of=0)
     found.add(4, 0.77, of=1)
-    found.started("t5", 5, {}, repeats=1)
-    found.failed("t5", "why")
+    found.add(5, 0.9, of=1, end="failed")
     assert [each.trial.number for each in choose(found, FREE).finalists] == [0, 1]
 
 
@@ -217,7 +212,7 @@ def test_the_one_that_wins_without_finals_is_first_and_a_setting_comes_once():
     found.add(1, 0.6, following=0.079)  # its interval goes beyond
     found.add(2, 0.5, following=0.02)
     found.add(3, 0.4, following=0.02, lr=0.02)
-    assert numbers(best_first(found.records, BOUND)) == [2, 1, 0]
+    assert numbers(best_first(found.trials.records, BOUND)) == [2, 1, 0]
 
 
 def test_without_a_trial_there_is_no_winner():

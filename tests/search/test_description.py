@@ -1,40 +1,34 @@
 """What a search's own MLflow run says of it."""
 
 import pytest
+from made_up import play, spec
 
 from search.records.description import MOST, ROWS, description
 from search.selection.choice import choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import TrialBoard
-from search.trials.record import BASELINE
+from search.trials.search_board import SearchBoard
 
 USUAL = {"lr": 0.1, "flip": True}
 FREE = Rule({}, {})
 BOUND = Rule({"digit_following": Limit(max=0.08)}, {"digit_following": 1000})
 
 
-def searched(trials: int = 3, finalists: int = 0, follows: float = 0.02, **more) -> TrialBoard:
+def searched(trials: int = 3, finalists: int = 0, follows: float = 0.02, **more) -> SearchBoard:
     """Trials of an epoch, each better than the one before, and two trainings of each finalist."""
-    board = TrialBoard(trials, 1, 100, 0.0, finalists, 2)
+    board = SearchBoard(trials, 1, 100, finalists, 2)
     for number in range(trials):
         values = {**USUAL, "lr": 0.1 * (number + 1), **more}
-        board.started(f"t{number}", number, values, "" if number else BASELINE)
-        _train(board, f"t{number}", 0.5 + number / 100, follows)
+        play(board.trials, spec(number, values), [0.5 + number / 100], digit_following=follows)
     for place in range(finalists):
         for seed in range(2):
-            name, repeated = f"f{place}{seed}", trials - 1 - place
-            board.started(name, trials + 2 * place + seed, USUAL, name, seed, repeated)
-            _train(board, name, 0.5 - place / 10 + seed / 100, follows)
+            asked = spec(trials + 2 * place + seed, USUAL, repeats=trials - 1 - place)
+            accuracy = 0.5 - place / 10 + seed / 100
+            play(board.finals, asked, [accuracy], digit_following=follows)
     return board
 
 
-def _train(board: TrialBoard, trial: str, accuracy: float, follows: float) -> None:
-    board.reported(trial, 1, {"val_accuracy": accuracy, "digit_following": follows})
-    board.ended(trial)
-
-
-def described(board: TrialBoard, rule: Rule = FREE) -> str:
+def described(board: SearchBoard, rule: Rule = FREE) -> str:
     return description("gap5", board, "complete", choose(board, rule), "", "mine")
 
 
@@ -85,9 +79,8 @@ def test_many_long_trials_stay_within_what_mlflow_takes():
 
 
 def test_a_search_without_a_winner_has_a_description():
-    board = TrialBoard(1, 1, 100)
-    board.started("t0", 0, USUAL, BASELINE)
-    board.failed("t0", "it raised")
+    board = SearchBoard(1, 1, 100)
+    play(board.trials, spec(0, USUAL), [], "failed")
     assert described(board).startswith("**no** validation accuracy; the baseline has no.")
 
 

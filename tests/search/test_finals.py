@@ -1,136 +1,108 @@
 """What a search trains again, when, and with which seeds."""
 
 import pytest
+from made_up import JOB, history, play, spec
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from search.proposals.finals import WithFinals, finals
-from search.proposals.planned import PlannedSearch
+from search.proposals.finals import finals
+from search.proposals.planned import PlannedSearch, TrainToTheEnd
 from search.selection.rule import Rule
 from search.space.budget import Budget
-from search.trials.board import TrialBoard
-from search.trials.files import History
-from search.trials.spec import Job, Task
-from trainables.data import DataSpec
+from search.trials.search_board import SearchBoard
+from search.trials.spec import TrialSpec
 
-JOB = Job("gap5", DataSpec(), "embedded", None, None, 1, 3, 1)
 BUDGET = Budget(trials=3, epochs=1, finalists=2, finalist_seeds=2)
+TRIALS = [spec(number, {"lr": 0.001 * (number + 1)}) for number in range(3)]
 ACCURACIES = [0.5, 0.7, 0.6]
 
 
-def tasks() -> list[Task]:
-    return [Task(JOB, number, {"lr": 0.001 * (number + 1)}) for number in range(3)]
-
-
-def board(ended: int = 3) -> TrialBoard:
-    made = TrialBoard(3, 1, 100, finalists=2, seeds=2)
-    for task in tasks()[:ended]:
-        end(made, task, ACCURACIES[task.number])
+def board(failed: tuple[int, ...] = ()) -> SearchBoard:
+    """A search whose trials have ended."""
+    made = SearchBoard(3, 1, 100, finalists=2, seeds=2)
+    for asked, accuracy in zip(TRIALS, ACCURACIES, strict=True):
+        play(made.trials, asked, [accuracy], "failed" if asked.number in failed else "ended")
     return made
 
 
-def end(made: TrialBoard, task: Task, accuracy: float) -> None:
-    name = f"t{task.number}"
-    made.started(name, task.number, task.values, task.label, task.stream, task.repeats)
-    made.reported(name, 1, {"val_accuracy": accuracy})
-    made.ended(name)
+def finals_of(made: SearchBoard) -> list[TrialSpec]:
+    return list(finals(made.trials, Rule({}, {}), JOB, BUDGET))
 
 
-def searcher(made: TrialBoard) -> WithFinals:
-    return WithFinals(PlannedSearch(tasks()), made, Rule({}, {}), JOB, BUDGET)
+def test_the_best_settings_are_trained_again_a_seed_after_the_other():
+    found = finals_of(board())
+    assert [(each.number, each.repeats) for each in found] == [(3, 1), (4, 2), (5, 1), (6, 2)]
+    assert [each.values["lr"] for each in found] == [0.002, 0.003, 0.002, 0.003]
 
 
-def test_the_searchs_own_trials_come_first():
-    search = searcher(board(0))
-    assert [search.suggest(f"t{n}")["number"] for n in range(3)] == [0, 1, 2]
+def test_a_final_is_named_by_its_finalist_and_its_seed():
+    assert [each.label for each in finals_of(board())] == [
+        "finalist-1-seed-1",
+        "finalist-2-seed-1",
+        "finalist-1-seed-2",
+        "finalist-2-seed-2",
+    ]
 
 
-def test_while_a_trial_is_under_way_nothing_is_proposed():
-    search = searcher(board(2))
-    for number in range(3):
-        search.suggest(f"t{number}")
-    assert search.suggest("f") is None
+def test_no_trial_of_the_search_had_a_finals_seed_and_all_finalists_have_the_same():
+    seeds = [each.setting.seed for each in finals_of(board())]
+    assert {each.setting.seed for each in TRIALS}.isdisjoint(seeds)
+    assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
 
 
-def proposed(search: WithFinals) -> list[Task]:
+def test_fewer_trials_than_finalists_are_all_trained_again():
+    assert [each.repeats for each in finals_of(board(failed=(1, 2)))] == [0, 0]
+
+
+def test_where_every_trial_failed_there_are_no_finals():
+    none = board(failed=(0, 1, 2))
+    assert finals_of(none) == []
+    assert none.is_whole
+
+
+def proposed(search: PlannedSearch) -> list[int]:
+    """The numbers of what it proposes until it has finished."""
     found = []
     while isinstance(config := search.suggest(f"x{len(found)}"), dict):
-        found.append(Task.from_config(config))
+        found.append(TrialSpec.from_config(config).number)
     assert config == Searcher.FINISHED
     return found
 
 
-def test_then_the_best_settings_are_trained_again_a_seed_after_the_other():
-    found = proposed(searcher(board()))[3:]
-    assert [(t.number, t.repeats) for t in found] == [(3, 1), (4, 2), (5, 1), (6, 2)]
-    assert [t.values["lr"] for t in found] == [0.002, 0.003, 0.002, 0.003]
+def test_a_list_is_proposed_in_the_order_of_its_numbers():
+    assert proposed(PlannedSearch(finals_of(board())[::-1])) == [3, 4, 5, 6]
 
 
-def test_no_trial_of_the_search_had_a_finals_seed_and_all_finalists_have_the_same():
-    found = proposed(searcher(board()))
-    seeds = [task.setting.seed for task in found]
-    assert set(seeds[:3]).isdisjoint(seeds[3:])
-    assert seeds[3] == seeds[4] != seeds[5] == seeds[6]
+def test_of_a_list_whose_first_has_begun_the_others_are_proposed():
+    search = PlannedSearch(finals_of(board()))
+    search.recall(history(finals_of(board())[0], [0.6], "interrupted"))
+    assert proposed(search) == [4, 5, 6]
 
 
-def test_fewer_trials_than_finalists_are_all_trained_again():
-    few = TrialBoard(3, 1, 100, finalists=2, seeds=2)
-    end(few, tasks()[0], 0.5)
-    for task in tasks()[1:]:
-        few.started(f"t{task.number}", task.number, task.values)
-        few.failed(f"t{task.number}", "why")
-    assert [t.repeats for t in finals(few, Rule({}, {}), JOB, BUDGET)] == [0, 0]
+def test_a_final_goes_on_to_its_last_epoch_whatever_it_reports():
+    scheduler = TrainToTheEnd(9)
+    results = ({"epoch": epoch, "val_accuracy": 0.0} for epoch in range(1, 9))
+    decisions = {scheduler.on_trial_result(None, None, result) for result in results}
+    assert decisions == {TrialScheduler.CONTINUE}
 
 
-def test_where_every_trial_failed_there_are_no_finals():
-    none = TrialBoard(3, 1, 100, finalists=2, seeds=2)
-    for task in tasks():
-        none.started(f"t{task.number}", task.number, task.values)
-        none.failed(f"t{task.number}", "why")
-    assert proposed(searcher(none))[3:] == []
-    assert none.is_whole
-
-
-def history(made: TrialBoard, task: Task) -> History:
-    record = made.record(f"t{task.number}")
-    return History(None, task, (record,), record.status, "", 0.0)
-
-
-def test_a_search_that_goes_on_proposes_what_is_left_of_its_finals():
-    made, first = board(), searcher(board())
-    begun = proposed(first)[3]
-    end(made, begun, 0.65)
-    again = searcher(made)
-    for task in (*tasks(), begun):
-        again.recall(history(made, task))
-    assert [t.number for t in proposed(again)] == [4, 5, 6]
-
-
-def test_the_other_searcher_is_not_told_of_the_finals():
-    told = []
-
-    class Listening(PlannedSearch):
-        def on_trial_complete(self, trial_id, result=None, error=False):
-            told.append(trial_id)
-
-    search = WithFinals(Listening(tasks()), board(), Rule({}, {}), JOB, BUDGET)
-    for name in ("a", "b", "c", "final"):
-        search.suggest(name)
-        search.on_trial_complete(name, {"epoch": 1})
-    assert told == ["a", "b", "c"]
+def test_a_final_that_was_at_its_last_epoch_when_the_driver_died_has_ended():
+    cut = [history(spec(epochs), [0.5] * epochs, "interrupted") for epochs in (1, 2, 3)]
+    assert TrainToTheEnd(2).recall(cut) == {"2", "3"}
 
 
 @pytest.mark.parametrize("ended", [0, 3])
 def test_a_board_is_whole_once_its_finals_are(ended):
     made = board()
-    for task in list(finals(made, Rule({}, {}), JOB, BUDGET))[: ended + 1]:
-        end(made, task, 0.6)
+    for asked in finals_of(made)[: ended + 1]:
+        play(made.board_of(asked), asked, [0.6])
     assert made.is_whole is (ended == 3)
 
 
 def test_finals_count_neither_as_trials_nor_for_the_best_but_their_epochs_do():
     made = board()
-    for task in finals(made, Rule({}, {}), JOB, BUDGET):
-        end(made, task, 0.9)
-    assert made.count("completed") == 3
-    assert made.best().number == 1
+    for asked in finals_of(made):
+        play(made.board_of(asked), asked, [0.9])
+    assert made.trials.count("completed") == 3
+    assert made.trials.best().number == 1
     assert made.epochs == 7

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, FinishedSearch, copied_store, user_environment
+from made_up import spec
 
 from analysis import Analysis, analyse
 from analysis.run import command_line
 from search import SearchResult, run_search
 from search.records.summary import summary_in
 from search.request.options import SearchOptions
-from search.trials.record import BASELINE, TrialRecord
+from search.trials.record import BASELINE, Status, TrialRecord
+from search.trials.spec import BASELINE
 from trainables.boundary.errors import UsageError
 
 NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}
@@ -73,10 +75,10 @@ def test_a_wrong_argument_is_told_as_a_wrong_flag_is(tmp_path):
 @pytest.fixture(scope="module")
 def result(finished: FinishedSearch) -> SearchResult:
     trials = (
+        TrialRecord(spec(0, {"lr": 0.1}), "a", Status.COMPLETED, 4, 2, {"val_accuracy": 0.5}),
         TrialRecord(
-            "a", 0, {"lr": 0.1}, BASELINE, None, None, "completed", 4, 2, {"val_accuracy": 0.5}
+            spec(1, {"lr": 0.2}, label="<1>"), "b", Status.PRUNED, 1, 1, {"val_accuracy": 0.75}
         ),
-        TrialRecord("b", 1, {"lr": 0.2}, "<1>", None, None, "pruned", 1, 1, {"val_accuracy": 0.75}),
     )
     summary = summary_in(finished.out / finished.name)
     return SearchResult(summary, trials, finished.uri, finished.out, ())

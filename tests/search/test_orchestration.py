@@ -1,8 +1,10 @@
 """What the real Tune makes of trials whose curves are known: none is trained."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,28 @@ from mlflow import MlflowClient
 from ray import cloudpickle
 from replayed_trial import FAILING, accuracies, replayed
 
+from search.proposals.schedulers.asha import AshaScheduler
+from search.proposals.searcher import OptunaSearcher
+
 TRIALS, EPOCHS, FINALISTS, SEEDS = 12, 8, 2, 2
 FLAGS = ("--trials", str(TRIALS), "--epochs", str(EPOCHS), "--set", "schedule=cosine")
 FLAGS += ("--finalists", str(FINALISTS), "--finalist-seeds", str(SEEDS), "--seed", "1")
 FLAGS += ("--concurrency", "2", "--cpus-per-trial", "1")
+
+
+heard: set[str] = set()  # ids of the trials whose events reached the searcher or a ladder
+
+
+def listen(patch: pytest.MonkeyPatch, kind: type, name: str, argument: int) -> None:
+    """Have a method note the trial that it is called with."""
+    method = getattr(kind, name)
+
+    def noted(self, *arguments, **named):
+        trial = arguments[argument]
+        heard.add(getattr(trial, "trial_id", trial))
+        return method(self, *arguments, **named)
+
+    patch.setattr(kind, name, noted)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +45,10 @@ def replaying(
     cloudpickle.register_pickle_by_value(replayed_trial)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("search.driver.engine.trainable", replayed)
+        listen(patch, OptunaSearcher, "suggest", 0)
+        listen(patch, OptunaSearcher, "on_trial_complete", 0)
+        listen(patch, AshaScheduler, "on_trial_add", 1)
+        listen(patch, AshaScheduler, "on_trial_result", 1)
         yield small_search
     cloudpickle.unregister_pickle_by_value(replayed_trial)
 
@@ -74,6 +98,23 @@ def test_the_finalists_are_the_best_of_the_whole_trials(searched):
     assert all(len(found[n]) == EPOCHS for n in range(TRIALS, TRIALS + FINALISTS * SEEDS))
 
 
+def statuses(search: FinishedSearch) -> list[dict]:
+    """How each training stands, by its number."""
+    files = sorted((search.out / search.name).glob("trial-*/status.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+def test_the_finals_begin_once_all_trials_have_ended(searched):
+    found = statuses(searched)
+    begun = [each["started"] for each in found[TRIALS:]]
+    assert min(begun) >= max(each["changed"] for each in found[:TRIALS])
+
+
+def test_nothing_of_the_finals_reaches_searcher_or_ladder(searched):
+    ids = [each["trial_id"] for each in statuses(searched)]
+    assert heard & set(ids) == set(ids[:TRIALS])
+
+
 def recorded(search: FinishedSearch) -> dict[int, list[tuple[int, float]]]:
     """Every training's curve in MLflow."""
     client = MlflowClient(search.uri)
@@ -100,13 +141,25 @@ def test_mlflow_holds_every_epoch_of_every_training_once(searched):
     assert recorded(searched) == curves_of(searched)
 
 
-@pytest.mark.parametrize("left", [2, 7, TRIALS + 1])
-def test_a_search_that_is_resumed_trains_what_is_left_and_nothing_twice(
-    replaying, searched, tmp_path, left
-):
-    """Of so many trainings that had begun, the last had handed over its first epoch."""
-    cut_off(searched, tmp_path, left)
-    again = replaying(tmp_path, "replayed", resume=True)
+@pytest.fixture(scope="module")
+def resumed(replaying, searched, tmp_path_factory) -> Callable[[int], FinishedSearch]:
+    """A search that was cut off and resumed.
+
+    Of so many trainings that had begun, the last had handed over its first epoch.
+    """
+
+    @cache
+    def resume(left: int) -> FinishedSearch:
+        out = tmp_path_factory.mktemp("resumed")
+        cut_off(searched, out, left)
+        return replaying(out, "replayed", resume=True)
+
+    return resume
+
+
+@pytest.mark.parametrize("left", [2, 7, TRIALS + 2])
+def test_a_search_that_is_resumed_trains_what_is_left_and_nothing_twice(resumed, searched, left):
+    again = resumed(left)
     assert again.status == searched.status, again.printed
     found = trainings(again)
     assert sorted(found) == sorted(trainings(searched))
@@ -114,6 +167,21 @@ def test_a_search_that_is_resumed_trains_what_is_left_and_nothing_twice(
         [row["epoch"] for row in rows] == list(range(1, len(rows) + 1)) for rows in found.values()
     )
     assert recorded(again) == curves_of(again)
+
+
+def test_a_search_that_was_interrupted_in_its_finals_resumes_them_alone(resumed, searched):
+    again = resumed(TRIALS + 2)
+    begun = re.findall(r"^trial (\S+) (started|goes on)", again.printed, re.MULTILINE)
+    assert begun == [
+        ("finalist-2-seed-1", "goes on"),
+        ("finalist-1-seed-2", "started"),
+        ("finalist-2-seed-2", "started"),
+    ]
+    assert statuses(again)[: TRIALS + 1] == statuses(searched)[: TRIALS + 1]
+
+
+def test_finals_that_are_resumed_end_as_they_would_have(resumed, searched):
+    assert curves_of(resumed(TRIALS + 2)) == curves_of(searched)
 
 
 def cut_off(search: FinishedSearch, out: Path, left: int) -> None:

@@ -6,7 +6,7 @@ import torch
 from search.driver.resources import Machine, Resources, allot_packs
 from search.request.parser import search_options
 from search.trials.checkpoints import STATE_FILE, write_checksum
-from search.trials.spec import Job, Task
+from search.trials.spec import Job, TrialSpec
 from search.workers.pack_host import PackHost
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
@@ -16,8 +16,8 @@ JOB = Job("gap5", DataSpec("composite"), "embedded", 300, 100, 3, 0, 1)
 UNTIMED = ("val_loss", "val_accuracy", "train_loss", "train_accuracy", "lr", "digit_following")
 
 
-def task(number: int, **values) -> Task:
-    return Task(JOB, number, {"pool_stride": 2, "batch_size": 50, **values})
+def spec(number: int, **values) -> TrialSpec:
+    return TrialSpec(JOB, number, {"pool_stride": 2, "batch_size": 50, **values})
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def host(finished):  # after it, so that the cache is there
     return PackHost(JOB, threads=1)
 
 
-def alone(embedded, asked: Task) -> list[float]:
+def alone(embedded, asked: TrialSpec) -> list[float]:
     data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"))
     return [epoch.metrics["val_loss"] for epoch in fit(asked.setting, data)]
 
@@ -39,31 +39,31 @@ def fetched(host: PackHost, trial_id: str) -> list[dict]:
 
 
 def test_a_failing_member_fails_alone(host, embedded):
-    host.join("good", task(0).as_config(), None)
-    host.join("bad", task(1, optimizer="sgd", lr=100.0, momentum=0.99).as_config(), None)
+    host.join("good", spec(0).as_config(), None)
+    host.join("bad", spec(1, optimizer="sgd", lr=100.0, momentum=0.99).as_config(), None)
     with pytest.raises(ArithmeticError, match="loss became"):
         fetched(host, "bad")
     host.leave("bad")
     losses = [metrics["val_loss"] for metrics in fetched(host, "good")]
-    assert losses == alone(embedded, task(0))
+    assert losses == alone(embedded, spec(0))
 
 
 def test_a_member_that_joins_with_a_checkpoint_goes_on_from_it(host, embedded, tmp_path):
-    host.join("first", task(2).as_config(), None)
+    host.join("first", spec(2).as_config(), None)
     metrics, state = host.next("first")
     host.leave("first")
     folder = tmp_path / "checkpoint_000000"
     folder.mkdir()
     (folder / STATE_FILE).write_bytes(state)
     write_checksum(folder, 1)
-    host.join("again", task(2).as_config(), str(folder))
+    host.join("again", spec(2).as_config(), str(folder))
     later = fetched(host, "again")
     assert [metrics["epoch"] for metrics in later] == [2, 3]
-    assert [m["val_loss"] for m in [metrics, *later]] == alone(embedded, task(2))
+    assert [m["val_loss"] for m in [metrics, *later]] == alone(embedded, spec(2))
 
 
 def test_a_member_that_left_is_trained_no_further(host):
-    host.join("stopped", task(3).as_config(), None)
+    host.join("stopped", spec(3).as_config(), None)
     host.next("stopped")
     host.leave("stopped")
     assert host.size() == 0

@@ -26,7 +26,7 @@ from search.trials.checkpoints import STATE_FILE
 from search.trials.code_version import CodeVersion
 from search.trials.provenance import signed
 from search.trials.record import TrialRecord
-from search.trials.spec import Job, Task
+from search.trials.spec import Job, TrialSpec
 from trainables import checkpoint
 from trainables.data import DataSpec, load
 from trainables.data.export import export
@@ -69,16 +69,16 @@ def _clean_checkout():
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory) -> Stopped:
-    folder, task = tmp_path_factory.mktemp("stopped"), Task(JOB, 7, VALUES)
+    folder, spec = tmp_path_factory.mktemp("stopped"), TrialSpec(JOB, 7, VALUES)
     dataset = load(JOB.data, JOB.source).limited(JOB.train_limit, JOB.val_limit)
-    record, figures = TrialRecord("seven", 7, VALUES, "7"), []
+    record, figures = TrialRecord(spec, "seven"), []
     torch.set_num_threads(1)
     data = TrainingData.of(dataset, torch.device("cpu"))
-    for epoch in islice(fit(task.setting, data), EPOCHS):
+    for epoch in islice(fit(spec.setting, data), EPOCHS):
         record = record.after(epoch.number, epoch.metrics)
         figures.append(epoch.metrics)
         checkpoint.save(signed(epoch).state, folder / STATE_FILE)
-    assert write_saved_model(folder / "kept", record, task, folder, dataset.described(), folder)
+    assert write_saved_model(folder / "kept", record, folder, dataset.described(), folder)
     return Stopped(folder / "kept", figures)
 
 
@@ -324,10 +324,10 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_trained(stor
 
 def test_the_record_holds_all_that_the_training_was(stopped):
     written = json.loads((stopped.kept / SETTING_FILE).read_text())
-    assert written["setting"] == Task(JOB, 7, VALUES).setting.as_dict()
+    assert written["setting"] == TrialSpec(JOB, 7, VALUES).setting.as_dict()
     assert (written["job"]["seed"], written["setting"]["seed"]) == (
         3,
-        Task(JOB, 7, VALUES).setting.seed,
+        TrialSpec(JOB, 7, VALUES).setting.seed,
     )
     assert written["code"] == asdict(CodeVersion("0.1.0", "a" * 40, False))
     assert written["versions"].keys() == {

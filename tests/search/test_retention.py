@@ -3,14 +3,15 @@
 from types import SimpleNamespace
 
 import pytest
+from made_up import spec
 from ray.tune import Checkpoint
 
 from search.driver.retention import KeepBest
 from search.selection.choice import KEPT, choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
-from search.trials.board import TrialBoard
 from search.trials.files import folder_name
+from search.trials.search_board import SearchBoard
 
 FREE = Rule({}, {})
 
@@ -19,14 +20,15 @@ class Search:
     """A search whose trials write checkpoints and end, with the callback told of it."""
 
     def __init__(self, folder, rule: Rule = FREE) -> None:
-        self.folder, self.board, self.rule = folder, TrialBoard(100, 4, 10), rule
+        self.folder, self.board, self.rule = folder, SearchBoard(100, 4, 10), rule
         self.keep = KeepBest(folder, self.board, rule)
 
     def train(self, number: int, accuracy: float, epochs: int = 4, of=None, **figures) -> None:
-        name = str(number)
-        self.board.started(name, number, {}, "" if number else "baseline", repeats=of)
+        name, asked = str(number), spec(number, repeats=of)
+        board = self.board.board_of(asked)
+        board.started(name, asked)
         for epoch in range(1, epochs + 1):
-            self.board.reported(name, epoch, {"val_accuracy": accuracy, **figures})
+            board.reported(name, epoch, {"val_accuracy": accuracy, **figures})
             folder = self.folder / folder_name(number, name) / f"checkpoint_{epoch - 1:06d}"
             folder.mkdir(parents=True)
             (folder / "state.pt").write_bytes(b"state")
@@ -35,11 +37,12 @@ class Search:
 
     def end(self, number: int, failed: bool = False) -> None:
         told = {"trial": SimpleNamespace(trial_id=str(number)), "iteration": 0, "trials": []}
+        board = self.board.board_of(self.board.record(str(number)).spec)
         if failed:
-            self.board.failed(str(number), "because")
+            board.failed(str(number), "because")
             self.keep.on_trial_error(**told)
         else:
-            self.board.ended(str(number))
+            board.ended(str(number))
             self.keep.on_trial_complete(**told)
 
     def left(self) -> dict[int, list[str]]:

@@ -1,23 +1,18 @@
 """ASHA's rungs, and the baseline that they do not stop."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from made_up import history, spec
 from ray.tune.schedulers import TrialScheduler
 
 from search.proposals.schedulers.asha import ANNEALED, AshaScheduler
 from search.space.budget import Budget
 from search.trials.failure import FAILED
-from search.trials.files import History
-from search.trials.record import TrialRecord
-from search.trials.spec import Job, Task
-from trainables.data import DataSpec
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe
 
-JOB = Job("gap5", DataSpec(), "embedded", None, None, 9, 0, 1)
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
 
 
@@ -26,10 +21,8 @@ def asha():
     return AshaScheduler(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
 
 
-def decisions(
-    asha, number: int, accuracies: list[float], schedule: str = "cosine", repeats: int | None = None
-) -> list[str]:
-    config = {"number": number, "values": {"schedule": schedule}, "repeats": repeats}
+def decisions(asha, number: int, accuracies: list[float], schedule: str = "cosine") -> list[str]:
+    config = {"number": number, "values": {"schedule": schedule}}
     trial = SimpleNamespace(trial_id=str(number), config=config)
     asha.on_trial_add(None, trial)
     return [
@@ -56,27 +49,6 @@ def test_the_baseline_goes_on_where_another_trial_is_stopped(asha):
         decisions(asha, number, [0.9, 0.9, 0.9])
     assert decisions(asha, 0, [0.1] * 8) == [CONTINUE] * 8
     assert decisions(asha, 4, [0.1]) == [STOP]
-
-
-def test_a_finalists_training_goes_to_its_end_where_a_trial_is_stopped(asha):
-    for number in (1, 2, 3):
-        decisions(asha, number, [0.9, 0.9, 0.9])
-    assert decisions(asha, 10, [0.1] * 9, repeats=1) == [CONTINUE] * 8 + [STOP]
-
-
-def test_a_finalists_training_counts_on_no_rung(asha):
-    before = [dict(rung[1]) for ladder in asha._brackets for rung in ladder._rungs]
-    decisions(asha, 10, [0.9] * 9, repeats=1)
-    assert [dict(rung[1]) for ladder in asha._brackets for rung in ladder._rungs] == before
-
-
-def test_a_finalists_training_that_ends_or_goes_disturbs_nothing(asha):
-    config = {"number": 10, "values": {}, "repeats": 1}
-    trial = SimpleNamespace(trial_id="x", config=config)
-    asha.on_trial_add(None, trial)
-    asha.on_trial_complete(None, trial, {"epoch": 9, "val_accuracy": 0.5})
-    asha.on_trial_remove(None, trial)
-    assert decisions(asha, 1, [0.5]) == [CONTINUE]
 
 
 def test_the_baseline_counts_on_the_rungs(asha):
@@ -127,14 +99,8 @@ def test_the_rungs_are_those_of_the_budget(asha):
         assert [milestone for milestone, _ in ladder._rungs] == [9, 3, 1]
 
 
-def history(number: int, accuracies: list[float], start: float, schedule="cosine") -> History:
-    """A trial that reported ``accuracies``, an epoch a second from ``start`` on."""
-    values = {"schedule": schedule}
-    records = [TrialRecord(str(number), number, values, "", at=start)]
-    for epoch, accuracy in enumerate(accuracies, start=1):
-        records.append(records[-1].after(epoch, {"val_accuracy": accuracy}, start + epoch))
-    task = Task(JOB, number, values)
-    return History(Path(), task, tuple(records), "interrupted", "", start)
+def recalled(number: int, accuracies: list[float], start: float):
+    return history(spec(number, {"schedule": "cosine"}), accuracies, "interrupted", start)
 
 
 def test_the_rungs_are_as_they_were_after_a_recall(asha):
@@ -144,18 +110,18 @@ def test_the_rungs_are_as_they_were_after_a_recall(asha):
         decisions(first, number, accuracies)
         result = {"epoch": len(accuracies), "val_accuracy": accuracies[-1]}
         first.on_trial_complete(None, SimpleNamespace(trial_id=str(number)), result)
-    asha.recall([history(n, accuracies, 100.0 * n) for n, accuracies in ended.items()])
+    asha.recall([recalled(n, accuracies, 100.0 * n) for n, accuracies in ended.items()])
     rungs = [ladder._rungs for ladder in asha._brackets]
     assert rungs == [ladder._rungs for ladder in first._brackets]
 
 
 def test_a_recall_tells_which_trials_end_where_they_stand(asha):
     told = [
-        history(0, [0.1] * 3, 0),  # the baseline goes on
-        history(1, [0.9] * 9, 100),  # at the budget's end
-        history(2, [0.8], 200),
-        history(3, [0.2], 300),  # below the others that had come to its rung
-        history(4, [0.2, 0.3], 50),  # came there when only the baseline had
+        recalled(0, [0.1] * 3, 0),  # the baseline goes on
+        recalled(1, [0.9] * 9, 100),  # at the budget's end
+        recalled(2, [0.8], 200),
+        recalled(3, [0.2], 300),  # below the others that had come to its rung
+        recalled(4, [0.2, 0.3], 50),  # came there when only the baseline had
     ]
     assert asha.recall(told) == {"1", "3"}
 

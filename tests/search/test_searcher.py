@@ -1,8 +1,10 @@
 """What Optuna is told of every way that a trial can end."""
 
-from pathlib import Path
+import json
+from dataclasses import replace
 
 import pytest
+from made_up import JOB, history
 from optuna.trial import TrialState
 
 from search.proposals.searcher import OptunaSearcher
@@ -10,18 +12,15 @@ from search.space.constraints import Limit
 from search.space.reader import SPACES, read_space
 from search.space.sampler import SpaceSampler
 from search.trials.failure import FAILED
-from search.trials.files import History
-from search.trials.record import TrialRecord
-from search.trials.spec import Job, Task
-from trainables.data import DataSpec
+from search.trials.files import TrialHistory
+from search.trials.spec import BASELINE, TrialSpec
 
-EPOCHS = 4
-JOB = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, 0, 1)
+EPOCHS = JOB.epochs
 
 
 def searcher(seed: int = 0) -> OptunaSearcher:
-    job = Job("gap5", DataSpec(), "embedded", None, None, EPOCHS, seed, 1)
-    return OptunaSearcher(SpaceSampler(read_space(SPACES / "gap5.yaml"), {}), job, 20)
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), {})
+    return OptunaSearcher(sampler, replace(JOB, seed=seed), 20)
 
 
 def run(search: OptunaSearcher, accuracies: list[float], error: bool = False, name="a"):
@@ -80,71 +79,68 @@ def test_no_trial_is_left_running():
 
 
 def test_trial_0_is_the_baseline():
-    task = Task.from_config(searcher().suggest("a"))
-    assert task.number == 0
-    assert task.values == read_space(SPACES / "gap5.yaml").baseline
+    first = TrialSpec.from_config(searcher().suggest("a"))
+    assert (first.number, first.label) == (0, BASELINE)
+    assert first.values == read_space(SPACES / "gap5.yaml").baseline
 
 
-def suggested(search: OptunaSearcher, count: int = 12) -> list[Task]:
-    tasks = []
+def suggested(search: OptunaSearcher, count: int = 12) -> list[TrialSpec]:
+    specs = []
     for number in range(count):
-        tasks.append(Task.from_config(search.suggest(str(number))))
-        results = [{"epoch": e, "val_accuracy": tasks[-1].values["lr"]} for e in range(1, 5)]
+        specs.append(TrialSpec.from_config(search.suggest(str(number))))
+        results = [{"epoch": e, "val_accuracy": specs[-1].values["lr"]} for e in range(1, 5)]
         search.on_trial_complete(str(number), results[-1])
-    return tasks
+    return specs
 
 
 def test_the_same_seed_suggests_the_same_trials_and_another_others():
     first, again, other = (suggested(searcher(seed)) for seed in (3, 3, 4))
     assert first == again
-    assert [task.values for task in first[1:]] != [task.values for task in other[1:]]
+    assert [each.values for each in first[1:]] != [each.values for each in other[1:]]
 
 
 def test_every_trial_has_a_training_seed_of_its_own():
-    tasks = suggested(searcher())
-    assert len({task.setting.seed for task in tasks}) == len(tasks)
+    specs = suggested(searcher())
+    assert len({each.setting.seed for each in specs}) == len(specs)
 
 
-def test_a_task_survives_json():
-    import json
-
-    task = Task.from_config(searcher().suggest("a"))
-    assert Task.from_config(json.loads(json.dumps(task.as_config()))) == task
+def test_a_specification_survives_json():
+    first = TrialSpec.from_config(searcher().suggest("a"))
+    assert TrialSpec.from_config(json.loads(json.dumps(first.as_config()))) == first
 
 
-def recalled(tasks: list[Task], statuses: dict[int, str]) -> list[History]:
-    """The trials as their files tell them, each with epochs whose accuracy is its rate."""
-    histories = []
-    for task in tasks:
-        record = TrialRecord(str(task.number), task.number, task.values, "")
-        records, epochs = [record], EPOCHS if task.number not in statuses else 2
-        for epoch in range(1, epochs + 1):
-            records.append(records[-1].after(epoch, {"val_accuracy": task.values["lr"]}))
-        status = statuses.get(task.number, "completed")
-        histories.append(History(Path(), task, tuple(records), status, "", 0.0))
-    return histories
+def recalled(specs: list[TrialSpec], statuses: dict[int, str]) -> list[TrialHistory]:
+    """The trials as their files hold them, each with epochs whose accuracy is its rate."""
+    return [
+        history(
+            asked,
+            [asked.values["lr"]] * (2 if asked.number in statuses else EPOCHS),
+            statuses.get(asked.number, "completed"),
+        )
+        for asked in specs
+    ]
 
 
-def live(search: OptunaSearcher, count: int) -> list[Task]:
+def live(search: OptunaSearcher, count: int) -> list[TrialSpec]:
     """As ``recalled``, told as they go: trial 2 is pruned, trial 3 fails, trial 4 still runs."""
-    tasks = []
+    specs = []
     for number in range(count):
-        tasks.append(Task.from_config(search.suggest(str(number))))
-        accuracy = tasks[-1].values["lr"]
+        specs.append(TrialSpec.from_config(search.suggest(str(number))))
+        accuracy = specs[-1].values["lr"]
         epochs = 2 if number in (2, 3, 4) else EPOCHS
         for epoch in range(1, epochs + 1):
             search.on_trial_result(str(number), {"epoch": epoch, "val_accuracy": accuracy})
         if number != 4:
             search.on_trial_complete(str(number), error=number == 3)
-    return tasks
+    return specs
 
 
 @pytest.mark.parametrize("count", [3, 8, 30])
 def test_a_searcher_that_recalls_the_trials_suggests_what_the_other_would_have(count):
     first, second = searcher(3), searcher(3)
-    tasks = live(first, count)
-    for history in recalled(tasks, {2: "pruned", 3: "failed", 4: "interrupted"}):
-        second.recall(history)
+    specs = live(first, count)
+    for each in recalled(specs, {2: "pruned", 3: "failed", 4: "interrupted"}):
+        second.recall(each)
     states = [trial.state for trial in first.study.trials]
     assert [trial.state for trial in second.study.trials] == states
     assert [second.suggest(f"next{n}") for n in (0, 1)] == [
@@ -154,9 +150,9 @@ def test_a_searcher_that_recalls_the_trials_suggests_what_the_other_would_have(c
 
 def test_a_trial_that_went_on_is_told_of_under_its_own_name():
     search = searcher()
-    tasks = live(searcher(), 5)
-    for history in recalled(tasks, {2: "pruned", 3: "failed", 4: "interrupted"}):
-        search.recall(history)
+    specs = live(searcher(), 5)
+    for each in recalled(specs, {2: "pruned", 3: "failed", 4: "interrupted"}):
+        search.recall(each)
     search.on_trial_result("4", {"epoch": 3, "val_accuracy": 0.7})
     search.on_trial_complete("4", {"epoch": 4, "val_accuracy": 0.8})
     trial = search.study.trials[4]
@@ -165,9 +161,9 @@ def test_a_trial_that_went_on_is_told_of_under_its_own_name():
 
 
 def test_a_number_that_was_never_begun_is_suggested_first():
-    search, tasks = searcher(3), suggested(searcher(3), 4)
-    for history in recalled([task for task in tasks if task.number != 1], {}):
-        search.recall(history)
+    search, specs = searcher(3), suggested(searcher(3), 4)
+    for each in recalled([each for each in specs if each.number != 1], {}):
+        search.recall(each)
     assert [search.suggest(name)["number"] for name in "ab"] == [1, 4]
 
 

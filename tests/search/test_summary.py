@@ -3,11 +3,12 @@
 import threading
 
 import pytest
+from made_up import spec
 
 from search.records.summary import SummaryWriter
 from search.trials.record import TrialRecord
 
-RECORD = TrialRecord("t0", 0, {}, "0")
+RECORD = TrialRecord(spec(0), "t0")
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ import io
 import re
 
 import pytest
+from made_up import play, spec
 from rich.console import Console
 
 from search.commands.report import print_prose
 from search.driver.display import ROWS, LiveTable, PlainLines, progress_line
-from search.trials.board import TrialBoard
+from search.trials.record import TrialRecord
+from search.trials.search_board import SearchBoard
 from search.trials.text import duration, settings_line
 
 VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
@@ -18,17 +20,15 @@ USUAL = {"optimizer": "adam", "lr": 0.00123456, "batch_size": 128, "beta": 0.9}
 
 @pytest.fixture
 def board():
-    board = TrialBoard(30, 4, 1000)
+    board = SearchBoard(30, 4, 1000)
     for number in range(20):
-        board.started(f"t{number}", number, VALUES, "" if number else "baseline")
-        board.reported(f"t{number}", 1, {"val_accuracy": 0.3 + number / 100})
-        if number < 17:
-            board.ended(f"t{number}")
-    board.failed("t16", "NonFiniteLossError: the training loss became nan")
+        accuracies = [0.3 + number / 100]
+        play(board.trials, spec(number, VALUES), accuracies, "ended" if number < 17 else "running")
+    board.trials.failed("t16", "NonFiniteLossError: the training loss became nan")
     return board
 
 
-def shown(board: TrialBoard, width: int) -> list[str]:
+def shown(board: SearchBoard, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(LiveTable(board, "a search", console, USUAL).render())
     return console.file.getvalue().rstrip("\n").split("\n")
@@ -79,7 +79,7 @@ def test_a_trial_that_goes_on_says_from_where(board):
 
 def told_at_the_start(record) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(TrialBoard(30, 4, 1000), "a search", console, USUAL) as lines:
+    with PlainLines(SearchBoard(30, 4, 1000), "a search", console, USUAL) as lines:
         lines.trial_started(record)
     return console.file.getvalue().splitlines()[1:]
 
@@ -92,21 +92,21 @@ def test_a_trial_tells_only_the_settings_that_are_not_the_baselines(board):
     ]
 
 
-def test_the_baseline_has_no_settings_of_its_own(board):
-    record = dataclasses.replace(board.records[0], epochs=0, values=USUAL)
+def test_the_baseline_has_no_settings_of_its_own():
+    record = TrialRecord(spec(0, USUAL), "t0")
     assert told_at_the_start(record)[1] == "trial baseline started: nothing else"
 
 
-def test_a_finalists_training_names_the_trial_that_it_repeats(board):
-    again = dataclasses.replace(board.records[3], epochs=0, label="finalist-1-seed-2")
+def test_a_finalists_training_names_the_trial_that_it_repeats():
     begun = "trial finalist-1-seed-2 started: "
     for repeats, named in ((7, "trial 7"), (0, "the baseline")):
-        record = dataclasses.replace(again, repeats=repeats)
+        asked = spec(31, VALUES, label="finalist-1-seed-2", repeats=repeats)
+        record = TrialRecord(asked, "f")
         assert told_at_the_start(record)[1] == f"{begun}{named} with a fresh seed"
 
 
 def test_the_table_names_the_trial_that_a_finalist_repeats(board):
-    board.started("f", 30, VALUES, "finalist-1-seed-1", repeats=7)
+    board.finals.started("f", spec(30, VALUES, label="finalist-1-seed-1", repeats=7))
     row = next(line for line in shown(board, 80) if "finalist-1-seed-1" in line)
     assert row.rstrip().endswith("trial 7 with a fresh seed")
 

@@ -1,80 +1,94 @@
 """What the files of a trial tell of it, also when its driver died while it wrote them."""
 
-import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
+from made_up import spec
 
 from search.trials.board import TrialBoard
-from search.trials.files import TrialFiles, folder_name, mend, read_histories
-from search.trials.spec import Job, Task
-from trainables.data import DataSpec
+from search.trials.files import TrialFiles, folder_name, read_histories, read_history, truncate
+from search.trials.record import Status, TrialRecord
 
-JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 4, 7, 1)
-TASK = Task(JOB, 3, {"lr": 0.01, "optimizer": "sgd"}, stream=2)
+SPEC = spec(3, {"lr": 0.01, "optimizer": "sgd"}, stream=2)
 
 
 @pytest.fixture
 def written(tmp_path):
-    """A trial of two epochs, the board that saw them, and its folder."""
+    """A trial of two epochs, its record, and the files that hold it."""
     board, files = TrialBoard(5, 4, 100), TrialFiles(tmp_path)
-    record = board.started("t", TASK.number, TASK.values, TASK.label, TASK.stream)
-    files.started(record, TASK.as_config())
+    files.started(board.started("t", SPEC))
     for epoch, accuracy in ((1, 0.4), (2, 0.3)):
         result = {"epoch": epoch, "val_accuracy": accuracy, "pid": 17, "lr": 0.01}
         told = {"val_accuracy": accuracy, "lr": 0.01}
         files.reported(board.reported("t", epoch, told), result)
-    return tmp_path, board, files
+    return tmp_path, board.record("t"), files
+
+
+def cut(search) -> None:
+    """As if the driver had died while it wrote the last line."""
+    path = search / folder_name(3, "t") / "result.json"
+    path.write_text(path.read_text()[:-20])
 
 
 def test_a_trial_reads_back_as_it_stood(written):
-    search, board, _ = written
+    search, record, _ = written
     (history,) = read_histories(search)
-    assert history.task == TASK
-    assert history.records[-1] == board.records[0]
-    assert (history.status, history.epochs, history.trial_id) == ("running", 2, "t")
+    assert history.record == record
+    assert (record.spec, record.status, record.epochs, record.trial_id) == (SPEC, "running", 2, "t")
+
+
+def test_each_of_its_epochs_reads_back(written):
+    (history,) = read_histories(written[0])
+    steps = [(step.epochs, step.best_epoch, step.last["val_accuracy"]) for step in history.steps]
+    assert steps == [(1, 1, 0.4), (2, 1, 0.3)]
 
 
 @pytest.mark.parametrize(
-    ("status", "over"),
+    ("status", "final"),
     [("completed", True), ("pruned", True), ("failed", True), ("interrupted", False)],
 )
-def test_how_it_ended_reads_back(written, status, over):
-    search, board, files = written
-    files.ended(dataclasses.replace(board.records[0], status=status, error="because", at=4e9))
+def test_how_it_ended_reads_back(written, status, final):
+    search, record, files = written
+    ended = replace(record, status=Status(status), error="because", at=4e9)
+    files.changed(ended)
     (history,) = read_histories(search)
-    assert history.record == dataclasses.replace(
-        board.records[0], status=status, error="because", at=4e9
-    )
-    assert history.over is over
+    assert history.record == ended
+    assert history.record.status.is_final is final
 
 
 def test_a_line_that_was_cut_off_is_left_out(written):
-    search, _, _ = written
-    path = search / folder_name(3, "t") / "result.json"
-    path.write_text(path.read_text()[:-20])
-    (history,) = read_histories(search)
-    assert history.epochs == 1
+    cut(written[0])
+    (history,) = read_histories(written[0])
+    assert history.record.epochs == 1
 
 
-def test_mended_files_take_the_next_line(written):
-    search, board, files = written
-    path = search / folder_name(3, "t") / "result.json"
-    path.write_text(path.read_text()[:-20])
+def test_truncated_files_take_the_next_line(written):
+    search, record, files = written
+    cut(search)
     (history,) = read_histories(search)
-    mend(history)
-    again = dataclasses.replace(board.records[0], epochs=2)
-    files.reported(again, {"epoch": 2, "val_accuracy": 0.5})
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["epoch"] for line in lines] == [1, 2]
-    assert lines[0]["pid"] == 17
+    truncate(search, history.record)
+    files.reported(record, {"epoch": 2, "val_accuracy": 0.5})
+    lines = (search / folder_name(3, "t") / "result.json").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    assert json.loads(lines[0])["pid"] == 17
 
 
 def test_epochs_after_a_gap_are_not_told(written):
-    search, board, files = written
-    files.reported(dataclasses.replace(board.records[0], epochs=4), {"epoch": 4})
+    search, record, files = written
+    files.reported(record, {"epoch": 4})
     (history,) = read_histories(search)
-    assert history.epochs == 2
+    assert history.record.epochs == 2
+
+
+def test_of_a_trial_that_was_read_before_the_epochs_since_are_read(written):
+    search, record, files = written
+    folder = search / folder_name(3, "t")
+    before = read_history(folder)
+    files.reported(replace(record, at=4e9), {"epoch": 3, "val_accuracy": 0.6})
+    since = read_history(folder, before)
+    assert [step.epochs for step in since.steps] == [3]
+    assert (since.record.best_epoch, since.record.epochs) == (3, 3)
 
 
 def test_a_folder_in_which_nothing_had_begun_is_no_trial(tmp_path):
@@ -83,9 +97,7 @@ def test_a_folder_in_which_nothing_had_begun_is_no_trial(tmp_path):
 
 
 def test_trials_come_in_the_order_of_their_numbers(tmp_path):
-    files = TrialFiles(tmp_path)
     for number in (10000, 2, 11):
-        board = TrialBoard(3, 4, 100)
-        record = board.started(f"t{number}", number, {})
-        files.started(record, Task(JOB, number, {}).as_config())
-    assert [history.task.number for history in read_histories(tmp_path)] == [2, 11, 10000]
+        TrialFiles(tmp_path).started(TrialRecord(spec(number), f"t{number}"))
+    found = [history.record.number for history in read_histories(tmp_path)]
+    assert found == [2, 11, 10000]
