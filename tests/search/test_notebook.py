@@ -15,7 +15,7 @@ from analysis.run import command_line
 from search import SearchResult, run_search
 from search.records.summary import summary_in
 from search.request.options import SearchOptions
-from search.trials.record import BASELINE, Status, TrialRecord
+from search.trials.record import Status, TrialRecord
 from search.trials.spec import BASELINE
 from trainables.boundary.errors import UsageError
 
