@@ -20,6 +20,7 @@ from benchmarks.machine import circumstances, described
 from benchmarks.occupancy import Occupancy, read_occupancy
 from benchmarks.results import result_file, write
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,17 +70,14 @@ _LINES = {
 _MILLISECONDS = ("between_trials_seconds", "report_seconds")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
     argv = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(argv)
-        if arguments.trials < 2:
-            raise UsageError(f"--trials must be 2 or more, not {arguments.trials}")
-        file = result_file(arguments.json)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = _parser().parse_args(argv)
+    if arguments.trials < 2:
+        raise UsageError(f"--trials must be 2 or more, not {arguments.trials}")
+    file = result_file(arguments.json)
     found = circumstances("benchmarks.overhead", argv, torch.device("cpu"))
     searches = {
         "short epochs": measure("short", arguments.trials, SHORT),

@@ -19,6 +19,7 @@ from benchmarks.throughput import case_of
 from benchmarks.ways import Case
 from trainables import architectures
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.data import resolve
 from trainables.errors import UsageError
 from trainables.pack import Member
@@ -28,15 +29,12 @@ from trainables.training import TrainingData, steps
 _FOREVER = 10**6  # epochs
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
     argv = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(argv)
-        case, file = _case(arguments), result_file(arguments.json)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = _parser().parse_args(argv)
+    case, file = _case(arguments), result_file(arguments.json)
     found = circumstances("benchmarks.packs", argv, case.device)
     print(f"{described(found)}\n\n{case.architecture}, batches of {case.recipe.batch_size}")
     rates = measure(case, arguments.members, arguments.blocks, arguments.seconds)

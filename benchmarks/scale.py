@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from search import environment
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,16 +33,13 @@ BOUND_TRIALS, BOUND_SEEDS = 1_500, 6
 _KINDS = {"best": "the winner", "late": "mean of the last third of the trials"}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
-    try:
-        arguments = _parser().parse_args(argv)
-        _check(arguments)
-        environment.prepare(loopback=True)
-        (_bound if arguments.bound else _scale)(arguments)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = _parser().parse_args(argv)
+    _check(arguments)
+    environment.prepare(loopback=True)
+    (_bound if arguments.bound else _scale)(arguments)
     return 0
 
 

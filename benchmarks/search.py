@@ -25,6 +25,7 @@ from benchmarks.timeline import Timeline, read_timeline
 from search.space.budget import Budget
 from search.space.reader import read_space
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.data import Dataset, load, resolve
 from trainables.data.batches import images_per_epoch
 from trainables.errors import UsageError
@@ -37,16 +38,13 @@ TRAIN_LIMIT = 8_000
 _ENDED = (0, 3)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
     given = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(given)
-        file = result_file(arguments.json)
-        write(_measure(arguments, given), file)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = _parser().parse_args(given)
+    file = result_file(arguments.json)
+    write(_measure(arguments, given), file)
     return 0
 
 

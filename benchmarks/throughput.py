@@ -19,6 +19,7 @@ from benchmarks.results import result_file, write
 from benchmarks.ways import Case, ways
 from trainables import architectures
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.data import DataSpec, load, resolve
 from trainables.device import use_threads
 from trainables.errors import UsageError
@@ -75,16 +76,13 @@ class Row:
         }
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
     given = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser().parse_args(given)
-        file = result_file(arguments.json)
-        write(_measure(arguments, given), file)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = _parser().parse_args(given)
+    file = result_file(arguments.json)
+    write(_measure(arguments, given), file)
     return 0
 
 

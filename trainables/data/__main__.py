@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from trainables.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder
@@ -12,14 +13,11 @@ from trainables.errors import UsageError
 from trainables.paths import user_path
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
-    try:
-        arguments = command_line().parse_args(argv)
-        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = command_line().parse_args(argv)
+    _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
     return 0
 
 
