@@ -20,7 +20,7 @@ from trainables.secrets import masked
 if TYPE_CHECKING:
     from search.records.search_records import SearchRecords
 
-# What a summary tells that does not follow from the trials.
+# What a summary holds that does not follow from the trials.
 _UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
 _EXAMPLES = """examples:
   python -m search.reconcile gap5-20261121-101500
@@ -29,11 +29,7 @@ _EXAMPLES = """examples:
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status.
-
-    Raises:
-        UsageError: a flag, file or record is wrong.
-    """
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
     environment.prepare(loopback=True)
     return _reconcile(arguments, Console(highlight=False))
@@ -115,6 +111,5 @@ def _write(
     if (before := summary_in(folder)) is not None and not elsewhere:
         about = {name: getattr(before, name) for name in _UNCHANGED}
         choice, run_id, weights = closed.choice, closed.run_id, closed.weights
-        found = summarise(board, status_of(board), about, choice, run_id, weights)
-        found.write(folder)
+        summarise(board, status_of(board), about, choice, run_id, weights).write(folder)
     return len(histories), closed.errors
