@@ -25,9 +25,9 @@ class Progress:
     def __call__(self, pair: EpochPair) -> None:
         """Print ``pair``."""
         place = f"{pair.number}/{self._epochs}"
-        told = ("equal" if pair.equal else "differs") if pair.recorded else ""
+        outcome = ("equal" if pair.equal else "differs") if pair.recorded else ""
         figures = f"{_figures(pair.recorded):>26}{_figures(pair.replayed):>26}"
-        self._console.print(f"{place:9}{figures}  {told}".rstrip(), soft_wrap=True)
+        self._console.print(f"{place:9}{figures}  {outcome}".rstrip(), soft_wrap=True)
 
 
 def _figures(metrics: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""A recorded run trained again, and what came out beside what was recorded."""
+"""A recorded run trained again, and its figures compared with those recorded."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class EpochPair:
 
 @dataclass(frozen=True)
 class Replay:
-    """A run beside its replay.
+    """A run and its replay, compared.
 
     Attributes:
         run: the record.
@@ -180,7 +180,7 @@ def train_again(
     dataset: Dataset,
     weights: dict[str, Tensor] | None,
     allowed: Tolerance,
-    told: Callable[[EpochPair], object],
+    report: Callable[[EpochPair], object],
 ) -> Replay:
     """Train what the record says, for as many epochs as it was.
 
@@ -191,7 +191,7 @@ def train_again(
         dataset: its data.
         weights: those of its best epoch, if there are any.
         allowed: how far the accuracies may lie apart where the bits may.
-        told: is told of every epoch as it ends.
+        report: gets every epoch as it ends.
 
     Raises:
         trainables.training.NonFiniteLossError: a loss is infinite or not a number.
@@ -200,7 +200,7 @@ def train_again(
     data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
-        told(pairs[-1])
+        report(pairs[-1])
         best = epoch.state["best"]
     return Replay(
         run=run,

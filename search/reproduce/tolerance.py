@@ -25,7 +25,7 @@ class Tolerance:
 
 
 class _Finalist(BaseModel):
-    """What ``summary.json`` tells of a trial whose setting was trained again with other seeds."""
+    """What ``summary.json`` holds of a trial whose setting was trained again with other seeds."""
 
     trial_id: str
     val_accuracy_std: Annotated[float, Field(gt=0, le=1)]
@@ -54,9 +54,9 @@ def _finalist(trial_id: str, summary: dict[str, Any]) -> _Finalist | None:
     written = summary.get("finalists")
     for each in written if isinstance(written, list) else []:
         try:
-            found = _Finalist.model_validate(each)
+            finalist = _Finalist.model_validate(each)
         except ValidationError:  # one seed has no spread
             continue
-        if trial_id in (found.trial_id, *found.runs):
-            return found
+        if trial_id in (finalist.trial_id, *finalist.runs):
+            return finalist
     return None

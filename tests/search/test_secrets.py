@@ -186,7 +186,7 @@ def test_commands_for_a_store_without_a_password_stay_whole():
 def test_the_files_of_a_search_do_not_hold_its_password(tmp_path, uri):
     job = Job("gap5", DataSpec(), "embedded", None, None, 4, 0, 1)
     About(Place(uri, "e", None, "s"), {}, {}, job, {}).write(tmp_path)
-    told = recorded(SearchOptions(tracking_uri=uri), "embedded")
+    told = recorded(SearchOptions(tracking_uri=uri))
     SearchFile("search.run", told, {}, "id").claim(tmp_path / "s", None)
     texts = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert len(texts) == 2
