@@ -9,7 +9,7 @@ from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, ReplayedSear
 from search.proposals.searcher import OptunaSearcher
 from search.space.domain import Options, Range, Values, check_point
 from search.space.reader import SPACES, read_space
-from search.space.sampler import Sampler
+from search.space.sampler import SpaceSampler
 from search.trials.board import TrialBoard
 from search.trials.files import TrialFiles
 from search.trials.spec import Job
@@ -82,12 +82,12 @@ def run_search(folder: Path, trials: int = 40) -> TrialBoard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
     space = read_space(SPACES / "gap5.yaml")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    points = [Sampler(space, {})(study.ask()) for _ in range(8)]
+    points = [SpaceSampler(space, {})(study.ask()) for _ in range(8)]
     curves = [curve(v, [n / 20, n / 15, n / 12, n / 10]) for n, v in enumerate(points[:-1])]
     curves.append(curve(points[-1], [0.1, 0.1], diverged=True))
     budget = space.budget.model_copy(update={"trials": trials, "epochs": 4, "grace_epochs": 2})
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
-    searcher = OptunaSearcher(Sampler(space, {}), job, trials)
+    searcher = OptunaSearcher(SpaceSampler(space, {}), job, trials)
     board = TrialBoard(trials, 4, 1000)
     ReplayedSearch(
         searcher, budget, board, TrialFiles(folder), Landscape(space, curves), seed=0
