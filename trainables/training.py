@@ -18,13 +18,7 @@ from trainables import architectures, evaluation
 from trainables.best_epoch import improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
-from trainables.data.batches import (
-    Batch,
-    DeviceSplit,
-    Normaliser,
-    images_per_epoch,
-    steps_per_epoch,
-)
+from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
@@ -34,6 +28,7 @@ from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
+from trainables.snapshot import snapshot
 
 METRICS = (
     Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
@@ -131,12 +126,8 @@ def network(setting: Setting, dataset: Dataset) -> nn.Module:
 
 def check_fits(setting: Setting, dataset: Dataset) -> None:
     """Raise UsageError unless ``setting``'s network can be built for ``dataset``; builds none."""
-    architectures.check_builds(
-        setting.architecture,
-        image_size=dataset.image_size,
-        classes=len(dataset.classes),
-        **setting.parameters,
-    )
+    with torch.device("meta"):
+        network(setting, dataset)
 
 
 @dataclass(frozen=True)
@@ -259,8 +250,7 @@ class _Trainer:
 
     def _keep_best(self, val: dict[str, float]) -> None:
         if improves(val, self._best):
-            state = self._learner.model.state_dict()
-            model = {name: value.clone() for name, value in state.items()}
+            model = snapshot(self._learner.model.state_dict())
             self._best = {"epoch": self.epoch, "model": model, **val}
 
     def _train_first(self) -> Generator[None, None, Tensor]:
@@ -312,7 +302,9 @@ class _Trainer:
                 "a smaller learning rate usually helps"
             )
 
-    def _step(self, learner: _Learner, recipe: Recipe, batch: Batch, streams: _Streams) -> Tensor:
+    def _step(
+        self, learner: _Learner, recipe: Recipe, batch: DeviceSplit, streams: _Streams
+    ) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
         augment, draws = Augmentation(recipe), streams.images
         pixels = augment.pixels(batch.images, draws, streams.choices)

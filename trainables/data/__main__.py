@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec, load, resolve
@@ -12,14 +13,11 @@ from trainables.data.export import export
 from trainables.data.folder import is_image_folder
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
-    try:
-        arguments = command_line().parse_args(argv)
-        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = command_line().parse_args(argv)
+    _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
     return 0
 
 
@@ -28,16 +26,16 @@ def command_line() -> argparse.ArgumentParser:
     parser = Arguments(prog="python -m trainables.data")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     does = "write a set as train/CLASS, val/CLASS and test"
-    command = commands.add_parser("export", help=does, description=does)
+    flags = commands.add_parser("export", help=does, description=does)
     sets = ["composite", "cifar10", "embedded"]
-    command.add_argument("--set", required=True, choices=sets, help="the set to write")
-    command.add_argument(
+    flags.add_argument("--set", required=True, choices=sets, help="the set to write")
+    flags.add_argument(
         "--data",
         metavar="PATH",
         help="folder of CIFAR-10 and MNIST (default: $CONVOY_DATA, ./data)",
     )
-    command.add_argument("--out", required=True, metavar="DIR", help="folder to make")
-    command.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
+    flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
+    flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
     return parser
 
 
