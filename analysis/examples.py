@@ -1,6 +1,7 @@
 """Images to show: some that the network gets right and some that it gets wrong."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +31,9 @@ class Example:
         """True if the prediction is the label."""
         return self.label == self.predicted
 
-    @property
-    def aligned(self) -> bool:
-        """True if the digit says the label."""
-        return self.digit == self.label
+    def numbers(self) -> dict[str, Any]:
+        """All but the digit, as JSON values."""
+        return {key: value for key, value in asdict(self).items() if key != "digit"}
 
 
 def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example]:

@@ -1,10 +1,12 @@
 """Grids of small images on one figure."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 
@@ -22,6 +24,13 @@ def bare(axes: Axes) -> None:
     """Take the ticks from a panel that shows an image; its frame stays."""
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def show(axes: Axes, image: NDArray[np.generic], title: str, **style: Any) -> AxesImage:
+    """Draw an image without ticks under its title; ``style`` is what ``imshow`` takes."""
+    bare(axes)
+    axes.set_title(title, fontsize=9)
+    return axes.imshow(image, **style)
 
 
 def mosaic(

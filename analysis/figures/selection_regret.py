@@ -53,8 +53,6 @@ def _measured(dataset: Dataset) -> float:
 
 
 def _regret(subject: Subject, share: float) -> Regret:
-    if subject.search is None:
-        raise NotApplicableError("the search's other trials are not at hand")
     regret = regret_of(subject.search, share, subject.run.job.data.val_alignment)
     if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
         raise NotApplicableError("the search has fewer than two trials to choose among")
