@@ -165,28 +165,18 @@ class _Learner:
             getattr(self, name).load_state_dict(state[name])
 
 
-@dataclass(frozen=True)
-class _Streams:
-    """The random streams of one pass over the images, but for their order.
+# The random streams of a pass over the images: of what happens to them, on their device; of
+# AutoAugment, on the CPU; of MixUp's shares.
+_Streams = tuple[torch.Generator, torch.Generator, np.random.Generator]
 
-    Attributes:
-        images: what happens to the images, on their device.
-        choices: AutoAugment's, on the CPU.
-        shares: MixUp's.
-    """
 
-    images: torch.Generator
-    choices: torch.Generator
-    shares: np.random.Generator
-
-    @classmethod
-    def at(cls, device: torch.device, seed: int, *place: int | str) -> "_Streams":
-        """Those of the place that ``place`` names."""
-        return cls(
-            generator(device, seed, *place, "augmentation"),
-            generator(torch.device("cpu"), seed, *place, "auto-augment"),
-            np.random.default_rng(derive(seed, *place, "mixup")),
-        )
+def _streams(device: torch.device, seed: int, *place: int | str) -> _Streams:
+    """Those of the pass that ``place`` names."""
+    return (
+        generator(device, seed, *place, "augmentation"),
+        generator(torch.device("cpu"), seed, *place, "auto-augment"),
+        np.random.default_rng(derive(seed, *place, "mixup")),
+    )
 
 
 # A pass over the images: pauses after every step, and ends in its figures.
@@ -284,7 +274,7 @@ class _Trainer:
         """
         device, seed = self._data.device, self._setting.seed
         torch.manual_seed(derive(seed, *place, "dropout"))
-        streams = _Streams.at(device, seed, *place)
+        streams = _streams(device, seed, *place)
         order = generator(device, seed, *place, "order")
         sums = torch.zeros(3, device=device)
         learner.model.train()
@@ -306,10 +296,10 @@ class _Trainer:
         self, learner: _Learner, recipe: Recipe, batch: DeviceSplit, streams: _Streams
     ) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        augment, draws = Augmentation(recipe), streams.images
-        pixels = augment.pixels(batch.images, draws, streams.choices)
+        augment, (draws, choices, shares) = Augmentation(recipe), streams
+        pixels = augment.pixels(batch.images, draws, choices)
         inputs = augment.values(self._data.normalise(pixels), draws)
-        inputs, targets = mix(inputs, batch.labels, recipe.mixup, streams.shares, draws)
+        inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
         with self._autocast():
             logits = learner.model(inputs)
         logits = logits.float()

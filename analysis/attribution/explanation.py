@@ -21,6 +21,7 @@ from analysis.sanity import (
     with_last_layer_redrawn,
 )
 from analysis.subject import Subject
+from trainables.data.dataset import Images
 
 CORRECT, WRONG = 3, 3
 DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
@@ -51,6 +52,11 @@ class Explanation:
     redrawn: list[Tensor]
     unlearned: Tensor | None
     layer: str
+
+    @property
+    def pictures(self) -> Images:
+        """The images as they are, (N, H, W, 3)."""
+        return self.subject.split.images[[example.index for example in self.examples]]
 
     @cached_property
     def correlations(self) -> list[float | None]:
