@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from analysis.subject import Subject
+from trainables.data.dataset import rank_in_class
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,5 @@ def colour(example: Example) -> str:
 def _first(subject: Subject, chosen: np.ndarray, count: int) -> list[int]:
     """The first ``count`` of the ``chosen``, each class once before any comes twice."""
     indices = np.flatnonzero(chosen)
-    labels = subject.split.labels[indices]
-    rank = np.array([np.sum(labels[:place] == label) for place, label in enumerate(labels[:500])])
-    order = np.lexsort((indices[: len(rank)], rank))[:count]
-    return sorted(int(indices[place]) for place in order)
+    order = np.lexsort((indices, rank_in_class(subject.split.labels[indices])))
+    return sorted(indices[order[:count]].tolist())

@@ -153,7 +153,7 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
     The last layer is redrawn ``draws`` times.
     """
     shown = examples(subject, CORRECT, WRONG)
-    inputs = subject.inputs(np.array([example.index for example in shown]))
+    inputs = subject.inputs([example.index for example in shown])
     targets = torch.tensor([example.predicted for example in shown], device=subject.device)
     model = copy.deepcopy(subject.model).eval()
 

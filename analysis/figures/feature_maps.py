@@ -40,7 +40,7 @@ def draw(subject: Subject) -> Drawing:
 
 def _maps(subject: Subject, layers: list[Layer], shown: list[Example]) -> dict[str, np.ndarray]:
     """Activation maps by layer, (images, filters, H, W)."""
-    inputs = subject.inputs(np.array([example.index for example in shown]))
+    inputs = subject.inputs([example.index for example in shown])
     with torch.inference_mode(), captured(*(layer.normalised for layer in layers)) as outputs:
         subject.model(inputs)
     return {
