@@ -28,15 +28,13 @@ class Decodability:
 
     Attributes:
         layer: the network's own readout, by name.
-        own: accuracy of that.
         refitted: accuracy of one fitted on the other half of the split.
-        gain: the second less the first, on the same images.
+        gain: that less the readout's own accuracy, on the same images.
         digit: share of images whose digit such a classifier tells.
         control: the same of the network with weights drawn anew.
     """
 
     layer: str
-    own: Estimate | None
     refitted: Estimate | None
     gain: Estimate | None
     digit: Estimate | None
@@ -67,7 +65,6 @@ def decodability(
     refitted = held_out_predictions(features.numpy(), labels) == labels
     return Decodability(
         layer=name,
-        own=share(own),
         refitted=share(refitted),
         gain=difference(refitted, own),
         digit=share(held_out_predictions(features.numpy(), digits) == digits),
