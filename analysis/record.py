@@ -14,12 +14,7 @@ from search.records.run_reader import RecordedRun, RecordedRuns
 from trainables.boundary.errors import UsageError
 
 # What the figures of a whole search need of every trial.
-VALIDATION = (
-    "val_accuracy",
-    "val_accuracy_aligned",
-    "val_accuracy_conflicting",
-    "digit_following",
-)
+VALIDATION = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 _PARENTS = ("search", "ablation")  # kinds of runs that have others below them
 
 
@@ -47,15 +42,12 @@ class Records(RecordedRuns):
         trials.sort(key=lambda trial: trial.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
 
-    def parent_of(self, run: RecordedRun) -> Run | None:
-        """The own run of the search that ``run`` belongs to; None if it is not there.
+    def parent_of(self, run_id: str) -> Run | None:
+        """The own run of the search that run ``run_id`` belongs to; None if it is not there.
 
         Raises:
             UsageError: the store does not answer.
         """
-        return self._parent(run.run_id)
-
-    def _parent(self, run_id: str) -> Run | None:
         with self.answering():
             tags = self.client.get_run(run_id).data.tags
             try:
@@ -136,7 +128,7 @@ class Records(RecordedRuns):
 
     def _evidence(self, run: Run) -> tuple[int, float, bool, float]:
         images = int(run.data.params.get("val_images", 0))
-        parent = self._parent(run.info.run_id)
+        parent = self.parent_of(run.info.run_id)
         feasible = parent is None or parent.data.tags.get("convoy.feasible") != "false"
         accuracy = run.data.metrics.get("best_val_accuracy", -1.0)
         return images, -_val_alignment(run), feasible, accuracy

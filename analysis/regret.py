@@ -8,7 +8,7 @@ on the unbiased split at every epoch.
 from dataclasses import dataclass
 
 from analysis.trials import RecordedSearch, RecordedTrial
-from trainables.data.composite import CHANCE
+from trainables.data.composite import CHANCE, KINDS
 
 ENDED = ("completed", "pruned")  # a failed or interrupted trial is never chosen
 
@@ -68,9 +68,9 @@ class Regret:
         return self.misled.following - self.honest.following
 
 
-def aligned_share(forced: float, kinds: int = 10) -> float:
+def aligned_share(forced: float) -> float:
     """The share of images whose digit agrees when it is forced for ``forced`` of them."""
-    return forced + (1 - forced) / kinds
+    return forced + (1 - forced) / KINDS
 
 
 def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) -> Regret | None:

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         return _list(console)
     if arguments.run and len(arguments.run) > 1:
         return _compare(arguments, console)
-    return _analyse(arguments, console)
+    return analysed(arguments, console)[1]
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -102,10 +102,6 @@ def _list(console: Console) -> int:
     for name, shows in available().items():
         console.print(f"{name:{width}}  {shows}", markup=False, soft_wrap=True)
     return 0
-
-
-def _analyse(arguments: argparse.Namespace, console: Console) -> int:
-    return analysed(arguments, console)[1]
 
 
 def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int]:

@@ -1,9 +1,10 @@
 """Best accuracy of every trial in the order of the search, with the baseline's line."""
 
+from matplotlib.figure import Figure
 from optuna.visualization.matplotlib import plot_optimization_history
 
 from analysis.figures import Caption, Drawing
-from analysis.optuna_axes import own_figure
+from analysis.optuna_axes import clean_pyplot
 from analysis.study import study_of
 from analysis.subject import Subject
 
@@ -15,7 +16,7 @@ def draw(subject: Subject) -> Drawing:
     search = subject.search
     study = study_of(search, lambda trial: trial.best[1] if trial.accuracies else None)
     baseline = next((t.best[1] for t in search.trials if t.is_baseline and t.accuracies), None)
-    with own_figure((8, 4)) as shown:
+    with clean_pyplot((8, 4)):
         axes = plot_optimization_history(study, target_name="best validation accuracy")
         if baseline is not None:
             axes.axhline(baseline, color="k", ls="--", label=f"baseline {100 * baseline:.2f}%")
@@ -29,4 +30,5 @@ def draw(subject: Subject) -> Drawing:
         "Stopped trials had fewer epochs, so their points are lower than they might have become. "
         "The best of many trials is a little lucky.",
     )
-    return Drawing(shown.figure, {"baseline": baseline, "best_of_each_trial": best}, caption)
+    assert isinstance(axes.figure, Figure)
+    return Drawing(axes.figure, {"baseline": baseline, "best_of_each_trial": best}, caption)

@@ -245,7 +245,7 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     return RecordedRun(
         run_id=run.info.run_id,
         search=tags["convoy.search"],
-        setting=Setting.from_dict(written["setting"]),
+        setting=Setting(**written["setting"]),
         job=recorded_job(json.dumps(kept.job)),
         data=written["data"],
         best_epoch=kept.best_epoch,
