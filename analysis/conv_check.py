@@ -152,7 +152,7 @@ def _times(
     ours.forward(small)
     inputs, weights = (torch.tensor(a, requires_grad=True) for a in (small, ours.weight))
     convolve = partial(F.conv2d, inputs, weights, stride=stride, padding=padding)
-    output: Tensor = convolve()
+    output: torch.Tensor = convolve()
     torch_gradient = torch.tensor(gradient)
     passes: dict[str, dict[str, Callable[[], object]]] = {
         "forward": {"numpy": lambda: ours.forward(small), "torch": convolve},
