@@ -152,13 +152,14 @@ def _times(
     ours.forward(small)
     inputs, weights = (torch.tensor(a, requires_grad=True) for a in (small, ours.weight))
     convolve = partial(F.conv2d, inputs, weights, stride=stride, padding=padding)
-    output: torch.Tensor = convolve()
-    torch_gradient = torch.tensor(gradient)
+    output, torch_gradient = convolve(), torch.tensor(gradient)
     passes: dict[str, dict[str, Callable[[], object]]] = {
         "forward": {"numpy": lambda: ours.forward(small), "torch": convolve},
         "backward": {
             "numpy": lambda: ours.backward(gradient),
-            "torch": lambda: output.backward(torch_gradient, retain_graph=True),
+            "torch": lambda: output.backward(  # type: ignore[no-untyped-call]
+                torch_gradient, retain_graph=True
+            ),
         },
     }
     return {name: _medians(pair) for name, pair in passes.items()}
