@@ -1,5 +1,6 @@
 """A list of settings, each trained to its end."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,10 +24,8 @@ class Planned:
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """One that proposes the list in its order."""
         return PlannedSearch(
-            [
-                TrialSpec(job, number, point.values, point.label, point.stream)
-                for number, point in enumerate(self.points)
-            ]
+            TrialSpec(job, number, point.values, point.label, point.stream)
+            for number, point in enumerate(self.points)
         )
 
     def scheduler(self, budget: Budget) -> Stopper:
@@ -45,7 +44,7 @@ class Planned:
 class PlannedSearch(Searcher):  # type: ignore[misc]
     """Tune's searcher over a list of trials."""
 
-    def __init__(self, specs: list[TrialSpec]) -> None:
+    def __init__(self, specs: Iterable[TrialSpec]) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._specs = {spec.number: spec for spec in specs}
 
@@ -65,7 +64,7 @@ class PlannedSearch(Searcher):  # type: ignore[misc]
         """Nothing is learnt from a result."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search goes on from its trials' files."""
+        """Nothing: a search resumes from its trials' files."""
 
     def restore(self, checkpoint_path: str) -> None:
         """See ``save``."""

@@ -1,4 +1,4 @@
-"""Optuna's search within Ray Tune, told the truth about how every trial ended."""
+"""Optuna's search within Ray Tune, with the true end of every trial."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.proposals import samplers
-from search.proposals.study import MOST, BoundedStudy
+from search.proposals.study import BoundedStudy
 from search.space.constraints import Constraints, excesses
 from search.space.sampler import SpaceSampler
 from search.trials.failure import FAILED
@@ -30,7 +30,6 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             the first trials.
         job: what all trials share.
         trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
-        most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
         constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
             miss them by little.
         method: name of a file in ``search/proposals/samplers``.
@@ -41,7 +40,6 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         sampler: SpaceSampler,
         job: Job,
         trials: int,
-        most: int | None = MOST,
         constraints: Constraints | None = None,
         method: str = samplers.DEFAULT,
     ) -> None:
@@ -49,9 +47,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
-        self._bounded = BoundedStudy(
-            job.seed, startup, sampler.first_points(), most, sampler=method
-        )
+        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), sampler=method)
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
@@ -111,7 +107,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             self._end(record.trial_id, failed=record.status is Status.FAILED)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search goes on from its trials' files."""
+        """Nothing: a search resumes from its trials' files."""
 
     def restore(self, checkpoint_path: str) -> None:
         """See ``save``."""

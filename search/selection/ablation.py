@@ -86,19 +86,19 @@ def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]
     A part that is on has its value in ``values``.
 
     Raises:
-        UsageError: a part that is not there, rests, is off already, or cannot be switched off.
+        UsageError: a part that does not exist, rests, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
     Setting.of(architecture, values, 1, 0)
     off = {key: _off(key, values) for key in toggles}
     _check_independent(toggles)
-    found = []
+    combinations = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
         switched = {key: off[key] for key in toggles if key not in on}
-        found.append(Variant(on, {**values, **switched}))
-    return found
+        combinations.append(Variant(on, {**values, **switched}))
+    return combinations
 
 
 def _check_independent(toggles: Sequence[str]) -> None:
@@ -134,58 +134,60 @@ def _nothing(value: Value) -> Value:
     return "none" if isinstance(value, str) else type(value)(0)
 
 
-def points(found: Sequence[Variant], seeds: int) -> tuple[Point, ...]:
+def points(combinations: Sequence[Variant], seeds: int) -> tuple[Point, ...]:
     """A trial for every combination and seed; the combinations of a seed stand together."""
     return tuple(
         Point(f"{variant.label}-seed{seed}", variant.values, seed)
         for seed in range(seeds)
-        for variant in found
+        for variant in combinations
     )
 
 
-def compare(found: Sequence[Variant], accuracies: dict[tuple[str, int], float]) -> list[Comparison]:
-    """Mean, spread and difference to the first of ``found``.
+def compare(
+    combinations: Sequence[Variant], accuracies: dict[tuple[str, int], float]
+) -> list[Comparison]:
+    """Mean, spread and difference to the first of ``combinations``.
 
     Args:
-        found: the combinations.
-        accuracies: by label and seed; a trial that failed is not there.
+        combinations: the first has every part on.
+        accuracies: by label and seed; those of trials that failed are missing.
     """
     by_label = {
         variant.label: {
             seed: a for (label, seed), a in accuracies.items() if label == variant.label
         }
-        for variant in found
+        for variant in combinations
     }
-    reference = by_label[found[0].label]
+    reference = by_label[combinations[0].label]
     return [
         Comparison(
             variant.label,
             variant.on,
             by_label[variant.label],
             EffectEstimate.of(list(by_label[variant.label].values())),
-            None if variant is found[0] else _difference(by_label[variant.label], reference),
+            None if variant is combinations[0] else _difference(by_label[variant.label], reference),
         )
-        for variant in found
+        for variant in combinations
     ]
 
 
 def effects(
-    found: Sequence[Variant], accuracies: dict[tuple[str, int], float]
+    combinations: Sequence[Variant], accuracies: dict[tuple[str, int], float]
 ) -> dict[str, EffectEstimate | None]:
     """What each part brings: on less off, averaged over the combinations of the others, by seed.
 
     Only seeds whose every combination ended are used.
     """
     seeds = sorted({seed for _, seed in accuracies})
-    whole = [s for s in seeds if all((variant.label, s) in accuracies for variant in found)]
+    whole = [s for s in seeds if all((variant.label, s) in accuracies for variant in combinations)]
 
     def mean(seed: int, key: str, on: bool) -> float:
-        chosen = [v for v in found if (key in v.on) is on]
+        chosen = [v for v in combinations if (key in v.on) is on]
         return float(np.mean([accuracies[v.label, seed] for v in chosen]))
 
     return {
         key: EffectEstimate.of([mean(seed, key, True) - mean(seed, key, False) for seed in whole])
-        for key in found[0].on
+        for key in combinations[0].on
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ray import tune
 
 from search.records.search_file import FILE
-from search.trials.failure import FAILED, HALT, ROOM, TRACE, _line
+from search.trials.failure import FAILED, HALT, ROOM, TRACE, one_line
 
 
 class NotShared(Exception):
@@ -33,7 +33,7 @@ def report_failure(error: BaseException, trace: str) -> None:
 
 def describe(error: BaseException) -> str:
     """An error in a line, without the module of its class."""
-    return _line(f"{type(error).__name__}: {error}")
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _remedy(error: BaseException) -> str:
