@@ -1,4 +1,4 @@
-"""A recorded run trained again, and what came out beside what was recorded."""
+"""A recorded run trained again, and what came out compared with the record."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,11 +47,11 @@ class EpochPair:
 
 @dataclass(frozen=True)
 class Replay:
-    """A run beside its replay.
+    """A run and its replay.
 
     Attributes:
         run: the record.
-        here: what the replay was trained with.
+        provenance: what the replay was trained with.
         tolerance: how far the accuracies of the best epochs may lie apart where the bits may.
         epochs: all that were trained.
         best_epoch: the replay's.
@@ -60,7 +60,7 @@ class Replay:
     """
 
     run: RecordedRun
-    here: Provenance
+    provenance: Provenance
     tolerance: Tolerance
     epochs: tuple[EpochPair, ...]
     best_epoch: int
@@ -70,9 +70,9 @@ class Replay:
     @property
     def differences(self) -> dict[str, tuple[str, str]]:
         """What the two were trained with where that is not the same: then, and now."""
-        then, now = conditions(self.run.provenance), conditions(self.here)
-        names = dict.fromkeys((*now, *then))
-        pairs = {name: (then.get(name, "unknown"), now.get(name, "unknown")) for name in names}
+        old, new = conditions(self.run.provenance), conditions(self.provenance)
+        names = dict.fromkeys((*new, *old))
+        pairs = {name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
@@ -84,7 +84,7 @@ class Replay:
     @property
     def must_be_equal(self) -> bool:
         """True if it was trained with what repeats every bit, then and now."""
-        return self.here.repeats and not self.differences
+        return self.provenance.repeats and not self.differences
 
     @property
     def verdict(self) -> Verdict:
@@ -92,8 +92,8 @@ class Replay:
         figures = all(pair.equal for pair in self.epochs) and self.best_equal
         if figures and self.weights_equal is not False:
             return "bit for bit"
-        apart = abs(self.val_accuracy - self.run.val_accuracy)
-        if apart <= self.tolerance.accuracy and not self.must_be_equal:
+        difference = abs(self.val_accuracy - self.run.val_accuracy)
+        if difference <= self.tolerance.accuracy and not self.must_be_equal:
             return "within tolerance"
         return "differs"
 
@@ -116,7 +116,7 @@ class Replay:
             "replayed": {
                 "best_epoch": self.best_epoch,
                 "val_accuracy": self.val_accuracy,
-                **asdict(self.here),
+                **asdict(self.provenance),
             },
             "differences": self.differences,
             "weights_equal": self.weights_equal,
@@ -148,11 +148,11 @@ def epochs_of(run: RecordedRun) -> int:
 def check_setting(run: RecordedRun) -> None:
     """Raise UsageError if the run's setting is not that of the values that MLflow shows of it."""
     setting = run.setting
-    shown = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
-    if run.values and shown != setting:
+    tagged = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
+    if run.values and tagged != setting:
         raise UsageError(
             f"the record of run {run.run_id} is damaged: its setting.json and the values in its "
-            f"tags differ in {', '.join(_unequal(setting, shown))}"
+            f"tags differ in {', '.join(_unequal(setting, tagged))}"
         )
     if not 1 <= epochs_of(run) <= setting.epochs:
         raise UsageError(
@@ -166,21 +166,12 @@ def _unequal(one: Setting, other: Setting) -> list[str]:
     return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
 
 
-def recorded_weights(run: RecordedRun, dataset: Dataset) -> dict[str, Tensor] | None:
-    """The run's weights as its network holds them; None if it has none.
-
-    Raises:
-        UsageError: they do not fit the architecture as it is here.
-    """
-    return run.model(dataset).state_dict() if run.weights else None
-
-
-def train_again(
+def retrain(
     run: RecordedRun,
     dataset: Dataset,
     weights: dict[str, Tensor] | None,
     allowed: Tolerance,
-    told: Callable[[EpochPair], object],
+    on_epoch: Callable[[EpochPair], object],
 ) -> Replay:
     """Train what the record says, for as many epochs as it was.
 
@@ -189,9 +180,9 @@ def train_again(
     Args:
         run: the record.
         dataset: its data.
-        weights: those of its best epoch, if there are any.
+        weights: those of its best epoch as its network holds them; None without any.
         allowed: how far the accuracies may lie apart where the bits may.
-        told: is told of every epoch as it ends.
+        on_epoch: is called with every epoch as it ends.
 
     Raises:
         trainables.training.NonFiniteLossError: a loss is infinite or not a number.
@@ -200,11 +191,11 @@ def train_again(
     data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
-        told(pairs[-1])
+        on_epoch(pairs[-1])
         best = epoch.state["best"]
     return Replay(
         run=run,
-        here=Provenance.here(),
+        provenance=Provenance.here(),
         tolerance=allowed,
         epochs=tuple(pairs),
         best_epoch=best["epoch"],

@@ -157,7 +157,7 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
                 f"--resume {options.resume}: it was not begun with --warm-start "
                 f"{options.warm_start}; leave that out, or begin a new search"
             )
-        return tuple(written.decides.get("settings", {}).get("warm", ()))
+        return tuple(written.identity.get("settings", {}).get("warm", ()))
     return best_settings(out, options.warm_start)
 
 
