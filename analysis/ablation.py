@@ -9,10 +9,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; 0, or 2 where a file is wrong."""
     parser = Arguments(
@@ -22,17 +24,15 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("file", help="an ablation.json")
     parser.add_argument("--out", metavar="PNG", help="default: beside the file")
+    arguments = parser.parse_args(argv)
+    source = user_path(arguments.file, "FILE")
+    out = user_path(arguments.out or str(source.with_suffix(".png")), "--out")
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out}: the name of the figure must end in .png")
     try:
-        arguments = parser.parse_args(argv)
-        source = user_path(arguments.file, "FILE")
-        beside = str(source.parent / f"{source.stem}.png")
-        out = user_path(arguments.out or beside, "--out")
-        if out.suffix.lower() != ".png":
-            raise UsageError(f"--out {out}: the name of the figure must end in .png")
         _drawn(source).savefig(out, dpi=150)
-    except (UsageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        raise UsageError(str(error)) from error
     print(out)
     return 0
 

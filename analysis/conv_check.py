@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from analysis.numpy_conv import Array, Conv2d
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
 from trainables.shapes import side
@@ -39,21 +40,18 @@ class Check:
     seconds: dict[str, dict[str, float]]
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``: 0; 1 if a difference is above 1e-12; 2 for a wrong flag."""
-    try:
-        arguments = command_line().parse_args(argv)
-        _check_numbers(arguments)
-        images = _images(arguments)
-        _check_size(images, arguments)
-        torch.set_num_threads(1)
-        with threadpool_limits(1):
-            result = check(
-                images, arguments.filters, arguments.kernel, arguments.stride, arguments.padding
-            )
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = command_line().parse_args(argv)
+    _check_numbers(arguments)
+    images = _images(arguments)
+    _check_size(images, arguments)
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        result = check(
+            images, arguments.filters, arguments.kernel, arguments.stride, arguments.padding
+        )
     shape = "x".join(str(size) for size in images.shape)
     print(
         f"{shape} images, {arguments.filters} filters of {arguments.kernel}x{arguments.kernel}, "

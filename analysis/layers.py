@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class Call:
     Attributes:
         name: of the module in its network.
         module: what was called.
-        argument: its first argument.
+        argument: its first argument; None where it has none but by name.
         output: what it returned.
     """
 
@@ -89,20 +90,16 @@ def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
         inputs: (N, 3, H, W), normalised.
     """
     calls: list[Call] = []
+
+    def note(name: str, module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        calls.append(Call(name, module, next(iter(arguments), None), output))
+
     with ExitStack() as hooks, torch.no_grad():
         for name, module in model.named_modules():
             if not list(module.children()):
-                handle = module.register_forward_hook(_noting(calls, name))
-                hooks.callback(handle.remove)
+                hooks.callback(module.register_forward_hook(partial(note, name)).remove)
         model(inputs)
     return calls
-
-
-def _noting(calls: list[Call], name: str) -> Any:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        calls.append(Call(name, module, inputs[0], output))
-
-    return hook
 
 
 @contextmanager

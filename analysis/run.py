@@ -17,6 +17,7 @@ from rich.progress import track
 from analysis.output import whole_folder
 from search import environment
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.checkpoint import save
@@ -40,6 +41,7 @@ _EXAMPLES = """examples:
 """
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
@@ -47,17 +49,13 @@ def main(argv: list[str] | None = None) -> int:
     report or a reading of the test labels; 2 a flag or file is wrong.
     """
     console = Console(highlight=False, markup=False)
-    try:
-        arguments = command_line().parse_args(argv)
-        environment.prepare(loopback=True)
-        if arguments.list:
-            return _list(console)
-        if arguments.run and len(arguments.run) > 1:
-            return _compare(arguments, console)
-        return _analyse(arguments, console)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = command_line().parse_args(argv)
+    environment.prepare(loopback=True)
+    if arguments.list:
+        return _list(console)
+    if arguments.run and len(arguments.run) > 1:
+        return _compare(arguments, console)
+    return _analyse(arguments, console)
 
 
 def command_line() -> argparse.ArgumentParser:

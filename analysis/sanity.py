@@ -6,29 +6,22 @@ network says of it.
 """
 
 import copy
-from contextlib import ExitStack
 
 import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from analysis.layers import calls_of
+
 SEED = 0
-EDGE_LIKE, PARTLY = (
-    0.65,
-    0.35,
-)  # rank correlations from which a map mostly or partly keeps its order
+# Rank correlations from which a map mostly or partly keeps its order.
+EDGE_LIKE, PARTLY = 0.65, 0.35
 
 
 def last_layer(model: nn.Module, inputs: Tensor) -> str:
     """Name of the last layer with weights, linear or convolution, called for ``inputs``."""
-    names: list[str] = []
-    with ExitStack() as hooks, torch.no_grad():
-        for name, module in model.named_modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                note = module.register_forward_hook(lambda *_, name=name: names.append(name))
-                hooks.callback(note.remove)
-        model(inputs[:1])
-    return names[-1]
+    calls = calls_of(model, inputs[:1])
+    return [call.name for call in calls if isinstance(call.module, nn.Linear | nn.Conv2d)][-1]
 
 
 def with_last_layer_redrawn(model: nn.Module, inputs: Tensor, seed: int = SEED) -> nn.Module:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.device import device_name, training_dtype, use_threads
@@ -52,6 +53,7 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
+@command
 def measured(
     parser: argparse.ArgumentParser,
     measure: Callable[[argparse.Namespace], dict[str, Any]],
@@ -67,18 +69,14 @@ def measured(
         minima: by flag the lowest value allowed.
     """
     argv = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = parser.parse_args(argv)
-        _check(arguments, minima)
-        path = output_file(arguments.json, "--json")
-        if "threads" in arguments:
-            use_threads(arguments.threads or len(os.sched_getaffinity(0)))
-        run = circumstances(parser.prog, argv, getattr(arguments, "device", torch.device("cpu")))
-        print(_described(run), flush=True)
-        figures = measure(arguments)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = parser.parse_args(argv)
+    _check(arguments, minima)
+    path = output_file(arguments.json, "--json")
+    if "threads" in arguments:
+        use_threads(arguments.threads or len(os.sched_getaffinity(0)))
+    run = circumstances(parser.prog, argv, getattr(arguments, "device", torch.device("cpu")))
+    print(_described(run), flush=True)
+    figures = measure(arguments)
     if path is not None:
         path.write_text(json.dumps({**run, **figures}, indent=2) + "\n", encoding="utf-8")
     return 0

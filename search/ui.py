@@ -4,10 +4,12 @@ import argparse
 import signal
 import sys
 import webbrowser
+from contextlib import suppress
 
 from search import environment
 from search.request.flags import out_folder
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 
 _EXAMPLES = """examples:
@@ -18,21 +20,17 @@ Ctrl-C ends it.
 """
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
     0 it was ended by Ctrl-C or SIGTERM, or the server runs elsewhere; 2 a flag is wrong, there are
     no records, or the server does not start.
     """
-    try:
-        arguments = command_line().parse_args(argv)
-        environment.prepare(loopback=True)
+    arguments = command_line().parse_args(argv)
+    environment.prepare(loopback=True)
+    with suppress(KeyboardInterrupt):
         _show(arguments)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 0
     return 0
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.attribution import Method, strength
-from analysis.audit.cue import DIGIT, Cue
+from analysis.audit.cue import DIGIT, Cue, shares_inside
 from analysis.examples import Example, examples
 from analysis.sanity import (
     SEED,
@@ -168,11 +168,7 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
 def digit_mass(maps: Tensor, cue: Cue = DIGIT) -> list[float | None]:
     """Share of each map's strength, (N, C, H, W), inside the cue's square; None if it is 0."""
     assert cue.region is not None
-    top, left, bottom, right = cue.region
-    strengths = strength(maps).double()
-    inside = strengths[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
-    whole = strengths.sum(dim=(1, 2)).tolist()
-    return [part / total if total > 0 else None for part, total in zip(inside, whole, strict=True)]
+    return shares_inside(strength(maps), cue.region)
 
 
 def mean_mass(maps: Tensor, cue: Cue = DIGIT) -> float | None:

@@ -1,11 +1,10 @@
 """The head of a network: what turns the last feature maps into logits."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
+from analysis.layers import calls_of
 from trainables.boundary.errors import UsageError
 
 
@@ -32,7 +31,7 @@ def head_of(model: nn.Module, inputs: Tensor) -> Head:
     Raises:
         UsageError: the network neither pools globally nor flattens by a module.
     """
-    called = _called(model, inputs[:1])
+    called = [call.module for call in calls_of(model, inputs[:1])]
     pools = [m for m in called if isinstance(m, nn.AdaptiveAvgPool2d)]
     flattenings = [m for m in called if isinstance(m, nn.Flatten)]
     if not pools and not flattenings:
@@ -49,13 +48,7 @@ def head_of(model: nn.Module, inputs: Tensor) -> Head:
 
 def feature_maps(model: nn.Module, inputs: Tensor, entry: nn.Module) -> Tensor:
     """What enters ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
-    maps: list[Tensor] = []
-    hook = entry.register_forward_pre_hook(lambda _, arguments: maps.append(arguments[0]))
-    try:
-        with torch.no_grad():
-            model(inputs)
-    finally:
-        hook.remove()
+    maps: list[Tensor] = [c.argument for c in calls_of(model, inputs) if c.module is entry]
     return maps[-1]
 
 
@@ -64,15 +57,3 @@ _WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)
 
 def _to_one_pixel(pool: nn.Module) -> bool:
     return isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size in (1, (1, 1))
-
-
-def _called(model: nn.Module, inputs: Tensor) -> list[nn.Module]:
-    """The modules without children that ``model`` calls, in their order."""
-    called: list[nn.Module] = []
-    with ExitStack() as hooks, torch.no_grad():
-        for module in model.modules():
-            if not list(module.children()):
-                handle = module.register_forward_hook(lambda m, *_: called.append(m))
-                hooks.callback(handle.remove)
-        model(inputs)
-    return called

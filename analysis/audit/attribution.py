@@ -13,7 +13,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
 from analysis.audit.control import reinitialised
-from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region
+from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region, shares_inside
 from analysis.audit.intervals import Estimate, mean
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import BACKGROUND, CANVAS
@@ -69,8 +69,5 @@ def _mass(model: nn.Module, inputs: Tensor, baseline: Tensor, region: Region) ->
     attribution = IntegratedGradients(model).attribute(
         inputs, baseline, target=predicted, n_steps=_STEPS, internal_batch_size=_BATCH
     )
-    size = attribution.detach().double().abs().sum(dim=1)
-    whole = size.sum((1, 2))
-    top, left, bottom, right = region
-    shares = size[:, top:bottom, left:right].sum((1, 2)) / whole.clamp_min(1e-300)
-    return mean(np.asarray(shares[whole > 0].cpu()))
+    shares = shares_inside(attribution.detach().double().abs().sum(dim=1), region)
+    return mean(np.array([each for each in shares if each is not None]))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from trainables.data.composite import CANVAS, PICTURE
 
 Region = tuple[int, int, int, int]
@@ -35,6 +37,15 @@ class Cue:
             return 0.0
         top, left, bottom, right = self.region
         return (bottom - top) * (right - left) / image_size**2
+
+
+def shares_inside(strengths: Tensor, region: Region) -> list[float | None]:
+    """Share of each map's strength, (N, H, W), that lies inside ``region``; None if it has none."""
+    top, left, bottom, right = region
+    strengths = strengths.double()
+    inside = strengths[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
+    whole = strengths.sum(dim=(1, 2)).tolist()
+    return [part / total if total > 0 else None for part, total in zip(inside, whole, strict=True)]
 
 
 DIGIT = Cue("digit", (PICTURE, PICTURE, CANVAS, CANVAS), (0, 0, PICTURE, PICTURE), 10)

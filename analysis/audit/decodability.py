@@ -55,20 +55,15 @@ def decodability(
     name = readout_name(model, normalise(split.images[:2]))
     if name is None:
         return "the logits are no linear function of what one layer reads"
-    features = features_of(model, name, split, normalise)
-    own = features.predictions.numpy() == labels
-    refitted = held_out_predictions(features.values.numpy(), labels) == labels
+    features, predictions = features_of(model, name, split, normalise)
+    untrained, _ = features_of(reinitialised(model), name, split, normalise)
+    own = predictions.numpy() == labels
+    refitted = held_out_predictions(features.numpy(), labels) == labels
     return Decodability(
         layer=name,
         own=share(own),
         refitted=share(refitted),
         gain=difference(refitted, own),
-        digit=_decoded(features.values.numpy(), digits),
-        control=_decoded(
-            features_of(reinitialised(model), name, split, normalise).values.numpy(), digits
-        ),
+        digit=share(held_out_predictions(features.numpy(), digits) == digits),
+        control=share(held_out_predictions(untrained.numpy(), digits) == digits),
     )
-
-
-def _decoded(features: np.ndarray, digits: np.ndarray) -> Estimate | None:
-    return share(held_out_predictions(features, digits) == digits)

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-from analysis.audit.attribution import Mass
 from analysis.audit.cue import NO_REGION
-from analysis.audit.decodability import Decodability
 from analysis.audit.intervals import Estimate
 from analysis.audit.reference import Reference, references
 from analysis.audit.report import Audit
-from analysis.audit.swaps import Swaps
 
 _TITLES = {
     "accuracy": "accuracy",
@@ -29,7 +26,15 @@ _TITLES = {
     "mass": "attribution in the digit's square",
     "mass_control": "   control: random weights",
 }
-_SWAPPED = ("paired", "flips", "control", "any_flips", "boost")
+# Rows of what may be missing as a whole: the part of the audit, and the figure of that part.
+_PARTS = {
+    **{name: ("swaps", name) for name in ("paired", "flips", "control", "any_flips", "boost")},
+    "refit_gain": ("decodability", "gain"),
+    "digit_decodability": ("decodability", "digit"),
+    "digit_decodability_control": ("decodability", "control"),
+    "mass": ("mass", "trained"),
+    "mass_control": ("mass", "control"),
+}
 _NUMBERS = {10: "ten"}
 
 
@@ -77,52 +82,28 @@ def _titles(audit: Audit) -> dict[str, str]:
 
 
 def _estimates(audit: Audit) -> dict[str, Estimate | None]:
-    groups, swaps, worst = audit.groups, audit.swaps, audit.groups.worst
+    groups, worst = audit.groups, audit.groups.worst
     return {
         "accuracy": groups.accuracy,
         "aligned": groups.aligned,
         "conflicting": groups.conflicting,
         "worst_cell": None if worst is None else worst.accuracy,
         "following": groups.following,
-        **_of_swaps(swaps),
         "picture_greyed": audit.picture_greyed,
         "digit_greyed": audit.digit_greyed,
-        **_of_features(audit.decodability),
-        **_of_attribution(audit.mass),
+        **{name: getattr(_part(audit, name), field, None) for name, (_, field) in _PARTS.items()},
     }
 
 
-def _of_swaps(swaps: Swaps | str) -> dict[str, Estimate | None]:
-    if isinstance(swaps, str):
-        return dict.fromkeys(_SWAPPED)
-    return {name: getattr(swaps, name) for name in _SWAPPED}
-
-
-def _of_features(decodability: Decodability | str) -> dict[str, Estimate | None]:
-    names = ("refit_gain", "digit_decodability", "digit_decodability_control")
-    if isinstance(decodability, str):
-        return dict.fromkeys(names)
-    return dict(
-        zip(names, (decodability.gain, decodability.digit, decodability.control), strict=True)
-    )
-
-
-def _of_attribution(mass: Mass | str) -> dict[str, Estimate | None]:
-    names = ("mass", "mass_control")
-    if isinstance(mass, str):
-        return dict.fromkeys(names)
-    return dict(zip(names, (mass.trained, mass.control), strict=True))
+def _part(audit: Audit, name: str) -> object:
+    """The part of the audit that row ``name`` is of; a text says why there is none."""
+    return getattr(audit, _PARTS[name][0]) if name in _PARTS else None
 
 
 def _missing(audit: Audit, name: str, estimate: Estimate | None) -> str:
     if estimate is not None:
         return ""
-    if name in _SWAPPED and isinstance(audit.swaps, str):
-        return audit.swaps
     if name.endswith("greyed") and audit.cue.region is None:
         return NO_REGION
-    if name.startswith("mass") and isinstance(audit.mass, str):
-        return audit.mass
-    if name.startswith(("refit", "digit_decod")) and isinstance(audit.decodability, str):
-        return audit.decodability
-    return "no such images"
+    part = _part(audit, name)
+    return part if isinstance(part, str) else "no such images"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.activation_maximisation import STEP_SIZE, STEPS, WEIGHT, Maximised, maximise
-from analysis.audit.cue import Region
+from analysis.audit.cue import Region, shares_inside
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.layers import Layer
 from analysis.subject import Subject
@@ -110,11 +110,7 @@ def _numbers(
 
 def _share_in(maximised: Maximised, region: Region) -> list[float | None]:
     """Share of each image's squared change inside ``region``; None without a change."""
-    top, left, bottom, right = region
-    change = (maximised.result - maximised.start).square().sum(dim=3).double()
-    inside, whole = change[:, top:bottom, left:right].sum(dim=(1, 2)), change.sum(dim=(1, 2))
-    pairs = zip(inside.tolist(), whole.tolist(), strict=True)
-    return [part / total if total > 0 else None for part, total in pairs]
+    return shares_inside((maximised.result - maximised.start).square().sum(dim=3), region)
 
 
 def _caption(subject: Subject, maximised: Maximised, layer: Layer) -> Caption:

@@ -43,7 +43,7 @@ class KubeRayBackend:
         Raises:
             UsageError: ``kubectl`` is missing, or the cluster refuses.
         """
-        self._kubectl("create", "--filename", "-", given=self.shown(submission))
+        self._kubectl("create", "--filename", "-", text=self.shown(submission))
 
     def status(self, name: str | None) -> list[JobLine]:
         """The RayJobs of search ``name``, or of all, the latest last.
@@ -71,8 +71,8 @@ class KubeRayBackend:
             UsageError: there is no such job.
         """
         status = self._latest(name).get("status", {})
-        told = re.search(r"exit code (\d+)", status.get("message", ""))
-        failed = int(told[1]) if told else 1
+        code = re.search(r"exit code (\d+)", status.get("message", ""))
+        failed = int(code[1]) if code else 1
         return {"SUCCEEDED": 0, "STOPPED": 143, "FAILED": failed}.get(status.get("jobStatus", ""))
 
     def stop(self, name: str) -> None:
@@ -92,16 +92,14 @@ class KubeRayBackend:
         stopping = self._in_head(job, "ray", "job", "stop", _name(job), "--address", DASHBOARD)
         output("kubectl", *stopping, seconds=STOP_SECONDS + 30)  # Ray kills it after the first
 
-    def _kubectl(self, verb: str, *arguments: str, given: str = "") -> str:
-        return output(
-            "kubectl", verb, "--namespace", self.cluster.namespace, *arguments, given=given
-        )
+    def _kubectl(self, verb: str, *arguments: str, text: str = "") -> str:
+        return output("kubectl", verb, "--namespace", self.cluster.namespace, *arguments, text=text)
 
     def _jobs(self, name: str | None) -> list[RayJob]:
         selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
         answer = self._kubectl("get", "rayjobs", "--selector", selector, "--output", "json")
-        found = [job for job in json.loads(answer)["items"] if name in (None, _search(job))]
-        return sorted(found, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+        jobs = [job for job in json.loads(answer)["items"] if name in (None, _search(job))]
+        return sorted(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
 
     def _latest(self, name: str) -> RayJob:
         jobs = self._jobs(name)
@@ -124,8 +122,8 @@ class KubeRayBackend:
 def _line(job: RayJob) -> JobLine:
     status = job.get("status", {})
     begun = status.get("startTime")
-    told = status.get("jobStatus") or _deployment(job) or "waiting"
-    return JobLine(_name(job), _search(job), told.lower(), _time(begun) if begun else None)
+    state = status.get("jobStatus") or _deployment(job) or "waiting"
+    return JobLine(_name(job), _search(job), state.lower(), _time(begun) if begun else None)
 
 
 def _time(written: str) -> datetime:

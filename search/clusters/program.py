@@ -10,17 +10,17 @@ from trainables.boundary.errors import UsageError
 SECONDS = 60.0  # that a program may take to answer
 
 
-def output(program: str, *arguments: str, given: str = "", seconds: float = SECONDS) -> str:
-    """What ``program`` prints, with ``given`` on its standard input.
+def output(program: str, *arguments: str, text: str = "", seconds: float = SECONDS) -> str:
+    """What ``program`` prints, with ``text`` on its standard input.
 
     Raises:
         UsageError: it is not installed, does not answer in time, or fails; its own last line.
     """
-    command = [_found(program), *arguments]
+    command = [_path_of(program), *arguments]
     try:
         done = subprocess.run(
             command,
-            input=given,
+            input=text,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -39,11 +39,11 @@ def lines(program: str, *arguments: str) -> Iterator[str]:
     Raises:
         UsageError: as for ``output``, once all is printed.
     """
-    command = [_found(program), *arguments]
+    command = [_path_of(program), *arguments]
     with (
-        tempfile.TemporaryFile("w+") as told,  # a pipe that nobody reads would hold it up
+        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would hold it up
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=told, encoding="utf-8", errors="replace"
+            command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
         ) as running,
     ):
         assert running.stdout is not None
@@ -52,19 +52,19 @@ def lines(program: str, *arguments: str) -> Iterator[str]:
             status = running.wait()
         finally:
             running.terminate()
-        told.seek(0)
-        _check(program, arguments, status, told.read())
+        errors.seek(0)
+        _check(program, arguments, status, errors.read())
 
 
-def _found(program: str) -> str:
+def _path_of(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise UsageError(f"{program} is not on this machine's PATH; this kind of cluster needs it")
     return path
 
 
-def _check(program: str, arguments: tuple[str, ...], status: int, told: str) -> None:
+def _check(program: str, arguments: tuple[str, ...], status: int, errors: str) -> None:
     if status:
-        said = [line.strip() for line in told.splitlines() if line.strip()]
+        said = [line.strip() for line in errors.splitlines() if line.strip()]
         line = said[-1][:300] if said else f"ended with status {status}"
         raise UsageError(f"{program} {arguments[0]}: {line}")

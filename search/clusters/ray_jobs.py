@@ -26,7 +26,7 @@ CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"
 # Ray's modules that tell how they pack, send and close.
 TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
-_Found = TypeVar("_Found")
+_Answer = TypeVar("_Answer")
 
 
 class RayJobsBackend:
@@ -108,7 +108,7 @@ class RayJobsBackend:
         """Have the last job of search ``name`` close its records and end.
 
         Raises:
-            UsageError: it is there still after ``STOP_SECONDS``.
+            UsageError: it still runs after ``STOP_SECONDS``.
         """
         job = self._last(name)
         self._ask(lambda client: client.stop_job(job))
@@ -127,8 +127,8 @@ class RayJobsBackend:
 
     def _jobs(self, name: str | None) -> list[JobDetails]:
         """The submitted jobs that are searches."""
-        found = self._ask(lambda client: client.list_jobs())
-        mine = [each for each in found if SEARCH in (each.metadata or {}) and each.submission_id]
+        jobs = self._ask(lambda client: client.list_jobs())
+        mine = [each for each in jobs if SEARCH in (each.metadata or {}) and each.submission_id]
         chosen = [each for each in mine if name in (None, (each.metadata or {})[SEARCH])]
         return sorted(chosen, key=lambda each: each.start_time or 0)
 
@@ -147,7 +147,7 @@ class RayJobsBackend:
         env: dict[str, Any] = {"env_vars": {**variables, **submission.environment}}
         return {**env, "pip": list(self._cluster.pip)} if self._cluster.pip else env
 
-    def _ask(self, question: Callable[[JobSubmissionClient], _Found]) -> _Found:
+    def _ask(self, question: Callable[[JobSubmissionClient], _Answer]) -> _Answer:
         """The cluster's answer.
 
         Raises:

@@ -79,9 +79,9 @@ class SlurmBackend:
             UsageError: Slurm does not answer.
         """
         sent = self._sent(name)
-        found = _states([each.number for each in sent]) if sent else {}
+        states = _states([each.number for each in sent]) if sent else {}
         return [
-            JobLine(each.number, each.search, *found.get(each.number, ("forgotten", None)))
+            JobLine(each.number, each.search, *states.get(each.number, ("forgotten", None)))
             for each in sent
         ]
 
@@ -140,12 +140,12 @@ class SlurmBackend:
     def _sent(self, name: str | None) -> list[_Sent]:
         """The jobs of search ``name``, or of all, the oldest first."""
         files = Path(jobs_folder(self.cluster)).glob(f"*/{_SENT}")
-        found = []
+        jobs = []
         for file in sorted(files, key=lambda file: file.stat().st_mtime):
             job = _Sent(file.parent, **json.loads(file.read_text()))
             if name in (None, job.search):
-                found.append(job)
-        return found
+                jobs.append(job)
+        return jobs
 
     def _latest(self, name: str) -> _Sent:
         sent = self._sent(name)
@@ -173,14 +173,14 @@ def _state(job: _Sent) -> str:
 def _states(numbers: list[str]) -> dict[str, tuple[str, datetime | None]]:
     """State and begin by number: from the queue, and for those that left it from the accounts."""
     # A number that the queue has forgotten would be an error there, so all are asked for.
-    found = _read(output("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%S"))
-    gone = [number for number in numbers if number not in found]
+    states = _read(output("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%S"))
+    gone = [number for number in numbers if number not in states]
     if gone:
         columns = "--format=JobID,State,Start"
         with suppress(UsageError):  # a cluster need not keep accounts
             asked = [f"--jobs={','.join(gone)}", "--allocations", "--noheader", "--parsable2"]
-            found |= _read(output("sacct", *asked, columns))
-    return found
+            states |= _read(output("sacct", *asked, columns))
+    return states
 
 
 def _read(table: str) -> dict[str, tuple[str, datetime | None]]:

@@ -22,17 +22,21 @@ def submission(cluster: Cluster, flags: list[str]) -> Submission:
     options = search_options(flags)
     _check(options)
     places = {name: _place(name) for name in options.space}
-    sent = options.changed(
-        space=tuple(places.values()), address="auto", **_by_cluster(options, cluster)
-    )
-    if sent.resume is None:
-        stem = Path(sent.space[0]).stem if len(sent.space) == 1 else "leaderboard"
-        sent = sent.changed(name=new_name(sent.name, stem))
+    changes = {"space": tuple(places.values()), "address": "auto", **_by_cluster(options, cluster)}
+    name = job = options.resume or _name(options)
+    if options.resume is None:
+        changes["name"] = name
+    else:
+        job = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    sent = options.model_copy(update=changes)
     _check_password(sent.tracking_uri)
-    name = str(sent.resume or sent.name)
-    job = f"{name}-{datetime.now():%Y%m%d-%H%M%S}" if sent.resume else name
-    own = {at: space_file(name).resolve() for name, at in places.items() if at != name}
+    own = {at: space_file(space).resolve() for space, at in places.items() if at != space}
     return Submission(name, job, sent.words(), own, dict(cluster.environment))
+
+
+def _name(options: SearchOptions) -> str:
+    single = len(options.space) == 1
+    return new_name(options.name, Path(options.space[0]).stem if single else "leaderboard")
 
 
 def _check(options: SearchOptions) -> None:

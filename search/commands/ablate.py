@@ -18,23 +18,14 @@ def run(argv: list[str]) -> int:
     environment.prepare(loopback=options.address is None)
     # After that: they import Ray and MLflow.
     from search.commands.ablation_report import conclude
-    from search.commands.report import (
-        ending,
-        exit_status_of,
-        print_errors,
-        print_lines,
-        resume_line,
-    )
+    from search.commands.report import report_briefly
     from search.driver.engine import run_search
     from search.request.ablation import ablation
 
     console = Console(highlight=False, markup=False)
     request, combinations = ablation(options)
     outcome = run_search(request, console)
-    print_lines([ending(outcome.summary)], console)
-    print_errors(outcome)
+    status = report_briefly(outcome, request, console)
     if outcome.stop is None:
         conclude(options, request, combinations, outcome, console)
-    else:
-        print_lines([resume_line(request)], console)
-    return exit_status_of(outcome)
+    return status

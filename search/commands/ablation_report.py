@@ -5,33 +5,30 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mlflow import MlflowClient
 from rich.console import Console
 from rich.table import Table
 
+from search.commands.report import print_lines, print_refusal
+from search.driver.engine import Outcome
 from search.request.options import AblationOptions
+from search.request.request import Request
+from search.selection.ablation import Comparison, EffectEstimate, Variant, compare, effects, points
 from trainables.boundary.atomic import atomic_file
-
-if TYPE_CHECKING:
-    from search.driver.engine import Outcome
-    from search.request.request import Request
-    from search.selection.ablation import Comparison, EffectEstimate, Variant
 
 FILE = "ablation.json"
 
 
 def conclude(
     options: AblationOptions,
-    request: "Request",
-    combinations: "list[Variant]",
-    outcome: "Outcome",
+    request: Request,
+    combinations: list[Variant],
+    outcome: Outcome,
     console: Console,
 ) -> None:
     """Compare, print, write, draw and record."""
-    from search.commands.report import print_lines
-    from search.selection.ablation import compare, effects, points
-
     planned = points(combinations, options.seeds)
     labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
     ended = [record for record in outcome.records if record.status == "completed"]
@@ -47,7 +44,7 @@ def conclude(
     _record(request, outcome, files, brought)
 
 
-def _table(compared: "list[Comparison]") -> Table:
+def _table(compared: list[Comparison]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("on", overflow="fold")
     for name in ("seeds", "mean", "std", "difference", "95% interval"):
@@ -62,7 +59,7 @@ def _table(compared: "list[Comparison]") -> Table:
     return table
 
 
-def _effects_table(brought: "dict[str, EffectEstimate | None]") -> Table:
+def _effects_table(brought: dict[str, EffectEstimate | None]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("part")
     for name in ("on - off", "95% interval"):
@@ -72,7 +69,7 @@ def _effects_table(brought: "dict[str, EffectEstimate | None]") -> Table:
     return table
 
 
-def _signed(estimate: "EffectEstimate | None") -> tuple[str, str]:
+def _signed(estimate: EffectEstimate | None) -> tuple[str, str]:
     if estimate is None:
         return "-", "-"
     low, high = 100 * estimate.low, 100 * estimate.high
@@ -80,10 +77,10 @@ def _signed(estimate: "EffectEstimate | None") -> tuple[str, str]:
 
 
 def _write(
-    request: "Request",
+    request: Request,
     options: AblationOptions,
-    compared: "list[Comparison]",
-    brought: "dict[str, EffectEstimate | None]",
+    compared: list[Comparison],
+    brought: dict[str, EffectEstimate | None],
 ) -> Path:
     """Write ``ablation.json`` into the search's folder; its path."""
     document: dict[str, Any] = {
@@ -117,16 +114,12 @@ def _draw(file: Path) -> list[Path]:
 
 
 def _record(
-    request: "Request",
-    outcome: "Outcome",
+    request: Request,
+    outcome: Outcome,
     files: list[Path],
-    brought: "dict[str, EffectEstimate | None]",
+    brought: dict[str, EffectEstimate | None],
 ) -> None:
     """Add the result to the ablation's MLflow run."""
-    from mlflow import MlflowClient
-
-    from search.commands.report import print_refusal
-
     if outcome.run_id is None:
         return
     try:

@@ -18,11 +18,7 @@ _MAX_LENGTH = 40  # characters; a search's name has the date and time too
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; 0, as both files are written.
-
-    Raises:
-        UsageError: the name cannot be one or is taken, or a file cannot be written.
-    """
+    """Run the command line ``argv``; 0, as both files are written. Else UsageError says why."""
     arguments = command_line().parse_args(argv)
     files = new(arguments.name, arguments.data)
     print(*(f"wrote      {file}" for file in files), sep="\n")

@@ -20,7 +20,7 @@ from trainables.boundary.secrets import masked
 if TYPE_CHECKING:
     from search.records.search_records import SearchRecords
 
-# What a summary tells that does not follow from the trials.
+# What a summary holds that does not follow from the trials.
 _UNCHANGED = ("search", "space", "seed", "data", "resources", "versions")
 _EXAMPLES = """examples:
   python -m search.reconcile gap5-20261121-101500
@@ -29,11 +29,7 @@ _EXAMPLES = """examples:
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status.
-
-    Raises:
-        UsageError: a flag, file or record is wrong.
-    """
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
     environment.prepare(loopback=True)
     return _reconcile(arguments, Console(highlight=False))

@@ -34,11 +34,7 @@ exit status: 0 the record holds, 3 it does not, 2 a flag, file or record is wron
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status.
-
-    Raises:
-        UsageError: a flag, file or record is wrong.
-    """
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
     environment.prepare(loopback=True)
     return _replay(arguments, Console(highlight=False, markup=False))

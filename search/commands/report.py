@@ -37,6 +37,15 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
     print_errors(outcome)
 
 
+def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
+    """Print how a search ended, and how to resume it if it was stopped; its exit status."""
+    print_lines([ending(outcome.summary)], console)
+    print_errors(outcome)
+    if outcome.stop is not None:
+        print_lines([resume_line(request)], console)
+    return exit_status_of(outcome)
+
+
 def _winner(outcome: Outcome, request: Request) -> list[str]:
     """What won, and what is to be known of it."""
     best = outcome.summary.best

@@ -137,13 +137,7 @@ def _several(asked: "list[Request]", console: Console) -> int:
 
 def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
     """One search after the other, each with all of the machine; their exit statuses."""
-    from search.commands.report import (
-        ending,
-        exit_status_of,
-        print_errors,
-        print_lines,
-        resume_line,
-    )
+    from search.commands.report import report_briefly
     from search.driver.engine import run_search
     from search.driver.ray_cluster import cluster
 
@@ -151,11 +145,8 @@ def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
     with cluster(asked[0].limits.address):
         for request in asked:
             outcome = run_search(request, console)
-            print_lines([ending(outcome.summary)], console)
-            print_errors(outcome)
-            statuses.append(exit_status_of(outcome))
+            statuses.append(report_briefly(outcome, request, console))
             if outcome.stop is not None:
-                print_lines([resume_line(request)], console)
                 break
     return statuses
 

@@ -25,12 +25,7 @@ _ALL_JOBS = ""
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status, with ``--follow`` that of the search.
-
-    Raises:
-        UsageError: a flag or file is wrong, or the cluster does not do it.
-        KeyboardInterrupt: the search continues.
-    """
+    """Run the command line ``argv``; its exit status, with ``--follow`` that of the search."""
     own, search = _divided(argv)
     arguments = command_line().parse_args(own)
     environment.prepare(loopback=False)

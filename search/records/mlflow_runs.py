@@ -70,7 +70,8 @@ class MlflowRuns:
         self.place = about.place
         self._about, self._search_id = about, search_id
         self._runs: dict[str, str] = {}  # by Ray Tune's ids
-        self._statuses: dict[str, str] = {}  # MLflow's, by its own ids
+        # How they ended, or that they run, and when, by MLflow's ids.
+        self._ends: dict[str, tuple[str, int | None]] = {}
         self.parent = ""  # the search's own run, once it is made
 
     def open(self) -> None:
@@ -97,8 +98,7 @@ class MlflowRuns:
 
     def ping(self) -> None:
         """Write something that changes nothing."""
-        if self.parent:
-            self._client.set_tag(self.parent, "convoy.search", self.place.search)
+        self._client.set_tag(self.parent, "convoy.search", self.place.search)
 
     def run_id(self, trial_id: str) -> str | None:
         """The MLflow run of a trial, once it is written."""
@@ -120,26 +120,43 @@ class MlflowRuns:
         record = history.record
         run = self._runs.get(record.trial_id) or self._create_run(record)
         status = _RUN_STATUS[record.status]
-        if self._statuses[run] != status == "RUNNING":
+        if self._ends[run][0] != status == "RUNNING":
             self._client.update_run(run, status=status)
-            self._statuses[run] = status
+            self._ends[run] = status, None
         batches = [] if before else [self._settings_of(record)]
         batches += map(_epoch_of, history.steps)
         if before is None or before.status is not record.status:
             batches.append(_status_of(record))
         self._log(run, batches, refused)
-        if self._statuses[run] != status:
-            self._client.set_terminated(run, status, _milliseconds(record.at))
-            self._statuses[run] = status
+        if status != "RUNNING":
+            self._end(run, status, _milliseconds(record.at))
+
+    @property
+    def trials(self) -> set[str]:
+        """The trials that have a run."""
+        return set(self._runs)
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the trials' runs that are under way in the store."""
+        return [run for run, (status, _) in self._ends.items() if status == "RUNNING"]
+
+    def interrupt(self) -> None:
+        """Close the runs that are under way."""
+        for run in self.running:
+            self._client.set_tag(run, "convoy.status", Status.INTERRUPTED)
+            self._end(run, _RUN_STATUS[Status.INTERRUPTED], _milliseconds(0))
 
     def delete_others(self, trials: set[str]) -> None:
         """Delete the runs of trials that are not among ``trials``, and all of a trial but one."""
-        for run in list(self._own_runs()):
-            trial, run_id = run.data.tags.get("convoy.trial_id"), run.info.run_id
-            if trial is not None and (trial not in trials or self._runs[trial] != run_id):
-                self._client.delete_run(run_id)
-                if self._runs.get(trial) == run_id:
-                    del self._runs[trial]
+        runs = [(run.data.tags.get("convoy.trial_id"), run.info.run_id) for run in self._own_runs()]
+        for trial, run_id in runs:
+            if trial is None or (trial in trials and self._runs.get(trial) == run_id):
+                continue
+            self._client.delete_run(run_id)
+            self._ends.pop(run_id, None)
+            if self._runs.get(trial) == run_id:
+                del self._runs[trial]
 
     def log_folder(self, trial_id: str, folder: Path) -> None:
         """Log ``folder`` as artifacts of a trial's run."""
@@ -167,15 +184,18 @@ class MlflowRuns:
 
     def _begin(self) -> None:
         self._experiment = self._experiment_id()
-        runs = list(self._own_runs())
-        for run in runs:
-            if (trial := run.data.tags.get("convoy.trial_id")) is not None:
-                self._runs.setdefault(trial, run.info.run_id)
-                self._statuses[run.info.run_id] = run.info.status
-        parents = [run for run in runs if run.data.tags["convoy.kind"] == self.place.kind]
-        self.parent = str(parents[0].info.run_id) if parents else self._create_parent()
+        logged: dict[str, str] = {}  # params, of which MLflow lets none change
+        for run in self._own_runs():
+            run_id, tags = run.info.run_id, run.data.tags
+            if (trial := tags.get("convoy.trial_id")) is not None:
+                self._runs.setdefault(trial, run_id)
+                self._ends[run_id] = run.info.status, run.info.end_time
+            elif tags["convoy.kind"] == self.place.kind and self.parent in ("", run_id):
+                self.parent, logged = run_id, run.data.params
+        self.parent = self.parent or self._create_parent()
         self._client.update_run(self.parent, status="RUNNING")
-        self._client.log_batch(self.parent, params=_params(self._about.params))
+        params = {k: v for k, v in self._about.params.items() if k not in logged}
+        self._client.log_batch(self.parent, params=_params(params))
 
     def _own_runs(self, further: str = "") -> Iterator[Run]:
         """The runs of this search in the store, of those that meet a ``further`` condition."""
@@ -231,7 +251,7 @@ class MlflowRuns:
             ),
         )
         run_id = str(run.info.run_id)
-        self._runs[record.trial_id], self._statuses[run_id] = run_id, "RUNNING"
+        self._runs[record.trial_id], self._ends[run_id] = run_id, ("RUNNING", None)
         return run_id
 
     def _repeatable(self, record: TrialRecord) -> dict[str, str]:
@@ -248,6 +268,11 @@ class MlflowRuns:
         assumption = Setting.of(job.architecture, spec.values, 1, 0).recipe.assumption
         return {**tags, "convoy.assumption": assumption} if assumption else tags
 
+    def _end(self, run: str, status: str, at: int) -> None:
+        if self._ends[run] != (status, at):
+            self._client.set_terminated(run, status, at)
+            self._ends[run] = status, at
+
     def _settings_of(self, record: TrialRecord) -> _Batch:
         params = {**self._about.trial_params, "trial": record.number, **record.values}
         return _Batch(params=_params(params))
@@ -256,18 +281,19 @@ class MlflowRuns:
         """Log all batches at once; one by one if that fails, so that only the bad is lost."""
         if not batches:
             return
-        joined = _Batch.joined(batches)
         try:
-            self._client.log_batch(run, joined.metrics, joined.params, joined.tags)
+            self._log_batch(run, _Batch.joined(batches))
         except Exception:
             self.ping()  # raises if the store is silent: then nothing is lost
-            if len(batches) == 1:
-                raise
             for batch in batches:
                 try:
-                    self._log(run, [batch], refused)
+                    self._log_batch(run, batch)
                 except Exception as error:
+                    self.ping()
                     refused(error)
+
+    def _log_batch(self, run: str, batch: _Batch) -> None:
+        self._client.log_batch(run, batch.metrics, batch.params, batch.tags)
 
 
 def _epoch_of(step: TrialRecord) -> _Batch:

@@ -63,8 +63,11 @@ class MlflowWriter:
 
     def __init__(self, runs: MlflowRuns, search: Path) -> None:
         self.runs, self._search = runs, search
-        self._silent, self._patience, self._missed = False, PATIENCE, False
-        self._written: dict[str, TrialHistory] = {}  # trials that go on, by their folders
+        self._silent, self._patience = False, PATIENCE
+        # Whether the store was ever silent, and whether a write was lost by it.
+        self._was_silent, self._missed = False, False
+        # Trials to write again, by their folders, and what of them is written.
+        self._unfinished: dict[str, TrialHistory | None] = {}
         self._changed: dict[str, None] = {}  # folders of trials to write, in order
         self._wake, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
@@ -122,29 +125,35 @@ class MlflowWriter:
 
     def finish(self) -> None:
         """Write what is left of all trials, and end the thread. Those that run are interrupted."""
-        if self._ending.is_set():
+        if self._ending.is_set() or self._thread.ident is None:
             return
         self._ending.set()
         self._wake.set()
         self._thread.join()
-        self._changed = {**self._changed, **dict.fromkeys(self._written)}
+        self._changed = {**self._changed, **dict.fromkeys(self._unfinished)}
         self._pass(closing=True)
-        while self._changed and self._is_worth_waiting():
+        while self._changed and self._comes_back():
             self._pass(closing=True)
 
     def close(self) -> list[str]:
         """Leave the store; the errors that writes met, in order."""
         self.finish()
+        self._pass(closing=True)  # for a store that has come back since
+        if self._was_silent:  # it may have made a run and not said so
+            self._attempt(lambda: self.runs.delete_others(self.runs.trials))
+        if self.runs.running:  # their files are gone, or damaged
+            self._attempt(self.runs.interrupt)
         settle(self.runs.place.uri)
-        if self._changed or self._missed:
-            place = self.runs.place
-            self.errors.insert(  # the first few are shown
-                0,
-                f"{masked(place.uri)} does not answer, and lacks the end of {len(self._changed)} "
-                f"trials; once it does: python -m search.reconcile {place.search} --out "
-                f"{self._search.parent}",
-            )
-        return self.errors
+        return [*self._lacks(), *self.errors]  # the first few are shown
+
+    def _lacks(self) -> list[str]:
+        if not (self._changed or self._missed):
+            return []
+        place, trials = self.runs.place, len(self._changed)
+        return [
+            f"{masked(place.uri)} does not answer, and lacks the end of {trials} trials; once it "
+            f"does: python -m search.reconcile {place.search} --out {self._search.parent}"
+        ]
 
     def _mark(self, record: TrialRecord) -> None:
         self._changed[folder_name(record.number, record.trial_id)] = None
@@ -171,24 +180,23 @@ class MlflowWriter:
                 return
 
     def _write(self, name: str, closing: bool) -> None:
-        before = self._written.pop(name, None)
+        before = self._unfinished.pop(name, None)
         folder = self._search / name
         try:
             history = self._insist(
                 lambda: project(self.runs, folder, before, self._note, closing=closing)
             )
+            finished = history is None or history.record.status.is_final
         except Exception as error:
             self._note(error)
-            history = before
-        if history is not None and not history.record.status.is_final and not closing:
-            self._written[name] = history
+            history, finished = before, False
+        if not (finished or closing):
+            self._unfinished[name] = history
 
     def _attempt(self, write: Callable[[], object]) -> None:
         """Do a write that is of no trial's files; a silent store is waited for a little."""
-        while self._silent and not self._answers() and self._is_worth_waiting():
-            pass
         try:
-            if not self._silent:
+            if not self._silent or self._answers() or self._comes_back():
                 self._insist(write)
         except Exception as error:
             self._note(error)
@@ -213,16 +221,22 @@ class MlflowWriter:
             self.runs.ping()
             self._silent = False
         except Exception:
-            self._silent = True
+            self._silent = self._was_silent = True
         return not self._silent
 
-    def _is_worth_waiting(self) -> bool:
-        """Wait a moment for a silent store; False once the patience of this search is spent."""
-        if self._patience <= 0:
-            return False
-        time.sleep(PAUSE)
-        self._patience -= PAUSE
-        return True
+    def _comes_back(self) -> bool:
+        """Wait for a silent store as long as the patience of this search lasts; True if it answers.
+
+        What that takes, also where a server hangs, is counted.
+        """
+        while self._patience > 0:
+            begun = time.monotonic()
+            time.sleep(PAUSE)
+            answers = self._answers()
+            self._patience -= time.monotonic() - begun
+            if answers:
+                return True
+        return False
 
     def _note(self, error: Exception) -> None:
         """Keep an error, unless the store is silent, which ``close`` reports in one line."""

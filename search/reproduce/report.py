@@ -25,9 +25,9 @@ class Progress:
     def __call__(self, pair: EpochPair) -> None:
         """Print ``pair``."""
         place = f"{pair.number}/{self._epochs}"
-        comparison = ("equal" if pair.equal else "differs") if pair.recorded else ""
+        outcome = ("equal" if pair.equal else "differs") if pair.recorded else ""
         figures = f"{_figures(pair.recorded):>26}{_figures(pair.replayed):>26}"
-        self._console.print(f"{place:9}{figures}  {comparison}".rstrip(), soft_wrap=True)
+        self._console.print(f"{place:9}{figures}  {outcome}".rstrip(), soft_wrap=True)
 
 
 def _figures(metrics: dict[str, float]) -> str:
@@ -39,12 +39,12 @@ def _figures(metrics: dict[str, float]) -> str:
 
 def table(replay: Replay) -> Table:
     """What was compared."""
-    rows = Table(box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
     for name in ("", "recorded", "here"):
-        rows.add_column(name, overflow="fold")
+        shown.add_column(name, overflow="fold")
     for row in (*_inputs(replay), *_conditions(replay), *_results(replay)):
-        rows.add_row(*row)
-    return rows
+        shown.add_row(*row)
+    return shown
 
 
 def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
@@ -59,7 +59,7 @@ def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
 def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     """With what it was trained: what differs; in short, if nothing does."""
     if replay.differences:
-        return [(name, *pair) for name, pair in replay.differences.items()]
+        return [(name, then, now) for name, (then, now) in replay.differences.items()]
     known, ours = conditions(replay.provenance), replay.provenance
     number = f"{ours.training_dtype}, {ours.threads} thread{'s' if ours.threads != 1 else ''}"
     return [
@@ -73,11 +73,11 @@ def _results(replay: Replay) -> list[tuple[str, str, str]]:
     run, pairs = replay.run, [pair for pair in replay.epochs if pair.recorded]
     equal = sum(pair.equal for pair in pairs)
     best = f"{100 * run.val_accuracy:.4f}% in epoch {run.best_epoch}"
-    replayed = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
+    now = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
     weights = {True: ("model.pt", "equal"), False: ("model.pt", "differ"), None: ("none", "")}
     return [
         ("epochs", str(len(pairs)), "equal" if equal == len(pairs) else f"{equal} equal"),
-        ("best", best, "equal" if replay.best_equal else replayed),
+        ("best", best, "equal" if replay.best_equal else now),
         ("weights", *weights[replay.weights_equal]),
     ]
 

@@ -1,4 +1,4 @@
-"""A recorded run trained again, and what came out compared with the record."""
+"""A recorded run trained again, and its figures compared with those recorded."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class EpochPair:
 
 @dataclass(frozen=True)
 class Replay:
-    """A run and its replay.
+    """A run and its replay, compared.
 
     Attributes:
         run: the record.
@@ -148,11 +148,11 @@ def epochs_of(run: RecordedRun) -> int:
 def check_setting(run: RecordedRun) -> None:
     """Raise UsageError if the run's setting is not that of the values that MLflow shows of it."""
     setting = run.setting
-    tagged = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
-    if run.values and tagged != setting:
+    shown = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
+    if run.values and shown != setting:
         raise UsageError(
             f"the record of run {run.run_id} is damaged: its setting.json and the values in its "
-            f"tags differ in {', '.join(_unequal(setting, tagged))}"
+            f"tags differ in {', '.join(_unequal(setting, shown))}"
         )
     if not 1 <= epochs_of(run) <= setting.epochs:
         raise UsageError(
@@ -171,7 +171,7 @@ def retrain(
     dataset: Dataset,
     weights: dict[str, Tensor] | None,
     allowed: Tolerance,
-    on_epoch: Callable[[EpochPair], object],
+    report: Callable[[EpochPair], object],
 ) -> Replay:
     """Train what the record says, for as many epochs as it was.
 
@@ -182,7 +182,7 @@ def retrain(
         dataset: its data.
         weights: those of its best epoch as its network holds them; None without any.
         allowed: how far the accuracies may lie apart where the bits may.
-        on_epoch: is called with every epoch as it ends.
+        report: gets every epoch as it ends.
 
     Raises:
         trainables.training.NonFiniteLossError: a loss is infinite or not a number.
@@ -191,7 +191,7 @@ def retrain(
     data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
-        on_epoch(pairs[-1])
+        report(pairs[-1])
         best = epoch.state["best"]
     return Replay(
         run=run,

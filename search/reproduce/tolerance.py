@@ -13,7 +13,7 @@ DEVIATIONS = 2 * math.sqrt(2)
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The largest difference that counts as none.
+    """A greatest difference.
 
     Attributes:
         accuracy: in [0, 1].
@@ -25,7 +25,7 @@ class Tolerance:
 
 
 class _Finalist(BaseModel):
-    """What ``summary.json`` says of a trial whose setting was trained again with other seeds."""
+    """What ``summary.json`` holds of a trial whose setting was trained again with other seeds."""
 
     trial_id: str
     val_accuracy_std: Annotated[float, Field(gt=0, le=1)]
@@ -36,7 +36,7 @@ class _Finalist(BaseModel):
 def tolerance(accuracy: float, images: int, trial_id: str, summary: dict[str, Any]) -> Tolerance:
     """The tolerance of a trial's ``accuracy`` on so many validation ``images``.
 
-    From the spread over seeds, if the search's ``summary`` has it of its setting, else from the
+    From the spread over seeds, if the search's ``summary`` tells it of its setting, else from the
     binomial standard error, that of an accuracy on images drawn anew: a guess, as a replay has the
     same images, and a training may be steadier or less steady than they are.
     """
@@ -51,8 +51,8 @@ def tolerance(accuracy: float, images: int, trial_id: str, summary: dict[str, An
 
 
 def _finalist(trial_id: str, summary: dict[str, Any]) -> _Finalist | None:
-    finalists = summary.get("finalists")
-    for each in finalists if isinstance(finalists, list) else []:
+    written = summary.get("finalists")
+    for each in written if isinstance(written, list) else []:
         try:
             finalist = _Finalist.model_validate(each)
         except ValidationError:  # one seed has no spread

@@ -95,7 +95,7 @@ def _request(
         tracking_uri=tracking_uri(options),
         quiet=options.quiet,
         about=_about(options),
-        flags=recorded(options.changed(name=name), job.source),
+        flags=recorded(options.model_copy(update={"name": name, "data": job.source})),
         resumed=options.resume is not None,
     )
 

@@ -39,11 +39,7 @@ def check_address(address: str | None) -> None:
 
 
 def assignments(written: Iterable[str]) -> dict[str, Value]:
-    """What several ``--set`` give, the last one of each key.
-
-    Raises:
-        UsageError: one is not of the form KEY=VALUE.
-    """
+    """What several ``--set`` assign, each as ``assignment`` reads it; the last of a key stands."""
     return dict(map(assignment, written))
 
 

@@ -86,10 +86,6 @@ class TrainingOptions(BaseModel):
 
         return {name: cls.model_fields[name] for name in sorted(cls.model_fields, key=place)}
 
-    def changed(self, **values: Any) -> Self:
-        """A copy in which ``values``, right already, stand for those that it has."""
-        return self.model_copy(update=values)
-
     def words(self) -> tuple[str, ...]:
         """The command line that asks for the same, a word a flag: a value may begin with a dash."""
         words: list[str] = []
@@ -101,14 +97,10 @@ class TrainingOptions(BaseModel):
         return tuple(words)
 
     @model_validator(mode="after")
-    def _packs_decide_alone(self) -> Self:
+    def _agree(self) -> Self:
         for key in ("cpus_per_trial", "gpus_per_trial", "concurrency"):
             if self.pack is not None and getattr(self, key) is not None:
                 raise ValueError(f"--pack and {spelled(key)} exclude each other: a pack decides it")
-        return self
-
-    @model_validator(mode="after")
-    def _gpus_are_whole_above_one(self) -> Self:
         gpus = self.gpus_per_trial
         if gpus is not None and gpus > 1 and gpus != int(gpus):
             raise ValueError(f"--gpus-per-trial above 1 must be a whole number, not {gpus}")

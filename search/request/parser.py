@@ -59,20 +59,12 @@ def ablation_parser() -> argparse.ArgumentParser:
 
 
 def search_options(argv: Sequence[str]) -> SearchOptions:
-    """What the command line ``argv`` of ``search.run`` asks for.
-
-    Raises:
-        UsageError: a flag is unknown, or its value wrong.
-    """
+    """What the command line ``argv`` asks of ``search.run``; UsageError if a flag is wrong."""
     return SearchOptions.of(vars(search_parser().parse_args(argv)))
 
 
 def ablation_options(argv: Sequence[str]) -> AblationOptions:
-    """What the command line ``argv`` of ``search.ablate`` asks for.
-
-    Raises:
-        UsageError: a flag is unknown, or its value wrong.
-    """
+    """What the command line ``argv`` asks of ``search.ablate``; UsageError if a flag is wrong."""
     return AblationOptions.of(vars(ablation_parser().parse_args(argv)))
 
 

@@ -1,7 +1,7 @@
 """From the options of ``search.run`` to requests, all checked before anything is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,25 +50,6 @@ class _SpaceRequest:
     fixed: dict[str, Value]
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What all searches of a call have in common.
-
-    Attributes:
-        options: with what they stand for: spaces and data as found, the name of the whole.
-        source: of the data.
-        tracking: MLflow's URI.
-        budget: of each.
-        searches: their names.
-    """
-
-    options: SearchOptions
-    source: str
-    tracking: str
-    budget: Budget
-    searches: tuple[str, ...]
-
-
 def requests(options: SearchOptions) -> list[Request]:
     """A request for every space that is asked for, all with as many trials of as many epochs.
 
@@ -82,19 +63,28 @@ def requests(options: SearchOptions) -> list[Request]:
     source = resolve(options.data)
     spaces = _spaces(names, options.set, source, setting)
     name, searches = _names(options, [each.path.stem for each in spaces])
-    shared = _Shared(
-        options.changed(space=tuple(each.name for each in spaces), name=name),
-        source,
-        tracking_uri(options),
-        _budget(options, [each.space.budget_on(source) for each in spaces]),
-        searches,
-    )
-    wanted = [_request(shared, *each) for each in zip(spaces, searches, strict=True)]
+    stands_for = {"space": tuple(each.name for each in spaces), "name": name, "data": source}
+    options = options.model_copy(update=stands_for)
+    budget = _budget(options, [each.space.budget_on(source) for each in spaces])
+    tracking = tracking_uri(options)
+    wanted = [
+        _request(options, each, name, searches, source, tracking, budget)
+        for each, name in zip(spaces, searches, strict=True)
+    ]
     return [each for each in wanted if each.name == options.resume] or wanted
 
 
-def _request(shared: _Shared, asked: _SpaceRequest, name: str) -> Request:
-    options, source, space = shared.options, shared.source, asked.space
+def _request(
+    options: SearchOptions,
+    asked: _SpaceRequest,
+    name: str,
+    searches: tuple[str, ...],
+    source: str,
+    tracking: str,
+    budget: Budget,
+) -> Request:
+    """The request for one space, of the ``searches`` of a call."""
+    space = asked.space
     data = _data(options, space, source)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
     drawn = dataset.has_digits and dataset.name != "folder"
@@ -104,7 +94,6 @@ def _request(shared: _Shared, asked: _SpaceRequest, name: str) -> Request:
         )
     _check_fits(space, asked.fixed, dataset)
     constraints = {} if options.unconstrained else measurable(space.constraints, dataset.val)
-    several = len(shared.searches) > 1
     return Request(
         name=name,
         kind="search",
@@ -118,19 +107,19 @@ def _request(shared: _Shared, asked: _SpaceRequest, name: str) -> Request:
         dataset=dataset,
         train_limit=options.train_limit,
         val_limit=options.val_limit,
-        budget=shared.budget,
+        budget=budget,
         seed=options.seed,
         limits=limits(options),
         out=out_folder(options),
-        tracking_uri=shared.tracking,
+        tracking_uri=tracking,
         quiet=options.quiet,
-        group=str(options.name) if several else "",
+        group=str(options.name) if len(searches) > 1 else "",
         fixed=asked.fixed,
         constraints=constraints,
         about=_about(options),
-        flags=recorded(options, source),
+        flags=recorded(options),
         resumed=options.resume is not None,
-        siblings=_siblings(shared, name),
+        siblings=_siblings(options, searches, name),
     )
 
 
@@ -178,28 +167,21 @@ def _about(options: SearchOptions) -> dict[str, str]:
     return {key: value for key, value in origins.items() if value is not None}
 
 
-def _siblings(shared: _Shared, name: str) -> tuple[str, ...]:
+def _siblings(options: SearchOptions, searches: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The other searches of the group, if they run at the same time: on a cluster."""
-    on_cluster = shared.options.address is not None
-    return tuple(each for each in shared.searches if on_cluster and each != name)
+    return tuple(each for each in searches if options.address is not None and each != name)
 
 
-def recorded(options: TrainingOptions, source: str) -> dict[str, Any]:
-    """The flags as ``search.json`` holds them, for ``--resume`` from wherever it is given."""
-    flags = options.model_dump(exclude={"out", "resume", "list"})
+def recorded(options: TrainingOptions) -> dict[str, Any]:
+    """The flags as ``search.json`` holds them, without a password, for ``--resume``."""
     uri = options.tracking_uri
-    return {**flags, "data": source, "tracking_uri": uri and masked(uri)}
+    flags = options.model_dump(exclude={"out", "resume", "list"})
+    return {**flags, "tracking_uri": uri and masked(uri)}
 
 
 def limits(options: TrainingOptions) -> Limits:
     """What the options let a search use."""
-    return Limits(
-        options.cpus_per_trial,
-        options.gpus_per_trial,
-        options.concurrency,
-        options.address,
-        options.pack,
-    )
+    return Limits(**options.model_dump(include={each.name for each in fields(Limits)}))
 
 
 def _spaces(

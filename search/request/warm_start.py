@@ -30,12 +30,12 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
             f"--warm-start {name}: there is no search of this name in {out}; give its folder's "
             "parent as --out"
         )
-    found = [each["params"] for each in summary.finalists]
-    if not found:
+    settings = [each["params"] for each in summary.finalists]
+    if not settings:
         records = [history.record for history in read_histories(folder)]
         trials = [record for record in records if record.spec.repeats is None]
         best = best_first(trials, read_about(folder).rule)
-        found = [record.values for record in best[:SAVED_TRIALS]]
-    if not found:
+        settings = [record.values for record in best[:SAVED_TRIALS]]
+    if not settings:
         raise UsageError(f"--warm-start {name}: none of its trials has ended as it should")
-    return tuple(found)
+    return tuple(settings)

@@ -86,19 +86,19 @@ def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]
     A part that is on has its value in ``values``.
 
     Raises:
-        UsageError: a part that does not exist, rests, is off already, or cannot be switched off.
+        UsageError: a part that is not there, rests, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
     Setting.of(architecture, values, 1, 0)
     off = {key: _off(key, values) for key in toggles}
     _check_independent(toggles)
-    combinations = []
+    found = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
         switched = {key: off[key] for key in toggles if key not in on}
-        combinations.append(Variant(on, {**values, **switched}))
-    return combinations
+        found.append(Variant(on, {**values, **switched}))
+    return found
 
 
 def _check_independent(toggles: Sequence[str]) -> None:
@@ -149,8 +149,8 @@ def compare(
     """Mean, spread and difference to the first of ``combinations``.
 
     Args:
-        combinations: the first has every part on.
-        accuracies: by label and seed; those of trials that failed are missing.
+        combinations: what was trained.
+        accuracies: by label and seed; without the trials that failed.
     """
     by_label = {
         variant.label: {

@@ -145,10 +145,6 @@ def text() -> str:
     return json.dumps(schema(), indent=2) + "\n"
 
 
-if __name__ == "__main__":
-    print(text(), end="")
-
-
 _ENTRY = re.compile(r"^    (\w+): (.*)$")
 
 
@@ -168,3 +164,7 @@ def described(documented: object, section: str = "Attributes") -> dict[str, str]
         elif name:
             found[name] += f" {line.strip()}"
     return found
+
+
+if __name__ == "__main__":
+    print(text(), end="")

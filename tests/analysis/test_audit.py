@@ -325,7 +325,7 @@ def test_the_logits_are_the_found_layers_function_of_the_features(embedded, norm
     model = build(image_size=40, classes=10, **SMALL.get(name, {})).eval()
     split = DeviceSplit.of(embedded.val.limited(20), CPU)
     layer = readout_name(model, normalise(split.images[:2]))
-    features = features_of(model, layer, split, normalise).values
+    features, _ = features_of(model, layer, split, normalise)
     readout = model.get_submodule(layer)
     with torch.no_grad():
         expected = model(normalise(split.images))

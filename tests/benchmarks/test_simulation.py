@@ -1,5 +1,7 @@
 """Replayed searches: where a curve comes from, and that trials obey."""
 
+from pathlib import Path
+
 import optuna
 import pytest
 
@@ -9,6 +11,7 @@ from search.space.domain import Options, Range, Values, check_point
 from search.space.reader import SPACES, read_space
 from search.space.sampler import SpaceSampler
 from search.trials.board import TrialBoard
+from search.trials.files import TrialFiles
 from search.trials.spec import Job
 from trainables.data import EMBEDDED
 
@@ -71,11 +74,11 @@ def test_beside_a_setting_that_diverged_another_diverges():
 
 
 @pytest.fixture(scope="module")
-def replayed():
-    return [run_search() for _ in range(2)]
+def replayed(tmp_path_factory):
+    return [run_search(tmp_path_factory.mktemp("replayed")) for _ in range(2)]
 
 
-def run_search(trials: int = 40) -> TrialBoard:
+def run_search(folder: Path, trials: int = 40) -> TrialBoard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
     space = read_space(SPACES / "gap5.yaml")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -86,7 +89,9 @@ def run_search(trials: int = 40) -> TrialBoard:
     job = Job("gap5", space.data, "embedded", None, None, 4, 0, 1)
     searcher = OptunaSearcher(SpaceSampler(space, {}), job, trials)
     board = TrialBoard(trials, 4, 1000)
-    ReplayedSearch(searcher, budget, board, Landscape(space, curves), seed=0).run([])
+    ReplayedSearch(
+        searcher, budget, board, TrialFiles(folder), Landscape(space, curves), seed=0
+    ).run([])
     return board
 
 

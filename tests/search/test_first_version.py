@@ -47,7 +47,7 @@ def first_version(tmp_path_factory) -> Path:
 def test_its_trials_and_finals_are_read(first_version):
     records = [history.record for history in read_histories(first_version / "whole")]
     assert [record.number for record in records] == list(range(TRIALS + FINALS))
-    assert [record.spec.repeats for record in records] == [None] * TRIALS + [1, 4, 1, 4]
+    assert [record.spec.repeats for record in records] == [None] * TRIALS + [0, 1, 0, 1]
     assert [(record.label, record.status, record.epochs) for record in records[::5]] == [
         ("baseline", "completed", 3),
         ("finalist-1-seed-1", "completed", 3),

@@ -26,13 +26,13 @@ FLAGS += ("--concurrency", "2", "--cpus-per-trial", "1")
 heard: set[str] = set()  # ids of the trials whose events reached the searcher or a ladder
 
 
-def listen(patch: pytest.MonkeyPatch, kind: type, name: str, argument: int) -> None:
-    """Have a method note the trial that it is called with."""
+def listen(patch: pytest.MonkeyPatch, kind: type, name: str) -> None:
+    """Have a method note the trial, or the trial's id, that it is called with."""
     method = getattr(kind, name)
 
     def noted(self, *arguments, **named):
-        trial = arguments[argument]
-        heard.add(getattr(trial, "trial_id", trial))
+        ids = (getattr(each, "trial_id", each) for each in (*arguments, *named.values()))
+        heard.update(each for each in ids if isinstance(each, str))
         return method(self, *arguments, **named)
 
     patch.setattr(kind, name, noted)
@@ -45,10 +45,9 @@ def replaying(
     cloudpickle.register_pickle_by_value(replayed_trial)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("search.driver.engine.trainable", replayed)
-        listen(patch, OptunaSearcher, "suggest", 0)
-        listen(patch, OptunaSearcher, "on_trial_complete", 0)
-        listen(patch, AshaScheduler, "on_trial_add", 1)
-        listen(patch, AshaScheduler, "on_trial_result", 1)
+        for kind in (OptunaSearcher, AshaScheduler):
+            listen(patch, kind, "on_trial_result")
+            listen(patch, kind, "on_trial_complete")
         yield small_search
     cloudpickle.unregister_pickle_by_value(replayed_trial)
 

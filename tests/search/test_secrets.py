@@ -19,10 +19,10 @@ from mlflow import MlflowClient
 from analysis.run import main as analyse
 from search.ablate import main as ablate
 from search.commands.reconcile import reconcile
-from search.commands.report import compare_lines, print_refusal
+from search.commands.report import compare_lines
 from search.records.about import About, Place
-from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile
+from search.records.search_records import SearchRecords
 from search.records.tracking import check_uri, in_shell
 from search.request.options import SearchOptions
 from search.request.planning import recorded
@@ -139,18 +139,16 @@ def test_a_server_with_a_password_in_its_uri_is_found_and_not_sent_it(server):
     assert knocked == [None]
 
 
-def test_what_the_records_of_a_search_were_refused_tells_no_password(server, capsys):
+def test_what_the_records_of_a_search_were_refused_tells_no_password(server, tmp_path):
     place, knocked = server
     job = Job("gap5", DataSpec(), "embedded", None, None, 1, 0, 1)
     uri = f"http://user:{SECRET}@{place}"
-    ledger = MlflowWriter(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job)
-    errors = ledger.close()
-    assert errors
+    about = About(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job, {})
+    with pytest.raises(UsageError) as refused:
+        SearchRecords(tmp_path, about, "id")
     login = base64.b64encode(f"user:{SECRET}".encode()).decode()
     assert knocked[-1] == f"Basic {login}"  # MLflow itself has used it
-    for error in errors:
-        print_refusal(error)
-    assert SECRET not in str(errors) + capsys.readouterr().err
+    assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize(("uri", "word"), [(URIS[0], "MLFLOW_TRACKING_URI"), (URIS[5], "PASSWORD")])
@@ -186,7 +184,7 @@ def test_commands_for_a_store_without_a_password_stay_whole():
 def test_the_files_of_a_search_do_not_hold_its_password(tmp_path, uri):
     job = Job("gap5", DataSpec(), "embedded", None, None, 4, 0, 1)
     About(Place(uri, "e", None, "s"), {}, {}, job, {}).write(tmp_path)
-    told = recorded(SearchOptions(tracking_uri=uri), "embedded")
+    told = recorded(SearchOptions(tracking_uri=uri))
     SearchFile("search.run", told, {}, "id").claim(tmp_path / "s", None)
     texts = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert len(texts) == 2

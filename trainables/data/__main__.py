@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec, load, resolve
@@ -12,14 +13,11 @@ from trainables.data.export import export
 from trainables.data.folder import is_image_folder
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
-    try:
-        arguments = command_line().parse_args(argv)
-        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = command_line().parse_args(argv)
+    _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
     return 0
 
 

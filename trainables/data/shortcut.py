@@ -29,10 +29,10 @@ def _importable(name: str) -> str:
 def _pairs(written: Any) -> Any:
     """A mapping as pairs, in which it is kept and written down."""
     if isinstance(written, dict):
-        return [(str(value), "" if to is None else str(to)) for value, to in written.items()]
+        return tuple((str(value), "" if to is None else str(to)) for value, to in written.items())
     if not isinstance(written, list | tuple | None):
         raise ValueError("must be a mapping from values to classes")
-    return written or ()
+    return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in written or ())
 
 
 def _square(region: Any) -> Any:
@@ -45,7 +45,6 @@ def _square(region: Any) -> Any:
     return region
 
 
-_Pair = Annotated[tuple[str, str], Field(strict=False)]  # a list from JSON
 _Side = Annotated[int, Field(ge=0)]
 _PIXELS = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
 
@@ -71,10 +70,7 @@ class Shortcut:
     column: str = ""
     callable: Annotated[str, AfterValidator(_importable)] = ""
     agrees: Annotated[
-        tuple[_Pair, ...],
-        Field(strict=False),
-        BeforeValidator(_pairs),
-        WithJsonSchema({"type": "object"}),
+        tuple[tuple[str, str], ...], BeforeValidator(_pairs), WithJsonSchema({"type": "object"})
     ] = ()
     region: (
         Annotated[
