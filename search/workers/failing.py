@@ -18,7 +18,7 @@ class NotShared(Exception):
 def check_shared() -> None:
     """Raise NotShared unless this process sees the folder of its trial's search.
 
-    A node that joined after the search began was not looked at then.
+    A node that joined after the search began was not inspected then.
     """
     folder = Path(tune.get_context().get_storage().experiment_fs_path)
     if not (folder / FILE).is_file():
@@ -27,8 +27,8 @@ def check_shared() -> None:
 
 def report_failure(error: BaseException, trace: str) -> None:
     """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``."""
-    told = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
-    tune.report({"epoch": 0, "val_accuracy": math.nan, **told})
+    reasons = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
+    tune.report({"epoch": 0, "val_accuracy": math.nan, **reasons})
 
 
 def describe(error: BaseException) -> str:
@@ -37,7 +37,7 @@ def describe(error: BaseException) -> str:
 
 
 def _remedy(error: BaseException) -> str:
-    """What must be done before anything can go on after ``error``; empty if nothing."""
+    """What must be done after ``error`` before a search can resume; empty if nothing."""
     if isinstance(error, NotShared):
         return "share it with that node, or take the node away"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
