@@ -48,9 +48,7 @@ class Budget(Strict):
             "epochs": epochs,
             "finalists": finalists,
             "finalist_seeds": finalist_seeds,
-            "grace_epochs": max(
-                1, round(self.grace_epochs * (epochs or self.epochs) / self.epochs)
-            ),
+            "grace_epochs": max(1, round(grace)),
         }
         return self.model_copy(update={k: v for k, v in changes.items() if v is not None})
 

@@ -131,10 +131,8 @@ class _Memory:
         if not self._on_gpu:
             return True
         free, _ = torch.cuda.mem_get_info(self._device)
-        cached = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(
-            self._device
-        )
-        return 0 < 2 * self._needed < free + cached
+        free += torch.cuda.memory_reserved(self._device)  # of which torch uses a part
+        return 0 < 2 * self._needed < free - torch.cuda.memory_allocated(self._device)
 
     def measured(self, member: Member) -> Epoch | None:
         """Advance ``member``, noting the maximum that a step has taken so far."""
