@@ -271,27 +271,19 @@ class _SearchRun:
         whole = status != "interrupted"
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
-        summary = self._summarise(status, closed.choice, closed.run_id, closed.weights)
+        about, choice, run_id = self._about, closed.choice, closed.run_id
+        summary = summarise(self._board, status, about, choice, run_id, closed.weights)
         errors = [*closed.errors, *_write_last(summary, self._request.folder)]
         if not whole and self._stop.signal is None and not self._stop.reason:
             self._stop.signal = signal.SIGINT
         stop = None if whole else self._stop
-        run_id = records.writer.runs.parent or None
-        trials = self._board.trials.records
-        return Outcome(summary, closed.choice, trials, stop, errors, run_id)
+        trials, own_run = self._board.trials.records, records.writer.runs.parent or None
+        return Outcome(summary, choice, trials, stop, errors, own_run)
 
     def write_summary(self, status: SearchStatus) -> None:
         """Write ``summary.json`` as the search stands."""
-        self._summarise(status, so_far(self._board)).write(self._request.folder)
-
-    def _summarise(
-        self,
-        status: SearchStatus,
-        choice: Selection,
-        run_id: str | None = None,
-        weights: Path | None = None,
-    ) -> Summary:
-        return summarise(self._board, status, self._about, choice, run_id, weights)
+        summary = summarise(self._board, status, self._about, so_far(self._board))
+        summary.write(self._request.folder)
 
     @contextmanager
     def _display(self) -> Iterator[TrialListener]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from ray.tune.search import Searcher
 
 from search.proposals import samplers
+from search.proposals.protocols import Proposer
 from search.proposals.study import BoundedStudy
 from search.space.constraints import Constraints, excesses
 from search.space.sampler import SpaceSampler
@@ -17,8 +17,8 @@ from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables.best_epoch import METRIC, improves
 
 
-class OptunaSearcher(Searcher):  # type: ignore[misc]
-    """Tune's searcher over an Optuna study that is told COMPLETE, PRUNED and FAIL as they are.
+class OptunaSearcher(Proposer):
+    """Tune's searcher over an Optuna study that gets COMPLETE, PRUNED and FAIL as they are.
 
     Ray's own ``OptunaSearch`` tells Optuna that a trial which the scheduler stopped is complete,
     with its last, low-budget value, and leaves that value out of the intermediate ones. Here a
@@ -43,7 +43,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         constraints: Constraints | None = None,
         method: str = samplers.DEFAULT,
     ) -> None:
-        super().__init__(metric=METRIC, mode="max")
+        super().__init__()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
@@ -105,9 +105,3 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             self.on_trial_result(record.trial_id, {**step.last, "epoch": step.epochs})
         if record.status.is_final:
             self._end(record.trial_id, failed=record.status is Status.FAILED)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search resumes from its trials' files."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """See ``save``."""

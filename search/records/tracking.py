@@ -131,7 +131,7 @@ def _pragma(uri: str, statement: str) -> None:
 
 
 def _check_sqlite(path: Path) -> None:
-    """Read by SQLite itself: to open and close the file beside it would break its locks."""
+    """Read by SQLite itself: to open and close the file in Python too would break its locks."""
     if not path.exists():
         return
     if not path.is_file() or not os.access(path, os.R_OK):

@@ -59,7 +59,7 @@ def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
 def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     """With what it was trained: what differs; in short, if nothing does."""
     if replay.differences:
-        return [(name, then, now) for name, (then, now) in replay.differences.items()]
+        return [(name, *pair) for name, pair in replay.differences.items()]
     known, ours = conditions(replay.provenance), replay.provenance
     number = f"{ours.training_dtype}, {ours.threads} thread{'s' if ours.threads != 1 else ''}"
     return [
@@ -73,11 +73,11 @@ def _results(replay: Replay) -> list[tuple[str, str, str]]:
     run, pairs = replay.run, [pair for pair in replay.epochs if pair.recorded]
     equal = sum(pair.equal for pair in pairs)
     best = f"{100 * run.val_accuracy:.4f}% in epoch {run.best_epoch}"
-    now = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
+    replayed = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
     weights = {True: ("model.pt", "equal"), False: ("model.pt", "differ"), None: ("none", "")}
     return [
         ("epochs", str(len(pairs)), "equal" if equal == len(pairs) else f"{equal} equal"),
-        ("best", best, "equal" if replay.best_equal else now),
+        ("best", best, "equal" if replay.best_equal else replayed),
         ("weights", *weights[replay.weights_equal]),
     ]
 

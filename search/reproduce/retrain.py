@@ -195,7 +195,7 @@ def retrain(
         best = epoch.state["best"]
     return Replay(
         run=run,
-        provenance=Provenance.here(),
+        provenance=Provenance.current(),
         tolerance=allowed,
         epochs=tuple(pairs),
         best_epoch=best["epoch"],

@@ -39,7 +39,7 @@ def space_file(name: str, flag: str = "--space") -> Path:
     if Path(name).name != name and path.parent == SPACES:
         raise UsageError(f"{flag} {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
-        raise UsageError(f"space {name!r} does not exist; choose one of {', '.join(available())}")
+        raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
     if not is_name(path.stem):
         raise UsageError(f"{flag} {name}: use only letters, digits, '_' and '-' in the file's name")
     return path

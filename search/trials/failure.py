@@ -1,6 +1,6 @@
 """Why a trial failed, and whether another try may help.
 
-Tune tries a trial again after whatever error, or after none. Here three kinds are told apart:
+Tune tries a trial again after whatever error, or after none. Here there are three kinds:
 
 - the worker died, or Ray ended it for want of memory: tried again from the checkpoint, twice;
 - a GPU that several trials share had no memory left: tried again with a larger share of it;

@@ -1,6 +1,6 @@
 """What is on disk of every trial: the record from which a search resumes, and MLflow is rebuilt.
 
-A trial's folder holds, beside Tune's checkpoints, ``params.json`` (its task), ``result.json`` (a
+A trial's folder holds, besides Tune's checkpoints, ``params.json`` (its task), ``result.json`` (a
 line an epoch, as Tune hands it on) and ``status.json`` (how it stands); ``error.txt`` too if it
 failed. They are written where they stay, at once: what Tune keeps itself it gathers elsewhere and
 copies every ten seconds or more.
