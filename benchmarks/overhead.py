@@ -61,9 +61,13 @@ def measure(trials: int, flags: tuple[str, ...]) -> dict[str, float]:
         command += ["--trials", f"{trials}", "--name", "measured", "--out", scratch, *flags]
         command += ["--set", "batch_size=64", "--set", "reweighting=none", "--finalists", "0"]
         start = time.time()
-        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"the search ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        process = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, capture_output=True, text=True
+        )
+        if process.returncode:
+            raise RuntimeError(
+                f"the search ended with {process.returncode}:\n{process.stderr[-2000:]}"
+            )
         occupancy = read_occupancy(out / "measured", f"sqlite:///{out / 'mlflow.db'}")
     return occupancy.figures(start)
 

@@ -120,8 +120,8 @@ def _record(
     spent = {**clock.seconds, "mlflow": used - sum(clock.seconds.values())}
     trials = board.trials.requested
     cpu = {part: 1000 * each / trials for part, each in spent.items()}
-    taken = (opening, driver, seconds, cpu, memory.growth, len(mlflow.close()))
-    return ServiceCost(trials, board.epochs, *taken)
+    costs = (opening, driver, seconds, cpu, memory.growth, len(mlflow.close()))
+    return ServiceCost(trials, board.epochs, *costs)
 
 
 def _about(folder: Path, job: Job, budget: Budget) -> About:

@@ -99,7 +99,7 @@ class ComparisonPlan:
         out.mkdir(parents=True, exist_ok=True)
         start = time.time()
         with (out / "printed.txt").open("w") as printed:
-            done = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, *self._command(side, seed, out)],
                 cwd=ROOT,
                 env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
@@ -107,16 +107,16 @@ class ComparisonPlan:
                 stderr=subprocess.STDOUT,
             )
         end = time.time()
-        if done.returncode not in _ENDED:
+        if process.returncode not in _ENDED:
             tail = "\n".join((out / "printed.txt").read_text().splitlines()[-20:])
-            raise RuntimeError(f"the {side} search ended with {done.returncode}:\n{tail}")
+            raise RuntimeError(f"the {side} search ended with {process.returncode}:\n{tail}")
         return read_timeline(f"sqlite:///{out / 'mlflow.db'}", start, end, self._images(side))
 
     def _command(self, side: str, seed: int, out: Path) -> list[str]:
         module = ["-m", "benchmarks.plain_search"]
         if side == "convoy":
             module = ["-m", "search.run", "--name", "convoy", "--cpus-per-trial", "1", "--quiet"]
-        asked = {
+        flags = {
             "space": SPACE,
             "data": self.source,
             "trials": self.convoy_trials if side == "convoy" else self.budget.trials,
@@ -126,7 +126,7 @@ class ComparisonPlan:
             "seed": seed,
             "out": out,
         }
-        return [*module, *(f"--{key}={value}" for key, value in asked.items())]
+        return [*module, *(f"--{key}={value}" for key, value in flags.items())]
 
     def _images(self, side: str) -> Callable[[int], int]:
         """Images of an epoch by batch size: Convoy leaves out what does not fill a batch."""
@@ -161,7 +161,7 @@ def _plan(arguments: argparse.Namespace) -> ComparisonPlan:
     space, source = read_space(SPACE), resolve(arguments.data)
     dataset = load(space.data, source)
     images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
-    budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
+    budget = space.budget_on(source).flags(arguments.trials, arguments.epochs)
     limited = dataset.limited(images, arguments.val_limit)
     return ComparisonPlan(source, limited, budget, arguments.convoy_trials or budget.trials)
 

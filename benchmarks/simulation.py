@@ -92,9 +92,9 @@ class Landscape:
 
     def distances(self, values: dict[str, Value]) -> NDArray[np.float64]:
         """How far each recorded setting is from ``values``, in their order."""
-        apart = np.abs(self._points - self._row(dict(_coordinates(self._domains, values))))
-        apart = np.where(self._options, apart > 0, apart)
-        total: NDArray[np.float64] = np.nan_to_num(apart).sum(axis=1)
+        differences = np.abs(self._points - self._row(dict(_coordinates(self._domains, values))))
+        differences = np.where(self._options, differences > 0, differences)
+        total: NDArray[np.float64] = np.nan_to_num(differences).sum(axis=1)
         return total
 
     def _row(self, point: dict[str, float]) -> NDArray[np.float64]:

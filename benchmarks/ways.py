@@ -42,7 +42,7 @@ class Case:
 
 
 class Way(Protocol):
-    """A way of training that goes on where its last block ended."""
+    """A way of training that continues where its last block ended."""
 
     def rate(self, seconds: float) -> float:
         """Train for ``seconds`` or a little longer; images a second."""

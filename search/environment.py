@@ -28,7 +28,7 @@ _SETTINGS = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
-    # Ray tells of a worker that died in ten lines of its own; the trial's line says it in one.
+    # Ray reports a worker that died in ten lines of its own; the trial's line says it in one.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     # The same of a call to a worker whose answer nobody waits for any more.
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
@@ -37,7 +37,7 @@ _SETTINGS = {
     # Tune starts one worker after the other where not itself proposes the trials: a thousand would
     # take an hour. How many there may be is decided by ``search.driver.concurrency``.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",
-    # A worker that is given the next trial first waits until the one before, that was stopped, has
+    # A worker that gets the next trial first waits until the one before, that was stopped, has
     # ended. A validation pass is not broken off; after two seconds, Tune's default, it would give
     # the next trial up without telling anyone.
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "86400",
@@ -55,12 +55,12 @@ _FOR_WORKERS = (
 
 
 def for_workers() -> dict[str, str]:
-    """What the workers of a cluster that is there already are to have set."""
+    """What the workers of a cluster that runs already must have set."""
     return {name: os.environ.get(name, _SETTINGS[name]) for name in _FOR_WORKERS}
 
 
 def for_nodes(*, loopback: bool) -> dict[str, str]:
-    """What the nodes of a cluster that is made for a search are to have set.
+    """What the nodes of a cluster that is made for a search must have set.
 
     Args:
         loopback: whether Ray listens on loopback alone: for a cluster of one node.

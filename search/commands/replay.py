@@ -64,7 +64,7 @@ def command_line() -> argparse.ArgumentParser:
 def _replay(arguments: argparse.Namespace, console: Console) -> int:
     from search.records.run_reader import RecordedRuns
     from search.reproduce.report import Progress, table
-    from search.reproduce.retrain import check_setting, recorded_weights, train_again
+    from search.reproduce.retrain import check_setting, retrain
     from search.reproduce.tolerance import tolerance
     from trainables.training import NonFiniteLossError
 
@@ -73,12 +73,12 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
     run = records.load(_run_id(arguments, records, out))
     check_setting(run)
     dataset = run.dataset(_source(arguments.data, run.job.source))
-    weights = recorded_weights(run, dataset)
+    weights = run.model(dataset).state_dict() if run.weights else None
     folder = _made(out / run.search / f"replay-{run.run_id[:8]}")
     summary = read_summary(out / run.search)
     allowed = tolerance(run.val_accuracy, len(dataset.val), run.trial_id, summary)
     try:
-        replay = train_again(run, dataset, weights, allowed, Progress(run, console))
+        replay = retrain(run, dataset, weights, allowed, Progress(run, console))
     except NonFiniteLossError as error:
         print(f"differs: {error}", file=sys.stderr)
         return 3

@@ -10,13 +10,13 @@ from search.driver.resources import Machine, Resources, fitting
 from search.records.summary import read_summary
 from search.request.request import Limits
 
-LOOK_SECONDS = 5.0  # between two looks at the nodes
+REFRESH_SECONDS = 5.0  # between two counts of the nodes
 
 
 def machines() -> list[Machine]:
-    """What every node that is alive has."""
-    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Machine(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in found]
+    """The CPUs and GPUs of every node that is alive."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Machine(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in alive]
 
 
 @dataclass
@@ -32,28 +32,28 @@ class Concurrency:
     limits: Limits
     resources: Resources
     siblings: tuple[Path, ...] = ()
-    _looked: float = field(default=-LOOK_SECONDS, repr=False)
-    _found: int = 0
+    _counted_at: float = field(default=-REFRESH_SECONDS, repr=False)
+    _count: int = 0
 
     def now(self) -> int:
-        """Fewer while others run beside this search or a node is lost, more once one was added.
+        """Fewer while other searches run too or a node is lost, more once a node was added.
 
         What the user asked for is divided, but does not change with the nodes.
         """
         if self.limits.address is None:
             return self.resources.concurrency
-        if time.monotonic() - self._looked >= LOOK_SECONDS:
-            searches = 1 + sum(map(_goes_on, self.siblings))
-            self._found = max(1, self._most() // searches)
-            self._looked = time.monotonic()
-        return self._found
+        if time.monotonic() - self._counted_at >= REFRESH_SECONDS:
+            searches = 1 + sum(map(_is_under_way, self.siblings))
+            self._count = max(1, self._max() // searches)
+            self._counted_at = time.monotonic()
+        return self._count
 
-    def _most(self) -> int:
+    def _max(self) -> int:
         if self.limits.concurrency is not None or self.resources.packs:
             return self.resources.concurrency
         return fitting(machines(), self.resources.cpus, self.resources.gpus)
 
 
-def _goes_on(search: Path) -> bool:
+def _is_under_way(search: Path) -> bool:
     """True if the search in the folder has not begun yet, or runs."""
     return bool(read_summary(search).get("status", "running") == "running")

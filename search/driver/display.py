@@ -1,53 +1,60 @@
 """What a user sees of a search: a live table on a terminal, plain lines elsewhere."""
 
+from typing import Self
+
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.driver.events import TrialListener
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
-from search.trials.text import _percent, duration, particular, settings_line
+from search.trials.text import duration, particular, percent, settings_line
 from trainables.recipe import Value
 
 ROWS = 12  # trials shown at once: those under way, the best, and the latest
-SILENCE = 60.0  # seconds without a line that a reader of a log may be asked to bear
+SILENCE = 60.0  # seconds without a line in a log, at most
 _STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "red"}
 
 
-class LiveTable:
-    """A listener that shows the scoreboard as a table, redrawn in place twice a second.
+class Display(TrialListener):
+    """A listener that shows a search while its ``with`` block runs.
 
     Args:
         board: how the trials stand.
-        title: of the table.
-        console: where to draw.
-        usual: settings that are told once and not with every trial: the baseline's.
+        title: of the table, or the first line.
+        console: where to draw or print.
+        usual: the baseline's settings, which are shown once and not with every trial.
     """
 
     def __init__(
         self, board: SearchBoard, title: str, console: Console, usual: dict[str, Value]
     ) -> None:
-        self._board, self._title, self._usual = board, title, usual
-        self._live = Live(
-            get_renderable=self.render, console=console, refresh_per_second=2, transient=True
-        )
+        self._board, self._title, self._console, self._usual = board, title, console, usual
 
-    def __enter__(self) -> "LiveTable":
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class LiveTable(Display):
+    """Shows the board as a table, read anew and redrawn in place twice a second."""
+
+    def __enter__(self) -> Self:
+        self._live = Live(
+            get_renderable=self.render,
+            console=self._console,
+            refresh_per_second=2,
+            transient=True,
+        )
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-
-    def trial_started(self, record: TrialRecord) -> None:
-        """The table reads the scoreboard by itself."""
-
-    def epoch_ended(self, record: TrialRecord) -> None:
-        """The table reads the scoreboard by itself."""
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """The table reads the scoreboard by itself."""
 
     def render(self) -> Group:
         """The table as it stands."""
@@ -64,35 +71,22 @@ class LiveTable:
         return Group(table, Text(progress_line(self._board), no_wrap=False))
 
 
-class PlainLines:
-    """A listener that prints a line when a trial starts and ends: for logs and pipes.
+class PlainLines(Display):
+    """Prints a line when a trial starts and ends: for logs and pipes."""
 
-    Args:
-        board: how the trials stand.
-        title: the first line.
-        console: where to print.
-        usual: settings that are told once and not with every trial: the baseline's.
-    """
-
-    def __init__(
-        self, board: SearchBoard, title: str, console: Console, usual: dict[str, Value]
-    ) -> None:
-        self._board, self._console, self._usual = board, console, usual
-        self._said = 0.0
-        self._print(title)
-        if usual:
-            self._print(f"settings unless a trial's line tells another: {settings_line(usual)}")
-
-    def __enter__(self) -> "PlainLines":
+    def __enter__(self) -> Self:
+        self._last_progress = 0.0
+        self._print(self._title)
+        if self._usual:
+            self._print(
+                f"settings unless a trial's line says otherwise: {settings_line(self._usual)}"
+            )
         return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def trial_started(self, record: TrialRecord) -> None:
-        """Print what is particular of the trial's settings, or from where it goes on."""
+        """Print what is particular of the trial's settings, or from where it resumes."""
         if record.epochs:
-            self._print(f"trial {record.label} goes on after epoch {record.epochs}")
+            self._print(f"trial {record.label} resumes after epoch {record.epochs}")
         elif record.spec.repeats is not None:
             self._print(f"trial {record.label} started: {_repeated(record.spec.repeats)}")
         else:
@@ -100,19 +94,19 @@ class PlainLines:
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Print how the search stands, once a minute: an epoch a line would flood a log."""
-        if self._board.clock.seconds - self._said >= SILENCE:
+        if self._board.clock.seconds - self._last_progress >= SILENCE:
             self._progress()
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Print how the trial ended, and how the search stands."""
         outcome = record.error or (
-            f"best {_percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
+            f"best {percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
         )
         self._print(f"trial {record.label} {record.status}: {outcome}")
         self._progress()
 
     def _progress(self) -> None:
-        self._said = self._board.clock.seconds
+        self._last_progress = self._board.clock.seconds
         self._print(progress_line(self._board))
 
     def _print(self, line: str) -> None:
@@ -121,32 +115,32 @@ class PlainLines:
 
 def progress_line(board: SearchBoard) -> str:
     """Trials, best against the baseline, epochs and time, in one line."""
-    trials, finals, left = board.trials, board.finals, board.seconds_left()
+    trials, finals, remaining = board.trials, board.finals, board.seconds_left()
     best, baseline = trials.best(with_running=True), trials.baseline()
     parts = [f"{trials.finished}/{trials.requested} trials"]
     if best is not None:
-        parts.append(f"best {_percent(best.best_accuracy)}")
+        parts.append(f"best {percent(best.best_accuracy)}")
     if baseline is not None and baseline.best_epoch:
-        parts.append(f"baseline {_percent(baseline.best_accuracy)}")
+        parts.append(f"baseline {percent(baseline.best_accuracy)}")
     if finals.begun:
         parts.append(f"finals {finals.finished}/{board.finals_due}")
     parts += [f"{board.epochs:,} epochs", f"{duration(board.clock.seconds)} gone"]
-    if left is not None and not board.is_whole:
-        parts.append(f"about {duration(left)} left")
+    if remaining is not None and not board.is_whole:
+        parts.append(f"about {duration(remaining)} left")
     return " · ".join(parts)
 
 
 def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
     running = [record for record in records if record.status is Status.RUNNING]
     latest = [record for record in reversed(records) if record.status is not Status.RUNNING]
-    wanted = ([best] if best else []) + records[:1] + running + latest
-    numbers = list(dict.fromkeys(record.number for record in wanted))[:ROWS]
+    candidates = ([best] if best else []) + records[:1] + running + latest
+    numbers = list(dict.fromkeys(record.number for record in candidates))[:ROWS]
     return [record for record in records if record.number in numbers]
 
 
 def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) -> tuple[Text, ...]:
     style = _STYLE.get(record.status, "")
-    accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
+    accuracy = percent(record.best_accuracy) if record.best_epoch else "-"
     return (
         Text(record.label),
         Text(record.status, style=style),

@@ -46,10 +46,16 @@ from search.request.request import Request
 from search.selection.choice import Selection, so_far
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
-from search.trials.files import TrialFiles, TrialHistory, folder_name, read_histories, truncate
+from search.trials.files import (
+    TrialFiles,
+    TrialHistory,
+    folder_name,
+    read_histories,
+    trial_folder,
+    truncate,
+)
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
-from search.trials.spec import TrialSpec
 from trainables.boundary.errors import UsageError
 
 
@@ -86,22 +92,21 @@ def run_search(request: Request, console: Console) -> Outcome:
         check_room(request, resources)
         if request.limits.address is not None:
             check_nodes(request)
-        with _folder(request) as written:
-            return _SearchRun(request, written.search_id, resources, console, stop).run()
+        with _folder(request) as search_id:
+            return _SearchRun(request, search_id, resources, console, stop).run()
 
 
 @contextmanager
-def _folder(request: Request) -> Iterator[SearchFile]:
-    """The search's folder, made if need be, for this process alone."""
+def _folder(request: Request) -> Iterator[str]:
+    """Lock the search's folder, made if need be; the search's id."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
         SearchFile(request.command, request.flags, request.identity, new_id()).claim(
             folder, request.space_file
         )
     with locked(folder):
-        written = check_unchanged(folder, request.identity)
         try:
-            yield written
+            yield check_unchanged(folder, request.identity).search_id
         except UsageError:
             if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
                 shutil.rmtree(folder)
@@ -126,9 +131,14 @@ class _SearchRun:
         self._concurrency = Concurrency(request.limits, resources, siblings)
         budget, dataset, folder = request.budget, request.dataset, request.folder
         self._files = TrialFiles(folder)
-        before = read_summary(folder).get("wall_seconds", 0.0)
-        finals = (budget.finalists, budget.finalist_seeds)
-        self._board = SearchBoard(budget.trials, budget.epochs, len(dataset.train), *finals, before)
+        self._board = SearchBoard(
+            budget.trials,
+            budget.epochs,
+            len(dataset.train),
+            budget.finalists,
+            budget.finalist_seeds,
+            earlier_seconds=read_summary(folder).get("wall_seconds", 0.0),
+        )
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -154,12 +164,13 @@ class _SearchRun:
         request, budget = self._request, self._request.budget
         histories = read_histories(request.folder)
         _remove_unbegun(request.folder, histories)
-        own, again = _divided(histories)
+        own = [history for history in histories if history.record.spec.repeats is None]
+        repeated = [history for history in histories if history.record.spec.repeats is not None]
         searcher = request.proposals.searcher(self._job, budget)
         scheduler = request.proposals.scheduler(budget)
-        left = self._recall(own, searcher, scheduler)
+        unfinished = self._recall(own, searcher, scheduler)
         to_end = TrainToTheEnd(budget.epochs)
-        finals_left = self._recall(again, None, to_end)
+        unfinished_finals = self._recall(repeated, None, to_end)
         writer.recall(self._board.records)
         self.write_summary("running")
         if self._board.is_whole:
@@ -168,17 +179,13 @@ class _SearchRun:
         with self._display() as display, SummaryWriter(write) as summary:
             listeners: list[TrialListener] = [writer, summary, display]
             if not self._board.trials.is_whole:
-                self._tune(self._board.trials, searcher, scheduler, left, listeners)
+                self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
             if not self._board.trials.is_whole or not self._stop.rearmed():
                 return
-            finals = PlannedSearch(list(self._finals()))
-            for history in again:
-                finals.recall(history)
-            self._tune(self._board.finals, finals, to_end, finals_left, listeners)
-
-    def _finals(self) -> Iterator[TrialSpec]:
-        request = self._request
-        return finals(self._board.trials, request.rule, self._job, request.budget)
+            planned = PlannedSearch(finals(self._board.trials, request.rule, self._job, budget))
+            for history in repeated:
+                planned.recall(history)
+            self._tune(self._board.finals, planned, to_end, unfinished_finals, listeners)
 
     def _recall(
         self, histories: list[TrialHistory], searcher: Proposer | None, scheduler: Stopper
@@ -189,7 +196,7 @@ class _SearchRun:
         scheduler had stopped it, ends now.
         """
         stopped = scheduler.recall(histories)
-        left = []
+        unfinished = []
         for history in histories:
             ended = self._ended(history, stopped)
             if searcher is not None:
@@ -198,8 +205,8 @@ class _SearchRun:
             self._board.board_of(record.spec).put(record)
             if not record.status.is_final:
                 truncate(self._request.folder, record)
-                left.append(record)
-        return left
+                unfinished.append(record)
+        return unfinished
 
     def _ended(self, history: TrialHistory, stopped: set[str]) -> TrialHistory:
         record = history.record
@@ -221,7 +228,7 @@ class _SearchRun:
 
     def _interrupt(self) -> None:
         for record in self._board.interrupt():
-            with suppress(OSError):  # a full disk; its file goes on saying that it runs
+            with suppress(OSError):  # a full disk; its file still says that it runs
                 self._files.changed(record)
 
     def _tune(
@@ -264,27 +271,19 @@ class _SearchRun:
         whole = status != "interrupted"
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
-        summary = self._summarise(status, closed.choice, closed.run_id, closed.weights)
-        errors = [*closed.errors, *_written(summary, self._request.folder)]
+        about, choice, run_id = self._about, closed.choice, closed.run_id
+        summary = summarise(self._board, status, about, choice, run_id, closed.weights)
+        errors = [*closed.errors, *_write_last(summary, self._request.folder)]
         if not whole and self._stop.signal is None and not self._stop.reason:
             self._stop.signal = signal.SIGINT
         stop = None if whole else self._stop
-        run_id = records.writer.runs.parent or None
-        trials = self._board.trials.records
-        return Outcome(summary, closed.choice, trials, stop, errors, run_id)
+        trials, own_run = self._board.trials.records, records.writer.runs.parent or None
+        return Outcome(summary, choice, trials, stop, errors, own_run)
 
     def write_summary(self, status: SearchStatus) -> None:
         """Write ``summary.json`` as the search stands."""
-        self._summarise(status, so_far(self._board)).write(self._request.folder)
-
-    def _summarise(
-        self,
-        status: SearchStatus,
-        choice: Selection,
-        run_id: str | None = None,
-        weights: Path | None = None,
-    ) -> Summary:
-        return summarise(self._board, status, self._about, choice, run_id, weights)
+        summary = summarise(self._board, status, self._about, so_far(self._board))
+        summary.write(self._request.folder)
 
     @contextmanager
     def _display(self) -> Iterator[TrialListener]:
@@ -300,19 +299,11 @@ class _SearchRun:
             yield display
 
 
-def _divided(
-    histories: list[TrialHistory],
-) -> tuple[list[TrialHistory], list[TrialHistory]]:
-    """A search's own trials, and the finalists' trainings."""
-    own = [each for each in histories if each.record.spec.repeats is None]
-    return own, [each for each in histories if each.record.spec.repeats is not None]
-
-
 def _remove_unbegun(folder: Path, histories: list[TrialHistory]) -> None:
-    """Remove the folders of trials that had not begun: their numbers are given again."""
-    begun = {folder_name(each.record.number, each.record.trial_id) for each in histories}
+    """Remove the folders of trials that had not begun: their numbers are used again."""
+    begun = {trial_folder(folder, history.record) for history in histories}
     for trial in folder.glob("trial-*-*"):
-        if trial.name not in begun:
+        if trial not in begun:
             shutil.rmtree(trial)
 
 
@@ -341,14 +332,14 @@ def _about(request: Request, resources: Resources) -> About:
     params = {**shared, **budget, **asdict(resources), **request.about}
     job, data, rule = request.job(resources.cpus), request.dataset.described(), request.rule
     bounds: dict[str, Any] = {
-        name: each.model_dump(exclude_none=True) for name, each in rule.constraints.items()
+        name: limit.model_dump(exclude_none=True) for name, limit in rule.constraints.items()
     }
     if bounds:
         params["constraints"] = json.dumps(bounds)
     return About(place, params, shared, job, data, dict(bounds), rule.images)
 
 
-def _written(summary: Summary, folder: Path) -> list[str]:
+def _write_last(summary: Summary, folder: Path) -> list[str]:
     """Write a search's last summary; what went wrong."""
     try:
         summary.write(folder)

@@ -1,4 +1,4 @@
-"""From Ray Tune's callbacks to the record on disk, the scoreboard, and all who follow a search."""
+"""From Ray Tune's callbacks to the record on disk, the board, and the listeners of a search."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,53 +14,56 @@ from search.trials.spec import TrialSpec
 
 
 class TrialListener(Protocol):
-    """What hears of a search's events, on the thread that runs it; must not block."""
+    """What hears of a search's events, on the thread that runs it; must not block.
+
+    Each method does nothing where a listener has none of its own.
+    """
 
     def trial_started(self, record: TrialRecord) -> None:
         """A trial began."""
+        return
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """A trial finished an epoch; its figures are ``record.last``."""
+        return
 
     def trial_ended(self, record: TrialRecord) -> None:
         """A trial completed, was pruned, or failed."""
+        return
 
 
 class Events(Callback):  # type: ignore[misc]
-    """Tune's callback: keeps the scoreboard and passes every event on.
+    """Tune's callback: keeps the board and passes every event on.
 
     An epoch that is known already is passed over: a trial may repeat some, from its last whole
     checkpoint on, after its worker or the driver died. Where the disk is full, trials are not
-    failed: ``halt`` is called, and they go on once there is room.
-
-    Tune pickles its callbacks into the search's directory. Followers hold threads and terminals, so
-    a copy from there has none: it is the driver that makes them.
+    failed: ``halt`` is called, and they resume once there is room.
 
     Args:
         board: counts the trials.
-        followers: are told of every event.
-        files: writes the trials' files, before anyone is told; None keeps none.
-        halt: stops the search, for a reason that is given in a line.
+        listeners: hear of every event.
+        files: writes the trials' files, before any listener hears of the event.
+        halt: stops the search, for a reason in a line.
     """
 
     def __init__(
         self,
         board: TrialBoard,
         listeners: list[TrialListener],
-        files: TrialFiles | None = None,
+        files: TrialFiles,
         halt: Callable[[str], object] = lambda reason: None,
     ) -> None:
         self._board, self._listeners = board, listeners
         self._files, self._halt = files, halt
 
     def __reduce__(self) -> tuple[Any, ...]:
-        board = self._board
-        return _without_listeners, (board.requested, board.max_epochs, board.train_images)
+        # Tune pickles its callbacks, threads and locks cannot be, and nothing reads the copies.
+        return Callback, ()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune started or restarted a trial."""
         record = self._board.started(trial.trial_id, TrialSpec.from_config(trial.config))
-        self._write(lambda files: files.started(record))
+        self._write(self._files.started, record)
         for listener in self._listeners:
             listener.trial_started(record)
 
@@ -77,7 +80,7 @@ class Events(Callback):  # type: ignore[misc]
         if FAILED in result or epoch <= self._board.record(trial.trial_id).epochs:
             return
         record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
-        self._write(lambda files: files.reported(record, result))
+        self._write(self._files.reported, record, result)
         for listener in self._listeners:
             listener.epoch_ended(record)
 
@@ -88,40 +91,31 @@ class Events(Callback):  # type: ignore[misc]
         failed = failure(trial)
         if failed is None:
             self._end(self._board.ended(trial.trial_id))
-        elif remedy := failed[HALT] or (ROOM if self._is_full() else ""):
+        elif remedy := failed[HALT] or (ROOM if is_full(self._files.search) else ""):
             self._halt(f"{failed[FAILED]}; {remedy}")
         else:
             record = self._board.failed(trial.trial_id, failed[FAILED])
-            self._write(lambda files: files.traced(record, failed[TRACE]))
+            self._write(self._files.traced, record, failed[TRACE])
             self._end(record)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """A trial's worker died once too often, perhaps before the trial began."""
         if not self._board.knows(trial.trial_id):
             self.on_trial_start(iteration, trials, trial)
-        if self._is_full():
+        if is_full(self._files.search):
             self._halt(f"No space left on device: {lost_reason(trial)}; {ROOM}")
         else:
             self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
 
-    def _is_full(self) -> bool:
-        return self._files is not None and is_full(self._files.search)
-
     def _end(self, record: TrialRecord) -> None:
-        self._write(lambda files: files.changed(record))
+        self._write(self._files.changed, record)
         for listener in self._listeners:
             listener.trial_ended(record)
 
-    def _write(self, write: Callable[[TrialFiles], object]) -> None:
+    def _write(self, write: Callable[..., object], *content: object) -> None:
         """Write to the record. What it lacks for want of room is trained again."""
-        if self._files is None:
-            return
         try:
-            write(self._files)
+            write(*content)
         except OSError as error:
             place = error.filename or "the search folder"
             self._halt(f"{error.strerror or error}: {place}; {ROOM}")
-
-
-def _without_listeners(requested: int, epochs: int, train_images: int) -> Events:
-    return Events(TrialBoard(requested, epochs, train_images), [])

@@ -1,4 +1,4 @@
-"""More room on a GPU for a trial that found none beside its neighbours."""
+"""More memory on a GPU for a trial that the others on it left too little."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ class GpuRetry(Callback):  # type: ignore[misc]
     """Tune's callback: a trial that a GPU had no memory for is tried again on twice the share.
 
     Its share is a promise, not a limit: trials that share a GPU may together need more than it has.
-    With twice the share half as many neighbours are beside it, at last none.
+    With twice the share it has half as many neighbours, at last none.
     """
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:

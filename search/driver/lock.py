@@ -16,21 +16,21 @@ HOLDER = ".lock-holder"  # a file of its own: some versions of filelock empty th
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the search in ``folder``. The lock of a process that dies is free, however it dies.
+    """Lock the search in ``folder``. A process that dies, however it dies, frees its lock.
 
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process has locked it.
     """
     holder = folder / HOLDER
     try:
-        held = FileLock(folder / FILE, timeout=0).acquire()
+        lock = FileLock(folder / FILE, timeout=0).acquire()
     except Timeout as error:
         who = holder.read_text() if holder.exists() else "a process that has just begun"
         raise UsageError(
             f"--name {folder.name}: the search is running, as {who}; wait for it, or choose "
             "another name"
         ) from error
-    with held:
+    with lock:
         with suppress(OSError):  # a full disk: the lock holds without a name
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield

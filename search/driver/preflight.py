@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.driver.resources import Resources
 from search.request.request import Request
-from search.selection.choice import KEPT
+from search.selection.choice import SAVED_TRIALS
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.recipe import Setting
@@ -32,9 +32,9 @@ def check_room(request: Request, resources: Resources) -> None:
     """Raise UsageError unless the disk is likely to hold what the search will write."""
     checkpoint = _checkpoint(request)
     budget = request.budget
-    kept, running = KEPT + 2 + budget.finals, 2 * resources.concurrency
+    saved, running = SAVED_TRIALS + 2 + budget.finals, 2 * resources.concurrency
     epochs = (budget.trials + budget.finals) * budget.epochs
-    out = RECORDS + EPOCH * epochs + checkpoint * (2 * kept + running)
+    out = RECORDS + EPOCH * epochs + checkpoint * (2 * saved + running)
     _check_free(request.out, "--out", out)
     _check_free(
         Path(tempfile.gettempdir()), "$TMPDIR", RECORDS + checkpoint * resources.concurrency
@@ -44,13 +44,13 @@ def check_room(request: Request, resources: Resources) -> None:
 def _checkpoint(request: Request) -> int:
     """Bytes of a checkpoint of the first setting."""
     values = request.proposals.first()
-    made = network(Setting.of(request.architecture, values, 1, 0), request.dataset)
-    return COPIES * FLOAT * sum(parameter.numel() for parameter in made.parameters())
+    model = network(Setting.of(request.architecture, values, 1, 0), request.dataset)
+    return COPIES * FLOAT * sum(parameter.numel() for parameter in model.parameters())
 
 
 def _check_free(folder: Path, flag: str, needed: int) -> None:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    free = shutil.disk_usage(there).free
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(parent).free
     if free < needed:
         raise UsageError(
             f"{flag} {folder}: {free / 1e6:.0f} MB are free, the search may need "
@@ -79,7 +79,7 @@ class NodeInspection:
 
 
 def check_nodes(request: Request) -> None:
-    """Have every node that can train look at ``--out`` and at the data.
+    """Have every node that can train inspect ``--out`` and the data.
 
     A node builds its cache of the data meanwhile, once for all of its workers.
 
@@ -88,25 +88,25 @@ def check_nodes(request: Request) -> None:
     """
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     with _token(request.out) as token:
-        looks = [_begin(node, token, request) for node in nodes]
-        for node, look in zip(nodes, looks, strict=True):
+        tasks = [_begin(node, token, request) for node in nodes]
+        for node, task in zip(nodes, tasks, strict=True):
             address = str(node["NodeManagerAddress"])
-            _check_look(address, _result(address, look), request)
+            _check_inspection(address, _result(address, task), request)
 
 
-def _check_look(address: str, look: NodeInspection, request: Request) -> None:
-    node = f"node {address} ({look.host})"
-    if look.folder:
+def _check_inspection(address: str, inspection: NodeInspection, request: Request) -> None:
+    node = f"node {address} ({inspection.host})"
+    if inspection.folder:
         raise UsageError(
-            f"--out {request.out}: {node} {look.folder}; name a folder on storage that all nodes "
-            "share under the same path"
+            f"--out {request.out}: {node} {inspection.folder}; name a folder on storage that all "
+            "nodes share under the same path"
         )
-    if look.data:
-        raise UsageError(f"--data {request.source}: {node}: {look.data}")
-    if look.fingerprint != request.dataset.fingerprint:
+    if inspection.data:
+        raise UsageError(f"--data {request.source}: {node}: {inspection.data}")
+    if inspection.fingerprint != request.dataset.fingerprint:
         raise UsageError(
             f"--data {request.source}: {node} has other data there "
-            f"({look.fingerprint[:12]}, here {request.dataset.fingerprint[:12]})"
+            f"({inspection.fingerprint[:12]}, here {request.dataset.fingerprint[:12]})"
         )
 
 
@@ -125,19 +125,19 @@ def _token(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written to ({error.strerror})") from error
     finally:
-        for each in out.glob(f"{path.name}*"):
-            each.unlink(missing_ok=True)
+        for file in out.glob(f"{path.name}*"):
+            file.unlink(missing_ok=True)
 
 
 def _begin(node: dict[str, Any], token: Path, request: Request) -> Any:
-    here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-    task = ray.remote(inspect_node).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
+    strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    task = ray.remote(inspect_node).options(num_cpus=0, max_retries=0, scheduling_strategy=strategy)
     return task.remote(str(token), request.data, request.source)
 
 
-def _result(address: str, look: Any) -> NodeInspection:
+def _result(address: str, task: Any) -> NodeInspection:
     try:
-        found: NodeInspection = ray.get(look, timeout=LONGEST)
+        inspection: NodeInspection = ray.get(task, timeout=LONGEST)
     except GetTimeoutError as error:
         raise UsageError(f"node {address} does not answer within {LONGEST:.0f} s") from error
     except RayError as error:
@@ -145,11 +145,11 @@ def _result(address: str, look: Any) -> NodeInspection:
         raise UsageError(
             f"node {address} cannot run Convoy ({reason}); install the same version there"
         ) from error
-    return found
+    return inspection
 
 
 def inspect_node(token: str, spec: DataSpec, source: str) -> NodeInspection:
-    """Look, from a node, at the file that the driver has written, and at the data."""
+    """Inspect, on a node, the file that the driver has written, and the data."""
     folder, fingerprint, data = _folder(Path(token)), "", ""
     try:
         fingerprint = load(spec, source).fingerprint

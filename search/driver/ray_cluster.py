@@ -18,12 +18,12 @@ from trainables.boundary.errors import UsageError
 def cluster(address: str | None) -> Iterator[None]:
     """A Ray cluster for the searches within, joined at ``address`` or started here.
 
-    One that is already there is used, and left running.
+    One that runs already is used, and left running.
 
     Raises:
         UsageError: no cluster that lets this command in answers at ``address``.
     """
-    # Tune's one error tells of failed trials, which the table and the summary tell better.
+    # Tune's one error names failed trials, which the table and the summary name better.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     started = not ray.is_initialized()
     with ray_signals():
@@ -39,23 +39,23 @@ def cluster(address: str | None) -> Iterator[None]:
 def allotted(limits: Limits) -> Resources:
     """What a trial gets of the cluster.
 
-    On a cluster that was joined, as many trials as are asked for want a place at once, also those
-    that find none yet: an autoscaler makes room for what waits.
+    On a cluster that was joined, as many trials as are asked for ask for room at once, also those
+    that get none yet: an autoscaler makes room for what waits.
 
     Raises:
-        UsageError: more is asked for than there is.
+        UsageError: a trial asks for more than any machine has.
     """
-    there = machines()
+    nodes = machines()
     if limits.pack is not None:
-        return allot_packs(there, limits.pack)
-    found = allot(there, limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency)
+        return allot_packs(nodes, limits.pack)
+    resources = allot(nodes, limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency)
     if limits.address is not None and limits.concurrency is not None:
-        return Resources(found.cpus, found.gpus, limits.concurrency)
-    return found
+        return Resources(resources.cpus, resources.gpus, limits.concurrency)
+    return resources
 
 
 def _start_ray(address: str | None) -> None:
-    # The workers of a cluster that is there already do not inherit this process's variables.
+    # The workers of a cluster that runs already do not inherit this process's variables.
     joined = {"runtime_env": {"env_vars": for_workers()}}
     own = joined if address else {"include_dashboard": False}
     # Without an address Ray would join whatever cluster it finds on the machine.

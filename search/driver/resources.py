@@ -42,7 +42,7 @@ def allot(
     gpus: float | None = None,
     concurrency: int | None = None,
 ) -> Resources:
-    """Resources of a trial from what there is; what is given stands.
+    """Resources of a trial from those of ``machines``; a value that is not None stands.
 
     Without a GPU a trial has one CPU, so that as many run as there are: small networks use one
     thread better than two. With fewer trials at once they share the CPUs evenly. With GPUs a trial
@@ -51,16 +51,16 @@ def allot(
     Raises:
         UsageError: a trial would need more than any machine has.
     """
-    most_cpus, most_gpus = max(m.cpus for m in machines), max(m.gpus for m in machines)
-    gpus = (1.0 if most_gpus else 0.0) if gpus is None else gpus
-    if gpus > most_gpus:
-        raise UsageError(f"--gpus-per-trial {gpus:g}: {_there_are(machines, most_gpus, 'GPUs')}")
-    if (cpus or 1) > most_cpus:
-        raise UsageError(f"--cpus-per-trial {cpus}: {_there_are(machines, most_cpus, 'CPUs')}")
-    most = fitting(machines, cpus or 1, gpus)
-    at_once = min(concurrency or most, most)
-    each = cpus or _even_share(machines, gpus, at_once)
-    return Resources(each, gpus, max(1, min(at_once, fitting(machines, each, gpus))))
+    max_cpus, max_gpus = max(m.cpus for m in machines), max(m.gpus for m in machines)
+    gpus = (1.0 if max_gpus else 0.0) if gpus is None else gpus
+    if gpus > max_gpus:
+        raise UsageError(f"--gpus-per-trial {gpus:g}: {_available(machines, max_gpus, 'GPUs')}")
+    if (cpus or 1) > max_cpus:
+        raise UsageError(f"--cpus-per-trial {cpus}: {_available(machines, max_cpus, 'CPUs')}")
+    max_trials = fitting(machines, cpus or 1, gpus)
+    at_once = min(concurrency or max_trials, max_trials)
+    cpus = cpus or _even_share(machines, gpus, at_once)
+    return Resources(cpus, gpus, max(1, min(at_once, fitting(machines, cpus, gpus))))
 
 
 def fitting(machines: Sequence[Machine], cpus: int, gpus: float) -> int:
@@ -83,9 +83,9 @@ def allot_packs(machines: Sequence[Machine], members: int) -> Resources:
 
 def _even_share(machines: Sequence[Machine], gpus: float, trials: int) -> int:
     """The most CPUs of a trial with which as many ``trials`` still run at once."""
-    most = max(machine.cpus for machine in machines)
-    return next((n for n in range(most, 1, -1) if fitting(machines, n, gpus) >= trials), 1)
+    max_cpus = max(machine.cpus for machine in machines)
+    return next((n for n in range(max_cpus, 1, -1) if fitting(machines, n, gpus) >= trials), 1)
 
 
-def _there_are(machines: Sequence[Machine], most: int, what: str) -> str:
-    return f"{'no node has more than' if len(machines) > 1 else 'there are'} {most} {what}"
+def _available(machines: Sequence[Machine], count: int, what: str) -> str:
+    return f"{'no node has more than' if len(machines) > 1 else 'there are'} {count} {what}"

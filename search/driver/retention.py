@@ -9,10 +9,10 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
-from search.selection.choice import KEPT, worth_keeping
+from search.selection.choice import SAVED_TRIALS, worth_keeping
 from search.selection.rule import Rule
 from search.trials.checkpoints import checkpoints
-from search.trials.files import folder_name
+from search.trials.files import trial_folder
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
@@ -20,14 +20,14 @@ from search.trials.search_board import SearchBoard
 class KeepBest(Callback):  # type: ignore[misc]
     """Tune's callback: keeps a running trial's latest two checkpoints, and one of a few others.
 
-    The latest holds the best epoch's weights too; the one before is there in case the latest is
+    The latest holds the best epoch's weights too; the one before serves where the latest is
     damaged. Once trials have ended, the best of them, the baseline and the finalists keep one: what
     is on disk does not grow with the trials. Tune's own ``num_to_keep`` knows one trial alone, and
     writes the state of the whole search each time that it deletes.
 
     Args:
         search: the search's folder.
-        board: knows how the trials ended; is told before this.
+        board: knows how the trials ended; is called before this.
         rule: which of them are the best.
     """
 
@@ -38,10 +38,8 @@ class KeepBest(Callback):  # type: ignore[misc]
             self.ended(record)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _without_board, (
-            self._search,
-            self._rule,
-        )  # Tune pickles its callbacks, and a board has a lock
+        # Tune pickles its callbacks, threads and locks cannot be, and nothing reads the copies.
+        return Callback, ()
 
     def on_checkpoint(
         self,
@@ -53,40 +51,31 @@ class KeepBest(Callback):  # type: ignore[misc]
     ) -> None:
         """A trial has written a checkpoint."""
         latest = Path(checkpoint.path)
-        before = [each for each in checkpoints(latest.parent) if each.name < latest.name]
-        _remove(before[1:])
+        older = [path for path in checkpoints(latest.parent) if path.name < latest.name]
+        _remove(older[1:])
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        """A trial has ended."""
+        """A trial has ended, or failed."""
         self.ended(self._board.record(trial.trial_id))
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A trial has failed."""
-        self.ended(self._board.record(trial.trial_id))
+    on_trial_error = on_trial_complete
 
     def ended(self, record: TrialRecord) -> None:
-        """Keep the checkpoints that are wanted now that a trial has ended."""
+        """Remove the checkpoints that nothing needs once a trial has ended."""
         if not record.status.is_final:
             return
-        folder = self._folder(record)
-        _remove(checkpoints(folder)[1:])
-        if record.status is Status.FAILED:
-            _remove(checkpoints(folder))
-        elif not record.spec.is_baseline and record.spec.repeats is None:
-            among = [*self._best, record]
-            self._best = worth_keeping(among, self._rule, KEPT)
-            for loser in among:
+        failed = record.status is Status.FAILED
+        _remove(checkpoints(trial_folder(self._search, record))[0 if failed else 1 :])
+        if failed:
+            return
+        if not record.spec.is_baseline and record.spec.repeats is None:
+            candidates = [*self._best, record]
+            self._best = worth_keeping(candidates, self._rule, SAVED_TRIALS)
+            for loser in candidates:
                 if loser not in self._best:
-                    _remove(checkpoints(self._folder(loser)))
-
-    def _folder(self, record: TrialRecord) -> Path:
-        return self._search / folder_name(record.number, record.trial_id)
-
-
-def _without_board(search: Path, rule: Rule) -> KeepBest:
-    return KeepBest(search, SearchBoard(0, 1, 1), rule)
+                    _remove(checkpoints(trial_folder(self._search, loser)))
 
 
 def _remove(folders: Iterable[Path]) -> None:

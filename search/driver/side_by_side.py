@@ -14,21 +14,21 @@ from search.records.search_file import SearchFile, new_id
 from search.request.request import Request
 
 
-def run_side_by_side(asked: list[Request], console: Console) -> list[int]:
-    """Run the searches, or go on with those that are not whole; their exit statuses, in order.
+def run_side_by_side(requests: list[Request], console: Console) -> list[int]:
+    """Run the searches, or resume those that are not whole; their exit statuses, in order.
 
     A SIGINT or SIGTERM that comes meanwhile is passed on to all of them, and their records are
     closed before this returns.
     """
-    for request in asked:
+    for request in requests:
         if not request.folder.exists():
-            written = SearchFile(request.command, request.flags, request.identity, new_id())
-            written.claim(request.folder, request.space_file)
-    running = [_begin(request) for request in asked]
+            search_file = SearchFile(request.command, request.flags, request.identity, new_id())
+            search_file.claim(request.folder, request.space_file)
+    running = [_begin(request) for request in requests]
     with _passing_on(running):
         readers = [
             threading.Thread(target=_relay, args=(request.space_name, process, console))
-            for request, process in zip(asked, running, strict=True)
+            for request, process in zip(requests, running, strict=True)
         ]
         for reader in readers:
             reader.start()
@@ -39,10 +39,10 @@ def run_side_by_side(asked: list[Request], console: Console) -> list[int]:
 
 def _begin(request: Request) -> "subprocess.Popen[str]":
     # In a session of its own: a terminal would send it the SIGINT that is passed on to it.
-    going_on = ["--resume", request.name, "--out", str(request.out)]
+    resume = ["--resume", request.name, "--out", str(request.out)]
     tracking = ["--tracking-uri", request.tracking_uri]
     return subprocess.Popen(
-        [sys.executable, "-m", "search.run", *going_on, *tracking],
+        [sys.executable, "-m", "search.run", *resume, *tracking],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -77,5 +77,5 @@ def _passing_on(running: "list[subprocess.Popen[str]]") -> Iterator[None]:
 
 
 def _exit_status(code: int) -> int:
-    """As a shell tells it: 128 and the signal that killed it."""
+    """As a shell gives it: 128 and the signal that killed it."""
     return code if code >= 0 else 128 - code

@@ -39,14 +39,14 @@ class WorkerProcesses(Callback):  # type: ignore[misc]
 
     def end_soon(self) -> None:
         """End those that are at work now, and those that were still starting, after ``GRACE``."""
-        found = self._at_work()  # in a moment Tune will no longer say
-        self._timer = threading.Timer(GRACE, lambda: _kill([*found, *self._at_work()]))
+        actors = self._at_work()  # in a moment Tune will no longer say
+        self._timer = threading.Timer(GRACE, lambda: _kill([*actors, *self._at_work()]))
         self._timer.daemon = True
         self._timer.start()
 
     def _at_work(self) -> list[ActorHandle]:
-        found = [trial.temporary_state.ray_actor for trial in self._trials]
-        return [actor for actor in found if actor]
+        actors = (trial.temporary_state.ray_actor for trial in self._trials)
+        return [actor for actor in actors if actor]
 
     def forget(self) -> None:
         """Let whatever has not ended by now be: Ray itself is about to go."""
@@ -118,7 +118,7 @@ def stopping_gently() -> Iterator[Stop]:
         yield stop
         return
     stop.asks = signal.SIGUSR1
-    before = {
+    handlers = {
         signal.SIGUSR1: signal.signal(signal.SIGUSR1, signal.default_int_handler),
         signal.SIGINT: signal.signal(signal.SIGINT, stop.signalled),
         signal.SIGTERM: signal.signal(signal.SIGTERM, stop.signalled),
@@ -129,5 +129,5 @@ def stopping_gently() -> Iterator[Stop]:
         raise Interrupted(stop.signal or SIGINT) from error
     finally:
         stop.workers.forget()
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -12,14 +12,14 @@ from ray.tune.utils import flatten_dict
 
 from search.driver.concurrency import Concurrency
 from search.trials.checkpoints import checkpoints, latest_whole
-from search.trials.files import folder_name
+from search.trials.files import trial_folder
 from search.trials.record import TrialRecord
 
 
 class TrialSource(SearchGenerator):  # type: ignore[misc]
     """Tune's source of trials.
 
-    One that was interrupted keeps its id, and so its folder and its MLflow run, and goes on from
+    One that was interrupted keeps its id, and so its folder and its MLflow run, and resumes from
     its latest whole checkpoint. Tune's own restoring goes by a snapshot of the whole search that it
     writes now and then: trials that began since are lost, and a checkpoint that it names may be
     gone.
@@ -27,7 +27,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
     Args:
         searcher: proposes the others.
         interrupted: trials to resume.
-        concurrency: tells how many trials may run at once.
+        concurrency: how many trials may run at once.
         search: the search's folder.
     """
 
@@ -63,13 +63,13 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         super().on_trial_complete(trial_id, result, error)
 
     def _continued(self, record: TrialRecord, experiment_spec: dict[str, Any]) -> Trial:
-        folder = self._search / folder_name(record.number, record.trial_id)
+        folder = trial_folder(self._search, record)
         checkpoint = _only_whole(folder, record.epochs)
         config = record.spec.as_config()
-        spec = {**deepcopy(experiment_spec), "config": config}
+        restore = None if checkpoint is None else str(checkpoint)
         self._counter += 1
         trial = _create_trial_from_spec(
-            {**spec, "restore": None if checkpoint is None else str(checkpoint)},
+            {**deepcopy(experiment_spec), "config": config, "restore": restore},
             self._parser,
             evaluated_params=flatten_dict(config),
             experiment_tag=str(self._counter),
@@ -80,7 +80,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         return trial
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:
-        """Nothing: a search goes on from its trials' files."""
+        """Nothing: a search resumes from its trials' files."""
 
     def has_checkpoint(self, dirpath: str) -> bool:
         """False: see ``save_to_dir``."""
@@ -88,12 +88,12 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
 
 
 def _only_whole(folder: Path, epochs: int) -> Path | None:
-    """The checkpoint to go on from, if there is one; those after it are removed.
+    """The checkpoint to resume from, if there is one; those after it are removed.
 
-    They are damaged, or of an epoch that nobody was told of.
+    They are damaged, or of an epoch that was never reported.
     """
     chosen = latest_whole(folder, epochs)
-    for each in checkpoints(folder):
-        if chosen is None or each.name > chosen.name:
-            shutil.rmtree(each)
+    for path in checkpoints(folder):
+        if chosen is None or path.name > chosen.name:
+            shutil.rmtree(path)
     return chosen

@@ -19,24 +19,22 @@ def trainable(job: Job, resources: Resources) -> Callable[..., Any]:
     if resources.packs:
         return _packed(job, resources)
     gpus = {"gpu": resources.gpus} if resources.gpus else {}
-    found: Callable[..., Any] = tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus})
-    return found
+    alone: Callable[..., Any] = tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus})
+    return alone
 
 
 def _packed(job: Job, resources: Resources) -> Callable[..., Any]:
     """The thin processes of the members share the CPUs; the hosts hold the GPUs and do the work."""
     members = resources.concurrency // resources.packs
     hosts = [_host(job, resources, members) for _ in range(resources.packs)]
-    share = resources.cpus / members
-    found: Callable[..., Any] = tune.with_resources(
-        tune.with_parameters(train_in_pack, hosts=hosts), {"cpu": share}
-    )
-    return found
+    member = tune.with_parameters(train_in_pack, hosts=hosts)
+    packed: Callable[..., Any] = tune.with_resources(member, {"cpu": resources.cpus / members})
+    return packed
 
 
 def _host(job: Job, resources: Resources, members: int) -> ActorHandle:
     # Every member waits in a call of its own for its next epoch; the rest is for short calls.
     calls = 2 * members + 4
     options = {"num_cpus": 0, "num_gpus": resources.gpus, "max_concurrency": calls}
-    options |= {"max_restarts": -1}  # its members go on in a new one from their checkpoints
+    options |= {"max_restarts": -1}  # its members resume in a new one from their checkpoints
     return ray.remote(PackHost).options(**options).remote(job, resources.cpus)

@@ -20,7 +20,7 @@ class Explore:
 
     Attributes:
         space: what to search.
-        fixed: values that are given instead of drawn.
+        fixed: values that are not drawn.
         constraints: what the winner must hold, of what can be measured here.
         warm: settings of another search, tried right after the baseline.
     """
@@ -35,15 +35,10 @@ class Explore:
         schedulers.check(self.space.scheduler)
 
     def searcher(self, job: Job, budget: Budget) -> Proposer:
-        """Optuna's search, told the truth."""
+        """Optuna's search over the space."""
         points = SpaceSampler(self.space, self.fixed, self.warm)
-        return OptunaSearcher(
-            points,
-            job,
-            budget.trials,
-            constraints=self.constraints,
-            method=self.space.sampler,
-        )
+        method, constraints = self.space.sampler, self.constraints
+        return OptunaSearcher(points, job, budget.trials, constraints=constraints, method=method)
 
     def scheduler(self, budget: Budget) -> Stopper:
         """What the space names."""
@@ -54,7 +49,7 @@ class Explore:
         return self.space.baseline_with(self.fixed)
 
     def described(self) -> dict[str, Any]:
-        """What is searched, and what is given."""
+        """What is searched, and what is fixed."""
         keys = {"baseline", "guesses", "search", "embedded"}
         # Only where they are named, so that searches of earlier versions can be resumed.
         keys |= self.space.model_fields_set & {"sampler", "scheduler"}

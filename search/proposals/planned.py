@@ -1,5 +1,6 @@
 """A list of settings, each trained to its end."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,6 @@ from search.proposals.schedulers.none import TrainToTheEnd
 from search.space.budget import Budget
 from search.trials.files import TrialHistory
 from search.trials.spec import Job, Point, TrialSpec
-from trainables.best_epoch import METRIC
 from trainables.recipe import Value
 
 
@@ -23,10 +23,8 @@ class Planned:
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """One that proposes the list in its order."""
         return PlannedSearch(
-            [
-                TrialSpec(job, number, point.values, point.label, point.stream)
-                for number, point in enumerate(self.points)
-            ]
+            TrialSpec(job, number, point.values, point.label, point.stream)
+            for number, point in enumerate(self.points)
         )
 
     def scheduler(self, budget: Budget) -> Stopper:
@@ -42,11 +40,11 @@ class Planned:
         return {str(number): asdict(point) for number, point in enumerate(self.points)}
 
 
-class PlannedSearch(Searcher):  # type: ignore[misc]
+class PlannedSearch(Proposer):
     """Tune's searcher over a list of trials."""
 
-    def __init__(self, specs: list[TrialSpec]) -> None:
-        super().__init__(metric=METRIC, mode="max")
+    def __init__(self, specs: Iterable[TrialSpec]) -> None:
+        super().__init__()
         self._specs = {spec.number: spec for spec in specs}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
@@ -63,9 +61,3 @@ class PlannedSearch(Searcher):  # type: ignore[misc]
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Nothing is learnt from a result."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search goes on from its trials' files."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """See ``save``."""

@@ -1,18 +1,32 @@
 """What a search asks of whatever proposes and stops its trials."""
 
+from abc import abstractmethod
 from typing import Any, Protocol
+
+from ray.tune.search import Searcher
 
 from search.space.budget import Budget
 from search.trials.files import TrialHistory
 from search.trials.spec import Job
+from trainables.best_epoch import METRIC
 from trainables.recipe import Value
 
 
-class Proposer(Protocol):
-    """Tune's searcher, whose configurations are those of ``TrialSpec.as_config``."""
+class Proposer(Searcher):  # type: ignore[misc]
+    """A searcher of Tune's, whose configurations are those of ``TrialSpec.as_config``."""
 
+    def __init__(self) -> None:
+        super().__init__(metric=METRIC, mode="max")
+
+    @abstractmethod
     def recall(self, history: TrialHistory) -> None:
         """Learn of a trial of this search from its record."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a search resumes from its trials' files."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See ``save``."""
 
 
 class Stopper(Protocol):

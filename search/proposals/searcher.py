@@ -1,13 +1,13 @@
-"""Optuna's search within Ray Tune, told the truth about how every trial ended."""
+"""Optuna's search within Ray Tune, with the true end of every trial."""
 
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from ray.tune.search import Searcher
 
 from search.proposals import samplers
-from search.proposals.study import MOST, BoundedStudy
+from search.proposals.protocols import Proposer
+from search.proposals.study import BoundedStudy
 from search.space.constraints import Constraints, excesses
 from search.space.sampler import SpaceSampler
 from search.trials.failure import FAILED
@@ -17,8 +17,8 @@ from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables.best_epoch import METRIC, improves
 
 
-class OptunaSearcher(Searcher):  # type: ignore[misc]
-    """Tune's searcher over an Optuna study that is told COMPLETE, PRUNED and FAIL as they are.
+class OptunaSearcher(Proposer):
+    """Tune's searcher over an Optuna study that gets COMPLETE, PRUNED and FAIL as they are.
 
     Ray's own ``OptunaSearch`` tells Optuna that a trial which the scheduler stopped is complete,
     with its last, low-budget value, and leaves that value out of the intermediate ones. Here a
@@ -30,7 +30,6 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             the first trials.
         job: what all trials share.
         trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
-        most: trials of the history that is sampled from, see ``BoundedStudy``; None for all.
         constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
             miss them by little.
         method: name of a file in ``search/proposals/samplers``.
@@ -41,17 +40,14 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         sampler: SpaceSampler,
         job: Job,
         trials: int,
-        most: int | None = MOST,
         constraints: Constraints | None = None,
         method: str = samplers.DEFAULT,
     ) -> None:
-        super().__init__(metric=METRIC, mode="max")
+        super().__init__()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         startup = max(4, min(10, trials // 4))
         self._sampler, self._job = sampler, job
-        self._bounded = BoundedStudy(
-            job.seed, startup, sampler.first_points(), most, sampler=method
-        )
+        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), sampler=method)
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
@@ -109,9 +105,3 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             self.on_trial_result(record.trial_id, {**step.last, "epoch": step.epochs})
         if record.status.is_final:
             self._end(record.trial_id, failed=record.status is Status.FAILED)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search goes on from its trials' files."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """See ``save``."""

@@ -10,30 +10,30 @@ from trainables.seeding import derive
 
 # TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
 # best trials, from 250 on, and all others. So the best 25 stay what they are, and of the others a
-# sample stands for all: the latest alone, or the next best, would crowd around what is being tried,
+# sample stands for all: the latest alone, or the next best, would crowd near what is being tried,
 # and drive the search away from it.
-MOST, KEPT, BEST = 600, 400, 25
+MAX_TRIALS, CARRIED, BEST = 600, 400, 25
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
     """A study in which the next trial costs no more after 10,000 than after 600.
 
-    When ``most`` trials in it have ended it is replaced by a new one: of the ``kept`` trials in it
-    the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
+    When ``max_trials`` in it have ended it is replaced by a new one: of the ``carried`` trials in
+    it the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
     which each trial of the whole search is as likely as any other. Trials that run or wait are
-    carried along, failed ones are left out. Until then it is an ordinary study.
+    carried too, failed ones are left out. Until then it is an ordinary study.
 
-    A trial is known by its number, which goes on counting over all of them. What is drawn for it
-    follows from the seed, from its number and from what was told before, so that a search that goes
-    on after its driver died draws what it would have drawn.
+    A trial is known by its number, which counts over all of them. What is drawn for it follows from
+    the seed, from its number and from earlier results, so that a search that is resumed after its
+    driver died draws what it would have drawn.
 
     Args:
         seed: of what is drawn.
         startup: trials that are drawn at random at first.
         points: values of the first trials, under Optuna's names; what one lacks is drawn.
-        most: trials whose end makes the study be replaced; None never does.
-        kept: finished trials that go on into the next.
+        max_trials: how many end before the study is replaced.
+        carried: finished trials that are carried into the next study.
         best: how many of these are the best ones.
         sampler: name of a file in ``search/proposals/samplers``.
     """
@@ -43,22 +43,22 @@ class BoundedStudy:
         seed: int,
         startup: int,
         points: list[dict[str, Value]],
-        most: int | None = MOST,
-        kept: int = KEPT,
+        max_trials: int = MAX_TRIALS,
+        carried: int = CARRIED,
         best: int = BEST,
         sampler: str = samplers.DEFAULT,
     ) -> None:
         self._seed, self._startup, self._sampler_name = seed, startup, sampler
         self._points, self._next, self._finished = points, 0, 0
-        self._most, self._kept, self._best = most, kept, best
-        self._asked: set[int] = set()
+        self._max_trials, self._carried, self._best = max_trials, carried, best
+        self._issued: set[int] = set()
         self._running: dict[int, int] = {}  # number of a trial, and its number in the study
         self._lots: dict[int, int] = {}  # number in the study, and what was drawn for the trial
         self._create([])
 
     def ask(self) -> tuple[int, optuna.Trial]:
         """A new trial and its number, the first that was not asked for yet."""
-        while self._next in self._asked:
+        while self._next in self._issued:
             self._next += 1
         number = self._next
         point = self._points[number] if number < len(self._points) else {}
@@ -66,22 +66,22 @@ class BoundedStudy:
 
     def ask_for(self, number: int, point: dict[str, Value]) -> optuna.Trial:
         """The trial of ``number``, at ``point``; what that lacks is drawn."""
-        if self._most is not None and self._finished >= self._most:
+        if self._finished >= self._max_trials:
             self._replace()
         if point:
             self.study.enqueue_trial(point)
         self._sampler.begin(self._seed, number)
         trial = self.study.ask()
-        self._asked.add(number)
+        self._issued.add(number)
         self._running[number] = trial.number
         self._lots[trial.number] = derive(self._seed, "lot", number)
         return trial
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record a running trial's value after ``epoch``, unless there is one already."""
-        here = self._storage_id(number)
-        if epoch not in self._storage.get_trial(here).intermediate_values:
-            self._storage.set_trial_intermediate_value(here, epoch, value)
+        trial_id = self._storage_id(number)
+        if epoch not in self._storage.get_trial(trial_id).intermediate_values:
+            self._storage.set_trial_intermediate_value(trial_id, epoch, value)
 
     def reported(self, number: int) -> dict[int, float]:
         """What a running trial has reported, by epoch."""
@@ -112,15 +112,15 @@ class BoundedStudy:
         self.study.add_trials(trials)
 
     def _replace(self) -> None:
-        kept = self._worth_keeping(self.study.get_trials(deepcopy=False))
-        self._finished = sum(trial.state.is_finished() for trial in kept)
-        place = {trial.number: index for index, trial in enumerate(kept)}
-        self._create(kept)
-        self._running = {number: place[here] for number, here in self._running.items()}
-        self._lots = {place[here]: lot for here, lot in self._lots.items() if here in place}
+        carried = self._worth_keeping(self.study.get_trials(deepcopy=False))
+        self._finished = sum(trial.state.is_finished() for trial in carried)
+        place = {trial.number: index for index, trial in enumerate(carried)}
+        self._create(carried)
+        self._running = {number: place[old] for number, old in self._running.items()}
+        self._lots = {place[old]: lot for old, lot in self._lots.items() if old in place}
 
     def _worth_keeping(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """The trials that go on into the next study, in their order.
+        """The trials that are carried into the next study, in their order.
 
         The lowest lots of all trials so far are a uniform sample of them.
         """
@@ -129,7 +129,7 @@ class BoundedStudy:
         ranked = sorted(finished, key=_merit, reverse=True)
         best, rest = ranked[: self._best], ranked[self._best :]
         rest.sort(key=lambda trial: self._lots[trial.number])
-        chosen = {trial.number for trial in best + rest[: self._kept - self._best]}
+        chosen = {trial.number for trial in best + rest[: self._carried - self._best]}
         return [t for t in needed if not t.state.is_finished() or t.number in chosen]
 
     def _storage_id(self, number: int) -> int:

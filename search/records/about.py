@@ -1,4 +1,4 @@
-"""What a search's records hold that its trials' files do not tell: ``records.json``."""
+"""What a search's records hold and its trials' files do not: ``records.json``."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -40,12 +40,12 @@ class Place:
 
 @dataclass(frozen=True)
 class About:
-    """All of a search's records that its trials' files do not tell, as ``records.json`` holds it.
+    """All of a search's records that its trials' files do not hold, as ``records.json`` has it.
 
     Attributes:
         place: where they are kept.
         params: of the search as a whole.
-        trial_params: of every trial, beside its values.
+        trial_params: of every trial, besides its values.
         job: what all trials share.
         data: the data's name, sizes and fingerprint.
         constraints: what the winner must hold, as the space file writes it.
@@ -62,10 +62,10 @@ class About:
 
     @property
     def rule(self) -> Rule:
-        """What decides between the trials.
+        """What orders the trials.
 
         Raises:
-            ValueError: a constraint is none.
+            ValueError: a constraint is not valid.
         """
         return Rule(TypeAdapter(Constraints).validate_python(self.constraints), self.images)
 
@@ -80,13 +80,13 @@ def read_about(folder: Path) -> About:
     """What ``About.write`` wrote into a search's folder.
 
     Raises:
-        UsageError: it is not there, or damaged.
+        UsageError: it is missing, or damaged.
     """
     path = folder / FILE
     try:
-        written = json.loads(path.read_text())
-        place, job = Place(**written.pop("place")), Job.of(written.pop("job"))
-        return About(place=place, job=job, **written)
+        document = json.loads(path.read_text())
+        place, job = Place(**document.pop("place")), Job.of(document.pop("job"))
+        return About(place=place, job=job, **document)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.name}: there are no records of a search in {folder}") from error
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -10,8 +10,8 @@ from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular
 from trainables.recipe import Value
 
-ROWS = 10  # finalists and trials that are told of, the best first
-MOST = 7500  # letters; MLflow takes 8,000 in a tag
+ROWS = 10  # finalists and trials that are listed, the best first
+MAX_CHARACTERS = 7500  # MLflow takes 8,000 in a tag
 
 
 def description(
@@ -29,21 +29,21 @@ def description(
         board: how the trials stand.
         status: of the search.
         choice: the winner, and how it was chosen.
-        assumed: what the winner claims to know about the shortcut; empty if nothing.
+        assumed: what the winner takes for known of the shortcut; empty if nothing.
         search: its name.
     """
     baseline = board.trials.baseline()
     usual = baseline.values if baseline is not None else {}
-    before = [
+    head = [
         _result(space, board, status, choice),
         *_winner(choice, usual),
         *([f"It assumes that {assumed}."] if assumed else []),
         *_finalists(choice),
     ]
-    after = _commands(search) if choice.winner is not None else []
+    commands = _commands(search) if choice.winner is not None else []
     for rows in range(ROWS, 0, -1):
-        text = "\n\n".join([*before, _trials(board, usual, rows), *after])
-        if len(text) <= MOST:
+        text = "\n\n".join([*head, _trials(board, usual, rows), *commands])
+        if len(text) <= MAX_CHARACTERS:
             break
     return text
 
@@ -102,15 +102,15 @@ def _finalists(choice: Selection) -> list[str]:
     if not choice.finalists:
         return []
     header = ["trial", "in the search", "mean", "std", "seeds", "constraints"]
-    told = "Finalists, trained again with fresh seeds, the winner first:"
-    return [told, _table(header, [_finalist(each) for each in choice.finalists[:ROWS]])]
+    title = "Finalists, trained again with fresh seeds, the winner first:"
+    return [title, _table(header, [_finalist(each) for each in choice.finalists[:ROWS]])]
 
 
 def _finalist(each: Finalist) -> list[str]:
     std = "-" if each.std is None else _percent(each.std)
-    held = ("hold" if each.feasible else "broken") if each.judgements else "-"
+    constraints = ("hold" if each.feasible else "broken") if each.judgements else "-"
     search = _percent(each.trial.best_accuracy)
-    return [each.trial.label, search, _percent(each.mean), std, each.seeds, held]
+    return [each.trial.label, search, _percent(each.mean), std, each.seeds, constraints]
 
 
 def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
@@ -118,9 +118,9 @@ def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
     header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
     order = sorted(board.trials.records, key=lambda each: each.rank)
     table = _table(header, [_trial(each, usual) for each in order[:rows]])
-    left = len(order) - rows
-    told = f"Trials, the best first{f', and {left:,} more' if left > 0 else ''}:"
-    return f"{told}\n\n{table}"
+    more = len(order) - rows
+    title = f"Trials, the best first{f', and {more:,} more' if more > 0 else ''}:"
+    return f"{title}\n\n{table}"
 
 
 def _trial(each: TrialRecord, usual: dict[str, Value]) -> list[str]:
@@ -135,10 +135,10 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _commands(search: str) -> list[str]:
-    """How to go on; without the address of the store, which may be nobody else's business."""
-    told = "Analyse the winner, train it again (with `--tracking-uri`, if it is not in `./runs`):"
+    """What to run next; without the address of the store, which may be private."""
+    title = "Analyse the winner, train it again (with `--tracking-uri`, if it is not in `./runs`):"
     modules = (f"analysis.run --search {search}", f"search.replay {search}")
-    return [told, "\n".join(["```", *(f"python -m {each}" for each in modules), "```"])]
+    return [title, "\n".join(["```", *(f"python -m {each}" for each in modules), "```"])]
 
 
 def _percent(share: float) -> str:

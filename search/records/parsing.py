@@ -11,7 +11,7 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
-MOST_CPUS = 4096
+MAX_CPUS = 4096
 
 
 def recorded_job(text: str | bytes) -> Job:
@@ -21,13 +21,13 @@ def recorded_job(text: str | bytes) -> Job:
         ValueError: a value is missing, of the wrong type or out of bounds.
     """
     job: Job = parsed(Job, text)
-    if not 1 <= job.cpus <= MOST_CPUS:
-        raise ValueError(f"job.cpus must be between 1 and {MOST_CPUS}, not {job.cpus}")
+    if not 1 <= job.cpus <= MAX_CPUS:
+        raise ValueError(f"job.cpus must be between 1 and {MAX_CPUS}, not {job.cpus}")
     return job
 
 
 def parsed(kind: Any, text: str | bytes) -> Any:
-    """JSON as a ``kind`` of values, each of the very type that it says.
+    """JSON as a ``kind`` of values, each strictly of its type.
 
     Raises:
         ValueError: the first value that is not.
@@ -41,7 +41,8 @@ def parsed(kind: Any, text: str | bytes) -> Any:
 History = dict[str, list[tuple[int, float]]]
 
 
-def _check_history(history: History) -> None:
+def check_history(history: History) -> None:
+    """Raise KeyError unless every figure is there, ValueError unless all are finite."""
     for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
         if not history.get(name):
             raise KeyError(name)
@@ -49,7 +50,8 @@ def _check_history(history: History) -> None:
         raise ValueError("a figure of its history is not finite")
 
 
-def _check_plain(provenance: Provenance) -> None:
+def check_plain(provenance: Provenance) -> None:
+    """Raise ValueError unless all of it can be shown."""
     code, versions = provenance.code, provenance.versions
     texts = [provenance.device, provenance.validation_dtype]
     texts += [provenance.training_dtype or "", provenance.device_name or ""]
@@ -62,7 +64,7 @@ def values_of(text: str) -> dict[str, Value]:
     """The values that the tag of a trial's run holds.
 
     Raises:
-        ValueError: they are none, or cannot be shown.
+        ValueError: they are not values, or cannot be shown.
     """
     values: dict[str, Value] = parsed(dict[str, Value], text)
     for part in (*values, *(value for value in values.values() if isinstance(value, str))):

@@ -1,4 +1,4 @@
-"""A run as MLflow recorded it: found, downloaded, and its network and data built again."""
+"""A run as MLflow recorded it: looked up, downloaded, and its network and data built again."""
 
 import json
 import logging
@@ -16,8 +16,8 @@ from torch import nn
 
 from search.records.parsing import (
     History,
-    _check_history,
-    _check_plain,
+    check_history,
+    check_plain,
     parsed,
     plain,
     quoted,
@@ -54,7 +54,7 @@ class RecordedRun:
         history: every metric's (epoch, value) pairs, in order.
         weights: state dict of the best epoch; empty if the run holds none.
         provenance: what it was trained with.
-        values: what the trial chose, without keys of options that were not; empty if unknown.
+        values: what the trial chose, without keys of options that it did not; empty if unknown.
         label: what it is called in its search: ``baseline``, a trial's number, or
             ``finalist-1-seed-2``.
         is_winner: True if it is the best of its search.
@@ -117,7 +117,7 @@ class RecordedRun:
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "
-                f"{self.setting.architecture} as it is here ({_one_line(error)})"
+                f"{self.setting.architecture} as it is here ({_line(error)})"
             ) from error
         return model.eval()
 
@@ -129,7 +129,7 @@ class RecordedRuns:
         uri: MLflow's tracking URI.
 
     Raises:
-        UsageError: a local store that is not there, or a server that refuses the user.
+        UsageError: a local store that does not exist, or a server that refuses the user.
     """
 
     def __init__(self, uri: str) -> None:
@@ -139,8 +139,8 @@ class RecordedRuns:
                 f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
             )
         check_admits(uri)
-        for name in ("mlflow.store", "mlflow.store.db.utils"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told in a line of ours
+        for name in ("alembic", "mlflow.store", "mlflow.store.db.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # each error is reported in one line
         with self.answering():
             self.client = MlflowClient(uri)
 
@@ -205,9 +205,9 @@ class RecordedRuns:
         """
         with self.answering():
             experiments = [
-                found.experiment_id
-                for found in self.client.search_experiments()
-                if found.name.startswith("convoy/") and experiment in (None, found.name)
+                each.experiment_id
+                for each in self.client.search_experiments()
+                if each.name.startswith("convoy/") and experiment in (None, each.name)
             ]
             parts = ["tags.convoy.winner = 'true'", *([condition] if condition else [])]
             if not experiments:
@@ -222,33 +222,33 @@ class RecordedRuns:
         except UsageError:
             raise
         except Exception as error:  # a store raises what its database or server raises
-            raise UsageError(f"{self.uri}: {_one_line(error)}") from error
+            raise UsageError(f"{self.uri}: {_line(error)}") from error
 
 
 def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: History) -> RecordedRun:
-    """The record, whose values may be anything that someone wrote into the store.
+    """The record, checked: anyone may have written into the store.
 
     Raises:
         ValueError: one is not what it should be; KeyError where it is missing.
     """
-    kept: SavedModel = parsed(SavedModel, text)
+    saved: SavedModel = parsed(SavedModel, text)
     provenance: Provenance = parsed(Provenance, text)
-    _check_plain(provenance)
+    check_plain(provenance)
     tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]
-    for name in (run.info.run_id, tags["convoy.search"], kept.data.name):
+    for name in (run.info.run_id, tags["convoy.search"], saved.data.name):
         if not is_name(name):  # the first two become names of folders
             raise ValueError(f"{name!r} is not the name of a run, search or data set")
-    if not 0 <= accuracy <= 1 or not 1 <= kept.best_epoch <= kept.setting.epochs:
-        raise ValueError(f"epoch {kept.best_epoch} with accuracy {accuracy} cannot be the best")
-    _check_history(history)
-    written = json.loads(text)
+    if not 0 <= accuracy <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
+        raise ValueError(f"epoch {saved.best_epoch} with accuracy {accuracy} cannot be the best")
+    check_history(history)
+    document = json.loads(text)
     return RecordedRun(
         run_id=run.info.run_id,
         search=tags["convoy.search"],
-        setting=Setting(**written["setting"]),
-        job=recorded_job(json.dumps(kept.job)),
-        data=written["data"],
-        best_epoch=kept.best_epoch,
+        setting=Setting(**document["setting"]),
+        job=recorded_job(json.dumps(saved.job)),
+        data=document["data"],
+        best_epoch=saved.best_epoch,
         val_accuracy=accuracy,
         history=history,
         weights=weights,
@@ -256,11 +256,11 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
         values=values_of(tags.get("convoy.values", "{}")),
         label=plain(tags["convoy.label"]),
         is_winner=tags.get("convoy.winner") == "true",
-        trial_id=kept.trial_id,
+        trial_id=saved.trial_id,
     )
 
 
-def _one_line(error: Exception) -> str:
+def _line(error: Exception) -> str:
     return masked(" ".join(str(error).split()))[:300]
 
 
@@ -275,16 +275,13 @@ def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec
     Raises:
         UsageError: there is no such run, or it is not a trial's.
     """
-    if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
-        raise UsageError(f"{flag} {run_id}: there are no records at {sqlite_file(uri)}")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        client = MlflowClient(uri)
-        run = client.get_run(run_id)
-        experiment = client.get_experiment(run.info.experiment_id).name
-    except Exception as error:  # a store raises what its database or server raises
-        raise UsageError(f"{flag} {run_id}: {masked(str(error))[:200]}") from error
+        runs = RecordedRuns(uri)
+        with runs.answering():
+            run = runs.client.get_run(run_id)
+            experiment = runs.client.get_experiment(run.info.experiment_id).name
+    except UsageError as error:
+        raise UsageError(f"{flag} {run_id}: {error}") from error
     tags, params = run.data.tags, run.data.params
     space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:

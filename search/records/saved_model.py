@@ -1,4 +1,4 @@
-"""What is kept of a trial: weights, settings and space file, as files."""
+"""What is saved of a trial: weights, settings and space file, as files."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def write_saved_model(
 ) -> Path | None:
     """Write a trial into ``folder``, which is made anew; the path of its weights.
 
-    None if the checkpoint does not hold its best epoch: the one that did is gone.
+    None if the checkpoint does not hold its best epoch: the one that did was removed.
 
     ``model.pt`` is the state dict of the best epoch, ``setting.json`` everything that is needed to
     build the network, load its data and repeat its figures, ``space.yaml`` the space as read.
@@ -65,7 +65,7 @@ def _described(record: TrialRecord, data: dict[str, Any], provenance: Provenance
 
 
 class SavedModelData(BaseModel):
-    """What a ``setting.json`` tells of the data."""
+    """What a ``setting.json`` says of the data."""
 
     name: str
     train: int
@@ -74,7 +74,7 @@ class SavedModelData(BaseModel):
 
 
 class SavedModel(BaseModel):
-    """What is read of a ``setting.json``, beside the provenance."""
+    """What is read of a ``setting.json``, besides the provenance."""
 
     setting: Setting
     job: dict[str, Any]

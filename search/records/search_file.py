@@ -12,7 +12,7 @@ from typing import Any
 from trainables.boundary.errors import UsageError
 
 FILE, SPACE_FILE = "search.json", "space.yaml"
-SHOWN = 5  # differences that a message names
+MAX_DIFFERENCES = 5  # that a message names
 _MISSING = "nothing"
 
 
@@ -23,13 +23,14 @@ class SearchFile:
     Attributes:
         command: the module that was run, such as ``search.run``.
         flags: its flags, with what they stood for when it began.
-        decides: all that its result follows from; empty for a group of searches.
-        search_id: its own, under which MLflow's runs are found again.
+        identity: all that its result follows from, ``decides`` in the file; empty for a group of
+            searches.
+        search_id: its own, by which MLflow's runs are looked up.
     """
 
     command: str
     flags: dict[str, Any]
-    decides: dict[str, Any]
+    identity: dict[str, Any]
     search_id: str
 
     def claim(self, folder: Path, space: Path | None) -> None:
@@ -40,19 +41,25 @@ class SearchFile:
             space: a file to copy into it as ``space.yaml``.
 
         Raises:
-            UsageError: it cannot be made, or is there already.
+            UsageError: it cannot be made, or exists already.
         """
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
-                scratch = Path(made) / "search"
+            with tempfile.TemporaryDirectory(
+                dir=folder.parent, prefix=f".{folder.name}-"
+            ) as parent:
+                scratch = Path(parent) / "search"
                 scratch.mkdir()
-                (scratch / FILE).write_text(json.dumps(asdict(self), indent=2))
+                (scratch / FILE).write_text(json.dumps(self._document(), indent=2))
                 if space is not None:
                     shutil.copyfile(space, scratch / SPACE_FILE)
                 scratch.rename(folder)
         except OSError as error:
             raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+
+    def _document(self) -> dict[str, Any]:
+        names = {"identity": "decides"}
+        return {names.get(key, key): value for key, value in asdict(self).items()}
 
 
 def new_id() -> str:
@@ -68,47 +75,48 @@ def read_search_file(folder: Path) -> SearchFile:
     """
     path = folder / FILE
     try:
-        return SearchFile(**json.loads(path.read_text()))
+        document = dict(json.loads(path.read_text()))
+        return SearchFile(identity=document.pop("decides"), **document)
     except OSError as error:
         raise UsageError(
             f"--resume {folder.name}: there is no search in {folder}; give its folder's parent as "
             "--out, or begin it without --resume"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
             f"--resume {folder.name}: {path} is damaged ({error}); begin the search anew"
         ) from error
 
 
-def check_unchanged(folder: Path, decides: dict[str, Any]) -> SearchFile:
-    """The file of the search in ``folder``, if what its result follows from is ``decides`` still.
+def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
+    """The file of the search in ``folder``, if its result still follows from ``identity``.
 
     Raises:
         UsageError: there is no search, or what differs.
     """
-    written = read_search_file(folder)
-    check_same(folder.name, written.decides, decides)
-    return written
+    search_file = read_search_file(folder)
+    check_same(folder.name, search_file.identity, identity)
+    return search_file
 
 
-def check_same(name: str, was: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise UsageError, naming what differs, unless ``now`` decides as ``was`` did."""
-    differing = list(_differences(json.loads(json.dumps(was)), json.loads(json.dumps(now)), ""))
+def check_same(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise UsageError, naming what differs, unless ``new`` is as ``old``."""
+    differing = list(_differences(json.loads(json.dumps(old)), json.loads(json.dumps(new)), ""))
     if differing:
-        more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+        first, more = "; ".join(differing[:MAX_DIFFERENCES]), len(differing) - MAX_DIFFERENCES
         raise UsageError(
-            f"--resume {name}: changed since it began: {'; '.join(differing[:SHOWN])}{more}; "
-            "change it back, or begin a new search"
+            f"--resume {name}: changed since it began: {first}"
+            f"{f' and {more} more' if more > 0 else ''}; change it back, or begin a new search"
         )
 
 
-def _differences(was: Any, now: Any, place: str) -> Iterator[str]:
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in sorted({*was, *now}):
+def _differences(old: Any, new: Any, place: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
             inner = f"{place}.{key}".lstrip(".")
-            yield from _differences(was.get(key, _MISSING), now.get(key, _MISSING), inner)
-    elif was != now:
-        yield f"{place} was {_short(was)}, is {_short(now)}"
+            yield from _differences(old.get(key, _MISSING), new.get(key, _MISSING), inner)
+    elif old != new:
+        yield f"{place} was {_short(old)}, is {_short(new)}"
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What MLflow holds of a search, made from its folder: while it runs, and again at any time."""
+"""What MLflow holds of a search, made from its folder: while it runs, and later at any time."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Closed:
         choice: the winner, and how it was chosen.
         run_id: of the winner, if MLflow knows it.
         weights: of the winner, if there are any.
-        errors: what MLflow refused, and which weights could not be kept.
+        errors: what MLflow refused, and which weights could not be saved.
     """
 
     choice: Selection
@@ -46,7 +46,7 @@ class SearchRecords:
     Args:
         folder: the search's.
         about: what its trials' files do not hold.
-        search_id: under which its own run is found again.
+        search_id: by which its own run is looked up.
 
     Raises:
         UsageError: the store cannot be opened.

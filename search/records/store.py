@@ -11,18 +11,18 @@ from search.records.tracking import sqlite_file
 
 
 def make_store(uri: str) -> None:
-    """Make a local SQLite store unless it is there; nothing for a store of another kind.
+    """Make a local SQLite store unless it exists; nothing for a store of another kind.
 
-    MLflow makes one in some sixty steps, and none that was left between them can be opened again.
+    MLflow makes one in some sixty steps, and one that was left between them cannot be opened.
     """
     path = sqlite_file(uri)
     if not uri.startswith("sqlite:///") or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        made = Path(folder) / path.name
-        place = f"sqlite:///{made}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+        scratch = Path(folder) / path.name
+        place = f"sqlite:///{scratch}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
         store = SqlAlchemyStore(*place)  # type: ignore[no-untyped-call]
         store.engine.dispose()
-        with suppress(OSError):  # it is there by now; or there are no links, and MLflow makes it
-            path.hardlink_to(made)
+        with suppress(OSError):  # it exists by now; or links do not, and MLflow makes it
+            path.hardlink_to(scratch)

@@ -1,4 +1,4 @@
-"""``summary.json``: what a search is and has found, current while it runs."""
+"""``summary.json``: a search and its result, current while it runs."""
 
 import json
 import threading
@@ -72,16 +72,16 @@ class Summary:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What the summary in ``folder`` holds; nothing if it is not there, or damaged."""
+    """What the summary in ``folder`` holds; nothing if it is missing, or damaged."""
     try:
-        written = json.loads((folder / FILE).read_text())
+        document = json.loads((folder / FILE).read_text())
     except (OSError, ValueError):
         return {}
-    return written if isinstance(written, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def summary_in(folder: Path) -> Summary | None:
-    """The summary in ``folder``; None if it is not there, damaged or of another version."""
+    """The summary in ``folder``; None if it is missing, damaged or of another version."""
     try:
         return Summary(**read_summary(folder))
     except TypeError:
@@ -94,7 +94,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def status_of(board: SearchBoard) -> SearchStatus:
-    """How a search stands that goes on no more."""
+    """How a search stands that has ended."""
     if not board.is_whole:
         return "interrupted"
     return "failed-trials" if board.any_failed else "complete"
@@ -163,14 +163,14 @@ def _best(
 
 
 class SummaryWriter:
-    """A follower that has the summary written soon after every event, but not for each of many.
+    """A listener that has the summary written soon after every event, but not for each of many.
 
     The writing is done by a thread of its own, so that no event waits for the disk. Once the
     ``with`` block has ended, everything before is written and nothing more will be.
 
     Args:
         write: writes the summary as the search stands.
-        pause: least seconds between two writes.
+        pause: at least, the seconds between two writes.
     """
 
     def __init__(self, write: Callable[[], object], pause: float = PAUSE) -> None:
@@ -201,7 +201,7 @@ class SummaryWriter:
     def _work(self) -> None:
         while self._changed.wait():
             self._changed.clear()
-            with suppress(OSError):  # the next write, or the engine's last one, tells of it
+            with suppress(OSError):  # the next write, or the engine's last one, reports it
                 self._write()
             if self._ended.wait(self._pause) and not self._changed.is_set():
                 return

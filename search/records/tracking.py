@@ -58,9 +58,9 @@ def check_admits(uri: str) -> None:
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except MlflowException as error:
-        wanted = error.error_code == "UNAUTHENTICATED"
-        told = _refusal(uri) if wanted else " ".join(str(error).split())[:300]
-        raise UsageError(f"--tracking-uri {uri}: {told}") from error
+        unknown = error.error_code == "UNAUTHENTICATED"
+        reason = _refusal(uri) if unknown else " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: {reason}") from error
 
 
 def _refusal(uri: str) -> str:
@@ -71,7 +71,7 @@ def _refusal(uri: str) -> str:
 
 
 def user_of(uri: str) -> str | None:
-    """Whom a tracking server is told, unless it stands in MLflow's own file."""
+    """The user for a tracking server, unless it stands in MLflow's own file."""
     return _parts(uri).username or os.environ.get(_USER)
 
 
@@ -124,19 +124,19 @@ def _pragma(uri: str, statement: str) -> None:
     if not uri.startswith("sqlite:///"):
         return
     with (
-        suppress(sqlite3.Error),  # MLflow tells what is wrong with a store that cannot be opened
+        suppress(sqlite3.Error),  # MLflow says what is wrong with a store that cannot be opened
         closing(sqlite3.connect(sqlite_file(uri), timeout=0)) as connection,
     ):
         connection.execute(f"PRAGMA {statement}")
 
 
 def _check_sqlite(path: Path) -> None:
-    """Read by SQLite itself: to open and close the file beside it would break its locks."""
+    """Read by SQLite itself: to open and close the file in Python too would break its locks."""
     if not path.exists():
         return
     if not path.is_file() or not os.access(path, os.R_OK):
         raise UsageError(
-            f"--tracking-uri: {path} cannot be read; mend its permissions, or name another"
+            f"--tracking-uri: {path} cannot be read; change its permissions, or name another"
         )
     try:
         with closing(sqlite3.connect(path)) as connection:
@@ -162,7 +162,7 @@ def _parts(uri: str) -> SplitResult:
 
 
 def _check_connects(uri: str) -> None:
-    """Connect to a database once: MLflow would try for an hour before it told why it cannot."""
+    """Connect to a database once: MLflow would try for an hour before it said why it cannot."""
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -171,18 +171,18 @@ def _check_connects(uri: str) -> None:
         engine.connect().close()
         engine.dispose()
     except (SQLAlchemyError, ImportError) as error:  # the latter: its driver is not installed
-        told = " ".join(str(error).split())[:300]
-        raise UsageError(f"--tracking-uri {uri}: cannot be connected to ({told})") from error
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(f"--tracking-uri {uri}: cannot be connected to ({reason})") from error
 
 
 def _check_answers(uri: str) -> None:
-    """A password in ``uri`` is not sent: whether it is right, MLflow tells."""
+    """A password in ``uri`` is not sent: whether it is right, MLflow says."""
     try:
         address = f"{public(uri).rstrip('/')}/health"
         with urllib.request.urlopen(address, timeout=10):  # nosec B310 # http(s) alone
             pass
     except urllib.error.HTTPError:
-        pass  # it is there; a password may be wanted, which MLflow takes from the environment
+        pass  # it answers; a password may be missing, which MLflow takes from the environment
     except UsageError:
         raise
     except (OSError, ValueError, HTTPException) as error:

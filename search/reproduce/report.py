@@ -59,12 +59,12 @@ def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
 def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     """With what it was trained: what differs; in short, if nothing does."""
     if replay.differences:
-        return [(name, then, now) for name, (then, now) in replay.differences.items()]
-    known, here = conditions(replay.here), replay.here
-    number = f"{here.training_dtype}, {here.threads} thread{'s' if here.threads != 1 else ''}"
+        return [(name, *pair) for name, pair in replay.differences.items()]
+    known, ours = conditions(replay.provenance), replay.provenance
+    number = f"{ours.training_dtype}, {ours.threads} thread{'s' if ours.threads != 1 else ''}"
     return [
         ("code", known["code"], "equal"),
-        ("libraries", f"torch {known['torch']} and {len(here.versions) - 1} more", "equal"),
+        ("libraries", f"torch {known['torch']} and {len(ours.versions) - 1} more", "equal"),
         ("device", f"{known['device']}, {known['device model']}, {number}", "equal"),
     ]
 
@@ -73,24 +73,24 @@ def _results(replay: Replay) -> list[tuple[str, str, str]]:
     run, pairs = replay.run, [pair for pair in replay.epochs if pair.recorded]
     equal = sum(pair.equal for pair in pairs)
     best = f"{100 * run.val_accuracy:.4f}% in epoch {run.best_epoch}"
-    now = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
+    replayed = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
     weights = {True: ("model.pt", "equal"), False: ("model.pt", "differ"), None: ("none", "")}
     return [
         ("epochs", str(len(pairs)), "equal" if equal == len(pairs) else f"{equal} equal"),
-        ("best", best, "equal" if replay.best_equal else now),
+        ("best", best, "equal" if replay.best_equal else replayed),
         ("weights", *weights[replay.weights_equal]),
     ]
 
 
 def sentence(replay: Replay) -> str:
     """The verdict, and what it rests on."""
-    apart = 100 * abs(replay.val_accuracy - replay.run.val_accuracy)
+    difference = 100 * abs(replay.val_accuracy - replay.run.val_accuracy)
     allowed = f"{100 * replay.tolerance.accuracy:.2f} points ({replay.tolerance.because})"
     if replay.verdict == "bit for bit":
         what = "every figure" if replay.weights_equal is None else "every figure and weight"
         return f"bit for bit: {what} of the record came out again"
     if replay.verdict == "within tolerance":
-        return f"within tolerance: {apart:.2f} points apart, where chance explains {allowed}"
+        return f"within tolerance: {difference:.2f} points apart, where chance explains {allowed}"
     if replay.must_be_equal:
-        return f"differs: {apart:.4f} points apart, where nothing it was trained with differs"
-    return f"differs: {apart:.2f} points apart, where chance explains {allowed}"
+        return f"differs: {difference:.4f} points apart, where nothing it was trained with differs"
+    return f"differs: {difference:.2f} points apart, where chance explains {allowed}"

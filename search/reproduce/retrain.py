@@ -51,7 +51,7 @@ class Replay:
 
     Attributes:
         run: the record.
-        here: what the replay was trained with.
+        provenance: what the replay was trained with.
         tolerance: how far the accuracies of the best epochs may lie apart where the bits may.
         epochs: all that were trained.
         best_epoch: the replay's.
@@ -60,7 +60,7 @@ class Replay:
     """
 
     run: RecordedRun
-    here: Provenance
+    provenance: Provenance
     tolerance: Tolerance
     epochs: tuple[EpochPair, ...]
     best_epoch: int
@@ -70,9 +70,9 @@ class Replay:
     @property
     def differences(self) -> dict[str, tuple[str, str]]:
         """What the two were trained with where that is not the same: then, and now."""
-        then, now = conditions(self.run.provenance), conditions(self.here)
-        names = dict.fromkeys((*now, *then))
-        pairs = {name: (then.get(name, "unknown"), now.get(name, "unknown")) for name in names}
+        old, new = conditions(self.run.provenance), conditions(self.provenance)
+        names = dict.fromkeys((*new, *old))
+        pairs = {name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
@@ -84,7 +84,7 @@ class Replay:
     @property
     def must_be_equal(self) -> bool:
         """True if it was trained with what repeats every bit, then and now."""
-        return self.here.repeats and not self.differences
+        return self.provenance.repeats and not self.differences
 
     @property
     def verdict(self) -> Verdict:
@@ -92,8 +92,8 @@ class Replay:
         figures = all(pair.equal for pair in self.epochs) and self.best_equal
         if figures and self.weights_equal is not False:
             return "bit for bit"
-        apart = abs(self.val_accuracy - self.run.val_accuracy)
-        if apart <= self.tolerance.accuracy and not self.must_be_equal:
+        difference = abs(self.val_accuracy - self.run.val_accuracy)
+        if difference <= self.tolerance.accuracy and not self.must_be_equal:
             return "within tolerance"
         return "differs"
 
@@ -116,7 +116,7 @@ class Replay:
             "replayed": {
                 "best_epoch": self.best_epoch,
                 "val_accuracy": self.val_accuracy,
-                **asdict(self.here),
+                **asdict(self.provenance),
             },
             "differences": self.differences,
             "weights_equal": self.weights_equal,
@@ -166,16 +166,7 @@ def _unequal(one: Setting, other: Setting) -> list[str]:
     return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
 
 
-def recorded_weights(run: RecordedRun, dataset: Dataset) -> dict[str, Tensor] | None:
-    """The run's weights as its network holds them; None if it has none.
-
-    Raises:
-        UsageError: they do not fit the architecture as it is here.
-    """
-    return run.model(dataset).state_dict() if run.weights else None
-
-
-def train_again(
+def retrain(
     run: RecordedRun,
     dataset: Dataset,
     weights: dict[str, Tensor] | None,
@@ -189,7 +180,7 @@ def train_again(
     Args:
         run: the record.
         dataset: its data.
-        weights: those of its best epoch, if there are any.
+        weights: those of its best epoch as its network holds them; None without any.
         allowed: how far the accuracies may lie apart where the bits may.
         report: gets every epoch as it ends.
 
@@ -204,7 +195,7 @@ def train_again(
         best = epoch.state["best"]
     return Replay(
         run=run,
-        here=Provenance.here(),
+        provenance=Provenance.current(),
         tolerance=allowed,
         epochs=tuple(pairs),
         best_epoch=best["epoch"],

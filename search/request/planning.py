@@ -22,7 +22,7 @@ from search.request.request import Limits, Request
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable
-from search.space.narrowing import around
+from search.space.narrowing import narrowed
 from search.space.reader import available, read_space, space_file
 from search.space.space import Space
 from trainables import architectures
@@ -146,7 +146,7 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
                 f"--resume {options.resume}: it was not begun with --warm-start "
                 f"{options.warm_start}; leave that out, or begin a new search"
             )
-        return tuple(written.decides.get("settings", {}).get("warm", ()))
+        return tuple(written.identity.get("settings", {}).get("warm", ()))
     return best_settings(out, options.warm_start)
 
 
@@ -194,7 +194,7 @@ def _spaces(
     if len({path.stem for path in paths.values()}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
     read = {name: read_space(path) for name, path in paths.items()}
-    spaces = {name: around(each, setting) if setting else each for name, each in read.items()}
+    spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     values = assignments(assigned)
     for key, value in values.items():
         if not any(space.has_key(key) for space in spaces.values()):

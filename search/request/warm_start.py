@@ -4,7 +4,7 @@ from pathlib import Path
 
 from search.records.about import read_about
 from search.records.summary import summary_in
-from search.selection.choice import KEPT, best_first
+from search.selection.choice import SAVED_TRIALS, best_first
 from search.space.naming import is_name
 from search.trials.files import read_histories
 from trainables.boundary.errors import UsageError
@@ -35,7 +35,7 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
         records = [history.record for history in read_histories(folder)]
         trials = [record for record in records if record.spec.repeats is None]
         best = best_first(trials, read_about(folder).rule)
-        settings = [record.values for record in best[:KEPT]]
+        settings = [record.values for record in best[:SAVED_TRIALS]]
     if not settings:
         raise UsageError(f"--warm-start {name}: none of its trials has ended as it should")
     return tuple(settings)

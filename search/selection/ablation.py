@@ -93,12 +93,12 @@ def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]
     Setting.of(architecture, values, 1, 0)
     off = {key: _off(key, values) for key in toggles}
     _check_independent(toggles)
-    found = []
+    all_variants = []
     for chosen in product((True, False), repeat=len(toggles)):
         on = tuple(key for key, is_on in zip(toggles, chosen, strict=True) if is_on)
         switched = {key: off[key] for key in toggles if key not in on}
-        found.append(Variant(on, {**values, **switched}))
-    return found
+        all_variants.append(Variant(on, {**values, **switched}))
+    return all_variants
 
 
 def _check_independent(toggles: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from trainables.recipe import Value
 
+SAVED_TRIALS = 3  # that ended and keep their weights, as the baseline and the finalists do
+
 
 @dataclass(frozen=True)
 class Finalist:
@@ -74,8 +76,8 @@ class Finalist:
 
     def mean_of(self, name: str) -> float | None:
         """Mean of another figure at the best epochs; None where it was not measured."""
-        found = [run.best[name] for run in self.runs if name in run.best]
-        return mean(found) if found else None
+        figures = [run.best[name] for run in self.runs if name in run.best]
+        return mean(figures) if figures else None
 
     def described(self) -> dict[str, Any]:
         """As ``summary.json`` holds it."""
@@ -150,16 +152,17 @@ def choose(board: SearchBoard, rule: Rule) -> Selection:
 
 
 def _finalists(board: SearchBoard, rule: Rule) -> list[Finalist]:
-    found: dict[int, list[TrialRecord]] = {}
+    completed: dict[int, list[TrialRecord]] = {}
     failed: Counter[int | None] = Counter()
     for run in board.finals.records:
         repeats = run.spec.repeats
         if run.status is Status.COMPLETED and repeats is not None:
-            found.setdefault(repeats, []).append(run)
+            completed.setdefault(repeats, []).append(run)
         failed[repeats] += run.status is Status.FAILED
     trials = {record.number: record for record in board.trials.records}
     return _ranked(
-        Finalist(trials[n], tuple(runs), rule.judge(runs), failed[n]) for n, runs in found.items()
+        Finalist(trials[n], tuple(runs), rule.judge(runs), failed[n])
+        for n, runs in completed.items()
     )
 
 
@@ -172,17 +175,17 @@ def best_first(records: Iterable[TrialRecord], rule: Rule) -> list[TrialRecord]:
 
 def _distinct(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The first of each setting."""
-    found: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
+    first: dict[frozenset[tuple[str, Value]], TrialRecord] = {}
     for record in records:
-        found.setdefault(record.spec.choice, record)
-    return list(found.values())
+        first.setdefault(record.spec.choice, record)
+    return list(first.values())
 
 
-def worth_keeping(records: Iterable[TrialRecord], rule: Rule, most: int) -> list[TrialRecord]:
-    """The ``most`` best of the trials, and the one that would win without finals."""
+def worth_keeping(records: Iterable[TrialRecord], rule: Rule, max_trials: int) -> list[TrialRecord]:
+    """The ``max_trials`` best of the trials, and the one that would win without finals."""
     order = rule.order(records)
     first = [each.trial for each in _unconfirmed(order, rule)[:1]]
-    return list({record.trial_id: record for record in (*order[:most], *first)}.values())
+    return list({record.trial_id: record for record in (*order[:max_trials], *first)}.values())
 
 
 def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
@@ -196,14 +199,12 @@ def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
 
 
 def _ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
-    """Those that hold every constraint first, by their means; then the least bad.
+    """Those that hold every constraint first, by their means; then by how little they
+    break them.
 
-    One of which trainings failed comes after those of which none did: the mean of what is left
-    over is that of its lucky seeds.
+    One of which trainings failed comes after those of which none did: the mean of the
+    others is that of its lucky seeds.
     """
     return sorted(
         finalists, key=lambda each: (each.excess, each.failed, -each.mean, each.trial.number)
     )
-
-
-KEPT = 3  # trials that ended and keep their weights, beside the baseline and the finalists

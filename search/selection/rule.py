@@ -26,7 +26,7 @@ class Rule:
 
         Without constraints by the accuracy of the best epoch. With them, whole trainings that hold
         them come first, then stopped ones that do, as one that has learnt little follows nothing
-        yet; then the others, the least violation first.
+        yet; then the others, the smallest violation first.
         """
         ended = [r for r in records if r.status.may_win and r.best_epoch]
         return sorted(ended, key=self._key)
@@ -38,12 +38,11 @@ class Rule:
 
     def judge(self, runs: Sequence[TrialRecord]) -> tuple["Judgement", ...]:
         """Whether trainings of one setting, at least one, hold each constraint."""
-        found = []
-        for name, limit in self.constraints.items():
-            shares = [run.best[name] for run in runs]
-            interval = bootstrap(shares, self.images[name])
-            found.append(Judgement(name, limit, mean(shares), *interval))
-        return tuple(found)
+        shares = {name: [run.best[name] for run in runs] for name in self.constraints}
+        return tuple(
+            Judgement(name, limit, mean(shares[name]), *bootstrap(shares[name], self.images[name]))
+            for name, limit in self.constraints.items()
+        )
 
 
 @dataclass(frozen=True)

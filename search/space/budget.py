@@ -2,11 +2,7 @@
 
 from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.recipe import Value
 
@@ -23,9 +19,9 @@ class Budget(Strict):
 
     Attributes:
         trials: settings to try, the baseline included.
-        epochs: the most that one trial trains.
+        epochs: at most, of one trial.
         grace_epochs: epochs that every trial gets; the first rung.
-        reduction_factor: the share of trials that goes on past a rung is one over this.
+        reduction_factor: one over the share of trials that is trained past a rung.
         finalists: of the best settings, how many are trained again to the end before one of them is
             named the winner; 0 trains none.
         finalist_seeds: how often each of them is, with fresh seeds.
@@ -45,20 +41,20 @@ class Budget(Strict):
         finalists: int | None = None,
         finalist_seeds: int | None = None,
     ) -> "Budget":
-        """The budget with what is given; the grace shrinks or grows with the epochs."""
-        given = {
+        """The budget with the values that are not None; the grace changes with the epochs."""
+        grace = self.grace_epochs * (epochs or self.epochs) / self.epochs
+        changes = {
             "trials": trials,
             "epochs": epochs,
             "finalists": finalists,
             "finalist_seeds": finalist_seeds,
+            "grace_epochs": max(1, round(grace)),
         }
-        grace = max(1, round(self.grace_epochs * (epochs or self.epochs) / self.epochs))
-        update = {key: value for key, value in given.items() if value is not None}
-        return self.model_copy(update={**update, "grace_epochs": grace})
+        return self.model_copy(update={k: v for k, v in changes.items() if v is not None})
 
     @property
     def finals(self) -> int:
-        """Finalists' trainings, at the most."""
+        """At most, the finalists' trainings."""
         return self.finalists * self.finalist_seeds
 
 

@@ -1,4 +1,4 @@
-"""Bounds that a winner must hold beside its accuracy, on what was measured of the shortcut."""
+"""Bounds that a winner must hold besides its accuracy, on what was measured of the shortcut."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,7 +15,7 @@ UNMEASURED = 1.0  # excess of a figure that is missing: the largest that a share
 
 
 class Limit(BaseModel):
-    """The most or the least that a share of images may be, in [0, 1]."""
+    """The maximum or the minimum of a share of images, in [0, 1]."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

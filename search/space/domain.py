@@ -109,7 +109,7 @@ def suggest(
     Args:
         domains: what the space says.
         trial: the Optuna trial that draws.
-        fixed: values that are given instead of drawn.
+        fixed: values that are not drawn.
         place: prefix of the names.
     """
     chosen: dict[str, Value] = {}
@@ -151,13 +151,13 @@ def check_point(domains: Domains, values: dict[str, Value], *, partial: bool = F
 
     A ``partial`` point may lack keys.
     """
-    found = list(active_keys(domains, values))
-    for _, key, domain in found:
+    keys = list(active_keys(domains, values))
+    for _, key, domain in keys:
         if key not in values and not partial and not isinstance(domain, Fixed):
             raise ValueError(f"{key} is missing")
         if key in values and not contains(domain, values[key]):
             raise ValueError(f"{key} is {values[key]!r}, but the space allows {_allowed(domain)}")
-    if strange := set(values) - {key for _, key, _ in found}:
+    if strange := set(values) - {key for _, key, _ in keys}:
         raise ValueError(f"{min(strange)} is not a key of the search with these choices")
 
 

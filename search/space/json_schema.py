@@ -39,28 +39,28 @@ class _Untitled(GenerateJsonSchema):
 
 def schema() -> Schema:
     """The schema (JSON Schema 2020-12) of what a space file may hold."""
-    found = Space.model_json_schema(schema_generator=_Untitled)
-    kept = {model.__name__: found["$defs"][model.__name__] for model in _MODELS}
+    document = Space.model_json_schema(schema_generator=_Untitled)
+    models = {model.__name__: document["$defs"][model.__name__] for model in _MODELS}
     for model in _MODELS:
-        _describe(kept[model.__name__], model)
-    _describe(found, Space)
-    kept["Limit"] |= {"minProperties": 1, "maxProperties": 1}
-    kept["DataSpec"]["required"] = ["set"]
-    del kept["DataSpec"]["properties"]["shortcut"]  # a key of the space
-    del kept["Shortcut"]["properties"]["agrees"]["default"]  # pairs, which are written as a mapping
-    kept["Shortcut"]["oneOf"] = [{"required": ["csv", "column"]}, {"required": ["callable"]}]
-    kept["Embedded"]["properties"]["fix"] |= _ref("Values")
-    kept["Range"]["properties"] |= {end: {"type": "number"} for end in ("low", "high")}
-    properties = found["properties"]
+        _describe(models[model.__name__], model)
+    _describe(document, Space)
+    models["Limit"] |= {"minProperties": 1, "maxProperties": 1}
+    models["DataSpec"]["required"] = ["set"]
+    del models["DataSpec"]["properties"]["shortcut"]  # a key of the space
+    del models["Shortcut"]["properties"]["agrees"]["default"]  # pairs, written as a mapping
+    models["Shortcut"]["oneOf"] = [{"required": ["csv", "column"]}, {"required": ["callable"]}]
+    models["Embedded"]["properties"]["fix"] |= _ref("Values")
+    models["Range"]["properties"] |= {end: {"type": "number"} for end in ("low", "high")}
+    properties = document["properties"]
     for key, name in {"baseline": "Values", "search": "Domains"}.items():
         properties[key] = _ref(name) | {"description": properties[key]["description"]}
     properties["guesses"]["items"] = _ref("Values")
-    found["$defs"] = kept | _written()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    document["$defs"] = models | _written()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
 def _written() -> dict[str, Schema]:
-    """What the models say of a file that has been read, but YAML writes more briefly."""
+    """What the models describe as it is once read, but YAML writes more briefly."""
     recipe = recipe_keys()
     values = {
         key: {part: of[part] for part in of if part not in ("default", "description")}
@@ -89,11 +89,11 @@ def _written() -> dict[str, Schema]:
 
 def recipe_keys() -> dict[str, Schema]:
     """The schema of a value of each key of the recipe: type, bounds, options, default, meaning."""
-    found = TypeAdapter(Recipe).json_schema(schema_generator=_Untitled)["properties"]
+    keys = TypeAdapter(Recipe).json_schema(schema_generator=_Untitled)["properties"]
     says = described(Recipe)
     for name, key in RECIPE_KEYS.items():
-        found[name]["description"] = "; ".join([says[name].removesuffix("."), *_notes(key)]) + "."
-    return found  # type: ignore[no-any-return]
+        keys[name]["description"] = "; ".join([says[name].removesuffix("."), *_notes(key)]) + "."
+    return keys  # type: ignore[no-any-return]
 
 
 def _notes(key: Key) -> Iterator[str]:
@@ -124,11 +124,11 @@ def _types(of: Schema) -> set[str]:
     return {of["type"]} if isinstance(of["type"], str) else set(of["type"])
 
 
-def _describe(found: Schema, model: type) -> None:
-    """Put what the docstring of ``model`` says beside what it says it of."""
-    found["description"] = _summary(model)
+def _describe(document: Schema, model: type) -> None:
+    """Describe the schema of ``model`` and its properties by the docstring of ``model``."""
+    document["description"] = _summary(model)
     for key, text in described(model).items():
-        found["properties"][key]["description"] = text
+        document["properties"][key]["description"] = text
 
 
 def _summary(documented: type) -> str:
@@ -156,14 +156,14 @@ def described(documented: object, section: str = "Attributes") -> dict[str, str]
         section: the section's title, ``Attributes`` or ``Args``.
     """
     _, _, below = (inspect.getdoc(documented) or "").partition(f"\n{section}:\n")
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     name = ""
     for line in below.split("\n\n")[0].splitlines():
         if entry := _ENTRY.match(line):
-            name, found[entry[1]] = entry[1], entry[2]
+            name, entries[entry[1]] = entry[1], entry[2]
         elif name:
-            found[name] += f" {line.strip()}"
-    return found
+            entries[name] += f" {line.strip()}"
+    return entries
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A space around one setting: that setting for a baseline, and ranges a quarter as wide."""
+"""A space narrowed to one setting: that setting for a baseline, and ranges a quarter as wide."""
 
 import math
 from typing import Any
@@ -14,11 +14,11 @@ from trainables.recipe import Value
 SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so
 
 
-def around(space: Space, values: dict[str, Value]) -> Space:
+def narrowed(space: Space, values: dict[str, Value]) -> Space:
     """``space`` narrowed to the neighbourhood of ``values``, which become its baseline.
 
     Ranges keep a quarter of their width, with the value in the middle where it is not near an end.
-    Of numbers in a list the value and those beside it stay; of options the chosen one. A value that
+    Of numbers in a list the value and its neighbours stay; of options the chosen one. A value that
     the space does not allow is an error, a key that the setting lacks keeps its domain.
 
     Raises:
@@ -44,7 +44,7 @@ def _near(domain: Any, key: str, values: dict[str, Value]) -> Any:
     if isinstance(domain, Range) and isinstance(value, int | float) and domain.contains(value):
         return _range(domain, value)
     if isinstance(domain, Values):
-        return Values.model_construct(options=_beside(domain.options, value))
+        return Values.model_construct(options=_neighbours(domain.options, value))
     if isinstance(domain, Options) and str(value) in domain.options:
         return Options(options={str(value): _narrowed(domain.options[str(value)], values)})
     return domain
@@ -70,7 +70,7 @@ def _range(domain: Range, value: float) -> Range:
     )
 
 
-def _beside(options: tuple[Value, ...], value: Value) -> tuple[Value, ...]:
+def _neighbours(options: tuple[Value, ...], value: Value) -> tuple[Value, ...]:
     """``value`` and its neighbours among numbers; all options where they are words or switches."""
     if value not in options or any(isinstance(each, bool | str) for each in options):
         return options

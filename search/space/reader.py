@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from search.space.naming import is_name
 from search.space.space import Space
@@ -18,7 +16,7 @@ from trainables.boundary.validation import first_fault
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
 _TOO_DEEP = "is nested too deep for a space file"
-MOST = 100_000  # bytes of a space file, some 25 times what the largest here has
+MAX_BYTES = 100_000  # bytes of a space file, some 25 times what the largest here has
 
 
 def available() -> list[str]:
@@ -30,8 +28,8 @@ def space_file(name: str, flag: str = "--space") -> Path:
     """The file of space ``name``: a name from ``configs/spaces``, or a path that ends in .yaml.
 
     Args:
-        name: as it was given.
-        flag: which it was given to, for the message.
+        name: as the user wrote it.
+        flag: by which it was named, for errors.
 
     Raises:
         UsageError: there is no such space.
@@ -43,7 +41,7 @@ def space_file(name: str, flag: str = "--space") -> Path:
     if not path.is_file():
         raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
     if not is_name(path.stem):
-        raise UsageError(f"{flag} {name}: name the file with letters, digits, '_' and '-' alone")
+        raise UsageError(f"{flag} {name}: use only letters, digits, '_' and '-' in the file's name")
     return path
 
 
@@ -63,7 +61,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = Counter(str(key.value) for key, _ in node.value)
         if twice := [key for key, count in keys.items() if count > 1]:
-            raise UsageError(f"line {node.start_mark.line + 1}: {twice[0]} stands there twice")
+            raise UsageError(f"line {node.start_mark.line + 1}: the key {twice[0]} stands twice")
         return super().construct_mapping(node, deep)
 
 
@@ -95,8 +93,8 @@ def read_space(path: Path) -> Space:
 
 def _parsed(path: Path) -> Any:
     try:
-        if path.stat().st_size > MOST:
-            raise UsageError(f"larger than {MOST:,} bytes, so not a space file")
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"larger than {MAX_BYTES:,} bytes, so not a space file")
         text = path.read_text(encoding="utf-8")
         return yaml.load(text, Loader=_Loader)  # nosec B506 # it is a SafeLoader
     except RecursionError as error:

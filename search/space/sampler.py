@@ -12,7 +12,7 @@ class SpaceSampler:
 
     Args:
         space: what to search.
-        fixed: values that are given instead of drawn.
+        fixed: values that are not drawn.
         warm: settings of another search, to be tried right after the baseline.
     """
 
@@ -29,20 +29,20 @@ class SpaceSampler:
         return suggest(self._space.search, trial, self._fixed)
 
     def first_points(self) -> list[dict[str, Value]]:
-        """The baseline, what another search found, and the guesses, under Optuna's names.
+        """The baseline, another search's settings, and the guesses, under Optuna's names.
 
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
         those are left to be drawn. None comes twice: an earlier search has often found one of them.
         """
-        space, found = self._space, list[dict[str, Value]]()
+        space, points = self._space, list[dict[str, Value]]()
         for written in (space.baseline, *self._warm, *space.guesses):
             point = self.point(written)
-            if not point or point not in found:
-                found.append(point)
-        return found
+            if not point or point not in points:
+                points.append(point)
+        return points
 
     def point(self, written: dict[str, Value]) -> dict[str, Value]:
-        """The values of a trial under Optuna's names, without what is fixed or no longer there."""
+        """The values of a trial under Optuna's names, without what is fixed or no longer exists."""
         values = {**written, **self._fixed}
         return {
             name: values[key]

@@ -50,7 +50,7 @@ class Space(Strict):
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
-        constraints: what the winner must hold beside its accuracy, on images that show digits.
+        constraints: what the winner must hold besides its accuracy, on images that show digits.
         search: the domain of every key.
     """
 
@@ -76,22 +76,15 @@ class Space(Strict):
                 self.check_value(key, value)
         for key, value in self.embedded.fix.items():
             self.check_value(key, value)
-        self._check_baseline()
+        self._check_point("baseline", self.baseline)
         for number, guess in enumerate(self.guesses):
-            self._check_guess(f"guesses.{number}", guess)
+            self._check_point(f"guesses.{number}", guess, partial=True)
         return self
 
-    def _check_baseline(self) -> None:
+    def _check_point(self, place: str, values: dict[str, Value], *, partial: bool = False) -> None:
         try:
-            Setting.of(self.architecture, self.baseline, self.budget.epochs, 0)
-            check_point(self.search, self.baseline)
-        except ValueError as error:
-            raise UsageError(f"baseline: {error}") from error
-
-    def _check_guess(self, place: str, guess: dict[str, Value]) -> None:
-        try:
-            Setting.of(self.architecture, guess, self.budget.epochs, 0)
-            check_point(self.search, guess, partial=True)
+            Setting.of(self.architecture, values, self.budget.epochs, 0)
+            check_point(self.search, values, partial=partial)
         except ValueError as error:
             raise UsageError(f"{place}: {error}") from error
 
@@ -119,15 +112,15 @@ class Space(Strict):
         """The budget on data from ``source``."""
         return self.embedded.budget if source == EMBEDDED else self.budget
 
-    def fixed_on(self, source: str, given: dict[str, Value]) -> dict[str, Value]:
-        """The values that are fixed on data from ``source``, and those ``given``.
+    def fixed_on(self, source: str, assigned: dict[str, Value]) -> dict[str, Value]:
+        """The values that are fixed on data from ``source``, and those ``assigned``.
 
         Raises:
             UsageError: one of these is not a key of the space, or not allowed.
         """
-        for key, value in given.items():
+        for key, value in assigned.items():
             self.check_value(key, value)
-        return {**(self.embedded.fix if source == EMBEDDED else {}), **given}
+        return {**(self.embedded.fix if source == EMBEDDED else {}), **assigned}
 
     def baseline_with(self, fixed: dict[str, Value]) -> dict[str, Value]:
         """A value for every key that exists in the baseline once ``fixed`` is applied.
@@ -135,11 +128,9 @@ class Space(Strict):
         Keys that ``fixed`` brings with it are at their defaults.
         """
         values = {**self.baseline, **fixed}
-        found = list(active_keys(self.search, values))
-        single = {key: domain.value for _, key, domain in found if isinstance(domain, Fixed)}
-        return {
-            key: {**single, **values}[key] for _, key, _ in found if key in {**single, **values}
-        }
+        keys = [(key, domain) for _, key, domain in active_keys(self.search, values)]
+        values = {key: domain.value for key, domain in keys if isinstance(domain, Fixed)} | values
+        return {key: values[key] for key, _ in keys if key in values}
 
     def has_key(self, key: str) -> bool:
         """True if ``key`` is searched here, if only under some option."""
@@ -165,10 +156,10 @@ class Space(Strict):
 
 
 def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
-    """Refuse a key under an option that exists beside the option too: which would it be?"""
+    """Refuse a key under an option that exists next to the option too: which would it be?"""
     for key, domain in domains.items():
         if key in outer:
-            raise UsageError(f"search: {key} stands under an option and beside it; keep one")
+            raise UsageError(f"search: {key} stands under an option and next to it; remove one")
         for nested in domain.options.values() if isinstance(domain, Options) else ():
             _check_unambiguous(nested, outer | set(domains))
 

@@ -21,7 +21,7 @@ class TrialBoard:
 
     Args:
         requested: how many trials there are to be.
-        epochs: the most that one trial trains.
+        epochs: at most, of one trial.
         train_images: images of an epoch.
     """
 
@@ -140,10 +140,10 @@ class TrialBoard:
     def put(self, record: TrialRecord) -> TrialRecord:
         """Set how a trial stands."""
         with self._lock:
-            before = self._records.get(record.trial_id)
+            previous = self._records.get(record.trial_id)
             self._records[record.trial_id] = record
-            if before is not None:
-                self._add(before, -1)
+            if previous is not None:
+                self._add(previous, -1)
             self._add(record, 1)
             self._running.pop(record.trial_id, None)
             if record.status is Status.RUNNING:
@@ -165,8 +165,8 @@ class TrialBoard:
 
     def _choose(self, changed: TrialRecord) -> None:
         """Keep the best of the trials that ended, now that one of all has changed."""
-        again = self._best is not None and self._best.trial_id == changed.trial_id
-        candidates = list(self._records.values()) if again else [self._best, changed]
+        was_best = self._best is not None and self._best.trial_id == changed.trial_id
+        candidates = list(self._records.values()) if was_best else [self._best, changed]
         allowed = [r for r in candidates if r and r.status.may_win and r.best_epoch]
         self._best = min(allowed, key=lambda record: record.rank, default=None)
 

@@ -1,4 +1,4 @@
-"""What a trial hands to Tune after an epoch: its figures, and a sealed folder with its state."""
+"""What a trial hands to Tune after an epoch: its figures, and its state with a checksum."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:
 
 
 def write_checksum(folder: Path, epoch: int) -> None:
-    """Write down beside the state of ``epoch`` in ``folder`` what it must read as."""
+    """Write the checksum of the state of ``epoch`` in ``folder``."""
     with atomic_file(folder / CHECKSUM_FILE) as file:
         file.write(json.dumps({"epoch": epoch, "sha256": _digest(folder / STATE_FILE)}).encode())
 
@@ -36,9 +36,9 @@ def write_checksum(folder: Path, epoch: int) -> None:
 def intact_epoch(folder: Path) -> int | None:
     """The epoch whose state ``folder`` holds; None if that is damaged, or not all there."""
     try:
-        written = json.loads((folder / CHECKSUM_FILE).read_text())
-        whole = written["sha256"] == _digest(folder / STATE_FILE)
-        return int(written["epoch"]) if whole else None
+        seal = json.loads((folder / CHECKSUM_FILE).read_text())
+        whole = seal["sha256"] == _digest(folder / STATE_FILE)
+        return int(seal["epoch"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -48,11 +48,11 @@ def checkpoints(trial: Path) -> list[Path]:
     return sorted(trial.glob("checkpoint_*"), reverse=True)
 
 
-def latest_whole(trial: Path, most: int) -> Path | None:
-    """A trial's latest checkpoint that is not damaged, of epoch ``most`` at the latest."""
+def latest_whole(trial: Path, max_epoch: int) -> Path | None:
+    """A trial's latest checkpoint that is not damaged, of epoch ``max_epoch`` at the latest."""
     for folder in checkpoints(trial):
         epoch = intact_epoch(folder)
-        if epoch is not None and epoch <= most:
+        if epoch is not None and epoch <= max_epoch:
             return folder
     return None
 

@@ -52,8 +52,8 @@ def code_version() -> CodeVersion:
 
 
 def commit_of(file: Path) -> tuple[str | None, bool | None]:
-    """The commit that ``file`` is checked out from, and whether tracked files beside it and in the
-    folders around it were changed since; None twice where git knows nothing of the file.
+    """The commit that ``file`` is checked out from, and whether tracked files in its folder and
+    its parent were changed since; None twice where git knows nothing of the file.
 
     A file that is merely installed into the folder of some other checkout is not tracked there.
     """
@@ -71,10 +71,10 @@ def _git(folder: Path, *arguments: str) -> str | None:
     program = shutil.which("git")
     if program is None:
         return None
-    # Variables by which a hook or a script is told of its own repository would lead to that one.
+    # Variables that name the repository of a hook or a script would lead to that one.
     environment = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "-C", str(folder), *arguments],
             env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
             capture_output=True,
@@ -84,7 +84,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")

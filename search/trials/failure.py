@@ -1,6 +1,6 @@
 """Why a trial failed, and whether another try may help.
 
-Tune tries a trial again after whatever error, or after none. Here three kinds are told apart:
+Tune tries a trial again after whatever error, or after none. Here there are three kinds:
 
 - the worker died, or Ray ended it for want of memory: tried again from the checkpoint, twice;
 - a GPU that several trials share had no memory left: tried again with a larger share of it;
@@ -21,13 +21,13 @@ from ray.tune.experiment import Trial
 
 RETRIES = 2
 FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
-HALT = "convoy_halt"  # of such a result: what to do before the search goes on; empty if it may
+HALT = "convoy_halt"  # of such a result: what to do before it resumes; empty if nothing
 TRACE = "convoy_traceback"
 LITTLE = 2**24  # bytes; Tune does not always say why it cannot write
 ROOM = "make room first"
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """``text`` as a line for a terminal, and for PostgreSQL, which takes no null byte."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
 
@@ -50,10 +50,10 @@ def lost_reason(trial: Trial) -> str:
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    last = text.rpartition("Failure # ")[2]  # the file tells of every try
+    last = text.rpartition("Failure # ")[2]  # the file holds every try
     if "running low on memory" in last:
         return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
     if ActorDiedError.BASE_ERROR_MSG in last:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
     lines = [line.strip() for line in last.splitlines() if line.strip()]
-    return _line(re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])) if lines else "unknown error"
+    return one_line(re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1])) if lines else "unknown error"

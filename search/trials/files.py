@@ -1,6 +1,6 @@
-"""What is on disk of every trial: the record from which a search goes on, and MLflow is rebuilt.
+"""What is on disk of every trial: the record from which a search resumes, and MLflow is rebuilt.
 
-A trial's folder holds, beside Tune's checkpoints, ``params.json`` (its task), ``result.json`` (a
+A trial's folder holds, besides Tune's checkpoints, ``params.json`` (its task), ``result.json`` (a
 line an epoch, as Tune hands it on) and ``status.json`` (how it stands); ``error.txt`` too if it
 failed. They are written where they stay, at once: what Tune keeps itself it gathers elsewhere and
 copies every ten seconds or more.
@@ -30,6 +30,11 @@ def folder_name(number: int, trial_id: str) -> str:
     return f"trial-{number:04d}-{trial_id}"
 
 
+def trial_folder(search: Path, record: TrialRecord) -> Path:
+    """A trial's folder in its search's folder."""
+    return search / folder_name(record.number, record.trial_id)
+
+
 def metrics_of(result: dict[str, Any]) -> dict[str, float]:
     """The figures that a trial reported, from what Tune made of them."""
     return {name: float(result[name]) for name in METRICS if name in result}
@@ -47,7 +52,7 @@ class TrialFiles:
 
     def started(self, record: TrialRecord) -> None:
         """A trial began, or resumes."""
-        folder = self.folder(record)
+        folder = trial_folder(self.search, record)
         folder.mkdir(exist_ok=True)
         if not (folder / PARAMS).exists():
             _write(folder / PARAMS, record.spec.as_config())
@@ -56,22 +61,18 @@ class TrialFiles:
     def reported(self, record: TrialRecord, result: dict[str, Any]) -> None:
         """A trial finished an epoch."""
         line = json.dumps({**result, "recorded": record.at}, cls=SafeFallbackEncoder)
-        with (self.folder(record) / RESULTS).open("a") as file:
+        with (trial_folder(self.search, record) / RESULTS).open("a") as file:
             file.write(line + "\n")
 
     def traced(self, record: TrialRecord, trace: str) -> None:
         """Where a trial failed."""
-        (self.folder(record) / ERROR).write_text(trace)
+        (trial_folder(self.search, record) / ERROR).write_text(trace)
 
     def changed(self, record: TrialRecord) -> None:
         """The status of a trial has changed."""
         about = {"trial_id": record.trial_id, "status": record.status, "error": record.error}
         times = {"started": record.started, "changed": record.at}
-        _write(self.folder(record) / STATUS, {**about, **times})
-
-    def folder(self, record: TrialRecord) -> Path:
-        """The folder of a trial."""
-        return self.search / folder_name(record.number, record.trial_id)
+        _write(trial_folder(self.search, record) / STATUS, {**about, **times})
 
 
 @dataclass(frozen=True)
@@ -98,26 +99,28 @@ class TrialHistory:
 def read_histories(search: Path) -> list[TrialHistory]:
     """The trials in a search's folder by their numbers.
 
-    A folder whose trial had not begun when the driver died is passed over.
+    A folder whose trial had not begun when the driver died is left out.
     """
     histories = [read_history(folder) for folder in sorted(search.glob("trial-*-*"))]
-    return sorted((each for each in histories if each), key=lambda each: each.record.number)
+    return sorted(
+        (history for history in histories if history), key=lambda history: history.record.number
+    )
 
 
-def read_history(folder: Path, before: TrialHistory | None = None) -> TrialHistory | None:
+def read_history(folder: Path, earlier: TrialHistory | None = None) -> TrialHistory | None:
     """The trial in ``folder``; None if it had not begun.
 
     Args:
         folder: the trial's.
-        before: what was read of it earlier; then ``steps`` are the epochs since.
+        earlier: what was read of it before; then ``steps`` are the epochs since.
     """
     try:
-        first = before.record if before else _begun(folder)
+        first = earlier.record if earlier else _begun(folder)
         about = json.loads((folder / STATUS).read_text())
     except FileNotFoundError:
         return None
     last, steps = first, []
-    results, size = _results(folder / RESULTS, before.size if before else 0)
+    results, size = _results(folder / RESULTS, earlier.size if earlier else 0)
     for result in results:
         if result["epoch"] == last.epochs + 1:
             last = last.after(result["epoch"], metrics_of(result), result["recorded"])
@@ -160,7 +163,7 @@ def truncate(search: Path, record: TrialRecord) -> None:
 
     Then more can follow.
     """
-    path, lines = search / folder_name(record.number, record.trial_id) / RESULTS, dict[int, str]()
+    path, lines = trial_folder(search, record) / RESULTS, dict[int, str]()
     if not path.exists():
         return
     for result in _results(path)[0]:

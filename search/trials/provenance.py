@@ -16,7 +16,7 @@ _KEY = "provenance"
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that decides the last bit of a result beside setting and data.
+    """All that decides the last bit of a result besides setting and data.
 
     Attributes:
         versions: of Python and the libraries.
@@ -37,7 +37,7 @@ class Provenance:
     code: CodeVersion | None = None
 
     @classmethod
-    def here(cls) -> "Provenance":
+    def current(cls) -> "Provenance":
         """That of a training in this process, on as many threads as torch uses now."""
         device = best_device()
         return cls(
@@ -64,15 +64,15 @@ class Provenance:
 def signed(epoch: Epoch) -> Epoch:
     """``epoch`` with the provenance of this process in its state, to be saved with it.
 
-    It is for whoever trains to sign: a search's driver may run elsewhere, and writes records later.
+    The process that trains signs: a search's driver may run elsewhere, and writes records later.
     """
-    return replace(epoch, state={**epoch.state, _KEY: asdict(Provenance.here())})
+    return replace(epoch, state={**epoch.state, _KEY: asdict(Provenance.current())})
 
 
 def provenance_in(state: dict[str, Any]) -> Provenance:
     """Who signed ``state``; this process, where an earlier version left it unsigned."""
     if _KEY not in state:
-        return Provenance.here()
+        return Provenance.current()
     written = dict(state[_KEY])
     return Provenance(**{**written, "code": CodeVersion(**written["code"])})
 

@@ -13,10 +13,10 @@ class Clock:
     """Wall time that a search has taken.
 
     Attributes:
-        before: seconds that it had taken before it was interrupted.
+        earlier_seconds: what it had taken before it was interrupted.
     """
 
-    before: float = 0.0
+    earlier_seconds: float = 0.0
     _begun: float = field(default_factory=time.monotonic)
     _stopped: float | None = None
 
@@ -24,7 +24,7 @@ class Clock:
     def seconds(self) -> float:
         """Seconds so far."""
         now = time.monotonic() if self._stopped is None else self._stopped
-        return self.before + now - self._begun
+        return self.earlier_seconds + now - self._begun
 
     def stop(self) -> None:
         """Let no more time count."""
@@ -36,11 +36,11 @@ class SearchBoard:
 
     Args:
         requested: trials that the search was asked for, without its finals.
-        epochs: the most that one trial trains.
+        epochs: at most, of one trial.
         train_images: images of an epoch.
-        finalists: settings that are trained again once all trials have ended, at the most.
+        finalists: at most, the settings that are trained again once all trials have ended.
         seeds: how often each of them is.
-        before: seconds that the search had taken before it was interrupted.
+        earlier_seconds: what the search had taken before it was interrupted.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class SearchBoard:
         train_images: int,
         finalists: int = 0,
         seeds: int = 0,
-        before: float = 0.0,
+        earlier_seconds: float = 0.0,
     ) -> None:
         self.trials = TrialBoard(requested, epochs, train_images)
         self.finals = TrialBoard(finalists * seeds, epochs, train_images)
         self._finalists, self._seeds = finalists, seeds
-        self.clock = Clock(before)
+        self.clock = Clock(earlier_seconds)
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -72,7 +72,7 @@ class SearchBoard:
 
     @property
     def finals_due(self) -> int:
-        """Finalists' trainings that there are to be; known once all trials have ended."""
+        """How many trainings the finals are; known once all trials have ended."""
         return min(self._finalists, self.trials.settings) * self._seeds
 
     @property
@@ -112,5 +112,5 @@ class SearchBoard:
         running = sum(max(average - record.epochs, 0.5) for record in self.trials.running)
         to_start = max(0, self.trials.requested - self.trials.begun) * average
         finals = min(self._finalists, self.trials.requested) * self._seeds * self.trials.max_epochs
-        left = running + to_start + max(0, finals - self.finals.epochs)
-        return left * self.clock.seconds / self.epochs
+        epochs_left = running + to_start + max(0, finals - self.finals.epochs)
+        return epochs_left * self.clock.seconds / self.epochs

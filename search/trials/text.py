@@ -32,7 +32,8 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
-def _percent(accuracy: float) -> str:
+def percent(accuracy: float) -> str:
+    """``49.0%``."""
     return f"{100 * accuracy:.1f}%"
 
 

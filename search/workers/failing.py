@@ -8,7 +8,7 @@ from pathlib import Path
 from ray import tune
 
 from search.records.search_file import FILE
-from search.trials.failure import FAILED, HALT, ROOM, TRACE, _line
+from search.trials.failure import FAILED, HALT, ROOM, TRACE, one_line
 
 
 class NotShared(Exception):
@@ -18,7 +18,7 @@ class NotShared(Exception):
 def check_shared() -> None:
     """Raise NotShared unless this process sees the folder of its trial's search.
 
-    A node that joined after the search began was not looked at then.
+    A node that joined after the search began was not inspected then.
     """
     folder = Path(tune.get_context().get_storage().experiment_fs_path)
     if not (folder / FILE).is_file():
@@ -27,17 +27,17 @@ def check_shared() -> None:
 
 def report_failure(error: BaseException, trace: str) -> None:
     """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``."""
-    told = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
-    tune.report({"epoch": 0, "val_accuracy": math.nan, **told})
+    reasons = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
+    tune.report({"epoch": 0, "val_accuracy": math.nan, **reasons})
 
 
 def describe(error: BaseException) -> str:
     """An error in a line, without the module of its class."""
-    return _line(f"{type(error).__name__}: {error}")
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _remedy(error: BaseException) -> str:
-    """What must be done before anything can go on after ``error``; empty if nothing."""
+    """What must be done after ``error`` before a search can resume; empty if nothing."""
     if isinstance(error, NotShared):
         return "share it with that node, or take the node away"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -21,7 +21,7 @@ Made = tuple[dict[str, float], bytes] | Exception | None
 
 @dataclass
 class _PackedTrial:
-    """A member, and what it made that nobody has fetched yet: one thing at the most."""
+    """A member, and what it made that nobody has fetched yet: at most one thing."""
 
     member: Member
     made: list[Made] = field(default_factory=list)
@@ -31,7 +31,7 @@ class _PackedTrial:
 class PackHost:
     """A Ray actor that trains all its members in turns, in a thread of its own.
 
-    A member is never more than one epoch ahead of what was fetched of it. One that fails, for want
+    A member trains at most one epoch more than was fetched of it. One that fails, for want
     of memory too, fails alone.
 
     Args:
@@ -131,20 +131,20 @@ class _Memory:
         if not self._on_gpu:
             return True
         free, _ = torch.cuda.mem_get_info(self._device)
-        held = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
-        return 0 < 2 * self._needed < free + held
+        free += torch.cuda.memory_reserved(self._device)  # of which torch uses a part
+        return 0 < 2 * self._needed < free - torch.cuda.memory_allocated(self._device)
 
     def measured(self, member: Member) -> Epoch | None:
-        """Advance ``member``, noting the most that a step has taken so far."""
+        """Advance ``member``, noting the maximum that a step has taken so far."""
         if not self._on_gpu:
             return member.advance()
-        before = torch.cuda.memory_allocated(self._device)
+        allocated = torch.cuda.memory_allocated(self._device)
         torch.cuda.reset_peak_memory_stats(self._device)
         try:
             return member.advance()
         finally:
-            taken = torch.cuda.max_memory_allocated(self._device) - before
-            self._needed = max(self._needed, taken)
+            peak = torch.cuda.max_memory_allocated(self._device)
+            self._needed = max(self._needed, peak - allocated)
 
 
 def _packed(epoch: Epoch) -> tuple[dict[str, float], bytes]:

@@ -1,4 +1,4 @@
-"""What a trial tells Tune, from a thread of its own while it trains on."""
+"""What a trial reports to Tune, from a thread of its own while it trains on."""
 
 import queue
 import threading
@@ -13,10 +13,10 @@ from trainables.training import Epoch
 
 
 class Reports:
-    """Epochs on their way to Tune, each with a checkpoint to go on from.
+    """Epochs on their way to Tune, each with a checkpoint to resume from.
 
     Tune takes a report only when its driver has come round to it, and the trial would wait. Here it
-    trains the next epoch meanwhile, never more than one ahead of what Tune has. If Tune stops the
+    trains the next epoch meanwhile, at most one more than Tune has. If Tune stops the
     trial, ``stopped`` becomes true and that epoch is given up.
 
     Use as a context manager around the training: leaving it delivers what is on its way, and raises
@@ -44,7 +44,7 @@ class Reports:
         self._waiting.put(None)
         self._thread.join()
         if error is None:
-            self._raise_if_over()
+            self._raise_if_stopped()
 
     def send(self, epoch: Epoch) -> None:
         """Hand ``epoch`` over, once the one before is delivered.
@@ -56,7 +56,7 @@ class Reports:
         """
         start = time.perf_counter()
         self._waiting.join()
-        self._raise_if_over()
+        self._raise_if_stopped()
         metrics = {**epoch.metrics, HELD_UP.name: self._held_up}
         self._waiting.put(Epoch(epoch.number, metrics, snapshot(epoch.state)))
         self._held_up = time.perf_counter() - start
@@ -74,7 +74,7 @@ class Reports:
             finally:
                 self._waiting.task_done()
 
-    def _raise_if_over(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._failure is not None:
             raise self._failure
         if self.stopped:

@@ -20,9 +20,9 @@ from trainables.training import TrainingData, steps
 
 
 def train_trial(config: dict[str, Any]) -> None:
-    """Train one task, reporting to Tune after every epoch with a checkpoint to go on from.
+    """Train one task, reporting to Tune after every epoch with a checkpoint to resume from.
 
-    An exception ends this trial alone: Tune is told of it as of a result. It is raised only where
+    An exception ends this trial alone: Tune gets it as a result. It is raised only where
     another try may help, as in ``search.trials.failure``; so is the loss of a worker, by itself.
 
     Raises:
@@ -58,7 +58,7 @@ def _restored() -> dict[str, Any] | None:
 def restored_from(folder: Path) -> dict[str, Any] | None:
     """The training's state in a checkpoint's folder; of the one before if that is damaged.
 
-    None if all are: the training then begins again, and the driver passes over the epochs that it
+    None if all are: the training then begins again, and the driver skips the epochs that it
     knows.
     """
     for each in checkpoints(folder.parent):

@@ -127,7 +127,7 @@ BAD = [
     (["--space", "nin", "--toggle", "dropout", "--set", "kernel=2.5"], "must be of type int"),
     (["--space", "nin", "--toggle", "dropout", "--set", "batch_norm=maybe"], "of type bool"),
     (["--space", "gap5", "--toggle", "momentum"], "the setting has no such key"),
-    (["--run", "0" * 32, "--toggle", "dropout"], "there are no records"),
+    (["--run", "0" * 32, "--toggle", "dropout"], "no records at"),
 ]
 
 

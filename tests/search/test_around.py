@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from search.space.domain import Options, Range, Values, every_key
-from search.space.narrowing import around
+from search.space.narrowing import narrowed
 from search.space.reader import SPACES, available, read_space, space_file
 from search.space.sampler import SpaceSampler
 from trainables.boundary.errors import UsageError
@@ -24,7 +24,7 @@ SETTING = {
 
 
 def near():
-    return around(SPACE, SETTING)
+    return narrowed(SPACE, SETTING)
 
 
 def test_the_setting_becomes_the_baseline_and_nothing_is_guessed():
@@ -63,7 +63,7 @@ def test_of_options_the_chosen_one_stays():
 @pytest.mark.parametrize("name", available())
 def test_every_space_can_be_searched_around_its_baseline(name):
     space = read_space(space_file(name))
-    found = around(space, space.baseline)
+    found = narrowed(space, space.baseline)
     for (key, narrow), (_, wide) in zip(
         every_key(found.search), _kept(space, space.baseline), strict=True
     ):
@@ -101,6 +101,6 @@ def test_what_is_drawn_is_near():
 
 def test_a_setting_of_another_space_is_refused():
     with pytest.raises(UsageError, match="--from-run: its setting is not one of the space's") as e:
-        around(read_space(SPACES / "conv3.yaml"), SETTING)
+        narrowed(read_space(SPACES / "conv3.yaml"), SETTING)
     assert "\n" not in str(e.value)
     assert "pydantic" not in str(e.value)

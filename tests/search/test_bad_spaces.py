@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.space.reader import MOST, SPACES, available, read_space, space_file
+from search.space.reader import MAX_BYTES, SPACES, available, read_space, space_file
 from search.space.space import Space
 from trainables.boundary.errors import UsageError
 
@@ -132,7 +132,7 @@ def test_aliases_that_mean_millions_are_refused_at_once(tmp_path):
 
 
 def test_a_file_that_is_far_too_large_is_refused_unread(tmp_path):
-    assert "larger than 100,000 bytes" in read(tmp_path, b"#" * (MOST + 1))
+    assert "larger than 100,000 bytes" in read(tmp_path, b"#" * (MAX_BYTES + 1))
 
 
 @pytest.mark.parametrize("text", ["[" * 40_000, "{a: " * 20_000, "{a: " * 300 + "1" + "}" * 300])
@@ -155,7 +155,7 @@ def test_a_network_of_any_size_is_checked_without_memory_for_it(tmp_path, name):
 )
 def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
     (tmp_path / name).write_text(TEXTS["gap5"])
-    with pytest.raises(UsageError, match="name the file with letters"):
+    with pytest.raises(UsageError, match="use only letters"):
         space_file(str(tmp_path / name))
 
 

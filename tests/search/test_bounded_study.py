@@ -17,8 +17,8 @@ def space(trial: optuna.Trial) -> dict:
     return values | ({"y": trial.suggest_int("y", 1, 9)} if values["kind"] == "b" else {})
 
 
-def bounded(seed: int = 0, points=POINTS, most=12, kept=8, best=3) -> BoundedStudy:
-    return BoundedStudy(seed, 4, points, most, kept, best)
+def bounded(seed: int = 0, points=POINTS, max_trials=12, carried=8, best=3) -> BoundedStudy:
+    return BoundedStudy(seed, 4, points, max_trials, carried, best)
 
 
 def whole(study: BoundedStudy, value: float | None = None) -> tuple[int, dict]:
@@ -45,7 +45,7 @@ def test_below_the_bound_it_draws_what_optuna_draws_with_a_sampler_seeded_for_ea
         trial = plain.ask()
         expected.append(space(trial))
         plain.tell(trial, expected[-1]["x"])
-    study = bounded(5, most=50)
+    study = bounded(5, max_trials=50)
     assert [whole(study)[1] for _ in range(40)] == expected
 
 
@@ -78,7 +78,7 @@ def test_the_best_are_kept_and_all_in_their_order():
 def test_of_the_others_early_and_late_ones_are_kept_alike():
     early = total = 0
     for seed in range(40):
-        study = bounded(seed, points=[], most=20, kept=10, best=0)
+        study = bounded(seed, points=[], max_trials=20, carried=10, best=0)
         for number in range(100):
             whole(study, number / 100)
         kept = [value for value in values_of(study) if value < 0.8]  # the latest are all there yet
@@ -88,7 +88,7 @@ def test_of_the_others_early_and_late_ones_are_kept_alike():
 
 
 def test_whole_trials_are_kept_before_stopped_ones_and_longer_before_shorter():
-    study = bounded(kept=4, best=4)
+    study = bounded(carried=4, best=4)
     ends = [*[(1, 0.9, False)] * 8, (3, 0.2, False), (3, 0.4, False), (4, 0.1, True), (1, 0.95, 0)]
     for epochs, value, completed in ends:
         number, trial = study.ask()
@@ -163,7 +163,7 @@ def test_a_pickled_study_goes_on_as_the_one_it_was_made_of(told):
 
 
 def test_trials_that_break_a_constraint_are_forgotten_before_those_that_hold_it():
-    study = bounded(kept=6, best=6)
+    study = bounded(carried=6, best=6)
     for number in range(12):
         asked, trial = study.ask()
         space(trial)

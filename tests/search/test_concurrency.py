@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from search.driver import concurrency
-from search.driver.concurrency import LOOK_SECONDS, Concurrency
+from search.driver.concurrency import REFRESH_SECONDS, Concurrency
 from search.driver.resources import Machine, Resources
 from search.request.request import Limits
 
@@ -17,7 +17,7 @@ CLUSTER = Limits(address="auto")
 @pytest.fixture
 def nodes(monkeypatch):
     """The nodes of a cluster, to be changed, and a clock that has moved on at each look."""
-    found, time = [Machine(2), Machine(2)], iter(range(0, 10_000, 2 * int(LOOK_SECONDS)))
+    found, time = [Machine(2), Machine(2)], iter(range(0, 10_000, 2 * int(REFRESH_SECONDS)))
     monkeypatch.setattr(concurrency, "machines", lambda: found)
     monkeypatch.setattr(concurrency.time, "monotonic", lambda: next(time))
     return found

@@ -3,7 +3,7 @@
 import pytest
 from made_up import play, spec
 
-from search.records.description import MOST, ROWS, description
+from search.records.description import MAX_CHARACTERS, ROWS, description
 from search.selection.choice import choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
@@ -73,7 +73,7 @@ def test_the_commands_to_go_on_with_name_the_search():
 def test_many_long_trials_stay_within_what_mlflow_takes():
     many = searched(2 * ROWS, **{f"a_setting_with_a_long_name_{n}": 1 / 3 for n in range(30)})
     text = described(many)
-    assert len(text) <= MOST
+    assert len(text) <= MAX_CHARACTERS
     assert "search.replay mine" in text
     assert " more" in text
 

@@ -123,7 +123,7 @@ def test_no_run_is_left_running(resumed):
 
 def test_the_result_is_the_one_that_the_first_version_got(resumed, first_version):
     then = json.loads((first_version / "whole" / "best" / "setting.json").read_text())
-    here = Provenance.here()
+    here = Provenance.current()
     if (then["device_name"], then["versions"]) != (here.device_name, here.versions):
         pytest.skip("another processor or other libraries: a training ends in other bits")
     assert alike(resumed.summary, EXPECTED)

@@ -16,7 +16,7 @@ NAMES = ("ray", "optuna", "mlflow", "torch", "torchvision", "numpy")
 
 
 def test_it_names_what_runs_here():
-    here = Provenance.here()
+    here = Provenance.current()
     assert here.versions == {
         "python": platform.python_version(),
         **{name: version(name) for name in NAMES},
@@ -30,7 +30,7 @@ def test_a_state_is_read_from_its_file_with_its_signature(tmp_path):
     checkpoint.save(epoch.state, tmp_path / "state.pt")
     state = checkpoint.load(tmp_path / "state.pt")
     assert state["weights"].tolist() == [1.0, 1.0]
-    assert provenance_in(state) == Provenance.here()
+    assert provenance_in(state) == Provenance.current()
 
 
 def test_the_signature_is_the_trainers_and_not_the_readers(tmp_path):
@@ -42,7 +42,7 @@ def test_the_signature_is_the_trainers_and_not_the_readers(tmp_path):
 
 
 def test_a_state_that_an_earlier_version_left_unsigned_is_taken_as_of_here():
-    assert provenance_in({"epoch": 3}) == Provenance.here()
+    assert provenance_in({"epoch": 3}) == Provenance.current()
 
 
 SOUND = Provenance(

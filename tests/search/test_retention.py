@@ -7,7 +7,7 @@ from made_up import spec
 from ray.tune import Checkpoint
 
 from search.driver.retention import KeepBest
-from search.selection.choice import KEPT, choose
+from search.selection.choice import SAVED_TRIALS, choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
 from search.trials.files import folder_name
@@ -79,7 +79,7 @@ def test_the_best_and_the_baseline_stay_of_many(search):
     for number, accuracy in accuracies.items():
         search.train(number, accuracy)
         search.end(number)
-    best = sorted(accuracies, key=accuracies.get, reverse=True)[:KEPT]
+    best = sorted(accuracies, key=accuracies.get, reverse=True)[:SAVED_TRIALS]
     assert set(search.left()) == {0, *best}
     assert all(len(names) == 1 for names in search.left().values())
 

@@ -66,7 +66,9 @@ def test_plain_lines_carry_no_control_codes(board):
         lines.trial_ended(board.records[3])
     text = console.file.getvalue()
     assert "\x1b" not in text
-    assert text.startswith("a search [with brackets]\nsettings unless a trial's line tells another")
+    assert text.startswith(
+        "a search [with brackets]\nsettings unless a trial's line says otherwise"
+    )
     assert "trial 3 pruned: best 33.0% in epoch 1 of 1" in text
 
 
@@ -74,7 +76,7 @@ def test_a_trial_that_goes_on_says_from_where(board):
     console = Console(file=io.StringIO(), width=80)
     with PlainLines(board, "a search", console, USUAL) as lines:
         lines.trial_started(board.records[3])
-    assert console.file.getvalue().splitlines()[2] == "trial 3 goes on after epoch 1"
+    assert console.file.getvalue().splitlines()[2] == "trial 3 resumes after epoch 1"
 
 
 def told_at_the_start(record) -> list[str]:
@@ -86,7 +88,7 @@ def told_at_the_start(record) -> list[str]:
 
 def test_a_trial_tells_only_the_settings_that_are_not_the_baselines(board):
     assert told_at_the_start(dataclasses.replace(board.records[3], epochs=0)) == [
-        "settings unless a trial's line tells another: optimizer=adam lr=0.00123 batch_size=128 "
+        "settings unless a trial's line says otherwise: optimizer=adam lr=0.00123 batch_size=128 "
         "beta=0.9",
         "trial 3 started: optimizer=sgd flip=True",
     ]

@@ -23,8 +23,8 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     half-way, a rate that falls only at the end looks worse than one that is low already, and ends
     better. One ladder for all would stop it there.
 
-    Trial 0 is measured on every rung as the others are, but goes on: a search says by how much it
-    beats its baseline, and half a training would flatter it.
+    Trial 0 is measured on every rung as the others are, but never stopped: a search says by how
+    much it beats its baseline, and half a training would flatter it.
 
     Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
     from numpy's global generator, and the search would no longer follow its seed.
@@ -71,17 +71,17 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             super().on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """A trial is there no more, whatever rung it stood on."""
+        """A trial is gone, whatever rung it stood on."""
         self._trial_info.pop(trial.trial_id, None)
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Put the trials on the rungs that they reached; the ids of those that end there.
 
-        In the order in which they did: a trial is compared with those that were there before it.
+        In the order in which they did: each is compared with those that reached the rung earlier.
         """
         stopped = set()
-        reached = [(step, each.record) for each in histories for step in each.steps]
-        for step, record in sorted(reached, key=lambda each: each[0].at):
+        reached = [(step, history.record) for history in histories for step in history.steps]
+        for step, record in sorted(reached, key=lambda pair: pair[0].at):
             trial = SimpleNamespace(trial_id=record.trial_id)
             ladder = self._ladder_of(record.values)
             decision = ladder.on_result(trial, step.epochs, step.last[METRIC])

@@ -19,8 +19,8 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """The ids of the trials that are trained to the end."""
-        records = [history.record for history in histories]
-        return {each.trial_id for each in records if each.epochs >= self._epochs}
+        records = (history.record for history in histories)
+        return {record.trial_id for record in records if record.epochs >= self._epochs}
 
 
 def create(budget: Budget) -> TrainToTheEnd:
