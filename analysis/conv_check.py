@@ -157,7 +157,9 @@ def _times(
         "forward": {"numpy": lambda: ours.forward(small), "torch": convolve},
         "backward": {
             "numpy": lambda: ours.backward(gradient),
-            "torch": lambda: output.backward(torch_gradient, retain_graph=True),
+            "torch": lambda: output.backward(  # type: ignore[no-untyped-call]
+                torch_gradient, retain_graph=True
+            ),
         },
     }
     return {name: _medians(pair) for name, pair in passes.items()}

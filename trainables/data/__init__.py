@@ -67,13 +67,13 @@ class DataSpec:
     shortcut: Shortcut | None = None
 
 
-def resolve(given: str | None) -> str:
-    """``given``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
+def resolve(written: str | None) -> str:
+    """``written``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
 
     Raises:
         UsageError: a folder was named that is not there. ``./data`` alone may be made anew.
     """
-    named = given or os.environ.get("CONVOY_DATA")
+    named = written or os.environ.get("CONVOY_DATA")
     if named == EMBEDDED:
         return EMBEDDED
     folder = user_path(named or "data", "--data")
