@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,7 +188,7 @@ class _Trainer:
     def __init__(self, setting: Setting, data: TrainingData) -> None:
         self._setting, self._data = setting, data
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
-        self._dtype = training_dtype(data.device)
+        self._in_bfloat16 = training_dtype(data.device) == torch.bfloat16
         self._learner = _Learner.fresh(setting, data, "initialisation", setting.epochs)
         self._weights: Tensor | None = None
         self.epoch = 0
@@ -300,7 +299,7 @@ class _Trainer:
         pixels = augment.pixels(batch.images, draws, choices)
         inputs = augment.values(self._data.normalise(pixels), draws)
         inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
-        with self._autocast():
+        with torch.autocast(self._data.device.type, torch.bfloat16, enabled=self._in_bfloat16):
             logits = learner.model(inputs)
         logits = logits.float()
         objective = targets.cross_entropy(logits, recipe.label_smoothing)
@@ -309,8 +308,3 @@ class _Trainer:
             unsmoothed = targets.cross_entropy(logits) if recipe.label_smoothing else objective
             losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
             return torch.cat([losses, targets.hits(logits)[None]])
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        if self._dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self._data.device.type, self._dtype)

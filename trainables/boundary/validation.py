@@ -90,13 +90,13 @@ def first_fault(error: ValidationError) -> str:
     place = [str(part) for part in fault["loc"]]
     if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
         return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
-    where, told = ".".join(place), fault["msg"].removeprefix("Value error, ")
+    where, message = ".".join(place), fault["msg"].removeprefix("Value error, ")
     if meaning := _MEANINGS.get(fault["type"]):
         bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
-        told = meaning.format(**bounds)
-        told += _instead(fault["input"]) if told.startswith("must ") else ""
-    between = " " if told.startswith("must ") else ": "
-    return f"{where}{between}{told}" if where else told
+        message = meaning.format(**bounds)
+        message += _instead(fault["input"]) if message.startswith("must ") else ""
+    between = " " if message.startswith("must ") else ": "
+    return f"{where}{between}{message}" if where else message
 
 
 def _plain(bound: Any) -> str:

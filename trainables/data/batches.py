@@ -26,11 +26,8 @@ class DeviceSplit:
     @classmethod
     def of(cls, split: Split, device: torch.device) -> "DeviceSplit":
         """``split`` on ``device``."""
-        arrays = (split.images, split.labels, split.digits)
-        images, labels, digits = (
-            None if array is None else torch.from_numpy(array).to(device) for array in arrays
-        )
-        assert images is not None and labels is not None
+        images, labels = (torch.from_numpy(a).to(device) for a in (split.images, split.labels))
+        digits = None if split.digits is None else torch.from_numpy(split.digits).to(device)
         return cls(images, labels, digits)
 
     def __len__(self) -> int:

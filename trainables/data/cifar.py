@@ -77,9 +77,9 @@ def _damaged(name: str, root: Path, files: tuple[str, ...], why: str) -> UsageEr
 def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name: str) -> None:
     """Download into a scratch folder and move it in place: a broken download leaves nothing."""
     folder = Path(files[0]).parts[0]
-    beside = root if root.is_dir() else root.parent
+    nearest = root if root.is_dir() else root.parent
     try:
-        with tempfile.TemporaryDirectory(dir=beside, prefix=".convoy-download-") as scratch:
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".convoy-download-") as scratch:
             kind(scratch, download=True)
             root.mkdir(exist_ok=True)
             shutil.rmtree(root / folder, ignore_errors=True)
