@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from analysis.trials import RecordedSearch, RecordedTrial
 from trainables.data.composite import CHANCE, KINDS
 
-ENDED = ("completed", "pruned")  # a failed or interrupted trial is never chosen
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -85,7 +83,7 @@ def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) ->
     candidates = tuple(
         candidate
         for trial in search.trials
-        if trial.status in ENDED
+        if trial.record.status.may_win
         for candidate in _candidates(trial, share, recorded)
     )
     if not candidates:
@@ -106,8 +104,8 @@ def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Can
     )
     return [
         Candidate(
-            trial=trial.number,
-            label=trial.label,
+            trial=trial.record.number,
+            label=trial.record.label,
             epoch=epoch,
             unbiased=accuracy
             if recorded == CHANCE
@@ -115,7 +113,7 @@ def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Can
             biased=_mixed(share, aligned[epoch], conflicting[epoch]),
             conflicting=conflicting[epoch],
             following=following[epoch],
-            baseline=trial.is_baseline,
+            baseline=trial.record.spec.is_baseline,
         )
         for epoch, accuracy in trial.accuracies
         if epoch in aligned and epoch in conflicting and epoch in following

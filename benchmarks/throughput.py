@@ -6,7 +6,8 @@ counted. Nothing beyond ``trainables`` is imported, so that it runs wherever tor
 
 ``--floor`` compares Convoy's rate with what the machine's matrix products allow: the rate of a
 large one in the number format of the training, over the floating-point operations of a step and
-image. What training moves through memory is not counted. ``--profile`` shows the operators of a step.
+image. What training moves through memory is not counted. ``--profile`` shows the operators of a
+step.
 """
 
 import argparse

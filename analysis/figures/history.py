@@ -14,15 +14,22 @@ GROUP = "search"
 def draw(subject: Subject) -> Drawing:
     """Optuna's plot of the history, of each trial's best epoch."""
     search = subject.search
-    study = study_of(search, lambda trial: trial.best[1] if trial.accuracies else None)
-    baseline = next((t.best[1] for t in search.trials if t.is_baseline and t.accuracies), None)
+    study = study_of(search, lambda trial: trial.record.best_accuracy if trial.accuracies else None)
+    baseline = next(
+        (
+            t.record.best_accuracy
+            for t in search.trials
+            if t.record.spec.is_baseline and t.accuracies
+        ),
+        None,
+    )
     with clean_pyplot((8, 4)):
         axes = plot_optimization_history(study, target_name="best validation accuracy")
         if baseline is not None:
             axes.axhline(baseline, color="k", ls="--", label=f"baseline {100 * baseline:.2f}%")
         axes.legend(fontsize=8)
         axes.set_title(f"search {search.name}")
-    best = [[t.number, t.best[1]] for t in search.trials if t.accuracies]
+    best = [[t.record.number, t.record.best_accuracy] for t in search.trials if t.accuracies]
     caption = Caption(
         f"The best validation accuracy of each of {len(best)} trials, in the order in which they "
         "were suggested, the best so far, and the baseline's.",
