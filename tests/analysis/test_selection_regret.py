@@ -51,12 +51,14 @@ def test_a_split_that_is_not_biased_chooses_the_same():
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
 def test_a_trial_that_did_not_end_is_not_chosen(status):
-    search = replace(SEARCH, trials=(HONEST, replace(CHEAT, status=status)))
+    record = replace(CHEAT.record, status=Status(status))
+    search = replace(SEARCH, trials=(HONEST, replace(CHEAT, record=record)))
     assert regret_of(search, 0.64).accuracy == 0
 
 
 def test_of_equals_the_first_is_chosen():
-    search = replace(SEARCH, trials=(HONEST, replace(HONEST, number=1)))
+    second = replace(HONEST.record, spec=replace(HONEST.record.spec, number=1))
+    search = replace(SEARCH, trials=(HONEST, replace(HONEST, record=second)))
     assert regret_of(search, 0.64).misled.trial == 0
 
 
