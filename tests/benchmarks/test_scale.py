@@ -12,7 +12,7 @@ def test_it_prints_and_writes_what_each_part_of_a_trial_takes(tmp_path, capsys):
     assert main(["--trials", "12", "--trials", "24", "--json", str(file)]) == 0
     few, many = json.loads(file.read_text())["searches"]
     assert (few["trials"], many["trials"]) == (12, 24)
-    assert {"searcher", "scheduler", "board", "summary", "ledger"} <= set(few["cpu"])
+    assert {"searcher", "scheduler", "board", "summary", "mlflow"} <= set(few["cpu"])
     assert many["errors"] == 0
     printed = capsys.readouterr().out
     assert "24 trials" in printed
