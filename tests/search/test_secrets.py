@@ -22,8 +22,8 @@ from search.ablate import main as ablate
 from search.commands.report import compare_lines, print_refusal
 from search.reconcile import reconcile
 from search.records.about import About, Place
-from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile
+from search.records.search_records import SearchRecords
 from search.records.tracking import check_uri, in_shell
 from search.request.planning import flags
 from search.run import main as search
@@ -139,18 +139,23 @@ def test_a_server_with_a_password_in_its_uri_is_found_and_not_sent_it(server):
     assert knocked == [None]
 
 
-def test_what_the_records_of_a_search_were_refused_tells_no_password(server, capsys):
+def test_what_the_records_of_a_search_were_refused_tells_no_password(server, tmp_path):
     place, knocked = server
     job = Job("gap5", DataSpec(), "embedded", None, None, 1, 0, 1)
-    uri = f"http://user:{SECRET}@{place}"
-    ledger = MlflowWriter(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job)
-    errors = ledger.close()
-    assert errors
+    about = About(
+        Place(f"http://user:{SECRET}@{place}", "convoy/gap5", None, "mine"), {}, {}, job, {}
+    )
+    with pytest.raises(UsageError) as error:
+        SearchRecords(tmp_path, about, "the id")
     login = base64.b64encode(f"user:{SECRET}".encode()).decode()
     assert knocked[-1] == f"Basic {login}"  # MLflow itself has used it
-    for error in errors:
-        print_refusal(error)
-    assert SECRET not in str(errors) + capsys.readouterr().err
+    assert SECRET not in str(error.value)
+
+
+def test_an_error_that_quotes_a_password_is_printed_without_it(capsys):
+    print_refusal(f"http://user:{SECRET}@host does not answer")
+    assert "does not answer" in (printed := capsys.readouterr().err)
+    assert SECRET not in printed
 
 
 @pytest.mark.parametrize(("uri", "word"), [(URIS[0], "MLFLOW_TRACKING_URI"), (URIS[5], "PASSWORD")])
