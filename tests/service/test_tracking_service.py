@@ -27,10 +27,12 @@ from tracking_service import SCRIPT, Service, User, provide, server_environment,
 
 from analysis.record import SearchRecords
 from search.reconcile import main as reconcile
-from search.records.about import Place
+from search.records.about import About, Place
+from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
-from search.trials.record import TrialRecord
-from search.trials.spec import Job
+from search.trials.files import TrialFiles
+from search.trials.record import Status, TrialRecord
+from search.trials.spec import BASELINE, Job, TrialSpec
 from search.workers.failing import describe
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec
@@ -308,24 +310,34 @@ def test_a_browser_that_logs_in_compares_the_best_runs_of_both_searches(
     context.close()
 
 
-# The ledger, on PostgreSQL.
+# What is written to MLflow, on PostgreSQL.
 
 
-def place(service: Service, experiment: str, search: str) -> Place:
-    return Place(service.uri, experiment, None, search)
+def new_writer(service: Service, experiment: str, search: Path, params: dict) -> MlflowWriter:
+    place = Place(service.uri, experiment, None, search.name)
+    about = About(place, params, params, JOB, {})
+    return MlflowWriter(MlflowRuns(about, f"{experiment} {search.name}"), search)
 
 
-def together(service: Service, experiment: str, searches: int) -> list[list[str]]:
-    """Have ledgers make one experiment at the same moment; the errors of each."""
-    barrier, errors = threading.Barrier(searches), []
+def new_record(trial: str, lr: float) -> TrialRecord:
+    spec = TrialSpec(JOB, 0, {"lr": lr, "optimizer": "sgd"}, BASELINE)
+    return TrialRecord(spec, trial, started=1.0, at=1.0)
 
-    def log(name: str) -> None:
+
+def together(service: Service, experiment: str, folders: list[Path]) -> list[list[str]]:
+    """Have searches make one experiment at the same moment; the errors of each."""
+    barrier, errors = threading.Barrier(len(folders)), []
+
+    def log(search: Path) -> None:
+        search.mkdir(parents=True)
+        writer, record = new_writer(service, experiment, search, {}), new_record(search.name, 0.1)
+        TrialFiles(search).started(record)
         barrier.wait()
-        ledger = MlflowWriter(place(service, experiment, name), {"trials": 1}, {}, JOB)
-        ledger.trial_started(TrialRecord(f"t-{name}", 0, {"lr": 0.1}, "baseline"))
-        errors.append(ledger.close())
+        writer.open()
+        writer.trial_started(record)
+        errors.append(writer.close())
 
-    threads = [threading.Thread(target=log, args=(f"s{each}",)) for each in range(searches)]
+    threads = [threading.Thread(target=log, args=(folder,)) for folder in folders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -333,32 +345,36 @@ def together(service: Service, experiment: str, searches: int) -> list[list[str]
     return errors
 
 
-def test_searches_that_make_one_experiment_at_once_all_log_to_it(service):
+def test_searches_that_make_one_experiment_at_once_all_log_to_it(service, tmp_path):
     """As a user who may log to nothing but what he made."""
     maker = User("maker", secret())
     provide(service, maker)
     with logged_in(maker):
         client = MlflowClient(service.uri)
         for experiment in (f"convoy/race-{number}" for number in range(5)):
-            assert together(service, experiment, 4) == [[]] * 4
+            folders = [tmp_path / experiment / f"s{each}" for each in range(4)]
+            assert together(service, experiment, folders) == [[]] * 4
             (found,) = client.search_experiments(filter_string=f"name = '{experiment}'")
             assert len(client.search_runs([found.experiment_id])) == 8
 
 
-def test_the_largest_values_that_a_search_may_have_are_logged_whole(service):
+def test_the_largest_values_that_a_search_may_have_are_logged_whole(service, tmp_path):
     values = {f"{'key' * 20}{number}": "v" * 500 for number in range(150)}
-    record = TrialRecord("t0", 0, {"lr": 1e-320, "optimizer": "sgd"}, "baseline", started=1.0)
-    ledger = MlflowWriter(place(service, "convoy/large", "large"), values, values, JOB)
+    files, record = TrialFiles(tmp_path), new_record("t0", 1e-320)
+    files.started(record)
+    for epoch in range(1, 1201):  # more points than a batch of MLflow's holds
+        metrics = {"val_accuracy": 1 / epoch, "train_loss": 1e300 / epoch}
+        record = record.after(epoch, metrics, record.at + 1)
+        files.reported(record, {"epoch": epoch, **metrics})
+    error = describe(ValueError("a null \x00 byte, a \ud83d, an emoji \U0001f600 " + "x" * 900))
+    record = dataclasses.replace(record, status=Status.FAILED, error=error)
+    files.changed(record)
     with logged_in(service.searcher):
-        ledger.trial_started(record)
-        for epoch in range(1, 1201):  # more points than a batch of MLflow's holds
-            record = record.after(epoch, {"val_accuracy": 1 / epoch, "train_loss": 1e300 / epoch})
-            ledger.epoch_ended(record)
-        error = describe(ValueError("a null \x00 byte, a \ud83d, an emoji \U0001f600 " + "x" * 900))
-        ledger.trial_ended(dataclasses.replace(record, status="failed", error=error))
-        ledger.flush()
-        run_id = ledger.run_id("t0")
-        assert ledger.close() == []
+        writer = new_writer(service, "convoy/large", tmp_path, values)
+        writer.open()
+        writer.trial_ended(record)
+        assert writer.close() == []
+        run_id = writer.runs.run_id("t0")
         client = MlflowClient(service.uri)
         run = client.get_run(run_id)
         assert values.items() <= run.data.params.items()
