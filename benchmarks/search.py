@@ -161,7 +161,7 @@ def _plan(arguments: argparse.Namespace) -> ComparisonPlan:
     space, source = read_space(SPACE), resolve(arguments.data)
     dataset = load(space.data, source)
     images = arguments.train_limit or min(TRAIN_LIMIT, len(dataset.train))
-    budget = space.budget_on(source).flags(arguments.trials, arguments.epochs)
+    budget = space.budget_on(source).asked(arguments.trials, arguments.epochs)
     limited = dataset.limited(images, arguments.val_limit)
     return ComparisonPlan(source, limited, budget, arguments.convoy_trials or budget.trials)
 
