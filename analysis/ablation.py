@@ -59,7 +59,8 @@ def draw(document: dict[str, Any]) -> Figure:
         if mean := variant["accuracy"]:
             centre, reach = 100 * mean["mean"], 100 * (mean["high"] - mean["mean"])
             axes.errorbar(centre, row, xerr=reach, fmt="D", color="C0", capsize=4, zorder=3)
-    axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
+    labels = [" +\n".join(variant["on"]) or "none" for variant in variants]
+    axes.set_yticks(range(len(variants)), labels)
     axes.set_ylim(len(variants) - 0.5, -0.5)
     axes.set_xlabel("validation accuracy of the best epoch, %")
     axes.grid(axis="x", alpha=0.3)
@@ -71,10 +72,6 @@ def draw(document: dict[str, Any]) -> Figure:
         loc="left",
     )
     return figure
-
-
-def _label(variant: dict[str, Any]) -> str:
-    return " +\n".join(variant["on"]) or "none"
 
 
 if __name__ == "__main__":

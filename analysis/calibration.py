@@ -33,19 +33,18 @@ class Reliability:
         return float(np.nansum(gaps * self.counts) / self.counts.sum())
 
 
-def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability:
-    """Bins of equal width over the largest softmax output (Guo et al. 2017, section 2).
+def reliability(logits: Tensor, labels: Tensor) -> Reliability:
+    """``BINS`` of equal width over the largest softmax output (Guo et al. 2017, section 2).
 
     Args:
         logits: (N, classes).
         labels: (N,), class indices.
-        bins: number of bins over [0, 1].
     """
     confidence, predicted = (value.numpy() for value in logits.double().softmax(dim=1).max(dim=1))
     right = predicted == labels.numpy()
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    counts = np.bincount(place, minlength=bins)
+    edges = np.linspace(0, 1, BINS + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
+    counts = np.bincount(place, minlength=BINS)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: an empty bin has no mean
-        means = [np.bincount(place, value, bins) / counts for value in (confidence, right)]
+        means = [np.bincount(place, value, BINS) / counts for value in (confidence, right)]
     return Reliability(edges, counts, *means)

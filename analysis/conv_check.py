@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch.nn import functional as F
 
 from analysis.numpy_conv import Array, Conv2d
 from trainables.boundary.arguments import Arguments
@@ -24,6 +25,15 @@ Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
 REPEATS = 15
 MAX_BYTES = 1 << 30  # bytes of one array
+# Of each flag that counts something, the default and the lowest value.
+COUNTS = {
+    "images": (64, 1),
+    "filters": (16, 1),
+    "kernel": (5, 1),
+    "stride": (1, 1),
+    "padding": (2, 0),
+}
+MAX_COUNT = 4096
 
 
 @dataclass(frozen=True)
@@ -44,18 +54,20 @@ class Check:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``: 0; 1 if a difference is above 1e-12; 2 for a wrong flag."""
     arguments = command_line().parse_args(argv)
-    _check_numbers(arguments)
+    filters, kernel = arguments.filters, arguments.kernel
+    stride, padding = arguments.stride, arguments.padding
+    for name, (_, low) in COUNTS.items():
+        if not low <= (count := getattr(arguments, name)) <= MAX_COUNT:
+            raise UsageError(f"--{name} must be between {low} and {MAX_COUNT}, not {count}")
     images = _images(arguments)
     _check_size(images, arguments)
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        result = check(
-            images, arguments.filters, arguments.kernel, arguments.stride, arguments.padding
-        )
+        result = check(images, filters, kernel, stride, padding)
     shape = "x".join(str(size) for size in images.shape)
     print(
-        f"{shape} images, {arguments.filters} filters of {arguments.kernel}x{arguments.kernel}, "
-        f"stride {arguments.stride}, padding {arguments.padding}"
+        f"{shape} images, {filters} filters of {kernel}x{kernel}, stride {stride}, "
+        f"padding {padding}"
     )
     _print(result)
     return 0 if max(result.differences.values()) <= TOLERANCE else 1
@@ -69,20 +81,11 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", metavar="PATH", help="data folder, or embedded")
-    for name, default in (("images", 64), ("filters", 16), ("kernel", 5), ("stride", 1)):
+    for name, (default, _) in COUNTS.items():
         parser.add_argument(
             f"--{name}", type=int, default=default, metavar="N", help=f"default: {default}"
         )
-    parser.add_argument("--padding", type=int, default=2, metavar="N", help="default: 2")
     return parser
-
-
-def _check_numbers(arguments: argparse.Namespace) -> None:
-    for name in ("images", "filters", "kernel", "stride"):
-        if not 1 <= getattr(arguments, name) <= 4096:
-            raise UsageError(f"--{name} must be between 1 and 4096, not {getattr(arguments, name)}")
-    if not 0 <= arguments.padding <= 4096:
-        raise UsageError(f"--padding must be between 0 and 4096, not {arguments.padding}")
 
 
 def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
@@ -128,22 +131,12 @@ def check(images: Floats, filters: int, kernel: int, stride: int, padding: int) 
 def _torch_passes(
     images: Floats, weight: Floats, target: Floats, stride: int, padding: int
 ) -> dict[str, Floats]:
-    layer, inputs = _torch_layer(weight, stride, padding), torch.tensor(images, requires_grad=True)
-    output = layer(inputs)
-    nn.functional.mse_loss(output, torch.tensor(target)).backward()  # type: ignore[no-untyped-call]
-    passes: dict[str, Tensor | None] = {
-        "output": output.detach(),
-        "dL/dW": layer.weight.grad,
-        "dL/dX": inputs.grad,
-    }
-    return {name: value.numpy() for name, value in passes.items() if value is not None}
-
-
-def _torch_layer(weight: Floats, stride: int, padding: int) -> nn.Conv2d:
-    filters, channels, kernel, _ = weight.shape
-    layer = nn.Conv2d(channels, filters, kernel, stride, padding, bias=False)
-    layer.weight = nn.Parameter(torch.tensor(weight))
-    return layer
+    inputs, weights = (torch.tensor(array, requires_grad=True) for array in (images, weight))
+    output = F.conv2d(inputs, weights, stride=stride, padding=padding)
+    loss = F.mse_loss(output, torch.tensor(target))
+    by_weights, by_inputs = torch.autograd.grad(loss, (weights, inputs))
+    passes = {"output": output.detach(), "dL/dW": by_weights, "dL/dX": by_inputs}
+    return {name: value.numpy() for name, value in passes.items()}
 
 
 def _relative(mine: Array, theirs: Array) -> float:
@@ -154,18 +147,19 @@ def _times(
     images: Floats, weight: Floats, target: Floats, stride: int, padding: int
 ) -> dict[str, dict[str, float]]:
     """Medians of interleaved repetitions after a warm-up."""
+    small, gradient = images.astype(np.float32), target.astype(np.float32)
     ours = Conv2d(weight.astype(np.float32), stride, padding)
-    layer = _torch_layer(weight, stride, padding).float()
-    small = images.astype(np.float32)
-    inputs = torch.tensor(small, requires_grad=True)
-    gradient = target.astype(np.float32)
-    output, torch_gradient = layer(inputs), torch.tensor(gradient)
     ours.forward(small)
+    inputs, weights = (torch.tensor(a, requires_grad=True) for a in (small, ours.weight))
+    convolve = partial(F.conv2d, inputs, weights, stride=stride, padding=padding)
+    output, torch_gradient = convolve(), torch.tensor(gradient)
     passes: dict[str, dict[str, Callable[[], object]]] = {
-        "forward": {"numpy": lambda: ours.forward(small), "torch": lambda: layer(inputs)},
+        "forward": {"numpy": lambda: ours.forward(small), "torch": convolve},
         "backward": {
             "numpy": lambda: ours.backward(gradient),
-            "torch": lambda: output.backward(torch_gradient, retain_graph=True),
+            "torch": lambda: output.backward(  # type: ignore[no-untyped-call]
+                torch_gradient, retain_graph=True
+            ),
         },
     }
     return {name: _medians(pair) for name, pair in passes.items()}

@@ -1,10 +1,12 @@
 """Images to show: some that the network gets right and some that it gets wrong."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from analysis.subject import Subject
+from trainables.data.dataset import rank_in_class
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,9 @@ class Example:
         """True if the prediction is the label."""
         return self.label == self.predicted
 
-    @property
-    def aligned(self) -> bool:
-        """True if the digit says the label."""
-        return self.digit == self.label
+    def numbers(self) -> dict[str, Any]:
+        """All but the digit, as JSON values."""
+        return {key: value for key, value in asdict(self).items() if key != "digit"}
 
 
 def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example]:
@@ -70,7 +71,5 @@ def colour(example: Example) -> str:
 def _first(subject: Subject, chosen: np.ndarray, count: int) -> list[int]:
     """The first ``count`` of the ``chosen``, each class once before any comes twice."""
     indices = np.flatnonzero(chosen)
-    labels = subject.split.labels[indices]
-    rank = np.array([np.sum(labels[:place] == label) for place, label in enumerate(labels[:500])])
-    order = np.lexsort((indices[: len(rank)], rank))[:count]
-    return sorted(int(indices[place]) for place in order)
+    order = np.lexsort((indices, rank_in_class(subject.split.labels[indices])))
+    return sorted(indices[order[:count]].tolist())

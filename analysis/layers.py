@@ -20,15 +20,13 @@ class Layer:
         name: of the convolution in its network.
         convolution: the module.
         normalised: the BN that alone reads its output, or the convolution itself.
-        activation: the ReLU that its output reaches by way of BN and pooling alone, or None.
-        activation_name: of that ReLU, or empty.
+        activation: name of the ReLU that its output reaches by BN and pooling alone; or None.
     """
 
     name: str
     convolution: nn.Conv2d
     normalised: nn.Module
-    activation: nn.ReLU | None
-    activation_name: str
+    activation: str | None
 
     def activated(self, normalised: Tensor) -> Tensor:
         """The activation map, (N, C, H, W), of what ``normalised`` gave, before any pooling.
@@ -73,13 +71,13 @@ def _layer(call: Call, later: list[Call]) -> Layer:
         if reader.argument is not tensor:
             continue
         if isinstance(reader.module, nn.ReLU):
-            return Layer(call.name, call.module, normalised, reader.module, reader.name)
+            return Layer(call.name, call.module, normalised, reader.name)
         if isinstance(reader.module, nn.BatchNorm2d):
             normalised = reader.module  # type: ignore[assignment]
         elif not isinstance(reader.module, _POOLS):
             break
         tensor = reader.output
-    return Layer(call.name, call.module, normalised, None, "")
+    return Layer(call.name, call.module, normalised, None)
 
 
 def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:

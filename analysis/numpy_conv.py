@@ -87,8 +87,8 @@ class Conv2d:
 
     def _laid_out(self, images: Array) -> Array:
         """Every window as a column, (N, channels * kernel * kernel, H' * W')."""
-        around, kernel = self.padding, self.weight.shape[2]
-        padded = np.pad(images, ((0, 0), (0, 0), (around, around), (around, around)))
+        pad, kernel = self.padding, self.weight.shape[2]
+        padded = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
         windows = sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
         windows = windows[:, :, :: self.stride, :: self.stride]
         # Rows of the output stay together in memory, so that the copy runs along them.
@@ -98,11 +98,11 @@ class Conv2d:
     def _put_back(self, windows: Array, places: tuple[int, ...]) -> Array:
         """The sum of all windows at their places: what ``_laid_out`` transposes to."""
         count, channels, rows, columns = self._shape
-        kernel, step, around = self.weight.shape[2], self.stride, self.padding
+        kernel, step, pad = self.weight.shape[2], self.stride, self.padding
         parts = windows.reshape(count, channels, kernel, kernel, *places)
-        padded = np.zeros((count, channels, rows + 2 * around, columns + 2 * around), windows.dtype)
+        padded = np.zeros((count, channels, rows + 2 * pad, columns + 2 * pad), windows.dtype)
         for y in range(kernel):
             for x in range(kernel):
                 down, right = y + step * places[0], x + step * places[1]
                 padded[:, :, y:down:step, x:right:step] += parts[:, :, y, x]
-        return padded[:, :, around : around + rows, around : around + columns]
+        return padded[:, :, pad : pad + rows, pad : pad + columns]

@@ -1,10 +1,12 @@
 """Grids of small images on one figure."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 
@@ -24,22 +26,27 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def mosaic(
-    images: Iterable[NDArray[np.generic]], columns: int, gap: int = 1
-) -> NDArray[np.generic]:
+def show(axes: Axes, image: NDArray[np.generic], title: str, **style: Any) -> AxesImage:
+    """Draw an image without ticks under its title; ``style`` is what ``imshow`` takes."""
+    bare(axes)
+    axes.set_title(title, fontsize=9)
+    return axes.imshow(image, **style)
+
+
+def mosaic(images: Iterable[NDArray[np.generic]], columns: int) -> NDArray[np.generic]:
     """Images (H, W) or (H, W, 3) of one shape and type side by side, row by row, in one array.
 
-    One image for hundreds of panels draws in a fraction of the time. The gaps are white: 255 where
-    the images are uint8, else NaN.
+    One image for hundreds of panels draws in a fraction of the time. The gaps, of a pixel, are
+    white: 255 where the images are uint8, else NaN.
     """
     tiles = list(images)
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // columns)
     blank = 255 if tiles[0].dtype == np.uint8 else np.nan
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *tiles[0].shape[2:])
+    shape = (rows * (height + 1) - 1, columns * (width + 1) - 1, *tiles[0].shape[2:])
     canvas = np.full(shape, blank, dtype=tiles[0].dtype)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
-        top, left = row * (height + gap), column * (width + gap)
+        top, left = row * (height + 1), column * (width + 1)
         canvas[top : top + height, left : left + width] = tile
     return canvas

@@ -9,17 +9,13 @@ from mlflow.exceptions import MlflowException
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.records.experiment import experiment_name
-from search.records.parsing import plain, quoted, values_of
+from search.records.parsing import quoted, recorded_spec
 from search.records.run_reader import RecordedRun, RecordedRuns
+from search.trials.record import Status
 from trainables.boundary.errors import UsageError
 
 # What the figures of a whole search need of every trial.
-VALIDATION = (
-    "val_accuracy",
-    "val_accuracy_aligned",
-    "val_accuracy_conflicting",
-    "digit_following",
-)
+VALIDATION = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 _PARENTS = ("search", "ablation")  # kinds of runs that have others below them
 
 
@@ -44,18 +40,15 @@ class Records(RecordedRuns):
             runs = self._pages(experiment, f"tags.convoy.search = '{quoted(run.search)}'")
             parents = [r for r in runs if r.data.tags.get("convoy.kind") in _PARENTS]
             trials = [self._trial(r) for r in runs if r.data.tags.get("convoy.kind") == "trial"]
-        trials.sort(key=lambda trial: trial.number)
+        trials.sort(key=lambda trial: trial.record.number)
         return RecordedSearch(run.search, tuple(trials), _rungs(parents))
 
-    def parent_of(self, run: RecordedRun) -> Run | None:
-        """The own run of the search that ``run`` belongs to; None if it is not there.
+    def parent_of(self, run_id: str) -> Run | None:
+        """The own run of the search that run ``run_id`` belongs to; None if it is not there.
 
         Raises:
             UsageError: the store does not answer.
         """
-        return self._parent(run.run_id)
-
-    def _parent(self, run_id: str) -> Run | None:
         with self.answering():
             tags = self.client.get_run(run_id).data.tags
             try:
@@ -101,14 +94,8 @@ class Records(RecordedRuns):
 
     def _trial(self, run: Run) -> RecordedTrial:
         try:
-            return RecordedTrial(
-                run_id=run.info.run_id,
-                number=int(run.data.params["trial"]),
-                label=plain(run.data.tags["convoy.label"]),
-                status=run.data.tags["convoy.status"],
-                values=values_of(run.data.tags["convoy.values"]),
-                history=self.history(run, VALIDATION),
-            )
+            history, status = self.history(run, VALIDATION), Status(run.data.tags["convoy.status"])
+            return RecordedTrial.of(run.info.run_id, recorded_spec(run), status, history)
         except (KeyError, ValueError) as error:
             raise UsageError(
                 f"the record of trial run {run.info.run_id} is damaged, or of an earlier version "
@@ -136,7 +123,7 @@ class Records(RecordedRuns):
 
     def _evidence(self, run: Run) -> tuple[int, float, bool, float]:
         images = int(run.data.params.get("val_images", 0))
-        parent = self._parent(run.info.run_id)
+        parent = self.parent_of(run.info.run_id)
         feasible = parent is None or parent.data.tags.get("convoy.feasible") != "false"
         accuracy = run.data.metrics.get("best_val_accuracy", -1.0)
         return images, -_val_alignment(run), feasible, accuracy

@@ -8,9 +8,7 @@ on the unbiased split at every epoch.
 from dataclasses import dataclass
 
 from analysis.trials import RecordedSearch, RecordedTrial
-from trainables.data.composite import CHANCE
-
-ENDED = ("completed", "pruned")  # a failed or interrupted trial is never chosen
+from trainables.data.composite import CHANCE, KINDS
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ class Regret:
         return self.misled.following - self.honest.following
 
 
-def aligned_share(forced: float, kinds: int = 10) -> float:
+def aligned_share(forced: float) -> float:
     """The share of images whose digit agrees when it is forced for ``forced`` of them."""
-    return forced + (1 - forced) / kinds
+    return forced + (1 - forced) / KINDS
 
 
 def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) -> Regret | None:
@@ -85,7 +83,7 @@ def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) ->
     candidates = tuple(
         candidate
         for trial in search.trials
-        if trial.status in ENDED
+        if trial.record.status.may_win
         for candidate in _candidates(trial, share, recorded)
     )
     if not candidates:
@@ -106,8 +104,8 @@ def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Can
     )
     return [
         Candidate(
-            trial=trial.number,
-            label=trial.label,
+            trial=trial.record.number,
+            label=trial.record.label,
             epoch=epoch,
             unbiased=accuracy
             if recorded == CHANCE
@@ -115,7 +113,7 @@ def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Can
             biased=_mixed(share, aligned[epoch], conflicting[epoch]),
             conflicting=conflicting[epoch],
             following=following[epoch],
-            baseline=trial.is_baseline,
+            baseline=trial.record.spec.is_baseline,
         )
         for epoch, accuracy in trial.accuracies
         if epoch in aligned and epoch in conflicting and epoch in following

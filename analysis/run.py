@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         return _list(console)
     if arguments.run and len(arguments.run) > 1:
         return _compare(arguments, console)
-    return _analyse(arguments, console)
+    return analysed(arguments, console)[1]
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -102,10 +102,6 @@ def _list(console: Console) -> int:
     for name, shows in available().items():
         console.print(f"{name:{width}}  {shows}", markup=False, soft_wrap=True)
     return 0
-
-
-def _analyse(arguments: argparse.Namespace, console: Console) -> int:
-    return analysed(arguments, console)[1]
 
 
 def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int]:
@@ -162,7 +158,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.sealed import unseal
     from analysis.subject import open_subject
 
-    if len(set(arguments.run)) != 2 or len(arguments.run) != 2:
+    if not len(set(arguments.run)) == len(arguments.run) == 2:
         raise UsageError("--run: give two different runs to compare, or one to analyse")
     if arguments.only:
         raise UsageError("--only: a comparison of two runs is one figure; leave it out")
@@ -173,10 +169,9 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     runs = [records.load(run_id) for run_id in arguments.run]
-    sources = [_source(arguments.data, run.job.source) for run in runs]
     subjects = [
-        open_subject(run, source, arguments.split, records)
-        for run, source in zip(runs, sources, strict=True)
+        open_subject(run, _source(arguments.data, run.job.source), arguments.split, records)
+        for run in runs
     ]
     name = "comparison-" + "-".join(run.run_id[:8] for run in runs)
     drawing = compare(*subjects)

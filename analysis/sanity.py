@@ -31,9 +31,9 @@ def with_last_layer_redrawn(model: nn.Module, inputs: Tensor, seed: int = SEED) 
     return copied
 
 
-def untrained(model: nn.Module, seed: int = SEED) -> nn.Module:
+def untrained(model: nn.Module) -> nn.Module:
     """A copy of ``model`` with every convolution and linear layer redrawn and every BN reset."""
-    copied, generator = copy.deepcopy(model), _generator(seed)
+    copied, generator = copy.deepcopy(model), _generator(SEED)
     for module in copied.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             _redraw(module, generator)

@@ -164,7 +164,7 @@ def unseal(subject: Subject, again: bool = False) -> Seal:
     run, records = subject.run, subject.records
     if not subject.dataset.test.labelled:
         return Seal(run)
-    parent = None if records is None else records.parent_of(run)
+    parent = None if records is None else records.parent_of(run.run_id)
     past = () if parent is None else _recorded(parent)
     command = _due(subject, past, again)
     if command is None:
@@ -242,12 +242,12 @@ def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> 
     key = f"{PREFIX}{fresh.time.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
     records.annotate(run_id, tags={key: fresh.model_dump_json()})
     # Read back, as another analysis may have read meanwhile.
-    readings = _recorded(records.parent_of(run) or parent)
+    readings = _recorded(records.parent_of(run.run_id) or parent)
     step = sum(reading.time <= fresh.time for reading in readings)
     time = int(fresh.time.timestamp() * 1000)
     metrics = [Metric(name, each.value, time, step) for name, each in fresh.estimates.items()]
     records.annotate(run_id, metrics, {COUNT: str(len(readings))})
-    while len(now := _recorded(records.parent_of(run) or parent)) > len(readings):
+    while len(now := _recorded(records.parent_of(run.run_id) or parent)) > len(readings):
         readings = now  # another was recorded before this one's count, which was then too low
         records.annotate(run_id, tags={COUNT: str(len(readings))})
     return readings

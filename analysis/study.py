@@ -31,10 +31,12 @@ def study_of(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pairs = [(trial, result) for t in search.trials for trial, result in [(t, value(t))]]
     known = [(trial, result) for trial, result in pairs if result is not None]
-    ranges = _ranges([trial.values for trial, _ in known])
+    ranges = _ranges([trial.record.values for trial, _ in known])
     study = optuna.create_study(direction="maximize", study_name=search.name)
     for trial, result in known:
-        params = {key: _as(ranges[key], v) for key, v in trial.values.items() if key in ranges}
+        params = {
+            key: _as(ranges[key], v) for key, v in trial.record.values.items() if key in ranges
+        }
         own = {key: ranges[key] for key in params}
         study.add_trial(optuna.create_trial(params=params, distributions=own, value=result))
     return study

@@ -1,5 +1,6 @@
 """A recorded run with its data: what every figure is drawn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ from trainables.boundary.errors import UsageError
 from trainables.data import Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS
-from trainables.data.dataset import Integers, Split
+from trainables.data.dataset import Split
 from trainables.device import best_device, use_threads
 from trainables.evaluation import Evaluation, evaluate
 
@@ -87,15 +88,10 @@ class Subject:
             return DIGIT
         return Cue(DIGIT.noun, None, None, kinds)
 
-    @property
-    def first(self) -> Integers:
-        """The index of the first image, for what any image can tell."""
-        return np.array([0])
-
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The convolutions, in the order in which they are computed."""
-        return layers_of(self.model, self.inputs(self.first))
+        return layers_of(self.model, self.inputs())
 
     @cached_property
     def activations(self) -> Activations:
@@ -124,9 +120,9 @@ class Subject:
         """The network's logits on ``split``."""
         return evaluate(self.model, DeviceSplit.of(split, self.device), self.normalise)
 
-    def inputs(self, indices: Integers) -> Tensor:
+    def inputs(self, indices: Sequence[int] = (0,)) -> Tensor:
         """The shown images at ``indices`` as the network takes them, (N, 3, H, W)."""
-        images = torch.from_numpy(np.ascontiguousarray(self.split.images[indices]))
+        images = torch.from_numpy(np.ascontiguousarray(self.split.images[list(indices)]))
         return self.normalise(images.to(self.device))
 
 

@@ -1,10 +1,11 @@
 """The trials of a search, as MLflow recorded them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from search.records.parsing import History
-from search.trials.spec import BASELINE
+from search.trials.record import Status, TrialRecord
+from search.trials.spec import TrialSpec
+from trainables.best_epoch import METRIC
 
 
 @dataclass(frozen=True)
@@ -13,34 +14,26 @@ class RecordedTrial:
 
     Attributes:
         run_id: MLflow's.
-        number: order of suggestion; 0 is the baseline.
-        label: what it is called.
-        status: ``completed``, ``pruned``, ``failed``, ``interrupted`` or ``running``.
-        values: what was chosen.
+        record: the trial.
         history: (epoch, value) pairs of validation accuracy and the figures of the shortcut.
     """
 
     run_id: str
-    number: int
-    label: str
-    status: str
-    values: dict[str, Any]
+    record: TrialRecord
     history: History
+
+    @classmethod
+    def of(cls, run_id: str, spec: TrialSpec, status: Status, history: History) -> "RecordedTrial":
+        """The trial whose best epoch follows from its ``history``."""
+        record = TrialRecord(spec, run_id, status)
+        for epoch, accuracy in history.get(METRIC, []):
+            record = record.after(epoch, {METRIC: accuracy})
+        return cls(run_id, record, history)
 
     @property
     def accuracies(self) -> list[tuple[int, float]]:
         """Validation accuracy by epoch."""
-        return self.history.get("val_accuracy", [])
-
-    @property
-    def best(self) -> tuple[int, float]:
-        """The first epoch of the highest validation accuracy, and that; (0, -1) before any."""
-        return max(self.accuracies, key=lambda point: point[1], default=(0, -1.0))
-
-    @property
-    def is_baseline(self) -> bool:
-        """True for the source's own settings."""
-        return self.label == BASELINE
+        return self.history.get(METRIC, [])
 
 
 @dataclass(frozen=True)

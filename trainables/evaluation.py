@@ -47,7 +47,7 @@ class Evaluation:
         A figure over no images is left out.
         """
         right = self.predictions == self.labels
-        found = {
+        figures = {
             "val_loss": F.cross_entropy(self.logits.double(), self.labels).item(),
             "val_accuracy": _share(right),
         }
@@ -59,8 +59,8 @@ class Evaluation:
                 "val_accuracy_conflicting": right[conflicting],
                 "digit_following": (self.predictions == self.digits)[conflicting],
             }
-            found |= {name: _share(group) for name, group in groups.items() if len(group)}
-        return found
+            figures |= {name: _share(group) for name, group in groups.items() if len(group)}
+        return figures
 
 
 def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Evaluation:
@@ -73,17 +73,13 @@ def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Eva
     model.eval()
     try:
         with torch.inference_mode():
-            batches = split.in_order(_batch_size(split))
-            found = [model(normalise(batch.images)).float() for batch in batches]
-            logits = torch.cat(found).cpu()  # the one moment when the host waits for the device
+            size = BATCH_ON_CPU if split.images.device.type == "cpu" else BATCH
+            parts = [model(normalise(batch.images)).float() for batch in split.in_order(size)]
+            logits = torch.cat(parts).cpu()  # the one moment when the host waits for the device
     finally:
         model.train(training)
     digits = None if split.digits is None else split.digits.cpu()
     return Evaluation(logits, split.labels.cpu(), digits)
-
-
-def _batch_size(split: DeviceSplit) -> int:
-    return BATCH_ON_CPU if split.images.device.type == "cpu" else BATCH
 
 
 def _share(hits: Tensor) -> float:

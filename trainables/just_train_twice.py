@@ -42,6 +42,6 @@ def weights_by_errors(
 
     The images are taken as they are, without augmentation.
     """
-    found = evaluate(model, train, normalise)
-    wrong = found.predictions != found.labels
+    evaluation = evaluate(model, train, normalise)
+    wrong = evaluation.predictions != evaluation.labels
     return torch.where(wrong, weight, 1.0).to(train.labels.device)

@@ -2,13 +2,7 @@
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import (
-    ConstantLR,
-    CosineAnnealingLR,
-    LRScheduler,
-    OneCycleLR,
-    StepLR,
-)
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
 
 from trainables.recipe import Recipe
 

@@ -6,7 +6,6 @@ random stream of its own too, so it ends with the weights that it would have alo
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -41,14 +40,11 @@ class Member:
         outside = _random_state(self._device)
         _set_random_state(self._random, self._device)
         try:
-            with self._in_stream():
+            with torch.cuda.stream(self._stream):  # on a CPU, None, which changes nothing
                 return next(self._steps)
         finally:
             self._random = _random_state(self._device)
             _set_random_state(outside, self._device)
-
-    def _in_stream(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
 
 def _random_state(device: torch.device) -> _State:

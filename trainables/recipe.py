@@ -1,7 +1,7 @@
 """What a training is made of: a recipe, and the setting that joins it to an architecture."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import Field
@@ -154,12 +154,17 @@ def rests(name: str, values: Mapping[str, Value]) -> bool:
 class Setting:
     """Everything that decides a trial's result, given its data.
 
+    ``Setting(**values)`` reads back what ``asdict`` wrote as JSON values.
+
     Attributes:
         architecture: name of a file in ``trainables/architectures``.
         parameters: the architecture's own hyperparameters; those left out have their defaults.
         recipe: how it is trained.
         epochs: passes over the training images, 1 or more.
         seed: of initialisation, data order, augmentation and dropout.
+
+    Raises:
+        UsageError: a key is missing or unknown, or a value not allowed.
     """
 
     architecture: str
@@ -188,16 +193,3 @@ class Setting:
                     f"{key} is neither a recipe's key nor a parameter of {architecture}"
                 )
         return cls(architecture, own, Recipe(**recipe), epochs, seed)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The setting as JSON values; ``from_dict`` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Setting":
-        """A setting from what ``as_dict`` gave.
-
-        Raises:
-            UsageError: a key is missing or unknown, or a value not allowed.
-        """
-        return cls(**values)

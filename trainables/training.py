@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +17,7 @@ from trainables import architectures, evaluation
 from trainables.best_epoch import improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
-from trainables.data.batches import (
-    Batch,
-    DeviceSplit,
-    Normaliser,
-    images_per_epoch,
-    steps_per_epoch,
-)
+from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
 from trainables.device import training_dtype
 from trainables.evaluation import evaluate
@@ -34,6 +27,7 @@ from trainables.mixup import mix
 from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
+from trainables.snapshot import snapshot
 
 METRICS = (
     Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
@@ -131,12 +125,8 @@ def network(setting: Setting, dataset: Dataset) -> nn.Module:
 
 def check_fits(setting: Setting, dataset: Dataset) -> None:
     """Raise UsageError unless ``setting``'s network can be built for ``dataset``; builds none."""
-    architectures.check_builds(
-        setting.architecture,
-        image_size=dataset.image_size,
-        classes=len(dataset.classes),
-        **setting.parameters,
-    )
+    with torch.device("meta"):
+        network(setting, dataset)
 
 
 @dataclass(frozen=True)
@@ -174,28 +164,18 @@ class _Learner:
             getattr(self, name).load_state_dict(state[name])
 
 
-@dataclass(frozen=True)
-class _Streams:
-    """The random streams of one pass over the images, but for their order.
+# The random streams of a pass over the images: of what happens to them, on their device; of
+# AutoAugment, on the CPU; of MixUp's shares.
+_Streams = tuple[torch.Generator, torch.Generator, np.random.Generator]
 
-    Attributes:
-        images: what happens to the images, on their device.
-        choices: AutoAugment's, on the CPU.
-        shares: MixUp's.
-    """
 
-    images: torch.Generator
-    choices: torch.Generator
-    shares: np.random.Generator
-
-    @classmethod
-    def at(cls, device: torch.device, seed: int, *place: int | str) -> "_Streams":
-        """Those of the place that ``place`` names."""
-        return cls(
-            generator(device, seed, *place, "augmentation"),
-            generator(torch.device("cpu"), seed, *place, "auto-augment"),
-            np.random.default_rng(derive(seed, *place, "mixup")),
-        )
+def _streams(device: torch.device, seed: int, *place: int | str) -> _Streams:
+    """Those of the pass that ``place`` names."""
+    return (
+        generator(device, seed, *place, "augmentation"),
+        generator(torch.device("cpu"), seed, *place, "auto-augment"),
+        np.random.default_rng(derive(seed, *place, "mixup")),
+    )
 
 
 # A pass over the images: pauses after every step, and ends in its figures.
@@ -208,7 +188,7 @@ class _Trainer:
     def __init__(self, setting: Setting, data: TrainingData) -> None:
         self._setting, self._data = setting, data
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
-        self._dtype = training_dtype(data.device)
+        self._in_bfloat16 = training_dtype(data.device) == torch.bfloat16
         self._learner = _Learner.fresh(setting, data, "initialisation", setting.epochs)
         self._weights: Tensor | None = None
         self.epoch = 0
@@ -259,8 +239,7 @@ class _Trainer:
 
     def _keep_best(self, val: dict[str, float]) -> None:
         if improves(val, self._best):
-            state = self._learner.model.state_dict()
-            model = {name: value.clone() for name, value in state.items()}
+            model = snapshot(self._learner.model.state_dict())
             self._best = {"epoch": self.epoch, "model": model, **val}
 
     def _train_first(self) -> Generator[None, None, Tensor]:
@@ -294,7 +273,7 @@ class _Trainer:
         """
         device, seed = self._data.device, self._setting.seed
         torch.manual_seed(derive(seed, *place, "dropout"))
-        streams = _Streams.at(device, seed, *place)
+        streams = _streams(device, seed, *place)
         order = generator(device, seed, *place, "order")
         sums = torch.zeros(3, device=device)
         learner.model.train()
@@ -312,13 +291,15 @@ class _Trainer:
                 "a smaller learning rate usually helps"
             )
 
-    def _step(self, learner: _Learner, recipe: Recipe, batch: Batch, streams: _Streams) -> Tensor:
+    def _step(
+        self, learner: _Learner, recipe: Recipe, batch: DeviceSplit, streams: _Streams
+    ) -> Tensor:
         """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        augment, draws = Augmentation(recipe), streams.images
-        pixels = augment.pixels(batch.images, draws, streams.choices)
+        augment, (draws, choices, shares) = Augmentation(recipe), streams
+        pixels = augment.pixels(batch.images, draws, choices)
         inputs = augment.values(self._data.normalise(pixels), draws)
-        inputs, targets = mix(inputs, batch.labels, recipe.mixup, streams.shares, draws)
-        with self._autocast():
+        inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
+        with torch.autocast(self._data.device.type, torch.bfloat16, enabled=self._in_bfloat16):
             logits = learner.model(inputs)
         logits = logits.float()
         objective = targets.cross_entropy(logits, recipe.label_smoothing)
@@ -327,8 +308,3 @@ class _Trainer:
             unsmoothed = targets.cross_entropy(logits) if recipe.label_smoothing else objective
             losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
             return torch.cat([losses, targets.hits(logits)[None]])
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        if self._dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self._data.device.type, self._dtype)

@@ -1,7 +1,7 @@
 """One method on some examples, with the controls without which its maps say little."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from analysis.sanity import (
     with_last_layer_redrawn,
 )
 from analysis.subject import Subject
+from trainables.data.dataset import Images
 
 CORRECT, WRONG = 3, 3
 DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
@@ -52,6 +53,11 @@ class Explanation:
     unlearned: Tensor | None
     layer: str
 
+    @property
+    def pictures(self) -> Images:
+        """The images as they are, (N, H, W, 3)."""
+        return self.subject.split.images[[example.index for example in self.examples]]
+
     @cached_property
     def correlations(self) -> list[float | None]:
         """Spearman's, of each map's strength with and without the last layer, mean over draws."""
@@ -78,16 +84,22 @@ class Explanation:
         """Where the maps' mass lies on composite images, in a line; else empty."""
         if self.unlearned is None:
             return ""
-        own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
-        cue = self._cue
+        own, control = self._masses
         return (
-            f"in the {cue.noun}'s square: {_percent(own)} of the maps' mass (untrained network "
-            f"{_percent(control)}, area {_percent(self._area)})"
+            f"in the {self._cue.noun}'s square: {own} of the maps' mass (untrained network "
+            f"{control}, area {_percent(self._area)})"
         )
 
     @property
     def _cue(self) -> Cue:
         return self.subject.cue or DIGIT
+
+    @property
+    def _masses(self) -> tuple[str, str]:
+        """How much of the maps lies in the cue's square, and of the untrained network's."""
+        assert self.unlearned is not None
+        own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
+        return _percent(own), _percent(control)
 
     @property
     def _area(self) -> float:
@@ -101,14 +113,7 @@ class Explanation:
             "seeds": [SEED + draw for draw in range(len(self.redrawn))],
         }
         rows: list[dict[str, Any]] = [
-            {
-                "index": example.index,
-                "label": example.label,
-                "predicted": example.predicted,
-                "confidence": example.confidence,
-                "digit": example.digit,
-                "rank_correlation": correlation,
-            }
+            asdict(example) | {"rank_correlation": correlation}
             for example, correlation in zip(self.examples, self.correlations, strict=True)
         ]
         numbers = {"classes": self.subject.dataset.classes, "sanity": sanity, "images": rows}
@@ -133,12 +138,11 @@ class Explanation:
             "learned (Adebayo et al. 2018)."
         )
         if self.unlearned is not None:
-            noun = self._cue.noun
-            own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
+            noun, (own, control) = self._cue.noun, self._masses
             words += (
-                f" The {noun}'s square has {_percent(own)} of the mass; a "
+                f" The {noun}'s square has {own} of the mass; a "
                 "share above its area proves nothing by itself, as the untrained network has "
-                f"{_percent(control)}: see the audit for what the {noun} does."
+                f"{control}: see the audit for what the {noun} does."
             )
         return words
 
@@ -149,7 +153,7 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
     The last layer is redrawn ``draws`` times.
     """
     shown = examples(subject, CORRECT, WRONG)
-    inputs = subject.inputs(np.array([example.index for example in shown]))
+    inputs = subject.inputs([example.index for example in shown])
     targets = torch.tensor([example.predicted for example in shown], device=subject.device)
     model = copy.deepcopy(subject.model).eval()
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from analysis.layers import calls_of
 from trainables.boundary.errors import UsageError
 
+_WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)
+
 
 @dataclass(frozen=True)
 class Head:
@@ -42,7 +44,8 @@ def head_of(model: nn.Module, inputs: Tensor) -> Head:
     entry = pools[-1] if pools else flattenings[0]
     rest = [m for m in called[called.index(entry) + 1 :] if not isinstance(m, _WEIGHTLESS)]
     linear = rest[0] if rest and isinstance(rest[0], nn.Linear) else None
-    averages = bool(pools) and _to_one_pixel(entry) and len(rest) == (linear is not None)
+    to_one_pixel = bool(pools) and pools[-1].output_size in (1, (1, 1))
+    averages = to_one_pixel and len(rest) == (linear is not None)
     return Head(entry, linear if averages else None, averages)
 
 
@@ -50,10 +53,3 @@ def feature_maps(model: nn.Module, inputs: Tensor, entry: nn.Module) -> Tensor:
     """What enters ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
     maps: list[Tensor] = [c.argument for c in calls_of(model, inputs) if c.module is entry]
     return maps[-1]
-
-
-_WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)
-
-
-def _to_one_pixel(pool: nn.Module) -> bool:
-    return isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size in (1, (1, 1))

@@ -89,8 +89,7 @@ def sanity_notes(explanation: Explanation) -> list[str]:
 
 def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figure:
     """The images, with prediction and truth, above ``rows``, headed ``name`` and the controls."""
-    images = PanelRow("image", list(explanation.subject.split.images[_indices(explanation)]))
-    rows = [images, *rows]
+    rows = [PanelRow("image", list(explanation.pictures)), *rows]
     columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
     width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
@@ -112,10 +111,6 @@ def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figu
     return figure
 
 
-def _indices(explanation: Explanation) -> NDArray[np.int64]:
-    return np.array([example.index for example in explanation.examples])
-
-
 def _panel(figure: Figure, left: float, bottom: float, width: float = _SIDE) -> Axes:
     """Axes at a place in inches."""
     across, up = figure.get_size_inches()
@@ -129,16 +124,13 @@ def _draw_row(all_axes: list[Axes], row: PanelRow, region: Region | None) -> Non
     for place, axes in enumerate(all_axes):
         picture, scale = row.pictures[place], row.scale
         if row.backdrops:
-            axes.imshow(
-                row.backdrops[place], cmap="gray", vmin=-255, vmax=255
-            )  # light, for the colours
+            # Light, for the colours.
+            axes.imshow(row.backdrops[place], cmap="gray", vmin=-255, vmax=255)
         if scale is None:
             axes.imshow(picture)
         else:
-            norm = Normalize(scale.low, scale.high)
-            axes.imshow(
-                picture, cmap=scale.colours, norm=norm, alpha=0.6 if row.backdrops else None
-            )
+            norm, alpha = Normalize(scale.low, scale.high), 0.6 if row.backdrops else None
+            axes.imshow(picture, cmap=scale.colours, norm=norm, alpha=alpha)
         if row.notes:
             axes.set_xlabel(row.notes[place], fontsize=8, labelpad=2)
         if region is not None and scale is not None:

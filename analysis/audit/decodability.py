@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from analysis.audit.control import reinitialised
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate, difference, share
 from analysis.audit.readout import features_of, readout_name
-from analysis.audit.refit import held_out_predictions
 from trainables.data.batches import DeviceSplit, Normaliser
+from trainables.data.dataset import Integers
 
 FEWEST = 40  # images of a class: twenty in each half
+ITERATIONS = 500  # of a classifier's fit, at most
 ABOVE_CHANCE = 0.1  # more aligned than this a layer fitted on the split would learn the shortcut
 
 
@@ -22,15 +28,13 @@ class Decodability:
 
     Attributes:
         layer: the network's own readout, by name.
-        own: accuracy of that.
         refitted: accuracy of one fitted on the other half of the split.
-        gain: the second less the first, on the same images.
+        gain: that less the readout's own accuracy, on the same images.
         digit: share of images whose digit such a classifier tells.
         control: the same of the network with weights drawn anew.
     """
 
     layer: str
-    own: Estimate | None
     refitted: Estimate | None
     gain: Estimate | None
     digit: Estimate | None
@@ -61,9 +65,23 @@ def decodability(
     refitted = held_out_predictions(features.numpy(), labels) == labels
     return Decodability(
         layer=name,
-        own=share(own),
         refitted=share(refitted),
         gain=difference(refitted, own),
         digit=share(held_out_predictions(features.numpy(), digits) == digits),
         control=share(held_out_predictions(untrained.numpy(), digits) == digits),
     )
+
+
+def held_out_predictions(features: NDArray[np.float32], wanted: Integers) -> Integers:
+    """What a classifier fitted on the other half says of each image, (N,).
+
+    StandardScaler and LogisticRegression, fitted once on the images of even index and once on those
+    of odd index, so that every image is scored once.
+
+    Args:
+        features: (N, features).
+        wanted: (N,), what is to be predicted; two kinds or more in each half.
+    """
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
+    halves = PredefinedSplit(np.arange(len(wanted)) % 2)
+    return np.asarray(cross_val_predict(classifier, features, wanted, cv=halves))

@@ -64,7 +64,7 @@ def metrics(audit: Audit) -> list[AuditMetric]:
     estimates = _estimates(audit)
     missing = {name: _missing(audit, name, each) for name, each in estimates.items()}
     return [
-        AuditMetric(name, title, estimates[name], known[name], missing[name])
+        AuditMetric(name, title, estimates[name], known.get(name, Reference()), missing[name])
         for name, title in _titles(audit).items()
     ]
 

@@ -29,7 +29,8 @@ class Reference:
 def references(accuracy: float, cue: Cue = DIGIT) -> dict[str, Reference]:
     """The figures by metric, of a robust network as accurate as ``accuracy``.
 
-    Of another shortcut than the composite images' digit those of the first two networks alone.
+    Of another shortcut than the composite images' digit those of the first two networks alone; of
+    some metrics none.
     """
     if cue.composite:
         return _of_digits(accuracy)
@@ -60,8 +61,4 @@ def _of_digits(accuracy: float) -> dict[str, Reference]:
         "picture_greyed": Reference(1, 0.1, None, 0.599, 0.112),
         "digit_greyed": Reference(0.1, a),
         "refit_gain": Reference(None, 0, None, 0.04, -0.01),
-        "digit_decodability": Reference(),
-        "digit_decodability_control": Reference(),
-        "mass": Reference(),
-        "mass_control": Reference(),
     }

@@ -18,22 +18,9 @@ from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS, Integers, Split
 from trainables.evaluation import Evaluation, evaluate
 
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """How many images, evenly chosen, each part of the audit looks at, at most.
-
-    Attributes:
-        pasted: with each of the digits pasted in.
-        greyed: with a part greyed.
-        read: for what the last layer reads.
-        attributed: for integrated gradients.
-    """
-
-    pasted: int = 1000
-    greyed: int = 2500
-    read: int = 5000
-    attributed: int = 100
+# How many images, evenly chosen, each part of the audit looks at, at most: with each of the digits
+# pasted in; with a part greyed; for what the last layer reads; for integrated gradients.
+PASTED, GREYED, READ, ATTRIBUTED = 1000, 2500, 5000, 100
 
 
 @dataclass(frozen=True)
@@ -68,7 +55,7 @@ def audit(
     split: Split,
     normalise: Normaliser,
     device: torch.device | None = None,
-    limits: ImageLimits | None = None,
+    pasted: int = PASTED,
     evaluation: Evaluation | None = None,
     cue: Cue = DIGIT,
 ) -> Audit:
@@ -79,14 +66,14 @@ def audit(
         split: images with labels and digits, some of which point to a class.
         normalise: from pixels to the model's input.
         device: where to compute; the CPU if None.
-        limits: of the images of each part.
+        pasted: images with each of the digits pasted in, at most.
         evaluation: of the model on the split, where it is known already.
         cue: what the digits are, and where they lie.
 
     Raises:
         ValueError: the split has no digits, or there are not as many classes as kinds of them.
     """
-    limits, device = limits or ImageLimits(), device or torch.device("cpu")
+    device = device or torch.device("cpu")
     evaluation = evaluation or evaluate(model, DeviceSplit.of(split, device), normalise)
     if split.digits is None or evaluation.logits.shape[1] != cue.kinds:
         raise ValueError(f"the audit wants images with digits and {cue.kinds} classes")
@@ -96,18 +83,17 @@ def audit(
     if len(pointing) < len(split):
         split, predictions = split.take(pointing), predictions[pointing]
     whole = DeviceSplit.of(split, device)
-    pasted = _swaps(model, whole, normalise, predictions, limits.pasted, cue)
-    fewer = whole.evenly(limits.greyed)
-    decoded = decodability(model, whole.evenly(limits.read), normalise, cue)
-    without_picture, without_digit = _greyed(model, fewer, normalise, cue)
+    swapped = _swaps(model, whole, normalise, predictions, pasted, cue)
+    decoded = decodability(model, whole.evenly(READ), normalise, cue)
+    without_picture, without_digit = _greyed(model, whole.evenly(GREYED), normalise, cue)
     return Audit(
         groups=groups,
-        swaps=pasted,
+        swaps=swapped,
         picture_greyed=without_picture,
         digit_greyed=without_digit,
         decodability=decoded,
-        mass=digit_mass(model, whole.evenly(limits.attributed), normalise, cue),
-        verdict=verdict_of(groups, pasted, None if isinstance(decoded, str) else decoded, cue),
+        mass=digit_mass(model, whole.evenly(ATTRIBUTED), normalise, cue),
+        verdict=verdict_of(groups, swapped, None if isinstance(decoded, str) else decoded, cue),
         cue=cue,
         area=cue.area(split.images.shape[1]),
     )

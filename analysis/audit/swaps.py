@@ -1,10 +1,10 @@
 """What becomes of the predictions when another digit is pasted beside the same picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from analysis.audit.boost import beta, matrix
 from analysis.audit.cue import DIGIT, Cue
@@ -84,23 +84,16 @@ def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integer
 
 
 def pasted_scores(
-    model: nn.Module,
-    split: DeviceSplit,
-    normalise: Normaliser,
-    places: Integers,
-    cue: Cue = DIGIT,
+    model: nn.Module, split: DeviceSplit, normalise: Normaliser, places: Integers, cue: Cue = DIGIT
 ) -> Floats:
     """Log-probabilities, (N, digits, classes) in float64, of each digit pasted into ``places``."""
     assert split.digits is not None
     chosen = sources(split.digits.cpu().numpy(), places, cue.kinds)
-    images, labels = split.images[_index(places, split)], split.labels[_index(places, split)]
+    device = split.images.device
+    pictures = split.at(torch.from_numpy(places).to(device))
     scores = []
     for kind in range(cue.kinds):
-        patches = split.images[_index(chosen[:, kind], split)]
-        pasted = DeviceSplit(with_digits(images, patches, cue), labels, None)
+        patches = split.images[torch.from_numpy(chosen[:, kind]).to(device)]
+        pasted = replace(pictures, images=with_digits(pictures.images, patches, cue), digits=None)
         scores.append(evaluate(model, pasted, normalise).logits.double().log_softmax(dim=1))
     return torch.stack(scores, dim=1).numpy()
-
-
-def _index(places: Integers, split: DeviceSplit) -> Tensor:
-    return torch.from_numpy(places).to(split.images.device)

@@ -55,11 +55,7 @@ def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> F
     start, result = maximised.start.cpu().numpy(), maximised.result.cpu().numpy()
     difference = result - start
     greatest = np.abs(difference).max(axis=(1, 2, 3), keepdims=True).clip(1e-9)
-    rows = {
-        "start": start,
-        "result": result,
-        "difference": 0.5 + 0.5 * difference / greatest,
-    }
+    rows = {"start": start, "result": result, "difference": 0.5 + 0.5 * difference / greatest}
     all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
     for row, (label, images) in enumerate(rows.items()):
         for axes, image in zip(all_axes[row], images, strict=True):

@@ -10,7 +10,6 @@ from matplotlib.transforms import Bbox
 
 from analysis.audit import report
 from analysis.audit.cue import DIGIT, Cue
-from analysis.audit.groups import Cell
 from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import AuditMetric, metrics
 from analysis.audit.report import Audit
@@ -118,7 +117,10 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
     groups = {True: (_ALIGNED, "aligned", 0.15), False: (_CONFLICTING, "conflicting", -0.15)}
     for aligned, (colour, name, shift) in groups.items():
         cells = [c for c in audit.groups.cells if c.aligned == aligned and c.accuracy is not None]
-        _draw_points(axes, cells, shift, colour, name)
+        estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]
+        values, places = np.array([e.value for e in estimates]), [c.label - shift for c in cells]
+        spread = np.abs(np.array([(e.low, e.high) for e in estimates]).T - values)
+        axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
         whole = audit.groups.aligned if aligned else audit.groups.conflicting
         if whole is not None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
@@ -128,15 +130,6 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
     axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=2, fontsize=9, frameon=False)
-
-
-def _draw_points(axes: Axes, cells: list[Cell], shift: float, colour: str, name: str) -> None:
-    estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]
-    values = np.array([e.value for e in estimates])
-    lows, highs = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
-    places = [cell.label - shift for cell in cells]
-    spread = np.abs([values - lows, highs - values])
-    axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
 
 
 def _say(axes: Axes, words: str) -> None:
@@ -163,6 +156,7 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
 def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
     worst = audit.groups.worst
     refit, swaps = audit.decodability, audit.swaps
+    refitted = None if isinstance(refit, str) else refit.refitted
     return {
         "verdict": audit.verdict.words,
         "fault": audit.verdict.fault,
@@ -172,7 +166,7 @@ def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[st
         "classes": subject.dataset.classes,
         "metrics": {row.name: _row(row) for row in rows},
         "cells": [
-            {"class": c.label, "aligned": c.aligned, "accuracy": _json(c.accuracy)}
+            {"class": c.label, "aligned": c.aligned, "accuracy": c.accuracy and asdict(c.accuracy)}
             for c in audit.groups.cells
         ],
         "worst_cell": worst and {"class": worst.label, "aligned": worst.aligned},
@@ -181,18 +175,14 @@ def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[st
         "boost_matrix": None if isinstance(swaps, str) else swaps.matrix.tolist(),
         "pasted_images": 0 if isinstance(swaps, str) else swaps.images,
         "readout": None if isinstance(refit, str) else refit.layer,
-        "refitted_accuracy": None if isinstance(refit, str) else _json(refit.refitted),
+        "refitted_accuracy": refitted and asdict(refitted),
     }
 
 
 def _row(row: AuditMetric) -> dict[str, Any]:
-    return {**(_json(row.estimate) or {"value": None}), "missing": row.missing} | {
-        f"reference_{name}": value for name, value in asdict(row.reference).items()
-    }
-
-
-def _json(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else asdict(estimate)
+    known = {f"reference_{name}": value for name, value in asdict(row.reference).items()}
+    own = {"value": None} if row.estimate is None else asdict(row.estimate)
+    return {**own, "missing": row.missing, **known}
 
 
 def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption:

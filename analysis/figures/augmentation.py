@@ -46,9 +46,9 @@ def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
 
 
 def _caption(settings: dict[str, object]) -> Caption:
-    told = ", ".join(f"{name}={value}" for name, value in settings.items())
+    values = ", ".join(f"{name}={value}" for name, value in settings.items())
     return Caption(
-        f"Training images as they are, and three draws of this run's augmentation ({told}).",
+        f"Training images as they are, and three draws of this run's augmentation ({values}).",
         "Drawn as in training, from a fixed seed; then de-normalised with the run's own mean and "
         "standard deviation and cut to what a screen can show.",
         "A few draws of what is random. Validation and everything else in this analysis see the "

@@ -1,10 +1,9 @@
 """Class activation maps over images right and wrong (Grad-CAM for dense heads)."""
 
-from itertools import islice
+from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.attribution.cam import cam
@@ -55,24 +54,14 @@ def _overlaid(
     explanation: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str
 ) -> list[PanelRow]:
     """Of each label, maps and their classes: the maps over the grey images, all on one scale."""
-    whole = signed("", torch.cat([maps for _, maps, _ in shown]), unit, [])
-    pictures, count, grey = iter(whole.pictures), len(explanation.examples), _grey(explanation)
-    names = explanation.subject.dataset.classes
-    return [
-        PanelRow(
-            label,
-            list(islice(pictures, count)),
-            whole.scale,
-            [names[target] for target in targets.tolist()],
-            grey,
-        )
-        for label, _, targets in shown
+    scale = signed("", torch.cat([maps for _, maps, _ in shown]), unit, []).scale
+    grey = list(explanation.pictures.mean(axis=3, dtype=np.float32))
+    names = np.array(explanation.subject.dataset.classes)
+    rows = [
+        signed(label, maps, unit, names[targets.tolist()].tolist())
+        for label, maps, targets in shown
     ]
-
-
-def _grey(explanation: Explanation) -> list[NDArray[np.float32]]:
-    indices = np.array([example.index for example in explanation.examples])
-    return list(explanation.subject.split.images[indices].mean(axis=3, dtype=np.float32))
+    return [replace(row, scale=scale, backdrops=grey) for row in rows]
 
 
 def _caption(explanation: Explanation, exact: bool) -> Caption:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.figures import Caption, Drawing
-from analysis.panels import image_grid
+from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
 GROUP = "data"
@@ -17,8 +17,7 @@ def draw(subject: Subject) -> Drawing:
     shown = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
     figure, panels = image_grid(len(shown), COLUMNS)
     for axes, (label, index) in zip(panels, shown, strict=True):
-        axes.imshow(split.images[index])
-        axes.set_title(names[label], fontsize=9)
+        show(axes, split.images[index], names[label])
     caption = Caption(
         f"An image of each class, of the {subject.split_name} split.",
         "The first of its class in the split, as the network sees it before normalisation.",

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from analysis.examples import Example, colour, examples, title
 from analysis.figures import Caption, Drawing
 from analysis.layers import Layer, captured
-from analysis.panels import bare, mosaic
+from analysis.panels import mosaic, show
 from analysis.subject import Subject
 
 GROUP = "activations"
@@ -25,24 +25,22 @@ def draw(subject: Subject) -> Drawing:
     )
     maps = _maps(subject, layers, shown)
     for row, example in enumerate(shown):
-        grid[row, 0].imshow(subject.split.images[example.index])
-        grid[row, 0].set_title(title(subject, example), color=colour(example), fontsize=9)
-        bare(grid[row, 0])
+        show(grid[row, 0], subject.split.images[example.index], title(subject, example))
+        grid[row, 0].title.set_color(colour(example))
         for axes, layer in zip(grid[row, 1:], layers, strict=True):
             tiles = maps[layer.name][row][:MAX_MAPS]
             reach = float(np.abs(maps[layer.name]).max())
-            axes.imshow(mosaic(_scaled(tiles), COLUMNS), cmap="magma", vmin=0, vmax=1)
             count, side = maps[layer.name].shape[1], tiles.shape[-1]
             heading = f"{layer.name}: {len(tiles)} of {count} maps of {side}x{side}"
-            axes.set_title(f"{heading}, up to {reach:.1f}", fontsize=9)
-            bare(axes)
+            heading += f", up to {reach:.1f}"
+            show(axes, mosaic(_scaled(tiles), COLUMNS), heading, cmap="magma", vmin=0, vmax=1)
     numbers = [_numbers(example, maps, row) for row, example in enumerate(shown)]
     return Drawing(figure, {"images": numbers}, _caption(subject))
 
 
 def _maps(subject: Subject, layers: list[Layer], shown: list[Example]) -> dict[str, np.ndarray]:
     """Activation maps by layer, (images, filters, H, W)."""
-    inputs = subject.inputs(np.array([example.index for example in shown]))
+    inputs = subject.inputs([example.index for example in shown])
     with torch.inference_mode(), captured(*(layer.normalised for layer in layers)) as outputs:
         subject.model(inputs)
     return {
@@ -68,12 +66,8 @@ def _numbers(example: Example, maps: dict[str, np.ndarray], row: int) -> dict[st
         }
         for name, values in maps.items()
     }
-    return {
-        "index": example.index,
-        "label": example.label,
-        "predicted": example.predicted,
-        "layers": layers,
-    }
+    shown = example.numbers()
+    return {key: shown[key] for key in ("index", "label", "predicted")} | {"layers": layers}
 
 
 def _caption(subject: Subject) -> Caption:

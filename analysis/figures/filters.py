@@ -8,7 +8,7 @@ from matplotlib.gridspec import GridSpec
 
 from analysis.figures import Caption, Drawing
 from analysis.layers import Layer
-from analysis.panels import bare, mosaic
+from analysis.panels import mosaic, show
 from analysis.subject import Subject
 
 GROUP = "filters"
@@ -24,22 +24,15 @@ def draw(subject: Subject) -> Drawing:
     figure = Figure(figsize=(11, 3.2 + 2.2 * len(later)), layout="constrained")
     grid = GridSpec(1 + len(later), 4, figure=figure)
     columns = int(np.ceil(np.sqrt(len(weights))))
-    colour = figure.add_subplot(grid[0, 0])
-    colour.imshow(mosaic(_in_colour(weights), columns))
-    colour.set_title(f"{first.name}: {len(weights)} filters in colour", fontsize=9)
-    bare(colour)
-    reach = float(np.abs(weights).max())
-    scale: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+    heading = f"{first.name}: {len(weights)} filters in colour"
+    show(figure.add_subplot(grid[0, 0]), mosaic(_in_colour(weights), columns), heading)
     for place, name in enumerate(CHANNELS):
         axes = figure.add_subplot(grid[0, place + 1])
-        image = axes.imshow(mosaic(weights[:, place], columns), **scale)
-        axes.set_title(name, fontsize=9)
-        bare(axes)
+        image = show(axes, mosaic(weights[:, place], columns), name, **_scale(weights))
     figure.colorbar(image, ax=axes, shrink=0.8)
     for row, layer in enumerate(later, start=1):
         _draw_later(figure, grid, row, layer)
-    names = [first.name, *(layer.name for layer in later)]
-    return Drawing(figure, {"layers": [_numbers(subject, n) for n in names]}, _caption(first))
+    return Drawing(figure, {"layers": [*map(_numbers, (first, *later))]}, _caption(first))
 
 
 def _spread(layers: list[Layer]) -> list[Layer]:
@@ -61,30 +54,30 @@ def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
     return list(scaled.round().astype(np.uint8).transpose(0, 2, 3, 1))
 
 
+def _scale(weights: np.ndarray) -> dict[str, Any]:
+    """Blue below 0, red above, both as far as the largest weight."""
+    reach = float(np.abs(weights).max())
+    return {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+
+
 def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
     """Single kernels: rows are the layer's first filters, columns their first inputs."""
     weights = _weights(layer)[:8, :40]
     axes = figure.add_subplot(grid[row, :])
-    reach = float(np.abs(weights).max())
     tiles = mosaic(weights.reshape(-1, *weights.shape[2:]), weights.shape[1])
-    image = axes.imshow(tiles, cmap="RdBu_r", vmin=-reach, vmax=reach)
-    axes.set_title(
-        f"{layer.name}: first {len(weights)} filters (down), "
-        f"first {weights.shape[1]} input channels (across)",
-        fontsize=9,
-        loc="left",
-    )
-    bare(axes)
+    image = show(axes, tiles, "", **_scale(weights))
+    heading = f"{layer.name}: first {len(weights)} filters (down), "
+    heading += f"first {weights.shape[1]} input channels (across)"
+    axes.set_title(heading, fontsize=9, loc="left")
     axes.set_anchor("W")
     figure.colorbar(image, ax=axes, shrink=0.8)
 
 
-def _numbers(subject: Subject, name: str) -> dict[str, Any]:
-    layer = next(layer for layer in subject.layers if layer.name == name)
+def _numbers(layer: Layer) -> dict[str, Any]:
     weight = layer.convolution.weight.detach().float().cpu()
     norms = weight.flatten(1).norm(dim=1)
     return {
-        "layer": name,
+        "layer": layer.name,
         "shape": list(weight.shape),
         "norm_of_each_filter": [round(float(norm), 6) for norm in norms],
     }

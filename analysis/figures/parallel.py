@@ -1,9 +1,10 @@
 """Parallel coordinates: the settings of every trial, coloured by accuracy."""
 
+from matplotlib.figure import Figure
 from optuna.visualization.matplotlib import plot_parallel_coordinate
 
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.optuna_axes import own_figure
+from analysis.optuna_axes import clean_pyplot
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 
@@ -19,7 +20,7 @@ def draw(subject: Subject) -> Drawing:
     shared = sorted(set.intersection(*sets)) if sets else []
     if len(sets) < 2 or not shared:
         raise NotApplicableError("no two trials differ in a setting that both have")
-    with own_figure((3 + 1.3 * len(shared), 4.8)) as shown:
+    with clean_pyplot((3 + 1.3 * len(shared), 4.8)):
         axes = plot_parallel_coordinate(study, params=shared, target_name="accuracy")
         axes.set_title(f"search {search.name}: accuracy after {epoch} epochs")
         axes.tick_params(axis="x", rotation=30)
@@ -30,4 +31,5 @@ def draw(subject: Subject) -> Drawing:
         "optuna.visualization, over the settings that every trial has and that differ.",
         "Lines lie over each other; settings that only some trials have are missing.",
     )
-    return Drawing(shown.figure, {"epoch": epoch, "trials": trials}, caption)
+    assert isinstance(axes.figure, Figure)
+    return Drawing(axes.figure, {"epoch": epoch, "trials": trials}, caption)

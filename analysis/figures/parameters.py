@@ -14,7 +14,7 @@ COLUMNS = ("layer", "kind", "output", "parameters")
 
 def draw(subject: Subject) -> Drawing:
     """A row for every layer that is called, in the order of the calls, and the sum."""
-    calls = calls_of(subject.model, subject.inputs(subject.first))
+    calls = calls_of(subject.model, subject.inputs())
     rows = [
         (call.name, _kind(call.module), _shape(call.output.shape), _count(call.module))
         for call in calls

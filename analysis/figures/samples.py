@@ -22,14 +22,7 @@ def draw(subject: Subject) -> Drawing:
         example = example_at(subject, index)
         axes.imshow(subject.split.images[index])
         axes.set_title(title(subject, example), color=colour(example), fontsize=9)
-        rows.append(
-            {
-                "index": index,
-                "label": example.label,
-                "predicted": example.predicted,
-                "confidence": example.confidence,
-            }
-        )
+        rows.append(example.numbers())
     numbers = {"classes": subject.dataset.classes, "images": rows}
     return Drawing(figure, numbers, _caption(subject))
 

@@ -5,6 +5,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
+from search.trials.record import Status
 
 GROUP = "search"
 
@@ -21,19 +22,22 @@ def draw(subject: Subject) -> Drawing:
             continue
         epochs, accuracies = zip(*trial.accuracies, strict=True)
         mine = trial.run_id == subject.run.run_id
-        style = "--" if trial.is_baseline else "-"
-        colour = "C3" if mine else "k" if trial.is_baseline else "C0"
-        label = _label(mine, trial.is_baseline)
-        width, alpha = (2.2, 1.0) if mine or trial.is_baseline else (1.0, 0.5)
+        style = "--" if trial.record.spec.is_baseline else "-"
+        colour = "C3" if mine else "k" if trial.record.spec.is_baseline else "C0"
+        label = _label(mine, trial.record.spec.is_baseline)
+        width, alpha = (2.2, 1.0) if mine or trial.record.spec.is_baseline else (1.0, 0.5)
         axes.plot(epochs, accuracies, style, color=colour, lw=width, alpha=alpha, label=label)
-        if trial.status == "pruned":
+        if trial.record.status is Status.PRUNED:
             axes.plot(epochs[-1], accuracies[-1], "x", color=colour, markersize=6)
     axes.plot([], [], "x", color="C0", label="stopped by ASHA")
     axes.set(xlabel="epoch", ylabel="validation accuracy")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.2)
     axes.legend(fontsize=8)
-    trials = {t.label: {"status": t.status, "val_accuracy": t.accuracies} for t in search.trials}
+    trials = {
+        t.record.label: {"status": t.record.status, "val_accuracy": t.accuracies}
+        for t in search.trials
+    }
     return Drawing(figure, {"rungs": search.rungs, "trials": trials}, _caption(subject))
 
 
@@ -45,7 +49,7 @@ def _label(mine: bool, baseline: bool) -> str | None:
 
 def _caption(subject: Subject) -> Caption:
     search = subject.search
-    count = {s: sum(t.status == s for t in search.trials) for s in ("completed", "pruned")}
+    count = {s: sum(t.record.status == s for t in search.trials) for s in ("completed", "pruned")}
     rungs = ", ".join(map(str, search.rungs)) or "none"
     return Caption(
         f"Validation accuracy of the {len(search.trials)} trials of search {search.name}: "

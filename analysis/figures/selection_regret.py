@@ -14,7 +14,8 @@ from trainables.data import Dataset
 from trainables.data.composite import CHANCE
 
 GROUP = "audit"
-_HONEST, _MISLED = "tab:blue", "tab:orange"
+_HONEST: dict[str, Any] = {"color": "tab:blue", "label": "chosen on the unbiased split"}
+_MISLED: dict[str, Any] = {"color": "tab:orange", "label": "chosen on a biased split"}
 
 
 def draw(subject: Subject) -> Drawing:
@@ -53,8 +54,6 @@ def _measured(dataset: Dataset) -> float:
 
 
 def _regret(subject: Subject, share: float) -> Regret:
-    if subject.search is None:
-        raise NotApplicableError("the search's other trials are not at hand")
     regret = regret_of(subject.search, share, subject.run.job.data.val_alignment)
     if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
         raise NotApplicableError("the search has fewer than two trials to choose among")
@@ -76,13 +75,10 @@ def _draw_scatter(axes: Axes, regret: Regret, share: float) -> None:
     axes.scatter(
         *_points(baseline), s=130, facecolors="none", edgecolors="black", label="the baseline"
     )
-    for chosen, colour, marker, size, name in (
-        (regret.honest, _HONEST, "D", 150, "chosen on the unbiased split"),
-        (regret.misled, _MISLED, "X", 80, "chosen on a biased split"),
-    ):
-        label = f"{name}: {_called(chosen)}, epoch {chosen.epoch}"
-        points = ([chosen.biased], [chosen.unbiased])
-        axes.scatter(*points, s=size, color=colour, marker=marker, label=label, zorder=3)
+    marks = ((regret.honest, _HONEST, "D", 150), (regret.misled, _MISLED, "X", 80))
+    for chosen, style, marker, size in marks:
+        points = axes.scatter(*_points([chosen]), s=size, marker=marker, zorder=3, **style)
+        points.set_label(f"{style['label']}: {_called(chosen)}, epoch {chosen.epoch}")
     axes.set(
         xlabel=f"expected accuracy where {100 * share:.0f}% of the digits agree",
         ylabel="accuracy on the unbiased split",
@@ -107,12 +103,9 @@ def _points(candidates: list[Candidate] | tuple[Candidate, ...]) -> tuple[list[f
 def _draw_bars(axes: Axes, regret: Regret) -> None:
     names = ("unbiased", "conflicting", "following")
     places = np.arange(len(names))
-    for chosen, colour, shift, name in (
-        (regret.honest, _HONEST, -0.2, "chosen on the unbiased split"),
-        (regret.misled, _MISLED, 0.2, "chosen on a biased split"),
-    ):
+    for chosen, style, shift in ((regret.honest, _HONEST, -0.2), (regret.misled, _MISLED, 0.2)):
         values = [float(getattr(chosen, key)) for key in names]
-        bars = axes.bar(places + shift, values, 0.38, color=colour, label=name)
+        bars = axes.bar(places + shift, values, 0.38, **style)
         axes.bar_label(bars, [f"{value:.3f}" for value in values], fontsize=9, padding=2)
     axes.set_xticks(places, ["unbiased\naccuracy", "accuracy,\nconflicting", "digit\nfollowing"])
     axes.set(ylabel="share of images", ylim=(0, 1), title="The two winners")

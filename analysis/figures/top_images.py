@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis.activations import FilterStatistics
 from analysis.figures import Caption, Drawing
-from analysis.panels import bare, mosaic
+from analysis.panels import mosaic, show
 from analysis.subject import Subject
 
 GROUP = "activations"
@@ -22,9 +22,8 @@ def draw(subject: Subject) -> Drawing:
     for place, axes in enumerate(np.ravel(figure.subplots(1, 2 * len(layers), squeeze=False))):
         each, statistic = layers[place // 2], ("mean", "max")[place % 2]
         chosen = each.top[statistic].images[:MAX_FILTERS]
-        axes.imshow(mosaic(subject.split.images[chosen.ravel()], chosen.shape[1]))
-        axes.set_title(f"{each.layer.name}, by {statistic}", fontsize=9)
-        bare(axes)
+        tiles = mosaic(subject.split.images[chosen.ravel()], chosen.shape[1])
+        show(axes, tiles, f"{each.layer.name}, by {statistic}")
         size = subject.dataset.image_size + 1
         axes.set_yticks(size * np.arange(len(chosen)) + size / 2, range(len(chosen)), fontsize=7)
     numbers = {each.layer.name: _numbers(each) for each in layers}

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from scipy.stats import binomtest
+import numpy as np
 
+from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import DrawnFigure, Gallery
 from analysis.figures import GROUPS
@@ -162,7 +163,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
     side = dataset.image_size
     parameters = sum(parameter.numel() for parameter in subject.model.parameters())
     facts = {
-        "Validation accuracy": f"{100 * run.val_accuracy:.2f}% {_interval(subject)}",
+        "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
         **sealed.facts(seal),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
@@ -184,21 +185,16 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
 
 def _digits(subject: Subject) -> str:
     """How far the validation images share the shortcut, if more than by chance."""
-    share = subject.run.job.data.val_alignment
-    biased = subject.dataset.has_digits and share > CHANCE
-    return (
-        f"agree with {100 * share:.0f}% of the labels: they favour whoever reads them"
-        if biased
-        else ""
-    )
+    aligned = subject.run.job.data.val_alignment
+    if not subject.dataset.has_digits or aligned <= CHANCE:
+        return ""
+    return f"agree with {100 * aligned:.0f}% of the labels: they favour whoever reads them"
 
 
-def _interval(subject: Subject) -> str:
-    """Wilson's 95% interval of the validation accuracy."""
-    images = len(subject.dataset.val)
-    right = round(subject.run.val_accuracy * images)
-    interval = binomtest(right, images).proportion_ci(method="wilson")
-    return f"(95% interval {100 * interval.low:.1f} to {100 * interval.high:.1f})"
+def _accuracy(value: float, images: int) -> str:
+    """The share ``value`` of ``images``, with its interval."""
+    estimate = share(np.arange(images) < round(value * images))
+    return sealed.percent(estimate) if estimate else ""
 
 
 def _settings(subject: Subject) -> Pairs:

@@ -76,7 +76,7 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
     weights = run.model(dataset).state_dict() if run.weights else None
     folder = _made(out / run.search / f"replay-{run.run_id[:8]}")
     summary = read_summary(out / run.search)
-    allowed = tolerance(run.val_accuracy, len(dataset.val), run.trial_id, summary)
+    allowed = tolerance(run.val_accuracy, len(dataset.val), run.record.trial_id, summary)
     try:
         replay = retrain(run, dataset, weights, allowed, Progress(run, console))
     except NonFiniteLossError as error:

@@ -1,12 +1,13 @@
-"""A trial as MLflow recorded it, as a task that can be trained again."""
+"""Values that MLflow recorded, checked: anyone may have written into the store."""
 
 import math
 from typing import Any
 
+from mlflow.entities import Run
 from pydantic import TypeAdapter, ValidationError
 
 from search.trials.provenance import Provenance
-from search.trials.spec import Job
+from search.trials.spec import Job, TrialSpec
 from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
@@ -24,6 +25,23 @@ def recorded_job(text: str | bytes) -> Job:
     if not 1 <= job.cpus <= MAX_CPUS:
         raise ValueError(f"job.cpus must be between 1 and {MAX_CPUS}, not {job.cpus}")
     return job
+
+
+def recorded_spec(run: Run) -> TrialSpec:
+    """What the trial of a run was asked to train.
+
+    Raises:
+        ValueError: a value is not what it should be; KeyError where it is missing.
+    """
+    tags = run.data.tags
+    return TrialSpec(
+        recorded_job(tags["convoy.job"]),
+        int(run.data.params["trial"]),
+        values_of(tags["convoy.values"]),
+        plain(tags["convoy.label"]),
+        parsed(int | None, tags["convoy.stream"]),
+        parsed(int | None, tags.get("convoy.repeats", "null")),
+    )
 
 
 def parsed(kind: Any, text: str | bytes) -> Any:

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,18 @@ from search.records.parsing import (
     check_history,
     check_plain,
     parsed,
-    plain,
     quoted,
     recorded_job,
-    values_of,
+    recorded_spec,
 )
 from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, SavedModel
 from search.records.tracking import check_admits, check_uri, sqlite_file
 from search.space.naming import is_name
 from search.trials.provenance import Provenance
+from search.trials.record import Status, TrialRecord
 from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables import checkpoint
+from trainables.best_epoch import METRIC
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, load
@@ -41,40 +42,54 @@ _FINALIST = re.compile(r"finalist-(\d+)-seed-(\d+)")
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A trial's record.
+    """A trial's run in MLflow.
 
     Attributes:
         run_id: MLflow's.
         search: name of its search.
+        record: the trial; its best epoch is the one whose weights these are.
         setting: what was trained, and how.
-        job: what it shared with the other trials: data, limits, CPUs.
         data: name, sizes and fingerprint of its data.
-        best_epoch: the epoch whose weights these are.
-        val_accuracy: the validation accuracy logged for that epoch.
         history: every metric's (epoch, value) pairs, in order.
         weights: state dict of the best epoch; empty if the run holds none.
         provenance: what it was trained with.
-        values: what the trial chose, without keys of options that it did not; empty if unknown.
-        label: what it is called in its search: ``baseline``, a trial's number, or
-            ``finalist-1-seed-2``.
         is_winner: True if it is the best of its search.
-        trial_id: Ray Tune's; empty if unknown.
     """
 
     run_id: str
     search: str
+    record: TrialRecord
     setting: Setting
-    job: Job
     data: dict[str, Any]
-    best_epoch: int
-    val_accuracy: float
     history: History
     weights: dict[str, Any]
     provenance: Provenance
-    values: dict[str, Value] = field(default_factory=dict)
-    label: str = ""
     is_winner: bool = False
-    trial_id: str = ""
+
+    @property
+    def job(self) -> Job:
+        """What the trial shared with the others: data, limits, CPUs."""
+        return self.record.spec.job
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """What the trial chose, without keys of options that it did not; empty if unknown."""
+        return self.record.values
+
+    @property
+    def label(self) -> str:
+        """``baseline``, a trial's number, or ``finalist-1-seed-2``."""
+        return self.record.label
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights these are."""
+        return self.record.best_epoch
+
+    @property
+    def val_accuracy(self) -> float:
+        """The validation accuracy logged for that epoch."""
+        return self.record.best_accuracy
 
     @property
     def described(self) -> str:
@@ -241,22 +256,24 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     if not 0 <= accuracy <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
         raise ValueError(f"epoch {saved.best_epoch} with accuracy {accuracy} cannot be the best")
     check_history(history)
+    spec = replace(recorded_spec(run), job=recorded_job(json.dumps(saved.job)))
     document = json.loads(text)
     return RecordedRun(
         run_id=run.info.run_id,
         search=tags["convoy.search"],
-        setting=Setting.from_dict(document["setting"]),
-        job=recorded_job(json.dumps(saved.job)),
+        record=TrialRecord(
+            spec,
+            saved.trial_id,
+            Status(tags["convoy.status"]),
+            best_epoch=saved.best_epoch,
+            best={METRIC: accuracy},
+        ),
+        setting=Setting(**document["setting"]),
         data=document["data"],
-        best_epoch=saved.best_epoch,
-        val_accuracy=accuracy,
         history=history,
         weights=weights,
         provenance=provenance,
-        values=values_of(tags.get("convoy.values", "{}")),
-        label=plain(tags["convoy.label"]),
         is_winner=tags.get("convoy.winner") == "true",
-        trial_id=saved.trial_id,
     )
 
 
@@ -264,8 +281,8 @@ def _line(error: Exception) -> str:
     return masked(" ".join(str(error).split()))[:300]
 
 
-def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec, str]:
-    """The task of a trial's run, and the name of its space.
+def spec_and_space(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec, str]:
+    """What a trial's run trained, and the name of its space.
 
     Args:
         uri: MLflow's tracking URI.
@@ -282,21 +299,13 @@ def recorded_task(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec
             experiment = runs.client.get_experiment(run.info.experiment_id).name
     except UsageError as error:
         raise UsageError(f"{flag} {run_id}: {error}") from error
-    tags, params = run.data.tags, run.data.params
     space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:
         if not is_name(space):  # it becomes the name of a folder of artifacts
             raise ValueError(f"{space!r} is not the name of a space")
-        task = TrialSpec(
-            recorded_job(tags["convoy.job"]),
-            int(params["trial"]),
-            parsed(dict[str, Value], tags["convoy.values"]),
-            tags["convoy.label"],
-            parsed(int | None, tags["convoy.stream"]),
-        )
+        return recorded_spec(run), space
     except (KeyError, ValueError) as error:
         raise UsageError(
             f"{flag} {run_id} is not the run of a trial that can be trained again "
             f"({type(error).__name__}: {error})"
         ) from error
-    return task, space

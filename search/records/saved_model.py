@@ -55,7 +55,7 @@ def write_saved_model(
 def _described(record: TrialRecord, data: dict[str, Any], provenance: Provenance) -> dict[str, Any]:
     return {
         "trial_id": record.trial_id,
-        "setting": record.spec.setting.as_dict(),
+        "setting": asdict(record.spec.setting),
         "job": asdict(record.spec.job),
         "data": data,
         "best_epoch": record.best_epoch,

@@ -121,7 +121,7 @@ class Replay:
             "differences": self.differences,
             "weights_equal": self.weights_equal,
             "epochs": [pair.document() for pair in self.epochs],
-            "setting": run.setting.as_dict(),
+            "setting": asdict(run.setting),
             "data": run.data,
         }
 

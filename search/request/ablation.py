@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from search.proposals.planned import Planned
-from search.records.run_reader import recorded_task
+from search.records.run_reader import spec_and_space
 from search.request.flags import (
     assignments,
     check_address,
@@ -48,7 +48,7 @@ def setting(options: AblationOptions) -> tuple[TrialSpec, str]:
 
 
 def _of_run(options: AblationOptions, run_id: str) -> tuple[TrialSpec, str]:
-    task, space_name = recorded_task(tracking_uri(options), run_id)
+    task, space_name = spec_and_space(tracking_uri(options), run_id)
     source = resolve(options.data or task.job.source)
     values = {**task.values, **assignments(options.set)}
     return replace(task, job=replace(task.job, source=source), values=values), space_name

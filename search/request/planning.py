@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from search.proposals.explore import Explore
-from search.records.run_reader import recorded_task
+from search.records.run_reader import spec_and_space
 from search.records.search_file import read_search_file
 from search.request.flags import (
     ALL,
@@ -154,7 +154,7 @@ def _origin(options: SearchOptions) -> tuple[tuple[str, ...], dict[str, Value] |
     """The spaces to search, by default that of ``--from-run``, and that run's setting."""
     if options.from_run is None:
         return options.space, None
-    task, space = recorded_task(tracking_uri(options), options.from_run, "--from-run")
+    task, space = spec_and_space(tracking_uri(options), options.from_run, "--from-run")
     names = options.space or (space,)
     if len(names) > 1 or names == (ALL,):
         raise UsageError("--from-run: a run belongs to one space; name one --space, or none")

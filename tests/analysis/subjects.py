@@ -13,12 +13,14 @@ from analysis.trials import RecordedSearch, RecordedTrial
 from search.records.parsing import History
 from search.records.run_reader import RecordedRun
 from search.trials.provenance import Provenance
-from search.trials.spec import Job
+from search.trials.record import Status, TrialRecord
+from search.trials.spec import Job, TrialSpec
 from trainables.data import Dataset, DataSpec, load
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
 
+JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 6, 0, 1)
 # Small forms of the networks that are slow on a CPU.
 SMALL = {
     "alexnet": {"width": 0.125, "dense": 64},
@@ -45,11 +47,15 @@ def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
     return RecordedRun(
         run_id="0" * 32,
         search="constructed",
+        record=TrialRecord(
+            TrialSpec(job, 0, {}),
+            "",
+            Status.COMPLETED,
+            best_epoch=best["epoch"],
+            best={"val_accuracy": best["val_accuracy"]},
+        ),
         setting=setting,
-        job=job,
         data=dataset.described(),
-        best_epoch=best["epoch"],
-        val_accuracy=best["val_accuracy"],
         history=history,
         weights=best["model"],
         provenance=Provenance({}, "cpu", "float32"),
@@ -124,5 +130,6 @@ def small_search() -> RecordedSearch:
         values = {"lr": 0.001 * 2**number, "optimizer": ("adam", "sgd")[number % 2], "flip": True}
         label = "baseline" if number == 0 else str(number)
         status = "pruned" if epochs == 2 else "completed"
-        trials.append(RecordedTrial(f"{number:032d}", number, label, status, values, history))
+        spec = TrialSpec(JOB, number, values, label)
+        trials.append(RecordedTrial.of(f"{number:032d}", spec, Status(status), history))
     return RecordedSearch("constructed", tuple(trials), (2,))

@@ -69,7 +69,7 @@ def test_the_top_five_equal_a_slow_loop(gap5, name, statistic):
 def test_images_that_tie_are_ranked_in_their_order(gap5):
     model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     nn.init.zeros_(model[0].weight)
-    layers = layers_of(model, gap5.inputs(gap5.first))
+    layers = layers_of(model, gap5.inputs())
     found = observe(model, layers, gap5.device_split, gap5.normalise, 10)["0"]
     assert found.top["mean"].images.tolist() == [[0, 1, 2, 3, 4]] * 2
 
@@ -97,13 +97,13 @@ def test_the_overlap_of_top_sets_is_counted(gap5):
 
 
 def test_layers_come_in_the_order_of_their_calls_with_what_follows_them(gap5):
-    found = [(each.name, each.activation_name) for each in gap5.layers]
+    found = [(each.name, each.activation) for each in gap5.layers]
     assert found == [
         ("conv1", "relu1"),
         ("conv2", "relu2"),
         ("conv3", "relu3"),
         ("conv4", "relu4"),
-        ("conv5", ""),
+        ("conv5", None),
     ]
     assert gap5.layers[0].normalised is gap5.model.bn1
     assert gap5.layers[4].normalised is gap5.model.conv5
@@ -111,7 +111,7 @@ def test_layers_come_in_the_order_of_their_calls_with_what_follows_them(gap5):
 
 def test_a_relu_behind_a_residual_sum_is_not_the_convolutions_own():
     layers = {layer.name: layer for layer in constructed("resnet18").layers}
-    assert layers["layer1.0.conv1"].activation_name == "layer1.0.relu1"
+    assert layers["layer1.0.conv1"].activation == "layer1.0.relu1"
     assert layers["layer1.0.conv2"].activation is None
 
 

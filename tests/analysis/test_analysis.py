@@ -332,7 +332,8 @@ def test_finalists_are_neither_trials_of_a_search_nor_its_own_run(finished, tmp_
     ],
 )
 def test_a_run_is_called_by_its_place_in_the_search(run, label, is_winner, words):
-    assert replace(run, label=label, is_winner=is_winner).described == words
+    record = replace(run.record, spec=replace(run.record.spec, label=label))
+    assert replace(run, record=record, is_winner=is_winner).described == words
 
 
 def test_a_run_is_not_compared_with_itself(finished, two_runs, capsys, tmp_path):

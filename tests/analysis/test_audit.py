@@ -16,7 +16,7 @@ from analysis.audit.intervals import difference, mean, share
 from analysis.audit.metrics import metrics
 from analysis.audit.paste import digit_greyed, other_than, picture_greyed, sources, with_digits
 from analysis.audit.readout import features_of, readout_name
-from analysis.audit.report import Audit, ImageLimits, audit
+from analysis.audit.report import Audit, audit
 from analysis.figures import NotApplicableError
 from analysis.figures.audit import draw
 from trainables import architectures
@@ -85,9 +85,7 @@ def normalise(embedded) -> Normaliser:
 
 
 def audited(embedded: Dataset, model: nn.Module) -> Audit:
-    return audit(
-        model.eval(), embedded.val, Normaliser(embedded, CPU), CPU, ImageLimits(pasted=300)
-    )
+    return audit(model.eval(), embedded.val, Normaliser(embedded, CPU), CPU, pasted=300)
 
 
 @pytest.fixture(scope="module")

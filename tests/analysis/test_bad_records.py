@@ -49,7 +49,7 @@ def setting(subject) -> dict:
     run = subject.run
     return {
         "trial_id": "x",
-        "setting": run.setting.as_dict(),
+        "setting": asdict(run.setting),
         "job": asdict(run.job),
         "data": subject.dataset.described(),
         "best_epoch": run.best_epoch,

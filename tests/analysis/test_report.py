@@ -168,7 +168,9 @@ def test_what_was_left_out_is_named_with_its_reason(report, page):
 )
 def test_settings_are_what_the_trial_chose_or_else_all_of_its_recipe(values, expected):
     subject = constructed("gap5")
-    known = dataclasses.replace(subject, run=dataclasses.replace(subject.run, values=values))
+    record = subject.run.record
+    chosen = dataclasses.replace(record, spec=dataclasses.replace(record.spec, values=values))
+    known = dataclasses.replace(subject, run=dataclasses.replace(subject.run, record=chosen))
     settings = dict(report_of(known, certify(known), Gallery((), {}), MADE).settings)
     assert settings.items() >= expected.items()
     assert ("nesterov" in settings) == (not values)

@@ -304,9 +304,9 @@ def test_a_winner_whose_search_has_no_record_is_not_read_and_that_is_said(finish
 )
 def test_a_parent_that_is_another_searchs_is_none(finished, tmp_path, winner, key, value):
     uri = copied_store(finished, tmp_path)
-    assert Records(uri).parent_of(winner).info.run_id == parent_of(uri)
+    assert Records(uri).parent_of(winner.run_id).info.run_id == parent_of(uri)
     MlflowClient(uri).set_tag(parent_of(uri), key, value)
-    assert Records(uri).parent_of(winner) is None
+    assert Records(uri).parent_of(winner.run_id) is None
 
 
 class Meeting(Records):
@@ -316,8 +316,8 @@ class Meeting(Records):
         super().__init__(uri)
         self._barrier, self._met = barrier, False
 
-    def parent_of(self, run):
-        found = super().parent_of(run)
+    def parent_of(self, run_id):
+        found = super().parent_of(run_id)
         if not self._met:
             self._met = True
             self._barrier.wait(60)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from subjects import constructed
+from subjects import JOB, constructed
 
 from analysis.figures import NotApplicableError
 from analysis.figures.selection_regret import draw
 from analysis.regret import aligned_share, regret_of
 from analysis.trials import RecordedSearch, RecordedTrial
+from search.trials.record import Status
+from search.trials.spec import TrialSpec
 
 
 def trial(number: int, rows: list[tuple[float, float, float]], status="completed") -> RecordedTrial:
@@ -19,7 +21,7 @@ def trial(number: int, rows: list[tuple[float, float, float]], status="completed
         "val_accuracy_conflicting": [(e, c) for e, (_, c, _) in enumerate(rows, 1)],
         "digit_following": [(e, f) for e, (_, _, f) in enumerate(rows, 1)],
     }
-    return RecordedTrial(str(number), number, str(number), status, {}, history)
+    return RecordedTrial.of(str(number), TrialSpec(JOB, number, {}), Status(status), history)
 
 
 HONEST = trial(0, [(0.5, 0.5, 0.05), (0.7, 0.7, 0.03)])
@@ -92,7 +94,8 @@ def test_without_digits_there_is_no_shortcut():
 def test_random_training_digits_make_no_biased_split():
     subject = constructed("gap5")
     data = replace(subject.run.job.data, forced=0.0)
-    run = replace(subject.run, job=replace(subject.run.job, data=data))
+    spec = replace(subject.run.record.spec, job=replace(subject.run.job, data=data))
+    run = replace(subject.run, record=replace(subject.run.record, spec=spec))
     with pytest.raises(NotApplicableError, match="random"):
         draw(replace(subject, run=run))
 

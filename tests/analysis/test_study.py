@@ -7,7 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from subjects import constructed, drawing_of, small_search
 
 from analysis import figures
-from analysis.optuna_axes import own_figure
+from analysis.optuna_axes import clean_pyplot
 from analysis.study import after, common_epoch, study_of
 from analysis.trials import RecordedSearch, rungs
 
@@ -61,9 +61,9 @@ def test_rungs_are_the_grace_times_powers_of_the_factor():
 
 def test_optunas_plots_leave_pyplot_and_its_style_as_they_were():
     before, numbers = dict(matplotlib.rcParams), pyplot.get_fignums()
-    with own_figure((3, 2)) as shown:
+    with clean_pyplot((3, 2)):
         pyplot.style.use("ggplot")
-        pyplot.subplots()
+        figure, _ = pyplot.subplots()
     assert pyplot.get_fignums() == numbers
     assert dict(matplotlib.rcParams) == before
-    assert shown.figure.get_size_inches().tolist() == [3, 2]
+    assert figure.get_size_inches().tolist() == [3, 2]

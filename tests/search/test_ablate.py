@@ -10,7 +10,7 @@ from PIL import Image
 
 from analysis.ablation import main as draw
 from search.ablate import main
-from search.records.run_reader import recorded_task
+from search.records.run_reader import spec_and_space
 from search.request.ablation import setting
 from search.request.parser import ablation_options
 from search.run import main as search
@@ -157,7 +157,7 @@ def test_every_trial_can_be_repeated_with_its_seed(ablated):
     runs = client.search_runs([experiment.experiment_id], condition)
     recorded = {
         task.label: task.as_config()
-        for task, _ in (recorded_task(ablated.uri, run.info.run_id) for run in runs)
+        for task, _ in (spec_and_space(ablated.uri, run.info.run_id) for run in runs)
     }
     assert recorded == {config["label"]: config for config in ablated.configs()}
 

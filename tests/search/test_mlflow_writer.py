@@ -27,7 +27,7 @@ from trial_writing import (
 from search.records import mlflow_writer
 from search.records.about import About, Place
 from search.records.experiment import experiment_name
-from search.records.run_reader import recorded_task
+from search.records.run_reader import spec_and_space
 from search.records.search_records import SearchRecords
 from search.trials.files import STATUS, TrialFiles
 from search.trials.record import Status
@@ -80,7 +80,7 @@ def test_a_trial_has_its_values_and_tags(store):
 
 def test_a_trial_can_be_trained_again_from_its_record(store):
     client, runs = store
-    spec, space = recorded_task(client.tracking_uri, runs["t0"])
+    spec, space = spec_and_space(client.tracking_uri, runs["t0"])
     assert space == "test"
     assert spec == TrialSpec(JOB, 0, VALUES, "baseline")
 
@@ -89,9 +89,9 @@ def test_a_run_that_is_no_trials_is_refused(store):
     client, runs = store
     parent = client.get_run(runs["t0"]).data.tags["mlflow.parentRunId"]
     with pytest.raises(UsageError, match="is not the run of a trial"):
-        recorded_task(client.tracking_uri, parent)
+        spec_and_space(client.tracking_uri, parent)
     with pytest.raises(UsageError, match="--run nosuchrun"):
-        recorded_task(client.tracking_uri, "nosuchrun")
+        spec_and_space(client.tracking_uri, "nosuchrun")
 
 
 def test_every_epoch_is_logged_once_at_its_step_and_time(store):

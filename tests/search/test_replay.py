@@ -324,7 +324,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_trained(stor
 
 def test_the_record_holds_all_that_the_training_was(stopped):
     written = json.loads((stopped.kept / SETTING_FILE).read_text())
-    assert written["setting"] == TrialSpec(JOB, 7, VALUES).setting.as_dict()
+    assert written["setting"] == asdict(TrialSpec(JOB, 7, VALUES).setting)
     assert (written["job"]["seed"], written["setting"]["seed"]) == (
         3,
         TrialSpec(JOB, 7, VALUES).setting.seed,

@@ -10,7 +10,8 @@ from search.reproduce.retrain import EpochPair, Replay, same_bits
 from search.reproduce.tolerance import Tolerance
 from search.trials.code_version import CodeVersion
 from search.trials.provenance import Provenance
-from search.trials.spec import Job
+from search.trials.record import TrialRecord
+from search.trials.spec import Job, TrialSpec
 from trainables.data import DataSpec
 from trainables.recipe import Setting
 
@@ -19,11 +20,9 @@ JOB = Job("gap5", DataSpec(), "embedded", None, None, 2, 0, 1)
 RUN = RecordedRun(
     run_id="a" * 32,
     search="mine",
+    record=TrialRecord(TrialSpec(JOB, 0, {}), "", best_epoch=2, best={"val_accuracy": 0.5}),
     setting=Setting.of("gap5", {}, 2, 0),
-    job=JOB,
     data={},
-    best_epoch=2,
-    val_accuracy=0.5,
     history={},
     weights={},
     provenance=CPU,

@@ -8,6 +8,7 @@ import http.server
 import logging
 import subprocess
 import threading
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,17 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from analysis.run import main as analyse
 from search.ablate import main as ablate
 from search.commands.reconcile import reconcile
-from search.commands.report import compare_lines
+from search.commands.report import compare_lines, print_refusal
 from search.records.about import About, Place
+from search.records.mlflow_runs import MlflowRuns
+from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile
 from search.records.search_records import SearchRecords
 from search.records.tracking import check_uri, in_shell
-from search.request.options import SearchOptions
-from search.request.planning import recorded
+from search.request.planning import flags
 from search.run import main as search
 from search.trials.spec import Job
 from trainables.boundary.errors import UsageError
@@ -139,16 +142,23 @@ def test_a_server_with_a_password_in_its_uri_is_found_and_not_sent_it(server):
     assert knocked == [None]
 
 
-def test_what_the_records_of_a_search_were_refused_tells_no_password(server, tmp_path):
+def test_what_the_records_of_a_search_were_refused_tells_no_password(server, tmp_path, capsys):
     place, knocked = server
     job = Job("gap5", DataSpec(), "embedded", None, None, 1, 0, 1)
     uri = f"http://user:{SECRET}@{place}"
     about = About(Place(uri, "convoy/gap5", None, "mine"), {}, {}, job, {})
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(UsageError) as first:
         SearchRecords(tmp_path, about, "id")
+    writer = MlflowWriter(MlflowRuns(about, "id"), tmp_path)
+    with pytest.raises(MlflowException):
+        writer.open()
+    writer.end_search({}, {}, "FINISHED", 1.0)
+    assert writer.errors
     login = base64.b64encode(f"user:{SECRET}".encode()).decode()
     assert knocked[-1] == f"Basic {login}"  # MLflow itself has used it
-    assert SECRET not in str(refused.value)
+    for error in writer.errors:
+        print_refusal(error)
+    assert SECRET not in f"{first.value} {writer.errors} {capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize(("uri", "word"), [(URIS[0], "MLFLOW_TRACKING_URI"), (URIS[5], "PASSWORD")])
@@ -184,7 +194,7 @@ def test_commands_for_a_store_without_a_password_stay_whole():
 def test_the_files_of_a_search_do_not_hold_its_password(tmp_path, uri):
     job = Job("gap5", DataSpec(), "embedded", None, None, 4, 0, 1)
     About(Place(uri, "e", None, "s"), {}, {}, job, {}).write(tmp_path)
-    told = recorded(SearchOptions(tracking_uri=uri))
+    told = flags(Namespace(out="runs", tracking_uri=uri), "embedded")
     SearchFile("search.run", told, {}, "id").claim(tmp_path / "s", None)
     texts = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert len(texts) == 2

@@ -1,6 +1,7 @@
 """Recipes and settings: what is allowed, and what they become."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -78,12 +79,12 @@ def test_what_a_key_belongs_to_is_an_option_of_another_key(name):
 
 def test_a_fault_within_a_setting_is_named_by_its_place():
     with pytest.raises(UsageError, match=r"^recipe\.lr must be above 0, not -1$"):
-        Setting.from_dict({**Setting.of("gap5", {}, 1, 0).as_dict(), "recipe": {"lr": -1}})
+        Setting(**{**asdict(Setting.of("gap5", {}, 1, 0)), "recipe": {"lr": -1}})
 
 
 def test_a_setting_that_lacks_a_key_is_refused():
     with pytest.raises(UsageError, match="epochs: is missing"):
-        Setting.from_dict({"architecture": "gap5", "parameters": {}, "recipe": {}, "seed": 0})
+        Setting(**{"architecture": "gap5", "parameters": {}, "recipe": {}, "seed": 0})
 
 
 def test_a_whole_number_stands_for_a_float():
@@ -112,7 +113,7 @@ def test_no_epochs_are_refused():
 
 def test_a_setting_survives_json():
     setting = Setting.of("gap5", {"lr": 0.01, "pool_stride": 2}, 5, 7)
-    assert Setting.from_dict(json.loads(json.dumps(setting.as_dict()))) == setting
+    assert Setting(**json.loads(json.dumps(asdict(setting)))) == setting
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", Adam), ("adamw", AdamW), ("sgd", SGD)])

@@ -1,7 +1,7 @@
 """Values from outside, checked by pydantic, and what is wrong with one, told in a line."""
 
 import reprlib
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, TypeVar, dataclass_transform
 
@@ -84,24 +84,19 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind, config=STRICT)
 
 
-def first_fault(error: ValidationError, tags: Container[str] = ()) -> str:
-    """Where the first fault is, and what is wrong with it, in a line.
-
-    Args:
-        error: pydantic's.
-        tags: parts of the place that nobody wrote, such as the tags of a union.
-    """
+def first_fault(error: ValidationError) -> str:
+    """Where pydantic's first fault is, and what is wrong with it, in a line."""
     fault = error.errors(include_url=False)[0]
-    place = [str(part) for part in fault["loc"] if part not in tags]
+    place = [str(part) for part in fault["loc"]]
     if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
         return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
-    where, told = ".".join(place), fault["msg"].removeprefix("Value error, ")
+    where, message = ".".join(place), fault["msg"].removeprefix("Value error, ")
     if meaning := _MEANINGS.get(fault["type"]):
         bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
-        told = meaning.format(**bounds)
-        told += _instead(fault["input"]) if told.startswith("must ") else ""
-    between = " " if told.startswith("must ") else ": "
-    return f"{where}{between}{told}" if where else told
+        message = meaning.format(**bounds)
+        message += _instead(fault["input"]) if message.startswith("must ") else ""
+    between = " " if message.startswith("must ") else ": "
+    return f"{where}{between}{message}" if where else message
 
 
 def _plain(bound: Any) -> str:

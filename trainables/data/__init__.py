@@ -67,13 +67,13 @@ class DataSpec:
     shortcut: Shortcut | None = None
 
 
-def resolve(given: str | None) -> str:
-    """``given``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
+def resolve(written: str | None) -> str:
+    """``written``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
 
     Raises:
         UsageError: a folder was named that is not there. ``./data`` alone may be made anew.
     """
-    named = given or os.environ.get("CONVOY_DATA")
+    named = written or os.environ.get("CONVOY_DATA")
     if named == EMBEDDED:
         return EMBEDDED
     folder = user_path(named or "data", "--data")
@@ -108,11 +108,11 @@ def _load(spec: DataSpec, source: str) -> Dataset:
         return _load_folder(spec, root)
     names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
     build = _build_composite if spec.set == "composite" else _build_cifar10
-    stamps = _stamps(root, [root / name for name in names])
+    files = [root / name for name in names]
+    stamps = _stamps(root, files)
     if any(size is None for _, size, _ in stamps):
         dataset = build(spec, root)  # downloads what is missing; the files' stamps are known then
-        stamps = _stamps(root, [root / name for name in names])
-        return cached({**recipe, "files": stamps}, lambda: dataset)
+        return cached({**recipe, "files": _stamps(root, files)}, lambda: dataset)
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
 
 

@@ -26,16 +26,16 @@ def command_line() -> argparse.ArgumentParser:
     parser = Arguments(prog="python -m trainables.data")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     does = "write a set as train/CLASS, val/CLASS and test"
-    command = commands.add_parser("export", help=does, description=does)
+    flags = commands.add_parser("export", help=does, description=does)
     sets = ["composite", "cifar10", "embedded"]
-    command.add_argument("--set", required=True, choices=sets, help="the set to write")
-    command.add_argument(
+    flags.add_argument("--set", required=True, choices=sets, help="the set to write")
+    flags.add_argument(
         "--data",
         metavar="PATH",
         help="folder of CIFAR-10 and MNIST (default: $CONVOY_DATA, ./data)",
     )
-    command.add_argument("--out", required=True, metavar="DIR", help="folder to make")
-    command.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
+    flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
+    flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
     return parser
 
 

@@ -10,23 +10,14 @@ from trainables.data.dataset import Dataset, Split
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Some images of a split.
+class DeviceSplit:
+    """A split, or a batch of one, on a device; on the CPU a whole one is the mapped arrays.
 
     Attributes:
-        images: (B, H, W, 3), uint8.
-        labels: (B,), int64.
-        digits: (B,), int64, or None where images show no digit.
+        images: (N, H, W, 3), uint8.
+        labels: (N,), int64.
+        digits: (N,), int64, or None where images show no digit.
     """
-
-    images: Tensor
-    labels: Tensor
-    digits: Tensor | None
-
-
-@dataclass(frozen=True)
-class DeviceSplit:
-    """A whole split as tensors on one device; on the CPU they are the mapped arrays themselves."""
 
     images: Tensor
     labels: Tensor
@@ -35,29 +26,26 @@ class DeviceSplit:
     @classmethod
     def of(cls, split: Split, device: torch.device) -> "DeviceSplit":
         """``split`` on ``device``."""
-        arrays = (split.images, split.labels, split.digits)
-        images, labels, digits = (
-            None if array is None else torch.from_numpy(array).to(device) for array in arrays
-        )
-        assert images is not None and labels is not None
+        images, labels = (torch.from_numpy(a).to(device) for a in (split.images, split.labels))
+        digits = None if split.digits is None else torch.from_numpy(split.digits).to(device)
         return cls(images, labels, digits)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def at(self, index: Tensor | slice) -> Batch:
+    def at(self, index: Tensor | slice) -> "DeviceSplit":
         """The images at ``index``: a slice, or places (N,)."""
         digits = None if self.digits is None else self.digits[index]
-        return Batch(self.images[index], self.labels[index], digits)
+        return DeviceSplit(self.images[index], self.labels[index], digits)
 
-    def in_order(self, size: int) -> Iterator[Batch]:
+    def in_order(self, size: int) -> Iterator["DeviceSplit"]:
         """Every image once, in order; the last batch may be smaller."""
         for start in range(0, len(self), size):
             yield self.at(slice(start, start + size))
 
     def shuffled(
         self, size: int, draws: torch.Generator, weights: Tensor | None = None
-    ) -> Iterator[Batch]:
+    ) -> Iterator["DeviceSplit"]:
         """Batches of exactly ``size`` in random order; what does not fill a batch is left out.
 
         A split smaller than a batch is one batch. With ``weights``, (N,), every image is drawn
@@ -72,9 +60,7 @@ class DeviceSplit:
 
     def evenly(self, count: int) -> "DeviceSplit":
         """At most ``count`` images, evenly spaced."""
-        step = -(-len(self) // count)
-        digits = None if self.digits is None else self.digits[::step]
-        return DeviceSplit(self.images[::step], self.labels[::step], digits)
+        return self.at(slice(None, None, -(-len(self) // count)))
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +142,6 @@ def _check_integers(values: Integers, count: int, low: int, high: int) -> None:
 def _read_split(folder: Path, name: str, filenames: list[str] | None) -> Split:
     # Copy-on-write mapping: the pages are shared, and torch accepts the array without a warning.
     images = np.load(folder / f"{name}_images.npy", mmap_mode="c")
-    split = Split(images, np.load(folder / f"{name}_labels.npy"))
-    if (folder / f"{name}_digits.npy").exists():
-        split = replace(split, digits=np.load(folder / f"{name}_digits.npy"))
-    return replace(split, filenames=None if filenames is None else tuple(filenames))
+    labels, digits = np.load(folder / f"{name}_labels.npy"), folder / f"{name}_digits.npy"
+    known = np.load(digits) if digits.exists() else None
+    return Split(images, labels, known, None if filenames is None else tuple(filenames))

@@ -25,18 +25,7 @@ MNIST_FILES = tuple(
     for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 )
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def read_cifar10(root: Path, *, train: bool) -> Split:
@@ -88,9 +77,9 @@ def _damaged(name: str, root: Path, files: tuple[str, ...], why: str) -> UsageEr
 def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name: str) -> None:
     """Download into a scratch folder and move it in place: a broken download leaves nothing."""
     folder = Path(files[0]).parts[0]
-    beside = root if root.is_dir() else root.parent
+    nearest = root if root.is_dir() else root.parent
     try:
-        with tempfile.TemporaryDirectory(dir=beside, prefix=".convoy-download-") as scratch:
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".convoy-download-") as scratch:
             kind(scratch, download=True)
             root.mkdir(exist_ok=True)
             shutil.rmtree(root / folder, ignore_errors=True)

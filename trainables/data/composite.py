@@ -14,6 +14,7 @@ from trainables.data.dataset import Images, Integers, Split
 
 CANVAS, PICTURE, DIGIT = 40, 24, 16
 BACKGROUND = 127
+KINDS = 10  # of digits
 FORCED_IN_TRAINING = 0.6
 CHANCE = 0.1  # share of images whose digit agrees when all are drawn uniformly
 # The course's normalisation, kept although the set as built measures .4362/.4329/.4201.
@@ -44,9 +45,7 @@ def forced_share(aligned: float) -> float:
     return (aligned - CHANCE) / (1 - CHANCE)
 
 
-def draw_digits(
-    labels: Integers, forced: float, rng: np.random.Generator, kinds: int = 10
-) -> Integers:
+def draw_digits(labels: Integers, forced: float, rng: np.random.Generator) -> Integers:
     """A digit for every label, (N,): forced to the label with probability ``forced``, else uniform.
 
     The draw is balanced within each class: exactly the share ``forced`` of its images is forced,
@@ -59,7 +58,7 @@ def draw_digits(
         count = round(forced * len(members))
         digits[members[:count]] = label
         rest = len(members) - count
-        digits[members[count:]] = (rng.integers(kinds) + np.arange(rest)) % kinds
+        digits[members[count:]] = (rng.integers(KINDS) + np.arange(rest)) % KINDS
     return digits
 
 

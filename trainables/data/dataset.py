@@ -152,9 +152,7 @@ def rank_in_class(labels: Integers) -> Integers:
     return ranks
 
 
-def statistics(
-    images: Images,
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def statistics(images: Images) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Per-channel mean and standard deviation of uint8 images (N, H, W, 3) scaled to [0, 1].
 
     Computed from the histogram of grey levels, so exact and without a float copy of the images.

@@ -26,13 +26,8 @@ Booleans = NDArray[np.bool_]
 
 
 def _polygon(corners: int) -> Callable[[Floats, Floats], Floats]:
-    def inside(radius: Floats, angle: Floats) -> Floats:
-        sector = 2 * np.pi / corners
-        apothem = np.cos(sector / 2)
-        edge: Floats = radius * np.cos(np.mod(angle, sector) - sector / 2) / apothem
-        return edge
-
-    return inside
+    half = np.pi / corners
+    return lambda radius, angle: radius * np.cos(np.mod(angle, 2 * half) - half) / np.cos(half)
 
 
 def _petals(count: int, depth: float) -> Callable[[Floats, Floats], Floats]:

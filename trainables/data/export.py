@@ -1,7 +1,6 @@
 """Any set written as a folder in the course's form, with a ``labels.csv``."""
 
 import csv
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,17 +25,13 @@ def export(dataset: Dataset, out: Path) -> None:
         raise UsageError(f"--out {out} is there already; name a folder that is not")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            folder = Path(scratch, out.name)
+            folder.mkdir(0o755)
+            _write(dataset, folder)
+            folder.rename(out)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written ({error.strerror})") from error
-    try:
-        _write(dataset, scratch)
-        scratch.chmod(0o755)
-        scratch.rename(out)
-    except OSError as error:
-        raise UsageError(f"--out {out} cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
