@@ -17,7 +17,6 @@ from search.proposals.searcher import OptunaSearcher
 from search.records.about import About, Place
 from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
-from search.records.search_file import new_id
 from search.records.summary import SummaryWriter, summarise
 from search.selection.choice import so_far
 from search.space.budget import Budget
@@ -102,7 +101,7 @@ def _record(
     folder: Path,
 ) -> ServiceCost:
     begun = time.perf_counter()
-    mlflow = MlflowWriter(MlflowRuns(_about(folder, job, budget), new_id()), folder)
+    mlflow = MlflowWriter(MlflowRuns(_about(folder, job, budget), "replayed"), folder)
     mlflow.open()
     opening = time.perf_counter() - begun
     with (

@@ -4,10 +4,9 @@ Both train the same function on the same images with the same batch size, optimi
 and threads, in one process, block by block in turn. A block's first round warms up and is not
 counted. Nothing beyond ``trainables`` is imported, so that it runs wherever torch does.
 
-``--floor`` compares Convoy's rate with what the machine's matrix products allow: the rate of a
-large one in the number format of the training, over the floating-point operations of a step and
-image. What training moves through memory is not counted. ``--profile`` shows the operators of a
-step.
+``--floor`` adds to Convoy's rate what the machine's matrix products allow: the rate of a large
+one in the number format of the training, over the floating-point operations of a step an image.
+What training moves through memory is not counted. ``--profile`` shows the operators of a step.
 """
 
 import argparse

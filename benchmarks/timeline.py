@@ -200,10 +200,4 @@ def table(pair: Pair) -> str:
         rows.append(f"{name:52}{cells}{pair.ratio(key):>8.2f}")
     reached, share = pair.convoy.time_to(pair.plain.best), pair.time_share
     when = "not reached" if share is None else f"after {reached:,.1f} s, {share:.2f} of its time"
-    return "\n".join(
-        [
-            *rows,
-            f"the plain search's best accuracy by Convoy: {when}",
-            "",
-        ]
-    )
+    return "\n".join([*rows, f"the plain search's best accuracy by Convoy: {when}", ""])

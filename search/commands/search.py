@@ -164,11 +164,11 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
 
 def _claim(request: "Request") -> None:
     """Make the group's folder, by which all of it can be resumed."""
-    from search.records.search_file import SearchFile, new_id
+    from search.records.search_file import SearchFile
 
     folder = request.out / request.group
     if not (request.resumed and folder.exists()):
-        SearchFile(request.command, request.flags, {}, new_id()).claim(folder, None)
+        SearchFile(request.command, request.flags, {}).claim(folder, None)
 
 
 def _lead(asked: "list[Request]", console: Console) -> bool:

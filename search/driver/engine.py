@@ -32,7 +32,7 @@ from search.proposals.protocols import Proposer, Stopper
 from search.proposals.schedulers.none import TrainToTheEnd
 from search.records.about import About, Place
 from search.records.mlflow_writer import MlflowWriter
-from search.records.search_file import SearchFile, check_unchanged, new_id
+from search.records.search_file import SearchFile, check_unchanged
 from search.records.search_records import SearchRecords
 from search.records.summary import (
     SearchStatus,
@@ -101,12 +101,12 @@ def _folder(request: Request) -> Iterator[str]:
     """Lock the search's folder, made if need be; the search's id."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
-        SearchFile(request.command, request.flags, request.identity, new_id()).claim(
-            folder, request.space_file
-        )
+        search_file = SearchFile(request.command, request.flags, request.identity)
+        search_file.claim(folder, request.space_file)
     with locked(folder):
+        search_id = check_unchanged(folder, request.identity).search_id
         try:
-            yield check_unchanged(folder, request.identity).search_id
+            yield search_id
         except UsageError:
             if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
                 shutil.rmtree(folder)

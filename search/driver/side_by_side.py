@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from search.records.search_file import SearchFile, new_id
+from search.records.search_file import SearchFile
 from search.request.request import Request
 
 
@@ -22,7 +22,7 @@ def run_side_by_side(requests: list[Request], console: Console) -> list[int]:
     """
     for request in requests:
         if not request.folder.exists():
-            search_file = SearchFile(request.command, request.flags, request.identity, new_id())
+            search_file = SearchFile(request.command, request.flags, request.identity)
             search_file.claim(request.folder, request.space_file)
     running = [_begin(request) for request in requests]
     with _passing_on(running):

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class SearchFile:
     command: str
     flags: dict[str, Any]
     identity: dict[str, Any]
-    search_id: str
+    search_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def claim(self, folder: Path, space: Path | None) -> None:
         """Make ``folder`` with this file in it, both at once: there is none without it.
@@ -60,11 +60,6 @@ class SearchFile:
     def _document(self) -> dict[str, Any]:
         names = {"identity": "decides"}
         return {names.get(key, key): value for key, value in asdict(self).items()}
-
-
-def new_id() -> str:
-    """An id that no other search has."""
-    return uuid.uuid4().hex
 
 
 def read_search_file(folder: Path) -> SearchFile:

@@ -170,7 +170,7 @@ class SummaryWriter:
 
     Args:
         write: writes the summary as the search stands.
-        pause: at least, the seconds between two writes.
+        pause: minimum of seconds between two writes.
     """
 
     def __init__(self, write: Callable[[], object], pause: float = PAUSE) -> None:

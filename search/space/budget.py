@@ -19,7 +19,7 @@ class Budget(Strict):
 
     Attributes:
         trials: settings to try, the baseline included.
-        epochs: at most, of one trial.
+        epochs: maximum of one trial.
         grace_epochs: epochs that every trial gets; the first rung.
         reduction_factor: one over the share of trials that is trained past a rung.
         finalists: of the best settings, how many are trained again to the end before one of them is
@@ -54,7 +54,7 @@ class Budget(Strict):
 
     @property
     def finals(self) -> int:
-        """At most, the finalists' trainings."""
+        """Maximum of the finalists' trainings."""
         return self.finalists * self.finalist_seeds
 
 

@@ -21,7 +21,7 @@ class TrialBoard:
 
     Args:
         requested: how many trials there are to be.
-        epochs: at most, of one trial.
+        epochs: maximum of one trial.
         train_images: images of an epoch.
     """
 

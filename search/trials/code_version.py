@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -87,12 +87,10 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return process.stdout.strip()
 
 
+installed = cache(version)  # of a package; reading the five takes 20 ms
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of what a result depends on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
-
-
-_version = lru_cache(version)  # reading them takes 20 ms
+    return {"python": platform.python_version(), **{name: installed(name) for name in _PACKAGES}}

@@ -1,13 +1,11 @@
 """What a training was done with: code, libraries, device, number formats, threads."""
 
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from search.trials.code_version import CodeVersion, code_version, versions
+from search.trials.code_version import CodeVersion, code_version, installed, versions
 from trainables.device import best_device, device_name, training_dtype
 from trainables.training import Epoch
 
@@ -41,7 +39,7 @@ class Provenance:
         """That of a training in this process, on as many threads as torch uses now."""
         device = best_device()
         return cls(
-            versions={**versions(), "numpy": _numpy()},
+            versions={**versions(), "numpy": installed("numpy")},
             device=device.type,
             validation_dtype="float32",
             training_dtype=str(training_dtype(device)).removeprefix("torch."),
@@ -75,6 +73,3 @@ def provenance_in(state: dict[str, Any]) -> Provenance:
         return Provenance.current()
     written = dict(state[_KEY])
     return Provenance(**{**written, "code": CodeVersion(**written["code"])})
-
-
-_numpy = cache(lambda: version("numpy"))  # read from a file each time

@@ -36,9 +36,9 @@ class SearchBoard:
 
     Args:
         requested: trials that the search was asked for, without its finals.
-        epochs: at most, of one trial.
+        epochs: maximum of one trial.
         train_images: images of an epoch.
-        finalists: at most, the settings that are trained again once all trials have ended.
+        finalists: maximum of settings that are trained again once all trials have ended.
         seeds: how often each of them is.
         earlier_seconds: what the search had taken before it was interrupted.
     """

@@ -18,9 +18,9 @@ class Job:
         architecture: name of a file in ``trainables/architectures``.
         data: which set.
         source: where it comes from: ``embedded`` or an absolute folder.
-        train_limit: at most, the training images; None for all.
-        val_limit: at most, the validation images; None for all.
-        epochs: at most, of one trial.
+        train_limit: maximum of training images, or None for all.
+        val_limit: maximum of validation images, or None for all.
+        epochs: maximum of one trial.
         seed: the search's; every trial's own is derived from it.
         cpus: CPUs, and so threads, of a trial.
     """

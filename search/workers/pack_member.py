@@ -4,8 +4,7 @@ Does not import torch: there are many of these.
 """
 
 import traceback
-from functools import partial
-from pathlib import Path
+from operator import methodcaller
 from typing import Any
 
 import ray
@@ -47,7 +46,7 @@ def _train(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
     try:
         while (made := ray.get(host.next.remote(trial_id))) is not None:
             metrics, state = made
-            report(metrics, partial(_write, state))
+            report(metrics, methodcaller("write_bytes", state))
     finally:
         ray.get(host.leave.remote(trial_id))
 
@@ -55,7 +54,3 @@ def _train(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
 def _checkpoint() -> str | None:
     checkpoint = tune.get_checkpoint()
     return None if checkpoint is None else str(checkpoint.path)
-
-
-def _write(state: bytes, path: Path) -> None:
-    path.write_bytes(state)
