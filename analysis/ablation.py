@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", metavar="PNG", help="default: beside the file")
     arguments = parser.parse_args(argv)
     source = user_path(arguments.file, "FILE")
-    out = user_path(arguments.out or str(source.with_suffix(".png")), "--out")
+    out = user_path(arguments.out or str(source.parent / f"{source.stem}.png"), "--out")
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out}: the name of the figure must end in .png")
     try:

@@ -65,7 +65,7 @@ def test_of_a_linear_activation_it_finds_the_known_maximum():
     """The mean of a first convolution's map has a constant gradient: the distance is 1 / 2w."""
     subject = constructed("conv3")
     layer = subject.layers[0]
-    linear = type(layer)(layer.name, layer.convolution, layer.convolution, None, "")
+    linear = type(layer)(layer.name, layer.convolution, layer.convolution, None)
     start = torch.full((1, 40, 40, 3), 0.5)
     found = maximise(
         subject.model, linear, subject.normalise, start, torch.tensor([0]),

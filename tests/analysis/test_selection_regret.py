@@ -77,15 +77,16 @@ def test_the_figure_tells_the_price():
     assert "24.0 points" in drawing.figure.get_suptitle()
 
 
-@pytest.mark.parametrize(
-    ("search", "why"),
-    [(None, "not at hand"), (replace(SEARCH, trials=(HONEST,)), "fewer than two")],
-)
-def test_without_a_search_of_two_trials_there_is_nothing_to_choose(search, why):
+def test_without_a_second_trial_there_is_nothing_to_choose():
     subject = replace(constructed("gap5"))
-    subject.__dict__["search"] = search
-    with pytest.raises(NotApplicableError, match=why):
+    subject.__dict__["search"] = replace(SEARCH, trials=(HONEST,))
+    with pytest.raises(NotApplicableError, match="fewer than two"):
         draw(subject)
+
+
+def test_without_the_records_of_its_search_there_is_nothing_to_choose():
+    with pytest.raises(NotApplicableError, match="not at hand"):
+        draw(replace(constructed("gap5")))
 
 
 def test_without_digits_there_is_no_shortcut():
