@@ -27,7 +27,7 @@ def test_the_summary_of_a_search_whose_driver_was_killed_tells_of_one_trial(tmp_
     other = next(
         each.record
         for each in read_histories(folder)
-        if each.trial_id != summary["best"]["trial_id"]
+        if each.record.trial_id != summary["best"]["trial_id"]
     )
     stale = {**summary, "status": "running"}
     stale["best"] = {**summary["best"], "trial_id": other.trial_id, "params": other.values}
