@@ -212,6 +212,37 @@ def shared_search(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Fin
     return once
 
 
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store, which takes seconds to make and a moment to copy."""
+    from search.records.store import make_store
+
+    file = tmp_path_factory.mktemp("store") / "empty.db"
+    make_store(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def new_place(_empty_store: Path) -> Callable[[Path], "Place"]:
+    """A function that makes an empty store in a folder; where a search ``s`` is recorded there."""
+    from search.records.about import Place
+
+    def make(folder: Path) -> Place:
+        with (
+            contextlib.closing(sqlite3.connect(_empty_store)) as source,
+            contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as copy,
+        ):
+            source.backup(copy)
+        return Place(f"sqlite:///{folder / 'mlflow.db'}", "convoy/test", str(folder / "a"), "s")
+
+    return make
+
+
+@pytest.fixture
+def place(new_place: Callable[[Path], "Place"], tmp_path: Path) -> "Place":
+    return new_place(tmp_path)
+
+
 def copied_store(finished: FinishedSearch, folder: Path) -> str:
     """A copy of the store in ``folder``, whose artifacts may be damaged; its URI.
 

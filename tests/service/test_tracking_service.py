@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from postgres import programs, secret
 from tracking_service import SCRIPT, Service, User, provide, server_environment, tracking_service
 
-from analysis.record import SearchRecords
+from analysis.record import Records
 from search.reconcile import main as reconcile
 from search.records.about import About, Place
 from search.records.mlflow_runs import MlflowRuns
@@ -144,7 +144,7 @@ def test_every_trial_is_there_once_with_its_metrics_of_every_epoch(service, sear
 
 def test_the_weights_come_back_through_the_server(service, searches):
     with logged_in(service.searcher):
-        records = SearchRecords(service.uri)
+        records = Records(service.uri)
         run = records.load(records.winner_of("first"))
         assert (
             MlflowClient(service.uri)
@@ -227,7 +227,7 @@ def test_an_analysis_with_a_wrong_password_is_refused_in_the_same_words(service)
         logged_in(User("reader", "quite-another-password")),
         pytest.raises(UsageError, match="the server refuses user 'reader' with this password; set"),
     ):
-        SearchRecords(service.uri)
+        Records(service.uri)
 
 
 def test_a_reader_sees_the_records_and_cannot_log(service, searches, tmp_path):
@@ -287,7 +287,7 @@ def test_a_browser_that_logs_in_compares_the_best_runs_of_both_searches(
     service, searches, browser, tmp_path
 ):
     with logged_in(service.reader):
-        records = SearchRecords(service.uri)
+        records = Records(service.uri)
         best = [records.load(records.winner_of(name)) for name in searches.names]
         client = MlflowClient(service.uri)
         runs = [client.get_run(run.run_id) for run in best]
