@@ -268,37 +268,6 @@ def relocate(store: Path, before: Path, after: Path) -> None:
             )
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from search.records.store import make_store
-
-    file = tmp_path_factory.mktemp("store") / "empty.db"
-    make_store(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="session")
-def new_place(empty_store: Path) -> Callable[[Path], "Place"]:
-    """A function that makes an empty store in a folder; where a search ``s`` is recorded there."""
-
-    def make(folder: Path) -> "Place":
-        from search.records.about import Place
-
-        with (
-            contextlib.closing(sqlite3.connect(empty_store)) as source,
-            contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as copy,
-        ):
-            source.backup(copy)
-        return Place(f"sqlite:///{folder / 'mlflow.db'}", "convoy/test", str(folder / "a"), "s")
-
-    return make
-
-
-@pytest.fixture
-def place(new_place: Callable[[Path], "Place"], tmp_path: Path) -> "Place":
-    return new_place(tmp_path)
-
-
 CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
