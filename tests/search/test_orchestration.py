@@ -171,9 +171,9 @@ def test_a_search_that_is_resumed_trains_what_is_left_and_nothing_twice(resumed,
 def test_a_search_that_was_interrupted_in_its_finals_resumes_them_alone(resumed, searched):
     again = resumed(TRIALS + 2)
     begun = re.findall(r"^trial (\S+) (started|resumes)", again.printed, re.MULTILINE)
-    assert begun == [
-        ("finalist-2-seed-1", "resumes"),
+    assert sorted(begun) == [  # two begin at once, in either order
         ("finalist-1-seed-2", "started"),
+        ("finalist-2-seed-1", "resumes"),
         ("finalist-2-seed-2", "started"),
     ]
     assert statuses(again)[: TRIALS + 1] == statuses(searched)[: TRIALS + 1]
