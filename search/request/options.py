@@ -81,7 +81,7 @@ class TrainingOptions(BaseModel):
         """The fields as the help orders them: in each group the command's own come first."""
 
         def place(name: str) -> tuple[int, bool]:
-            group = extra(cls.model_fields[name])["group"]
+            group = layout_of(cls.model_fields[name])["group"]
             return GROUPS.index(group), name in TrainingOptions.model_fields
 
         return {name: cls.model_fields[name] for name in sorted(cls.model_fields, key=place)}
@@ -163,7 +163,7 @@ def spelled(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def extra(field: FieldInfo) -> dict[str, str]:
+def layout_of(field: FieldInfo) -> dict[str, str]:
     """A flag's metavar, group and nargs; empty where it has none."""
     assert isinstance(field.json_schema_extra, dict)
     return {key: str(value) for key, value in field.json_schema_extra.items()}

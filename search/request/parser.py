@@ -7,7 +7,13 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from search.request.options import AblationOptions, SearchOptions, TrainingOptions, extra, spelled
+from search.request.options import (
+    AblationOptions,
+    SearchOptions,
+    TrainingOptions,
+    layout_of,
+    spelled,
+)
 from trainables.boundary.arguments import Arguments
 
 _ABOUT = """Search the hyperparameters of small CNNs, for example:
@@ -73,7 +79,7 @@ def _with_flags(
 ) -> argparse.ArgumentParser:
     groups: dict[str, argparse._ActionsContainer] = {"": parser}
     for name, field in options.flags().items():
-        title = extra(field)["group"]
+        title = layout_of(field)["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
         # Defaults are the options': so they know which flags were given.
@@ -90,7 +96,7 @@ def _reading(field: FieldInfo) -> dict[str, Any]:
         kind = next(part for part in get_args(kind) if part is not NoneType)
     if kind is bool:
         return {"action": "store_true"}
-    metavar, nargs = extra(field)["metavar"], extra(field)["nargs"]
+    metavar, nargs = layout_of(field)["metavar"], layout_of(field)["nargs"]
     if get_origin(kind) is not tuple:
         return {"type": kind, "metavar": metavar}
     return {"metavar": metavar, **({"nargs": nargs} if nargs else {"action": "append"})}
