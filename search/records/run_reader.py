@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from search.records.parsing import (
     check_history,
     check_plain,
     parsed,
+    plain,
     quoted,
     recorded_job,
     recorded_spec,
+    values_of,
 )
 from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, SavedModel
 from search.records.tracking import check_admits, check_uri, sqlite_file
@@ -256,7 +258,12 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     if not 0 <= accuracy <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
         raise ValueError(f"epoch {saved.best_epoch} with accuracy {accuracy} cannot be the best")
     check_history(history)
-    spec = replace(recorded_spec(run), job=recorded_job(json.dumps(saved.job)))
+    spec = TrialSpec(
+        recorded_job(json.dumps(saved.job)),
+        int(run.data.params.get("trial", "0")),
+        values_of(tags.get("convoy.values", "{}")),
+        plain(tags["convoy.label"]),
+    )
     document = json.loads(text)
     return RecordedRun(
         run_id=run.info.run_id,
@@ -264,7 +271,7 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
         record=TrialRecord(
             spec,
             saved.trial_id,
-            Status(tags["convoy.status"]),
+            Status(tags.get("convoy.status", Status.COMPLETED)),
             best_epoch=saved.best_epoch,
             best={METRIC: accuracy},
         ),

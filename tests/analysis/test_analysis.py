@@ -294,8 +294,10 @@ def test_a_search_is_its_trials_in_order_with_their_curves_and_rungs(finished):
     search = records.search_of(records.load(records.winner_of("small")))
     rows = [[(r["epoch"], r["val_accuracy"]) for r in rows] for rows in finished.histories()]
     assert [trial.accuracies for trial in search.trials] == rows
-    assert [trial.values for trial in search.trials] == [c["values"] for c in finished.configs()]
-    assert search.trials[0].is_baseline
+    assert [trial.record.values for trial in search.trials] == [
+        c["values"] for c in finished.configs()
+    ]
+    assert search.trials[0].record.spec.is_baseline
     assert search.rungs == (2,)
 
 

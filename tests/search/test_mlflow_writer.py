@@ -29,7 +29,7 @@ from search.records.about import About, Place
 from search.records.experiment import experiment_name
 from search.records.run_reader import spec_and_space
 from search.records.search_records import SearchRecords
-from search.trials.files import STATUS, TrialFiles
+from search.trials.files import STATUS, TrialFiles, trial_folder
 from search.trials.record import Status
 from search.trials.spec import TrialSpec
 from trainables.boundary.errors import UsageError
@@ -380,7 +380,7 @@ def test_a_trial_whose_files_are_lost_is_not_left_running(place, tmp_path, opene
     files.started(record)
     opened.trial_started(record)
     until(lambda: opened.runs.run_id("a") and not opened._changed)
-    damage(files.folder(record))
+    damage(trial_folder(files.search, record))
     opened.close()
     run = content(place)["s-001"]
     assert (run["status"], run["tags"]["convoy.status"]) == ("KILLED", "interrupted")
@@ -457,7 +457,7 @@ def test_a_run_is_closed_though_the_reason_of_its_failure_is_refused(place, tmp_
 
 def test_an_error_of_one_trial_is_reported_and_the_others_are_written(place, tmp_path, opened):
     broken, record = write_trial(tmp_path, "a", 1, [0.1]), write_trial(tmp_path, "b", 2, [0.2])
-    (TrialFiles(tmp_path).folder(broken) / STATUS).write_text("{")
+    (trial_folder(tmp_path, broken) / STATUS).write_text("{")
     opened.trial_ended(broken)
     until(lambda: opened.errors)
     opened.trial_ended(record)

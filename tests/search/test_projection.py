@@ -27,6 +27,7 @@ from search.trials.files import (
     TrialHistory,
     read_histories,
     read_history,
+    trial_folder,
     truncate,
 )
 from search.trials.record import Status, TrialRecord
@@ -72,7 +73,7 @@ class Writing:
         """Leave half a line behind every trial that runs, as a full disk or a kill does."""
         for record in self.records.values():
             if not record.status.is_final:
-                with (self.files.folder(record) / RESULTS).open("a") as file:
+                with (trial_folder(self.files.search, record) / RESULTS).open("a") as file:
                     file.write(f'{{"epoch": {record.epochs + 1}, "val_acc')
 
 
@@ -178,7 +179,10 @@ class Live:
 
     def write(self) -> None:
         for record in self.writing.records.values():
-            folder, before = self.writing.files.folder(record), self.written.get(record.trial_id)
+            folder, before = (
+                trial_folder(self.writing.files.search, record),
+                self.written.get(record.trial_id),
+            )
             after = mlflow_writer.project(self._runs, folder, before, pytest.fail)
             if after is not None:
                 self.written[record.trial_id] = after
@@ -294,7 +298,7 @@ def test_a_trial_whose_folder_is_gone_has_no_run(projections, expected):
     for step in STEPS:
         step(writing)
     projected(place, writing)
-    shutil.rmtree(writing.files.folder(writing.records["b"]))
+    shutil.rmtree(trial_folder(writing.files.search, writing.records["b"]))
     without = {name: run for name, run in expected.items() if name != "s-001"}
     assert projected(place, writing) == without
 
@@ -303,7 +307,7 @@ def test_an_epoch_is_read_once_though_its_line_was_read_by_half(projections):
     _, writing = projections.new()
     writing.start("a", 0)
     writing.report("a", 0.2)
-    folder = writing.files.folder(writing.records["a"])
+    folder = trial_folder(writing.files.search, writing.records["a"])
     line = '{"epoch": 2, "val_accuracy": 0.3, "recorded": 1002.0}\n'
     with (folder / RESULTS).open("a") as file:
         file.write(line[:20])

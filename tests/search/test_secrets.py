@@ -8,7 +8,6 @@ import http.server
 import logging
 import subprocess
 import threading
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,8 @@ from search.records.mlflow_writer import MlflowWriter
 from search.records.search_file import SearchFile
 from search.records.search_records import SearchRecords
 from search.records.tracking import check_uri, in_shell
-from search.request.planning import flags
+from search.request.options import SearchOptions
+from search.request.planning import recorded
 from search.run import main as search
 from search.trials.spec import Job
 from trainables.boundary.errors import UsageError
@@ -194,8 +194,8 @@ def test_commands_for_a_store_without_a_password_stay_whole():
 def test_the_files_of_a_search_do_not_hold_its_password(tmp_path, uri):
     job = Job("gap5", DataSpec(), "embedded", None, None, 4, 0, 1)
     About(Place(uri, "e", None, "s"), {}, {}, job, {}).write(tmp_path)
-    told = flags(Namespace(out="runs", tracking_uri=uri), "embedded")
-    SearchFile("search.run", told, {}, "id").claim(tmp_path / "s", None)
+    recorded_flags = recorded(SearchOptions(tracking_uri=uri))
+    SearchFile("search.run", recorded_flags, {}, "id").claim(tmp_path / "s", None)
     texts = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert len(texts) == 2
     assert not [text for text in texts if SECRET in text]
