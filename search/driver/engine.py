@@ -180,7 +180,9 @@ class _SearchRun:
             listeners: list[TrialListener] = [writer, summary, display]
             if not self._board.trials.is_whole:
                 self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
-            if not self._board.trials.is_whole or not self._stop.rearmed():
+            if not self._board.trials.is_whole or self._board.is_whole:
+                return  # it was interrupted, or it has no finals
+            if not self._stop.rearmed():
                 return
             planned = PlannedSearch(finals(self._board.trials, request.rule, self._job, budget))
             for history in repeated:
