@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from benchmarks.search import SPACE, main
 from search.space.reader import read_space
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 FLAGS = ["--data", "embedded", "--trials", "2", "--epochs", "1", "--train-limit", "200"]
 
 

@@ -108,7 +108,6 @@ def test_without_the_right_token_everything_is_refused(head, token, flags):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_a_search_is_sent_followed_to_its_end_and_whole(head):
     budget = ["--trials", "2", "--epochs", "2", "--name", "followed"]
     budget += ["--finalists", "1", "--finalist-seeds", "1"]
@@ -119,6 +118,7 @@ def test_a_search_is_sent_followed_to_its_end_and_whole(head):
     assert account(Search(head.out, "followed", 2, 2, finalists=1)) == Account()
 
 
+@pytest.mark.long
 def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_job(head):
     search = begin(head, "stopped", 8, 20)
     wait_for(lambda: len(search.recorded(0)) >= 2, "two epochs")
@@ -134,7 +134,7 @@ def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_j
     assert [line.split()[:2] for line in jobs] == [["stopped", "stopped"], ["stopped", "succeeded"]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_name_that_was_sent_before_is_refused(head):
     begin(head, "twice", 1, 1)
     sent = head.asked("--", "--space", "gap5", "--data", "embedded", "--name", "twice")
@@ -142,7 +142,7 @@ def test_a_name_that_was_sent_before_is_refused(head):
     assert "a job of this name was sent before" in sent.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_fails_there_ends_the_following_with_its_exit_status(head):
     done = head.asked("--follow", "--", "--space", "gap5", "--data", "/nowhere", "--name", "lost")
     assert done.returncode == 2
@@ -155,7 +155,7 @@ def test_a_job_of_a_search_that_is_not_there_is_said_so(head):
     assert "no job of such a search" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_without_an_address_does_not_join_a_cluster_that_happens_to_be_there(
     head, tmp_path
 ):

@@ -42,6 +42,7 @@ def python(project: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "data"), [("mynet", "cifar10"), ("mynet2", "composite")])
 def test_a_new_network_passes_the_conformance_tests_at_once(project, name, data):
     made = python(project, "search.new", name, "--data", data)
@@ -53,6 +54,7 @@ def test_a_new_network_passes_the_conformance_tests_at_once(project, name, data)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_new_network_is_searched_beside_a_known_one_up_to_a_leaderboard(project):
     if not (project / "configs" / "spaces" / "mine.yaml").exists():
         python(project, "search.new", "mine")
