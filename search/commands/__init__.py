@@ -1,4 +1,4 @@
-"""What a command does and prints.
+"""What each command does and prints; the doors in ``search/`` call it.
 
-The top room: it may import every other one, and none imports it.
+No other room imports this one. What a notebook could call does not belong here.
 """

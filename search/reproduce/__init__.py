@@ -1,1 +1,4 @@
-"""A recorded run, trained again and compared."""
+"""A recorded run, trained again and compared with its record.
+
+Nothing here prints or parses a command line.
+"""

@@ -1,1 +1,4 @@
-"""What is asked of a search: its flags, checked and joined with its space."""
+"""What is asked of a search: its options, checked and joined with its space.
+
+Nothing here starts Ray or writes into a search's folder.
+"""

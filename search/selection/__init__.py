@@ -1,1 +1,4 @@
-"""Which trial wins, and how settings compare."""
+"""Which trial wins, and how settings compare.
+
+It knows trials and constraints alone: no Ray, no Optuna, no MLflow, no files.
+"""

@@ -1,1 +1,4 @@
-"""What may be searched: the space file and its checks."""
+"""What may be searched: the space file, its domains and its checks.
+
+It knows no trial, no record and no request.
+"""

@@ -1,1 +1,4 @@
-"""What a trial is and what it leaves on disk."""
+"""What a trial is and what it leaves on disk.
+
+It imports no other room.
+"""

@@ -1,4 +1,4 @@
 """A trial's process: training, reports and checkpoints.
 
-A worker must not import MLflow or Optuna.
+MLflow and Optuna may not enter: every worker would import them.
 """
