@@ -1,6 +1,6 @@
 # make demo      a first search and its analysis, with nothing to download
 # make test      lint, types, unsafe calls and the quick tests: some minutes
-# make test-slow whole searches in processes of their own, faults, servers, clusters, a browser
+# make test-slow the short forms of what needs processes of its own: faults, service, cluster, browser
 # make test-all  everything: the quick tests on more examples, and all slow ones
 # make check     the same without the tests
 # make audit     known vulnerabilities of the tested versions; needs the network
@@ -48,7 +48,7 @@ ANY := -m "slow or not slow"
 test: check
 	$(RUN) -m pytest $(QUICK)
 
-# One after the other, as they measure time and kill processes; without those of minutes each.
+# One after the other, as they measure time and kill processes; make test-all runs the long ones too.
 test-slow: $(VENV)/.service postgresql chromium
 	$(RUN) -m pytest -m "slow and not long"
 

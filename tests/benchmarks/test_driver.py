@@ -42,6 +42,7 @@ def test_a_wrong_flag_is_one_line_and_status_2(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_searches_whose_trials_sleep_are_measured_and_written(tmp_path):
     file = tmp_path / "driver.json"
     flags = ["--reports", "16", "--epoch", "0.02", "--workers", "2", "--json", str(file)]

@@ -129,6 +129,7 @@ def test_an_analysis_says_nothing_unless_it_is_asked_to(store, tmp_path, capsys)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_of_the_docs_runs(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="no nbclient; pip install -e '.[dev]'")
     nbclient = pytest.importorskip("nbclient", reason="no nbclient; pip install -e '.[dev]'")

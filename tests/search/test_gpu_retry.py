@@ -34,6 +34,7 @@ print("TOLD" + json.dumps(told))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_is_tried_again_on_twice_the_share_and_fails_on_a_whole_gpu_alone(tmp_path):
     script = SCRIPT.replace("STORAGE", repr(str(tmp_path)))
     done = run_as_user([sys.executable, "-c", script], 200)

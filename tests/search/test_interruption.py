@@ -24,6 +24,7 @@ except KeyboardInterrupt as error:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_records_may_take_their_time_to_close_after_a_sigterm_as_ray_starts():
     done = run_as_user([sys.executable, "-c", PROGRAM], 120)
     assert done.returncode == 143, done.stderr[-2000:]

@@ -216,6 +216,7 @@ def running(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_search_listens_on_loopback_alone_and_closes_its_records(
     running, number, status

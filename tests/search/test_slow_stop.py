@@ -32,6 +32,7 @@ print(json.dumps([[each.metrics.get("number"), str(each.error)] for each in foun
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_trial_is_trained_though_the_one_before_ends_seconds_after_its_stop(tmp_path):
     program = PROGRAM.replace("OUT", repr(str(tmp_path)))
     done = run_as_user([sys.executable, "-c", program], 300)
