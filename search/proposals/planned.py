@@ -48,7 +48,7 @@ class PlannedSearch(Proposer):
         self._specs = {spec.number: spec for spec in specs}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next trial's configuration, or that there is none."""
+        """The configuration of the next trial; Tune's FINISHED after the last."""
         if not self._specs:
             return str(Searcher.FINISHED)
         return self._specs.pop(min(self._specs)).as_config()
