@@ -8,7 +8,7 @@ from pydantic import Field
 
 from trainables import architectures
 from trainables.boundary.errors import UsageError
-from trainables.boundary.validation import checked, validated
+from trainables.boundary.validation import checked, nearest, validated
 
 Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.
@@ -131,6 +131,13 @@ def _keys() -> dict[str, Key]:
 RECIPE_KEYS = _keys()
 
 
+def kinds(architecture: str) -> dict[str, type]:
+    """The type of each key of the recipe and of ``architecture``."""
+    defaults = {name: getattr(Recipe, name) for name in RECIPE_KEYS}
+    defaults |= architectures.parameters(architecture)
+    return {name: type(default) for name, default in defaults.items()}
+
+
 def check(key: str, value: Any) -> Value:
     """``value``, if the recipe's key ``key`` may have it (an int stands for a float).
 
@@ -191,5 +198,6 @@ class Setting:
             else:
                 raise UsageError(
                     f"{key} is neither a recipe's key nor a parameter of {architecture}"
+                    f"{nearest(key, kinds(architecture))}"
                 )
         return cls(architecture, own, Recipe(**recipe), epochs, seed)

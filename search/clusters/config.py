@@ -3,14 +3,10 @@
 import re
 from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-)
+from pydantic import Field, field_validator
 
 from trainables.boundary.secrets import masked
+from trainables.boundary.validation import ClosedModel
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]
@@ -25,13 +21,7 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,:+@=-]*$")]
 _SECRET = re.compile("PASSWORD|PASSWD|TOKEN|SECRET|RAY_AUTH", re.IGNORECASE)
 
 
-class StrictConfig(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Cluster(StrictConfig):
+class Cluster(ClosedModel):
     """What every kind has.
 
     Attributes:
@@ -46,7 +36,7 @@ class Cluster(StrictConfig):
     out: Absolute
     data: Line | None = None
     tracking_uri: Line | None = None
-    environment: dict[Variable, Line] = {}
+    environment: dict[Variable, Line] = Field(default={})
 
     @field_validator("tracking_uri")
     @classmethod

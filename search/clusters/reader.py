@@ -4,16 +4,14 @@ import pkgutil
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import yaml
-from pydantic import ValidationError
 
 from search.clusters import kinds
 from search.clusters.base import Backend
 from search.clusters.config import Cluster
+from search.space.document import Document
 from trainables.boundary.errors import UsageError
-from trainables.boundary.validation import first_fault
+
+MAX_BYTES = 100_000  # of a cluster's file
 
 
 def available() -> dict[str, str]:
@@ -29,20 +27,14 @@ def read_cluster(path: Path) -> Cluster:
         UsageError: it cannot be read, or a key is unknown, missing or wrong.
     """
     try:
-        written: Any = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--cluster {path}: cannot be read ({error})") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise UsageError(f"--cluster {path}: not YAML ({line})") from error
-    kind = written.get("kind") if isinstance(written, dict) else None
-    if not isinstance(kind, str) or kind not in available():
-        names = ", ".join(available())
-        raise UsageError(f"--cluster {path}: kind: must be one of {names}, not {kind!r}")
-    try:
-        cluster: Cluster = _module(kind).MODEL.model_validate(written)
-    except ValidationError as error:
-        raise UsageError(f"--cluster {path}: {first_fault(error)}") from error
+        document = Document(path, MAX_BYTES)
+        kind = document.text("kind")
+        if kind not in available():
+            names = ", ".join(available())
+            raise UsageError(f"kind: must be one of {names}, not {kind!r}")
+        cluster: Cluster = document.validated(_module(kind).MODEL)
+    except ValueError as error:
+        raise UsageError(f"--cluster {path}: {error}") from error
     return cluster
 
 

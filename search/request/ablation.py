@@ -17,6 +17,7 @@ from search.request.planning import limits, recorded
 from search.request.request import Request
 from search.selection.ablation import Variant, points, variants
 from search.space.budget import Budget
+from search.space.domain import values_of
 from search.space.reader import read_space, space_file
 from search.trials.spec import Job, TrialSpec
 from trainables.boundary.errors import UsageError
@@ -50,7 +51,7 @@ def setting(options: AblationOptions) -> tuple[TrialSpec, str]:
 def _of_run(options: AblationOptions, run_id: str) -> tuple[TrialSpec, str]:
     task, space_name = spec_and_space(tracking_uri(options), run_id)
     source = resolve(options.data or task.job.source)
-    values = {**task.values, **assignments(options.set)}
+    values = {**task.values, **values_of(assignments(options.set), task.job.architecture)}
     return replace(task, job=replace(task.job, source=source), values=values), space_name
 
 

@@ -13,7 +13,6 @@ from search.request.options import TrainingOptions
 from search.space.naming import is_name
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
-from trainables.recipe import Value
 
 ALL = "all"  # spaces
 Located = argparse.Namespace | TrainingOptions  # with ``out`` and ``tracking_uri``
@@ -38,13 +37,13 @@ def check_address(address: str | None) -> None:
         ) from error
 
 
-def assignments(written: Iterable[str]) -> dict[str, Value]:
-    """What several ``--set`` assign, each as ``assignment`` reads it; the last of a key stands."""
-    return dict(map(assignment, written))
+def assignments(written: Iterable[str]) -> dict[str, str]:
+    """Keys and values, as text, of several ``--set``; the last of a key stands."""
+    return dict(map(_assignment, written))
 
 
-def assignment(written: str) -> tuple[str, Value]:
-    """Key and value of a ``--set``: true or false, a whole number, a number, or a word.
+def _assignment(written: str) -> tuple[str, str]:
+    """Key and value of a ``--set``.
 
     Raises:
         UsageError: it is not of the form KEY=VALUE.
@@ -52,14 +51,6 @@ def assignment(written: str) -> tuple[str, Value]:
     key, equals, value = written.partition("=")
     if not equals or not key or not value:
         raise UsageError(f"--set {written}: write KEY=VALUE, such as --set lr=0.001")
-    words = {"true": True, "false": False}
-    if value.lower() in words:
-        return key, words[value.lower()]
-    for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
     return key, value
 
 

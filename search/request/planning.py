@@ -195,16 +195,16 @@ def _spaces(
         raise UsageError("--space: two of the spaces have files of the same name")
     read = {name: read_space(path) for name, path in paths.items()}
     spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
-    values = assignments(assigned)
-    for key, value in values.items():
+    texts = assignments(assigned)
+    for key, text in texts.items():
         if not any(space.has_key(key) for space in spaces.values()):
-            next(iter(spaces.values())).check_value(key, value)  # names the keys that exist
+            next(iter(spaces.values())).check_value(key, text)  # names the keys that exist
     return [
         _SpaceRequest(
             name if name in known else str(paths[name].resolve()),
             paths[name],
             space,
-            space.fixed_on(source, {k: v for k, v in values.items() if space.has_key(k)}),
+            space.fixed_on(source, {k: text for k, text in texts.items() if space.has_key(k)}),
         )
         for name, space in spaces.items()
     ]

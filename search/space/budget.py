@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from trainables.boundary.validation import ClosedModel
 from trainables.recipe import Value
 
 
-class Strict(BaseModel):
+class Strict(ClosedModel):
     """A frozen model that refuses unknown keys and wrong types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class Budget(Strict):
@@ -67,7 +68,7 @@ class Embedded(Strict):
     """
 
     budget: Budget
-    fix: dict[str, Value] = {}
+    fix: dict[str, Value] = Field(default={})
 
 
 class Source(Strict):

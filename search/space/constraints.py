@@ -1,11 +1,12 @@
 """Bounds that a winner must hold besides its accuracy, on what was measured of the shortcut."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from search.space.budget import Strict
 from trainables.data.dataset import Split
 
 Measure = Literal["digit_following", "val_accuracy_conflicting", "val_accuracy_aligned"]
@@ -14,10 +15,8 @@ DRAWS = 10_000
 UNMEASURED = 1.0  # excess of a figure that is missing: the largest that a share can have
 
 
-class Limit(BaseModel):
+class Limit(Strict):
     """The maximum or the minimum of a share of images, in [0, 1]."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     max: float | None = Field(default=None, ge=0, le=1)
     min: float | None = Field(default=None, ge=0, le=1)
@@ -40,7 +39,13 @@ class Limit(BaseModel):
         return f"at most {self.max:g}" if self.max is not None else f"at least {self.min:g}"
 
 
-Constraints = dict[Measure, Limit]
+def _bound(written: Any) -> Any:
+    if not isinstance(written, dict | Limit):
+        raise ValueError("must be {max: SHARE} or {min: SHARE}, such as {max: 0.08}")
+    return written
+
+
+Constraints = dict[Measure, Annotated[Limit, BeforeValidator(_bound)]]
 
 
 def excesses(constraints: Constraints, figures: dict[str, float]) -> dict[str, float]:

@@ -1,18 +1,19 @@
 """What a space says of one key: a fixed value, a range, a list of values, or nested choices."""
 
+import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any
 
 import optuna
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, model_validator
+from pydantic import BeforeValidator, StrictBool, TypeAdapter, model_validator
 
-from trainables.recipe import Value
+from trainables.boundary.validation import ClosedModel, refuse_unknown
+from trainables.recipe import Value, kinds
 
 
-class Range(BaseModel):
-    """Numbers from ``low`` to ``high``, both included: integers if both are written so."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Range(ClosedModel):
+    """Numbers from ``low`` to ``high``, both included; integers for a key of type int."""
 
     low: int | float
     high: int | float
@@ -21,9 +22,13 @@ class Range(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
         if not self.low < self.high:
-            raise ValueError(f"low {self.low} is not below high {self.high}")
+            ends = f"{{low: {self.high}, high: {self.low}}}"
+            instead = ends if self.low > self.high else f"the one value {self.low}"
+            raise ValueError(f"low {self.low} is not below high {self.high}; write {instead}")
         if self.log and self.low <= 0:
-            raise ValueError(f"a log range needs low above 0, not {self.low}")
+            raise ValueError(
+                f"a log range needs low above 0, not {self.low}; raise it, or leave out log"
+            )
         return self
 
     @property
@@ -36,26 +41,20 @@ class Range(BaseModel):
         return not isinstance(value, str | bool) and self.low <= value <= self.high
 
 
-class Values(BaseModel):
+class Values(ClosedModel):
     """One of several values, without an order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     options: tuple[Value, ...]
 
 
-class Options(BaseModel):
+class Options(ClosedModel):
     """One of several options, each with keys of its own that exist only when it is chosen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    options: dict[str, "Domains"]
+    options: dict[Value, "Domains"]
 
 
-class Fixed(BaseModel):
+class Fixed(ClosedModel):
     """One value: nothing to search."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: Value
 
@@ -66,10 +65,8 @@ def _parse(written: Any) -> Any:
         return Fixed.model_construct(value=written)
     if isinstance(written, list):
         return _values(written)
-    if isinstance(written, dict) and {"low", "high"} & set(written):
-        return _range(written)
     if isinstance(written, dict) and written:
-        return Options(options={str(option): keys or {} for option, keys in written.items()})
+        return _options(written) if _names_options(written) else _range(written)
     if isinstance(written, Range | Values | Options | Fixed):
         return written
     raise ValueError("must be a value, a list of values, {low, high[, log]}, or options with keys")
@@ -83,19 +80,111 @@ def _values(written: list[Any]) -> Values:
     return Values.model_construct(options=tuple(written))
 
 
+def _names_options(written: dict[Any, Any]) -> bool:
+    """True of options, each with a mapping of keys or nothing; anything else means a range."""
+    keys_alone = all(isinstance(keys, dict | None) for keys in written.values())
+    return keys_alone and not {"low", "high"} & set(written)
+
+
 def _range(written: dict[str, Any]) -> Range:
+    if "step" in written:
+        raise ValueError("a range has no step; list its values, such as [2, 4, 6]")
+    if not {"low", "high"} & set(written):
+        keys = ", ".join(map(str, written))
+        raise ValueError(
+            f"has the keys {keys}; write a range as {{low: 0, high: 0.5}}, values as [0, 0.5], "
+            "and options as {one: {}, other: {}}"
+        )
+    refuse_unknown(written, Range.model_fields)
     for key in ("low", "high"):
         value = written.get(key)
+        if key not in written:
+            raise ValueError(f"{key} is missing; write a range as {{low: 0, high: 0.5}}")
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{key} must be a number, not {value!r}")
+            unquoted = "; write it without quotes" if _is_number(value) else ""
+            raise ValueError(f"{key} must be a number, not {value!r}{unquoted}")
+        if not -_MOST <= value <= _MOST:  # NaN too
+            large = "a number so large" if isinstance(value, int) else value
+            raise ValueError(f"{key} must be a finite number, not {large}")
     return Range(**written)
 
 
+def _is_number(written: Any) -> bool:
+    return isinstance(written, str) and not isinstance(value_of(written, float), str)
+
+
+def _options(written: dict[Any, Any]) -> Options:
+    keys = {option: keys or {} for option, keys in written.items()}
+    return Options.model_construct(options=_nested().validate_python(keys))
+
+
+@cache
+def _nested() -> TypeAdapter[dict[Value, "Domains"]]:
+    """What checks the keys of options, and names a fault's place by the option."""
+    return TypeAdapter(dict[Value, Domains])
+
+
+_MOST = sys.float_info.max
 Domain = Annotated[Range | Values | Options | Fixed, BeforeValidator(_parse)]
 Domains = dict[str, Domain]
 
 
 Options.model_rebuild()
+_SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def value_of(text: str, kind: type) -> Value:
+    """What ``text`` means to a key of type ``kind``; the text itself if it means nothing to it."""
+    if kind is bool:
+        return _SWITCHES.get(text.lower(), text)
+    try:
+        value: Value = kind(text)
+    except ValueError:
+        return text
+    return value
+
+
+def values_of(texts: dict[str, str], architecture: str) -> dict[str, Value]:
+    """What ``texts``, such as those of ``--set``, mean to keys of recipe and ``architecture``."""
+    types = kinds(architecture)
+    return {key: value_of(text, types.get(key, str)) for key, text in texts.items()}
+
+
+def typed(domains: Domains, types: dict[str, type]) -> Domains:
+    """``domains`` with the ends of ranges and the names of options in the types of their keys.
+
+    Args:
+        domains: as they were read: ends as they are written, names of options as text.
+        types: the type of each key.
+
+    Raises:
+        ValueError: a range of a key that is no number, or broken ends of one that is whole.
+    """
+    return {key: _typed(key, domain, types) for key, domain in domains.items()}
+
+
+def _typed(key: str, domain: Any, types: dict[str, type]) -> Any:
+    kind = types.get(key, str)
+    if isinstance(domain, Range) and key in types:
+        return _typed_range(key, domain, kind)
+    if isinstance(domain, Options):
+        options = {
+            value_of(option, kind) if isinstance(option, str) else option: typed(keys, types)
+            for option, keys in domain.options.items()
+        }
+        if len(options) < len(domain.options):
+            raise ValueError(f"{key} names an option twice: {', '.join(map(str, domain.options))}")
+        return Options.model_construct(options=options)
+    return domain
+
+
+def _typed_range(key: str, domain: Range, kind: type) -> Range:
+    if kind not in (int, float):
+        example = "[true, false]" if kind is bool else "[one, other]"
+        raise ValueError(f"{key} has no range, as it is no number; list its values: {example}")
+    if any(kind(end) != end for end in (domain.low, domain.high)):
+        raise ValueError(f"{key} is whole, but goes from {domain.low} to {domain.high}")
+    return domain.model_copy(update={"low": kind(domain.low), "high": kind(domain.high)})
 
 
 def suggest(
@@ -116,20 +205,17 @@ def suggest(
     for key, domain in domains.items():
         chosen[key] = fixed[key] if key in fixed else _draw(domain, trial, place + key)
         if isinstance(domain, Options):
-            option = str(chosen[key])
-            inner = f"{place}{key}.{option}."
-            chosen |= suggest(domain.options[option], trial, fixed, inner)
+            inner = f"{place}{key}.{chosen[key]}."
+            chosen |= suggest(domain.options[chosen[key]], trial, fixed, inner)
     return chosen
 
 
 def _draw(domain: Any, trial: optuna.Trial, name: str) -> Value:
     if isinstance(domain, Fixed):
         return domain.value
-    if isinstance(domain, Values):
-        chosen: Any = trial.suggest_categorical(name, domain.options)
+    if isinstance(domain, Values | Options):
+        chosen: Any = trial.suggest_categorical(name, tuple(domain.options))
         return chosen  # type: ignore[no-any-return]
-    if isinstance(domain, Options):
-        return str(trial.suggest_categorical(name, tuple(domain.options)))
     if domain.whole:
         return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log)
     return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
@@ -141,8 +227,8 @@ def active_keys(
     """Optuna's name, key and domain of every key that exists with the choices in ``values``."""
     for key, domain in domains.items():
         yield place + key, key, domain
-        if isinstance(domain, Options) and str(values.get(key)) in domain.options:
-            option = str(values[key])
+        if isinstance(domain, Options) and values.get(key) in domain.options:
+            option = values[key]
             yield from active_keys(domain.options[option], values, f"{place}{key}.{option}.")
 
 

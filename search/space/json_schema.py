@@ -9,7 +9,7 @@ architecture lacks, is left to ``python -m search.run --check``.
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -80,11 +80,20 @@ def _written() -> dict[str, Schema]:
             "properties": {key: _domain(of) | says[key] for key, of in values.items()},
             "additionalProperties": _domain(_VALUE),
         },
+        "Switched": _named(("true", "false")),
+        "Numbered": {**_OPTIONS, "propertyNames": {"pattern": r"^[-+.\deE]+$"}},
         "Keys": {
             "description": "Keys that exist when this option is chosen; none where it is empty.",
             "anyOf": [_ref("Domains"), {"type": "null"}],
         },
     }
+
+
+_OPTIONS: Schema = {
+    "type": "object",
+    "additionalProperties": {"$ref": "#/$defs/Keys"},
+    "minProperties": 1,
+}
 
 
 def recipe_keys() -> dict[str, Schema]:
@@ -111,13 +120,19 @@ def _domain(of: Schema) -> Schema:
     if not {"integer", "number"}.isdisjoint(_types(of)):
         ends = of if of is not _VALUE else {"type": "number"}
         forms.append(_ref("Range") | {"properties": {"low": ends, "high": ends}})
+    return {"anyOf": [*forms, _options(of)]}
+
+
+def _options(of: Schema) -> Schema:
+    """Options with keys of their own, each named by a value ``of`` this schema."""
     if "string" in _types(of):
-        options = {"type": "object", "additionalProperties": _ref("Keys"), "minProperties": 1}
-        if "enum" in of:
-            options |= {"properties": {option: _ref("Keys") for option in of["enum"]}}
-            options["additionalProperties"] = False
-        forms.append(options)
-    return {"anyOf": forms}
+        return _named(of["enum"]) if "enum" in of else _OPTIONS
+    return _ref("Switched" if of["type"] == "boolean" else "Numbered")
+
+
+def _named(options: Iterable[str]) -> Schema:
+    named = {option: _ref("Keys") for option in options}
+    return {**_OPTIONS, "properties": named, "additionalProperties": False}
 
 
 def _types(of: Schema) -> set[str]:

@@ -45,8 +45,8 @@ def _near(domain: Any, key: str, values: dict[str, Value]) -> Any:
         return _range(domain, value)
     if isinstance(domain, Values):
         return Values.model_construct(options=_neighbours(domain.options, value))
-    if isinstance(domain, Options) and str(value) in domain.options:
-        return Options(options={str(value): _narrowed(domain.options[str(value)], values)})
+    if isinstance(domain, Options) and value in domain.options:
+        return Options(options={value: _narrowed(domain.options[value], values)})
     return domain
 
 

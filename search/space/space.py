@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from search.space.budget import Budget, Embedded, Source, Strict
 from search.space.constraints import Constraints
@@ -17,19 +17,24 @@ from search.space.domain import (
     active_keys,
     check_point,
     every_key,
+    typed,
+    values_of,
 )
 from trainables import architectures
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import nearest
 from trainables.data import EMBEDDED, DataSpec
 from trainables.data.attribute_function import written_down
 from trainables.data.folder import is_image_folder, list_folder
 from trainables.data.shortcut import Shortcut
-from trainables.recipe import RECIPE_KEYS, Setting, Value, check
+from trainables.recipe import RECIPE_KEYS, Setting, Value, check, kinds
 
 
 def _named(written: Any) -> Any:
     """The keys of ``data`` with the set named, and without the shortcut, a key of its own."""
-    if isinstance(written, dict) and "set" not in written:
+    if not isinstance(written, dict | DataSpec) or (
+        isinstance(written, dict) and "set" not in written
+    ):
         raise ValueError("must be a mapping with the key set, such as {set: composite}")
     if isinstance(written, dict) and "shortcut" in written:
         raise ValueError("unknown key shortcut; it is a key of the space itself")
@@ -67,19 +72,32 @@ class Space(Strict):
     constraints: Constraints = Field(default={})
     search: Domains
 
+    @field_validator("search")
+    @classmethod
+    def _typed(cls, search: Domains, info: ValidationInfo) -> Domains:
+        architecture = info.data.get("architecture", "")
+        known = architecture in architectures.available()  # else the whole is refused for that
+        return typed(search, kinds(architecture)) if known else search
+
     @model_validator(mode="after")
     def _coherent(self) -> "Space":
         _check_unambiguous(self.search, set())
         for key, domain in every_key(self.search):
             self.check_key(key)
             for value in _extremes(domain):
-                self.check_value(key, value)
+                self._check_at("search", key, value)
         for key, value in self.embedded.fix.items():
-            self.check_value(key, value)
+            self._check_at("embedded.fix", key, value)
         self._check_point("baseline", self.baseline)
         for number, guess in enumerate(self.guesses):
             self._check_point(f"guesses.{number}", guess, partial=True)
         return self
+
+    def _check_at(self, place: str, key: str, value: Value) -> None:
+        try:
+            self.check_value(key, value)
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from error
 
     def _check_point(self, place: str, values: dict[str, Value], *, partial: bool = False) -> None:
         try:
@@ -93,6 +111,7 @@ class Space(Strict):
         if key not in RECIPE_KEYS and key not in architectures.parameters(self.architecture):
             raise UsageError(
                 f"search: {key} is neither a recipe's key nor a parameter of {self.architecture}"
+                f"{nearest(key, kinds(self.architecture))}"
             )
 
     def data_on(self, source: str) -> DataSpec:
@@ -112,12 +131,13 @@ class Space(Strict):
         """The budget on data from ``source``."""
         return self.embedded.budget if source == EMBEDDED else self.budget
 
-    def fixed_on(self, source: str, assigned: dict[str, Value]) -> dict[str, Value]:
-        """The values that are fixed on data from ``source``, and those ``assigned``.
+    def fixed_on(self, source: str, texts: dict[str, str]) -> dict[str, Value]:
+        """The values that are fixed on data from ``source``, and those that ``texts`` assign.
 
         Raises:
             UsageError: one of these is not a key of the space, or not allowed.
         """
+        assigned = values_of(texts, self.architecture)
         for key, value in assigned.items():
             self.check_value(key, value)
         return {**(self.embedded.fix if source == EMBEDDED else {}), **assigned}
@@ -143,7 +163,7 @@ class Space(Strict):
             keys = ", ".join(sorted({name for name, _ in every_key(self.search)}))
             raise UsageError(f"the space has no key {key}; its keys are {keys}")
         if isinstance(domains[0], Options) and value not in domains[0].options:
-            options = ", ".join(domains[0].options)
+            options = ", ".join(map(str, domains[0].options))
             raise UsageError(f"{key} must be one of the space's {options}, not {value!r}")
         if key in RECIPE_KEYS:
             check(key, value)

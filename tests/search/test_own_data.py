@@ -75,9 +75,12 @@ def test_the_winner_is_audited_by_what_the_space_says_of_the_shortcut(searched):
         ("shortcut: {csv: a.csv}", "shortcut: give csv and column, or callable"),
         ("shortcut: {column: a}", "shortcut: give csv and column, or callable"),
         ("shortcut: {csv: a, column: b, colour: c}", "shortcut.colour: unknown key"),
-        ("shortcut: {csv: 1, column: b}", "shortcut.csv must be of type str, not 1"),
+        ("shortcut: {csv: [1], column: b}", "shortcut.csv must be of type str, not a list"),
         ("shortcut: {csv: a, column: b, agrees: c}", "shortcut.agrees must be a mapping"),
-        ("shortcut: {csv: a, column: b, region: [1, 2]}", "shortcut.region.2: is missing"),
+        (
+            "shortcut: {csv: a, column: b, region: [1, 2]}",
+            "must be four whole numbers",
+        ),
         ("shortcut: {csv: a, column: b, region: [5, 5, 5, 9]}", "is empty; write"),
     ],
 )

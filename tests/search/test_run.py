@@ -167,12 +167,12 @@ def test_more_cpus_than_there_are_are_refused(one_ray, capsys, place):
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(["lr", "optimizer", "flip", "x", ""]), value=st.text(max_size=12))
 def test_whatever_is_set_is_refused_clearly_or_a_value_of_the_space(place, capsys, key, value):
-    from search.request.flags import assignment
+    from search.request.flags import assignments
     from search.space.reader import read_space
     from trainables.boundary.errors import UsageError
 
     try:
-        read_space(SPACES / "gap5.yaml").check_value(*assignment(f"{key}={value}"))
+        read_space(SPACES / "gap5.yaml").fixed_on("data", assignments([f"{key}={value}"]))
     except UsageError as error:
         assert "\n" not in str(error)
 

@@ -1,13 +1,22 @@
 """Values from outside, checked by pydantic, and what is wrong with one, told in a line."""
 
+import re
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import no_info_before_validator_function
 
 from trainables.boundary.errors import UsageError
@@ -15,6 +24,8 @@ from trainables.boundary.errors import UsageError
 # No bool is a number and no text is one; an int stands for a float; no float is NaN or infinite.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _TYPES = {"bool": "bool", "int": "int", "float": "float", "string": "str"}
+_LISTS = ("list_type", "tuple_type", "iterable_type", "sequence_str")
+_MAPPINGS = ("dict_type", "model_type", "model_attributes_type", "dataclass_type")
 # By pydantic's names; what begins with "must" is followed by what was written instead.
 _MEANINGS = {
     "greater_than": "must be above {gt}",
@@ -23,12 +34,22 @@ _MEANINGS = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be one of {expected}",
     "finite_number": "must be a finite number",
-    **dict.fromkeys(("dict_type", "model_type", "dataclass_exact_type"), "must be a mapping"),
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_short": "must hold {min_length} or more",
+    "too_long": "must hold {max_length} or less",
+    **dict.fromkeys(_LISTS, "must be a list"),
+    **dict.fromkeys((*_MAPPINGS, "dataclass_exact_type"), "must be a mapping"),
     "int_from_float": "must be of type int",
-    **{f"{fault}_type": f"must be of type {kind}" for fault, kind in _TYPES.items()},
+    **{
+        f"{fault}_{of}": f"must be of type {kind}"
+        for fault, kind in _TYPES.items()
+        for of in ("type", "parsing")
+    },
     **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), "unknown key"),
     **dict.fromkeys(("missing", "missing_argument"), "is missing"),
 }
+_UNQUOTED = ("bool_type", "int_type", "float_type")
+_PLAIN = re.compile(r"true|false|[-+]?\d*\.?\d+([eE][-+]?\d+)?")
 _Kind = TypeVar("_Kind")
 
 
@@ -61,9 +82,45 @@ def _made(kind: Any, written: Any) -> Any:
     """A ``kind`` from its mapping, whose ValidationError keeps the place of the fault."""
     if not isinstance(written, dict):
         return written
+    refuse_unknown(written, kind.__match_args__)
     made = object.__new__(kind)
-    kind.__checked__(made, **{str(key): value for key, value in written.items()})
+    kind.__checked__(made, **written)
     return made
+
+
+def refuse_unknown(written: Any, known: Iterable[str]) -> Any:
+    """``written``, unless it is a mapping with another key than the ``known``.
+
+    Raises:
+        ValidationError: it has one; the key is the fault's place.
+    """
+    names = tuple(known)
+    keys = written if isinstance(written, dict) else ()
+    for key in (key for key in keys if key not in names):
+        text = "unknown key" + (nearest(key, names) or f"; the keys here are {', '.join(names)}")
+        fault = PydanticCustomError("unknown_key", text)
+        detail = InitErrorDetails(type=fault, loc=(str(key),), input=written[key])
+        raise ValidationError.from_exception_data("unknown key", [detail])
+    return written
+
+
+class ClosedModel(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_others(cls, written: Any) -> Any:
+        return refuse_unknown(written, cls.model_fields)
+
+
+def nearest(name: Any, names: Iterable[str]) -> str:
+    """``; did you mean``, with the one of the ``names`` that is most like ``name``, if one is."""
+    known = list(names)
+    begun = [each for each in known if each.startswith(str(name))]
+    close = begun or get_close_matches(str(name), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
@@ -87,16 +144,31 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def first_fault(error: ValidationError) -> str:
     """Where pydantic's first fault is, and what is wrong with it, in a line."""
     fault = error.errors(include_url=False)[0]
-    place = [str(part) for part in fault["loc"]]
+    place = [str(part) for part in fault["loc"] if part != "[key]"]
     if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
         return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
-    where, message = ".".join(place), fault["msg"].removeprefix("Value error, ")
-    if meaning := _MEANINGS.get(fault["type"]):
-        bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
-        message = meaning.format(**bounds)
-        message += _instead(fault["input"]) if message.startswith("must ") else ""
+    where, message = ".".join(place), _message(fault)
     between = " " if message.startswith("must ") else ": "
     return f"{where}{between}{message}" if where else message
+
+
+def _message(fault: ErrorDetails) -> str:
+    meaning = _MEANINGS.get(fault["type"])
+    if meaning is None:
+        return fault["msg"].removeprefix("Value error, ")
+    bounds = {name: _plain(bound) for name, bound in fault.get("ctx", {}).items()}
+    message, written = meaning.format(**bounds), fault["input"]
+    if not message.startswith("must "):
+        return message
+    return message + _instead(written) + _quotes(fault["type"], written)
+
+
+def _quotes(kind: str, written: Any) -> str:
+    """What to do with the quotes, where they alone are wrong."""
+    if kind == "string_type" and isinstance(written, int | float):
+        return "; quote it"
+    plain = isinstance(written, str) and _PLAIN.fullmatch(written)
+    return "; write it without quotes" if plain and kind in _UNQUOTED else ""
 
 
 def _plain(bound: Any) -> str:
@@ -107,7 +179,10 @@ def _plain(bound: Any) -> str:
 
 
 def _instead(value: Any) -> str:
-    """What was written, if that is short."""
+    """What was written, in short."""
     if isinstance(value, int) and value.bit_length() > 128:
         return ", not a number so large"
+    kinds = {list: "a list", tuple: "a list", dict: "a mapping", type(None): "empty"}
+    if type(value) in kinds:
+        return f", not {kinds[type(value)]}"
     return f", not {reprlib.repr(value)}" if isinstance(value, int | float | str) else ""

@@ -10,10 +10,10 @@ import csv
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from trainables.boundary.errors import UsageError
-from trainables.boundary.validation import validated
+from trainables.boundary.validation import STRICT, validated
 from trainables.data.dataset import NO_CLASS
 
 FILENAME = "filename"
@@ -26,13 +26,23 @@ def _importable(name: str) -> str:
     return name
 
 
+_MEANINGS = TypeAdapter(dict[str, str | None], config=STRICT)
+
+
 def _pairs(written: Any) -> Any:
     """A mapping as pairs, in which it is kept and written down."""
     if isinstance(written, dict):
-        return tuple((str(value), "" if to is None else str(to)) for value, to in written.items())
-    if not isinstance(written, list | tuple | None):
-        raise ValueError("must be a mapping from values to classes")
-    return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in written or ())
+        return tuple((value, to or "") for value, to in _MEANINGS.validate_python(written).items())
+    pairs = written or ()
+    if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) for p in pairs):
+        raise ValueError("must be a mapping from values to classes, such as {red: cat, blue: dog}")
+    return tuple(map(tuple, pairs))
+
+
+def _four(region: Any) -> Any:
+    if region is not None and (not isinstance(region, list | tuple) or len(region) != 4):
+        raise ValueError("must be four whole numbers, [top, left, bottom, right]")
+    return region
 
 
 def _square(region: Any) -> Any:
@@ -76,6 +86,7 @@ class Shortcut:
         Annotated[
             tuple[_Side, _Side, _Side, _Side],
             Field(strict=False),
+            BeforeValidator(_four),
             AfterValidator(_square),
             WithJsonSchema(_PIXELS),
         ]
@@ -145,7 +156,8 @@ def _meaning(shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str, int]:
     """Index of the class that each value points to, by name and by ``agrees``."""
     named = {name: index for index, name in enumerate(classes)}
     given = {value: named[to] if to else NO_CLASS for value, to in shortcut.agrees}
-    return {"": NO_CLASS, **named, **given}
+    python = {word.title(): given[word] for word in ("true", "false") if word in given}
+    return {"": NO_CLASS, **python, **named, **given}  # a table that Python wrote says True
 
 
 def _class_of(value: str, meaning: dict[str, int], classes: tuple[str, ...], column: str) -> int:

@@ -7,14 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from search.clusters.base import Backend
-from search.clusters.config import Absolute, Cluster, Line, Name, Quantity, StrictConfig
+from search.clusters.config import Absolute, Cluster, Line, Name, Quantity
+from trainables.boundary.validation import ClosedModel
 from trainables.data import EMBEDDED
 
 # Keys of ``workers`` that had other names.
 _RENAMED = {"least": "min", "most": "max"}
 
 
-class Node(StrictConfig):
+class Node(ClosedModel):
     """What a pod asks for.
 
     Attributes:
@@ -61,7 +62,7 @@ class Workers(Node):
         return self
 
 
-class Volume(StrictConfig):
+class Volume(ClosedModel):
     """A persistent volume that all pods mount.
 
     Attributes:
