@@ -27,6 +27,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """The most that a network could reach that gives one answer whatever it sees.
+
+    Attributes:
+        conflicting: accuracy on the conflicting images.
+        following: share of the conflicting that are predicted as their digit.
+        accuracy: over all images whose digit points to a class.
+        pointing: share of these that are predicted as their digit.
+    """
+
+    conflicting: float
+    following: float
+    accuracy: float
+    pointing: float
+
+
+@dataclass(frozen=True)
 class Groups:
     """Accuracy as a whole, by alignment, and by class and alignment.
 
@@ -36,6 +53,7 @@ class Groups:
         conflicting: over the conflicting.
         following: share of the conflicting that are predicted as their digit.
         cells: two of every class, the aligned one first.
+        constant: the most that one answer to every image could have of these figures.
     """
 
     accuracy: Estimate | None
@@ -43,6 +61,7 @@ class Groups:
     conflicting: Estimate | None
     following: Estimate | None
     cells: tuple[Cell, ...]
+    constant: "Constant"
 
     @property
     def worst(self) -> Cell | None:
@@ -76,7 +95,21 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
         for wanted, group in ((True, aligned), (False, conflicting))
     )
     following = share((predictions == digits)[conflicting])
-    return Groups(share(right), share(right[aligned]), share(right[conflicting]), following, cells)
+    pointing = aligned | conflicting
+    constant = Constant(
+        conflicting=_commonest(labels[conflicting]),
+        following=_commonest(digits[conflicting]),
+        accuracy=_commonest(labels[pointing]),
+        pointing=_commonest(digits[pointing]),
+    )
+    return Groups(
+        share(right), share(right[aligned]), share(right[conflicting]), following, cells, constant
+    )
+
+
+def _commonest(values: Integers) -> float:
+    """The share of the commonest of ``values``, (N,); 1 of none."""
+    return float(np.unique(values, return_counts=True)[1].max() / len(values)) if len(values) else 1
 
 
 def expected_minimum(sizes: list[int], shares: list[float]) -> float:

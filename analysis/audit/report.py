@@ -13,7 +13,7 @@ from analysis.audit.groups import Groups, groups_of
 from analysis.audit.intervals import Estimate, share
 from analysis.audit.paste import digit_greyed, picture_greyed
 from analysis.audit.swaps import Swaps, swaps
-from analysis.audit.verdict import Verdict, verdict_of
+from analysis.audit.verdict import Greyed, Verdict, verdict_of
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS, Integers, Split
 from trainables.evaluation import Evaluation, evaluate
@@ -58,6 +58,7 @@ def audit(
     pasted: int = PASTED,
     evaluation: Evaluation | None = None,
     cue: Cue = DIGIT,
+    split_name: str = "validation",
 ) -> Audit:
     """Audit ``model``, from normalised images to as many logits as there are digits, in eval mode.
 
@@ -69,6 +70,7 @@ def audit(
         pasted: images with each of the digits pasted in, at most.
         evaluation: of the model on the split, where it is known already.
         cue: what the digits are, and where they lie.
+        split_name: what the verdict calls the images.
 
     Raises:
         ValueError: the split has no digits, or there are not as many classes as kinds of them.
@@ -85,15 +87,16 @@ def audit(
     whole = DeviceSplit.of(split, device)
     swapped = _swaps(model, whole, normalise, predictions, pasted, cue)
     decoded = decodability(model, whole.evenly(READ), normalise, cue)
-    without_picture, without_digit = _greyed(model, whole.evenly(GREYED), normalise, cue)
+    greyed = _greyed(model, whole.evenly(GREYED), normalise, cue)
+    readout = None if isinstance(decoded, str) else decoded
     return Audit(
         groups=groups,
         swaps=swapped,
-        picture_greyed=without_picture,
-        digit_greyed=without_digit,
+        picture_greyed=greyed.picture,
+        digit_greyed=greyed.digit,
         decodability=decoded,
         mass=digit_mass(model, whole.evenly(ATTRIBUTED), normalise, cue),
-        verdict=verdict_of(groups, swapped, None if isinstance(decoded, str) else decoded, cue),
+        verdict=verdict_of(groups, swapped, readout, cue, greyed, split_name),
         cue=cue,
         area=cue.area(split.images.shape[1]),
     )
@@ -117,14 +120,12 @@ def _swaps(
     return swaps(model, split, normalise, predictions, limit, cue)
 
 
-def _greyed(
-    model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue
-) -> tuple[Estimate | None, Estimate | None]:
+def _greyed(model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue) -> Greyed:
     """The share predicted as the digit without the picture, and as the label without the digit."""
     if cue.region is None:
-        return None, None
+        return Greyed()
     images = split.images
-    return (
+    return Greyed(
         _hits(model, split, picture_greyed(images, cue), split.digits, normalise),
         _hits(model, split, digit_greyed(images, cue), split.labels, normalise),
     )

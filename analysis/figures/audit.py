@@ -60,6 +60,7 @@ def _audited(subject: Subject) -> Audit:
         subject.device,
         evaluation=subject.evaluation,
         cue=cue,
+        split_name=subject.split_name,
     )
 
 
@@ -70,7 +71,8 @@ def _title(subject: Subject, audit: Audit) -> str:
         "features": " (the features are at fault)",
     }
     architecture = subject.run.setting.architecture
-    return f"Shortcut audit: {architecture} {words}{faults.get(fault, '')}"
+    name = audit.verdict.subject.replace("the network", architecture)
+    return f"Shortcut audit: {name} {words}{faults.get(fault, '')}"
 
 
 def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
@@ -160,6 +162,7 @@ def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[st
     return {
         "verdict": audit.verdict.words,
         "fault": audit.verdict.fault,
+        "verdict_subject": audit.verdict.subject,
         "verdict_sentence": audit.verdict.sentence,
         "thresholds": {"nats": LEANING_NATS, "flips": LEANING_FLIPS, "gain": GAIN},
         "split": subject.shown,
@@ -194,7 +197,8 @@ def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption
 def _shows(subject: Subject, audit: Audit) -> str:
     noun, following = audit.cue.noun, audit.groups.following
     beta = None if isinstance(audit.swaps, str) else audit.swaps.boost
-    parts = [f"The network {audit.verdict.sentence}."]
+    said = f"{audit.verdict.subject} {audit.verdict.sentence}."
+    parts = [said[0].upper() + said[1:]]
     if beta is not None:
         parts.append(
             f"The {noun} multiplies the odds of its own class by e to the {beta.value:z.2f}, "

@@ -154,8 +154,10 @@ def _sections(gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _audit_verdict(gallery: Gallery) -> str | None:
-    sentences = [f.numbers["verdict_sentence"] for f in gallery.drawn if f.name == "audit"]
-    return f"This network {sentences[0]}." if sentences else None
+    for numbers in (figure.numbers for figure in gallery.drawn if figure.name == "audit"):
+        subject = numbers["verdict_subject"].replace("the network", "this network")
+        return _sentence(f"{subject} {numbers['verdict_sentence']}")
+    return None
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:

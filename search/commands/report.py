@@ -39,7 +39,7 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
 
 def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
     """Print how a search ended, and how to resume it if it was stopped; its exit status."""
-    print_lines([ending(outcome.summary)], console)
+    print_lines([ending(outcome.summary), *unmeasured_lines(request)], console)
     print_errors(outcome)
     if outcome.stop is not None:
         print_lines([resume_line(request)], console)
@@ -58,6 +58,7 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
             f"conflicts, {100 * best['digit_following']:.2f}% of those follow the {noun}"
         )
     lines += [*_confirmation(outcome), *map(_held, outcome.choice.judgements)]
+    lines += unmeasured_lines(request)
     if outcome.choice.judgements and not outcome.choice.feasible:
         among = "finalist" if outcome.choice.confirmed else "whole training"
         lines.append(
@@ -89,6 +90,11 @@ def _held(judgement: Judgement) -> str:
         f"{verdict:10} {name} {judgement.limit}: {100 * judgement.mean:.2f}% "
         f"(95% interval {low:.2f} to {high:.2f})"
     )
+
+
+def unmeasured_lines(request: Request) -> list[str]:
+    """The constraints that nothing can be held to, as no image measures them."""
+    return [f"unmeasured {each}" for each in request.unmeasured]
 
 
 def finalists_table(finalists: Sequence[Finalist]) -> Table:

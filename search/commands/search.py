@@ -117,14 +117,25 @@ def _run(request: "Request", console: Console) -> int:
     from search.commands.report import exit_status_of, report
     from search.driver.engine import run_search
 
+    _announce([request], console)
     outcome = run_search(request, console)
     report(outcome, request, console)
     return exit_status_of(outcome)
 
 
+def _announce(asked: "list[Request]", console: Console) -> None:
+    """Print which constraints cannot be measured, before anything is trained."""
+    from search.commands.report import print_lines, unmeasured_lines
+
+    lines = dict.fromkeys(line for each in asked for line in unmeasured_lines(each))
+    if not asked[0].quiet:
+        print_lines(list(lines), console)
+
+
 def _several(asked: "list[Request]", console: Console) -> int:
     """Several searches, each with its own study and ladder; then the leaderboard."""
     _claim(asked[0])
+    _announce(asked, console)
     try:
         if asked[0].limits.address is None:
             statuses = _in_turn(asked, console)

@@ -21,7 +21,7 @@ from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
-from search.space.constraints import measurable
+from search.space.constraints import measurable, unmeasured
 from search.space.narrowing import narrowed
 from search.space.reader import available, read_space, space_file
 from search.space.space import Space
@@ -93,7 +93,8 @@ def _request(
             f"--val-alignment: no digits are drawn for {asked.path.stem} from {source}"
         )
     _check_fits(space, asked.fixed, dataset)
-    constraints = {} if options.unconstrained else measurable(space.constraints, dataset.val)
+    wanted = {} if options.unconstrained else space.constraints
+    constraints = measurable(wanted, dataset.val)
     return Request(
         name=name,
         kind="search",
@@ -116,6 +117,7 @@ def _request(
         group=str(options.name) if len(searches) > 1 else "",
         fixed=asked.fixed,
         constraints=constraints,
+        unmeasured=unmeasured(wanted, dataset.val),
         about=_about(options),
         flags=recorded(options),
         resumed=options.resume is not None,

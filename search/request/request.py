@@ -59,6 +59,7 @@ class Request:
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that all trials have.
         constraints: what the winner must hold besides its accuracy.
+        unmeasured: the space's other constraints, each with why it has no figure.
         about: what else is recorded of it.
         flags: with which it was asked for.
         resumed: true if it continues what an earlier run of it has begun.
@@ -86,6 +87,7 @@ class Request:
     group: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     constraints: Constraints = field(default_factory=dict)
+    unmeasured: tuple[str, ...] = ()
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False

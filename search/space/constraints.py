@@ -67,6 +67,22 @@ def measurable(constraints: Constraints, split: Split) -> Constraints:
     return {name: limit for name, limit in constraints.items() if images.get(name)}
 
 
+def unmeasured(constraints: Constraints, split: Split) -> tuple[str, ...]:
+    """Each of the constraints whose figure has no images in ``split``, with the reason."""
+    measured = measurable(constraints, split)
+    return tuple(
+        f"{name} {limit}: {_lacking(name, split)}"
+        for name, limit in constraints.items()
+        if name not in measured
+    )
+
+
+def _lacking(name: Measure, split: Split) -> str:
+    if split.digits is None:
+        return "no shortcut of the validation images is known"
+    return f"no validation image {'agrees' if name == 'val_accuracy_aligned' else 'conflicts'}"
+
+
 def images_behind(split: Split) -> dict[Measure, int]:
     """How many images of ``split`` each of the figures is a share of; empty without digits."""
     if split.digits is None:
