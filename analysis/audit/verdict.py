@@ -138,7 +138,7 @@ def _by_parts(picture: bool | None, digit: bool | None, leans: bool | None) -> s
         return CHEATS
     if digit or leans:
         return LEANS
-    if picture is None or digit is None or leans is None:
+    if picture is None or digit is None or (picture and leans is None):
         return UNKNOWN
     return READS if picture else NEITHER
 

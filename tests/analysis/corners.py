@@ -14,11 +14,14 @@ CORNER = 10  # pixels a side
 REGION = (SIZE - CORNER, SIZE - CORNER, SIZE, SIZE)
 
 
-def draw_corners(folder: Path, classes: int, count: int, aligned: float = 0.8) -> Shortcut:
+def draw_corners(
+    folder: Path, classes: int, count: int, aligned: float = 0.8, *, biased_val: bool = False
+) -> Shortcut:
     """Write ``train/CLASS/*.png`` and ``val/CLASS/*.png`` and ``corners.csv``; their shortcut.
 
     Of the ``count`` training images of a class the share ``aligned`` has its own colour, the others
-    one at random, as all of the half as many validation images have. There are up to 12 classes.
+    one at random, as all of the half as many validation images have. With ``biased_val`` all of
+    these have their own. There are up to 12 classes.
     """
     rng = np.random.default_rng(0)
     names = [f"{CLASSES[label % 10]}{label // 10 or ''}" for label in range(classes)]
@@ -30,7 +33,7 @@ def draw_corners(folder: Path, classes: int, count: int, aligned: float = 0.8) -
             for label, name in enumerate(names):
                 (folder / split / name).mkdir(parents=True)
                 for number, image in enumerate(draw_pictures(label % 10, size, rng)):
-                    own = split == "train" and number < aligned * size
+                    own = number < aligned * size if split == "train" else biased_val
                     corner = label if own else int(rng.integers(classes))
                     image[-CORNER:, -CORNER:] = colours[corner]
                     path = f"{split}/{name}/{number}.png"

@@ -12,6 +12,7 @@ from search.space.constraints import (
     excesses,
     images_behind,
     measurable,
+    unmeasured,
     violation,
 )
 from trainables.data.dataset import Split
@@ -73,6 +74,25 @@ def test_figures_are_shares_of_the_images_of_their_group():
 def test_images_without_digits_leave_nothing_to_hold():
     split = Split(np.zeros((2, 1, 1, 3), np.uint8), np.array([0, 1]))
     assert measurable(ATMOST, split) == {}
+
+
+@pytest.mark.parametrize(
+    ("digits", "reason"),
+    [
+        (None, "no shortcut of the validation images is known"),
+        ([0, 1], "no validation image conflicts"),
+        ([-1, -1], "no validation image conflicts"),
+    ],
+)
+def test_a_bound_that_no_image_measures_is_named_with_the_reason(digits, reason):
+    shown = None if digits is None else np.array(digits)
+    split = Split(np.zeros((2, 1, 1, 3), np.uint8), np.array([0, 1]), shown)
+    assert unmeasured(ATMOST, split) == (f"digit_following at most 0.08: {reason}",)
+
+
+def test_a_bound_that_images_measure_is_not_named():
+    split = Split(np.zeros((2, 1, 1, 3), np.uint8), np.array([0, 1]), np.array([0, 0]))
+    assert unmeasured(ATMOST, split) == ()
 
 
 def test_the_interval_of_one_training_is_that_of_a_binomial_share():

@@ -68,6 +68,22 @@ def test_the_winner_is_audited_by_what_the_space_says_of_the_shortcut(searched):
     assert shares["train"] > 0.75 > 0.5 > shares["val"]
 
 
+def test_a_bound_that_no_image_measures_is_named_at_the_start_and_at_the_end(
+    small_search, tmp_path
+):
+    (tmp_path / "pictures").mkdir()
+    draw_corners(tmp_path / "pictures", 3, 8, biased_val=True)
+    flags = ["--data", str(tmp_path / "pictures"), "--trials", "1", "--epochs", "1"]
+    flags += ["--train-limit", "24", "--val-limit", "12", "--concurrency", "1"]
+    found = small_search(
+        tmp_path / "runs", "agreeing", *flags, space=space_with(SHORTCUT, tmp_path)
+    )
+    start, _, end = found.printed.partition("trial baseline started")
+    line = "unmeasured digit_following at most 0.08: no validation image conflicts\n"
+    assert found.status == 0, found.printed
+    assert line in start and line in end
+
+
 @pytest.mark.parametrize(
     ("written", "message"),
     [
