@@ -145,6 +145,7 @@ class _SearchRun:
             "seed": request.seed,
             "data": dataset.described(),
             "resources": asdict(resources),
+            "unmeasured": list(request.unmeasured),
         }
 
     def run(self) -> Outcome:

@@ -39,6 +39,7 @@ class Summary:
             and mean and standard deviation over fresh seeds.
         confirmed: whether the winner is one of them; otherwise its figure is partly luck.
         constraints: what the winner had to hold, and how it stands to that.
+        unmeasured: the space's other constraints, each with why nothing can be held to it.
         feasible: whether it holds all of it; None without constraints.
         data: name, sizes and fingerprint.
         resources: CPUs and GPUs of a trial, and how many trials run at once.
@@ -59,6 +60,7 @@ class Summary:
     finalists: list[dict[str, Any]] = field(default_factory=list)
     confirmed: bool = False
     constraints: dict[str, Any] = field(default_factory=dict)
+    unmeasured: list[str] = field(default_factory=list)
     feasible: bool | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA

@@ -77,7 +77,7 @@ class Document:
     def __init__(self, path: Path, largest: int) -> None:
         try:
             if path.stat().st_size > largest:
-                raise UsageError(f"larger than {largest:,} bytes, so none of ours")
+                raise UsageError(f"larger than {largest:,} bytes, so not read")
             self._loader = _Loader(path.read_text(encoding="utf-8"))
             self._top = self._loader.get_single_node()
             self.values()

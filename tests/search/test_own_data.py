@@ -82,6 +82,7 @@ def test_a_bound_that_no_image_measures_is_named_at_the_start_and_at_the_end(
     line = "unmeasured digit_following at most 0.08: no validation image conflicts\n"
     assert found.status == 0, found.printed
     assert line in start and line in end
+    assert f"unmeasured {found.summary['unmeasured'][0]}\n" == line
 
 
 @pytest.mark.parametrize(
