@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from search import environment
+from search.commands.left_out import print_left_out
 from search.records.summary import is_whole, summary_in
 from search.request.options import SearchOptions
 from search.request.parser import search_options
@@ -17,6 +18,7 @@ from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from trainables.boundary.paths import user_path
+from trainables.data import DataSpec, resolve
 
 if TYPE_CHECKING:
     from search.request.request import Request
@@ -37,6 +39,8 @@ def run(argv: list[str]) -> int:
     if options.check is not None:
         for name in options.check:
             console.print(_checked(name), soft_wrap=True)
+        if options.data is not None:
+            print_left_out(DataSpec(), resolve(options.data), console)
         return 0
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
@@ -87,6 +91,8 @@ def _search(options: SearchOptions, console: Console) -> int:
     from search.request.planning import requests
 
     asked = requests(options)
+    if not options.quiet:
+        print_left_out(asked[0].data, asked[0].source, console)
     return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
 
 

@@ -118,11 +118,14 @@ def crc(content: bytes) -> bytes:
 CONTENTS = {
     "nothing": (b"", "does not decode"),
     "text": (b"not an image", "does not decode"),
-    "a GIF": (encoded("RGB", "GIF"), "does not decode as PNG or JPEG"),
+    "a Targa image": (encoded("RGB", "TGA"), "does not decode"),
     "a PostScript program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "not decode"),
     "16 bits of grey": (encoded("I;16"), "has mode I;16"),
     "an animation": (frames("PNG"), "is animated"),
-    "an animated GIF": (frames("GIF"), "does not decode"),
+    "an animated GIF": (frames("GIF"), "is animated"),
+    "an animated WebP": (frames("WEBP"), "is animated"),
+    "a TIFF of two pages": (frames("TIFF"), "has several pages"),
+    "a TIFF of floating-point numbers": (encoded("F", "TIFF"), "has mode F"),
     "a side of 0": (png(0, 0), "does not decode"),
     "a side too long": (png(MOST_PIXELS + 1, MOST_PIXELS + 1), "10001x10001 pixels; at most 10000"),
     "a bomb that Pillow warns of": (png(12_000, 12_000), "12000x12000 pixels; at most 10000"),
@@ -182,10 +185,13 @@ def test_a_pipe_is_refused_and_not_waited_for(folder):
     assert "is no file" in refused(folder)
 
 
-def test_a_folder_with_the_name_of_an_image_is_refused(folder):
-    first(folder).unlink()
+def test_a_folder_with_the_name_of_an_image_is_a_folder(folder):
+    first(folder).rename(folder / "elsewhere.png")
     first(folder).mkdir()
-    assert "is no file" in refused(folder)
+    (folder / "elsewhere.png").rename(first(folder) / "1.png")
+    data = read(folder)
+    assert isinstance(data, Dataset), data
+    assert data.train.names()[0] == "ant/0.png/1.png"
 
 
 def test_links_that_go_round_in_circles_are_passed_over_or_refused(folder):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
-from trainables.data.dataset import NO_CLASS
+from trainables.data.dataset import NO_CLASS, UNLABELLED
 from trainables.data.folder import is_image_folder
 from trainables.data.shortcut import MOST, Shortcut
 
@@ -86,9 +86,18 @@ def test_test_images_in_class_folders_are_labelled(folder):
     assert data.test.filenames == ("bee/0.png", "bee/1.png")
 
 
-def test_a_test_folder_of_no_class_is_refused(folder):
-    write(folder / "test" / "unknown", 2)
-    with pytest.raises(UsageError, match="unknown is no class of the training images"):
+def test_test_images_in_folders_of_no_class_are_unlabelled(folder):
+    write(folder / "test" / "unknown" / "batch1", 2)
+    data = read(folder)
+    assert data.test.labels.tolist() == [UNLABELLED, UNLABELLED]
+    assert data.test.filenames == ("unknown/batch1/0.png", "unknown/batch1/1.png")
+
+
+@pytest.mark.parametrize(("names", "strange"), [(("bee", "unknown"), "unknown"), (("Bee",), "Bee")])
+def test_a_test_folder_of_no_class_where_others_are_of_one_is_refused(folder, names, strange):
+    for name in names:
+        write(folder / "test" / name, 2)
+    with pytest.raises(UsageError, match=f"{strange} is no class of the training images"):
         read(folder)
 
 
