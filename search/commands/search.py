@@ -5,6 +5,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from trainables.boundary.paths import user_path
-from trainables.data import DataSpec, resolve
+from trainables.data import resolve
 
 if TYPE_CHECKING:
     from search.request.request import Request
@@ -38,9 +39,7 @@ def run(argv: list[str]) -> int:
         return 0
     if options.check is not None:
         for name in options.check:
-            console.print(_checked(name), soft_wrap=True)
-        if options.data is not None:
-            print_left_out(DataSpec(), resolve(options.data), console)
+            _check(name, options.data, console)
         return 0
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
@@ -70,21 +69,27 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
-def _checked(name: str) -> str:
-    """That the space ``name`` or the space file at this path is right, and what it searches.
+def _check(name: str, data: str | None, console: Console) -> None:
+    """Print that the space ``name`` or the space file at this path is right, and what it searches.
+
+    With ``data``, what it would leave out of a folder of images too.
 
     Raises:
-        UsageError: it is not; the first fault is named.
+        UsageError: it is not, or such a folder is not; the first fault is named.
     """
     path = user_path(name, "--check")
     shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
     space = read_space(path if shipped else space_file(name, "--check"))
     keys = {key for key, _ in every_key(space.search)}
     budget = space.budget
-    return (
+    console.print(
         f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
-        f"{budget.trials} trials of {budget.epochs} epochs"
+        f"{budget.trials} trials of {budget.epochs} epochs",
+        soft_wrap=True,
     )
+    if data is not None:
+        shortcut = space.shortcut if space.shortcut and space.shortcut.csv else None
+        print_left_out(replace(space.data, shortcut=shortcut), resolve(data), console)
 
 
 def _search(options: SearchOptions, console: Console) -> int:
