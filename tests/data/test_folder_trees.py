@@ -83,7 +83,7 @@ def folders(draw: st.DrawFn) -> MadeFolder:
         images[places[split]] = paths
     loose, tests = set(), draw(st.sampled_from(["none", "flat", "classes"]))
     if tests == "flat":
-        images[places["test"]] = dict.fromkeys(draw(files(1, nested)), "")
+        images[places["test"]] = dict.fromkeys(draw(files(1, NESTED)), "")
     if tests == "classes":
         name = draw(st.sampled_from(sorted(classes)))
         images[places["test"]] = {f"{name}/{path}": name for path in draw(files(1, nested))}
@@ -93,7 +93,7 @@ def folders(draw: st.DrawFn) -> MadeFolder:
     loose |= {"loose.JPG", f"{places['train']}/loose.webp"}
     loose |= set() if direct else {"extra/deep/1.png"}
     others |= draw(st.sets(st.sampled_from(sorted(loose))))
-    void = {f"{homes[-1]}/void/void"} | (set() if direct else {"void"})
+    void = {f"{homes[-1]}/deep/void"} | draw(st.sets(st.just("void")))
     return MadeFolder(images, {name.lstrip("/") for name in others}, void, classes)
 
 
@@ -137,9 +137,11 @@ def test_every_file_is_read_or_counted_as_left_out_and_never_both(made):
         make(root, made)
         listing = list_folder(root)
         counted = [name for names in listing.left_out.values() for name in names]
+        assert ("void/" in counted) is ("void" in made.folders)
+        counted = [name for name in counted if name != "void/"]
         assert sorted(read_paths(listing) + counted) == walked(root)
         assert sorted(counted) == sorted(made.others)
-        assert bool(listing.left_out_line()) is bool(counted)
+        assert bool(listing.left_out_line()) is bool(counted or "void" in made.folders)
 
 
 @given(made=folders())
@@ -185,6 +187,30 @@ def test_two_folders_of_one_split_are_refused_by_their_names(tmp_path, names, sp
         list_folder(tmp_path)
     assert all(f"{name}/" in str(told.value) for name in names)
     assert f"mean {split}; leave one" in str(told.value)
+
+
+def test_a_split_within_itself_is_read(tmp_path):
+    """As archives are often unpacked into a folder of their own name."""
+    for split in ("train", "test"):
+        put(tmp_path, *moved(TRAIN, f"{split}_set/{split}_set"))
+    data = load(DataSpec(), str(tmp_path))
+    assert data.classes == ("ant", "bee")
+    assert data.test.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_a_class_may_be_called_test(tmp_path):
+    put(tmp_path, *TRAIN, "train/test/1.png", "train/test/2.png", "test/test/1.png")
+    data = load(DataSpec(), str(tmp_path))
+    assert data.classes == ("ant", "bee", "test")
+    assert (data.test.labels.tolist(), data.test.names()) == ([2], ("test/1.png",))
+
+
+def test_class_folders_at_the_top_are_training_images_where_there_is_val_too(tmp_path):
+    put(tmp_path, "ant/1.png", "bee/1.png", "docs/notes.txt", *VAL)
+    listing = list_folder(tmp_path)
+    assert listing.paths("train") == ["ant/1.png", "bee/1.png"]
+    assert listing.paths("val") == list(VAL)
+    assert "1 folder without images (docs/)" in listing.left_out_line()
 
 
 def test_vehicles_may_be_trains(tmp_path):

@@ -42,6 +42,7 @@ from trainables.data.tree import FolderTree, is_hidden, scan
 VAL_SHARE = 0.1
 NO_FORMAT = "file(s) of no image format that is read"
 NO_CLASS_FOLDER = "image(s) in no class folder"
+NO_IMAGES = "folder(s) without images"
 HIDDEN = "hidden file(s)"
 OTHER_LABELS = f"list(s) of another tool, without the columns {','.join(COLUMNS)}"
 
@@ -70,7 +71,8 @@ class Listing:
         splits: for each split its images by path within the split's folder, with label and digit.
         folders: for each split its folder, relative to ``root``.
         labels: whether there is a labels.csv that lists them.
-        left_out: all other files, relative to ``root``, by the reason.
+        left_out: all other files, relative to ``root``, by the reason, and folders without images
+            beside those of classes or splits.
     """
 
     root: Path
@@ -122,9 +124,9 @@ def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> List
     folders = split_folders(root, tree)
     held_out = "val" not in folders
     if "train" not in folders:
-        if not held_out:
+        if not held_out and not tops_of(tree.images) - {top_of(name) for name in folders.values()}:
             raise UsageError(f"{root} has no folder train/; {FORM}")
-        check_no_splits_within(root, tree)
+        check_no_splits_within(root, tree, folders)
     folders = {"train": ".", "test": "test", **folders}
     classes = _classes(root, tree, folders)
     labels = has_labels(root)
@@ -204,6 +206,8 @@ def _but(files: list[str]) -> str:
 def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str, ...]:
     parts = [split for split in folders if split != "test"]
     found = {s: {n for n in within(tree.folders, folders, s) if "/" not in n} for s in parts}
+    if folders["train"] == ".":  # beside the classes there may be other folders
+        found["train"] &= tops_of(tree.images)
     names, first = found["train"], root / folders["train"]
     if "val" in found and (unlike := names ^ found["val"]):
         lacks = [
@@ -322,9 +326,17 @@ def _left_out(listing: Listing, tree: FolderTree) -> dict[str, list[str]]:
     return {
         NO_FORMAT: [name for name in tree.others if name != LABELS_FILE],
         NO_CLASS_FOLDER: [name for name in tree.images if name not in read],
+        NO_IMAGES: _without_images(listing, tree),
         OTHER_LABELS: [] if listing.labels else labels,
         HIDDEN: tree.hidden,
     }
+
+
+def _without_images(listing: Listing, tree: FolderTree) -> list[str]:
+    """The folders that lie where class folders or splits do, and hold none at any depth."""
+    apart = {top_of(folder) for folder in listing.folders.values()}
+    top = {name for name in tree.folders if "/" not in name}
+    return sorted(f"{name}/" for name in top - tops_of(tree.images) - apart)
 
 
 def _read_split(listing: Listing, split: str, size: int, faults: list[UnreadableImage]) -> Split:

@@ -57,26 +57,45 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
     for name in tree.others:
         if split_of(name) and (root / name).is_symlink():
             raise UsageError(f"{root} has no folder {name}/, but a link to none; mend or delete it")
-    return {split: names[0] for split, names in named.items()}
+    folders = {split: names[0] for split, names in named.items()}
+    if "train" in folders:
+        folders["train"] = _unwrapped(folders["train"], "train", tree, set())
+    classes = set(within(tree.folders, {"train": ".", **folders}, "train"))
+    return {split: _unwrapped(name, split, tree, classes) for split, name in folders.items()}
 
 
-def check_no_splits_within(root: Path, tree: FolderTree) -> None:
+def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> str:
+    """``folder``, or the one of the same split that alone is in it, as in ``train/train``.
+
+    Unless that is one of the ``classes``.
+    """
+    inside = {
+        top_of(path) for path in within([*tree.folders, *tree.images], {split: folder}, split)
+    }
+    only = inside.pop() if len(inside) == 1 else ""
+    if split_of(only) != split or only in classes:
+        return folder
+    return _unwrapped(f"{folder}/{only}", split, tree, classes)
+
+
+def check_no_splits_within(root: Path, tree: FolderTree, folders: dict[str, str]) -> None:
     """Refuse what looks like splits below classes, or below another folder: classes they are not.
 
-    Such as ``pets/train/cat``, ``cat/train`` and ``seg_train/cat``.
+    Such as ``pets/train/cat``, ``cat/train`` and ``seg_train/cat``; ``folders`` are the splits'.
 
     Raises:
         UsageError: there is such a folder.
     """
-    for name in tree.folders:
+    images = within(tree.images, {**folders, "train": "."}, "train")
+    for name in within(tree.folders, {**folders, "train": "."}, "train"):
         top, _, inner = name.partition("/")
-        if split_of(inner) and any(path.startswith(f"{name}/") for path in tree.images):
+        if split_of(inner) and any(path.startswith(f"{name}/") for path in images):
             raise UsageError(
                 f"{root} has no folder train/, but {name}/; give --data {root / top}, or move the "
                 f"splits to the top; {FORM}"
             )
-    direct = {top_of(path) for path in tree.images if path.count("/") == 1}
-    for top in sorted(tops_of(tree.images) - direct):
+    direct = {top_of(path) for path in images if path.count("/") == 1}
+    for top in sorted(tops_of(images) - direct):
         if any(map(split_of, re.split(r"[-_. ]+", top))) and not split_of(top):
             raise UsageError(
                 f"{root} holds folders within {top}/, whose name is that of no split; rename it "
@@ -88,6 +107,6 @@ def within(paths: Iterable[str], folders: dict[str, str], split: str) -> list[st
     """Those of ``paths`` in a split's folder, relative to it."""
     folder = folders[split]
     if folder == ".":
-        apart = set(folders.values())
+        apart = {top_of(name) for name in folders.values()}
         return [path for path in paths if top_of(path) not in apart]
     return [path[len(folder) + 1 :] for path in paths if path.startswith(f"{folder}/")]
