@@ -195,6 +195,16 @@ def test_a_labels_file_that_does_not_match_is_refused(folder, change, message):
         read(folder)
 
 
+def test_a_split_without_images_is_refused_though_labels_csv_lists_none(folder):
+    for path in (folder / "val").rglob("*.png"):
+        path.unlink()
+    rewrite(
+        folder, lambda text: "".join(line for line in text.splitlines(True) if "val" not in line)
+    )
+    with pytest.raises(UsageError, match="and 7 more hold no images"):
+        read(folder)
+
+
 def test_a_label_that_contradicts_the_folder_is_refused(folder):
     lines = (folder / "labels.csv").read_text().splitlines()
     split, name, label, digit = lines[1].split(",")

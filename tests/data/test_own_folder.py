@@ -36,6 +36,19 @@ def read(folder, **spec):
     return load(DataSpec("cifar10", **spec), str(folder))
 
 
+WORDS = ("1", "12:30", "no", "null", "true", "yes", "~")
+
+
+def test_class_names_are_text_whatever_they_mean_elsewhere(tmp_path):
+    for name in WORDS:
+        write(tmp_path / "train" / name, 2)
+    corners(tmp_path, lambda path: path.split("/")[1])
+    for _ in ("built", "cached"):
+        data = read(tmp_path, shortcut=SHORTCUT)
+        assert data.classes == WORDS
+        assert data.train.digits.tolist() == data.train.labels.tolist() == list(range(len(WORDS)))
+
+
 @pytest.mark.parametrize("count", [2, 3, 12])
 def test_any_number_of_classes_from_two_is_read(tmp_path, count):
     names = tuple(f"class{number:02d}" for number in range(count))

@@ -95,7 +95,7 @@ def resolve(written: str | None) -> str:
         raise UsageError(f"--data {folder} is {'an archive' if archive else 'a file'}; {remedy}")
     if named and not folder.is_dir():
         raise UsageError(
-            f"data folder {folder} is not there; "
+            f"data folder {folder} is not there; correct the path, "
             "make it to have CIFAR-10 and MNIST downloaded into it, or use --data embedded"
         )
     return str(folder)

@@ -116,18 +116,8 @@ def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> List
             stand in a list, or labels.csv does not match the files.
     """
     tree = scan(root)
-    if not tree.images:
-        raise UsageError(
-            f"{root} holds no images{_but(tree.others)}; {FORM}, or an empty folder, into which "
-            "CIFAR-10 and MNIST are downloaded"
-        )
-    folders = split_folders(root, tree)
+    folders = _folders(root, tree)
     held_out = "val" not in folders
-    if "train" not in folders:
-        if not held_out and not tops_of(tree.images) - {top_of(name) for name in folders.values()}:
-            raise UsageError(f"{root} has no folder train/; {FORM}")
-        check_no_splits_within(root, tree, folders)
-    folders = {"train": ".", "test": "test", **folders}
     classes = _classes(root, tree, folders)
     labels = has_labels(root)
     splits = {
@@ -136,17 +126,32 @@ def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> List
         "test": _test(root, tree, folders["test"], classes),
     }
     _check_names(root, splits)
+    _check_none_empty(root, tree, folders, splits, classes, labels)
     if labels:
         listed = read_labels(root, len(classes))
         splits = {n: reconcile(root, folders.get(n, n), splits[n], listed[n]) for n in splits}
-    else:
-        _check_none_empty(root, tree, folders, splits, classes)
     if held_out:
         folders["val"] = folders["train"]
         train, val = _held_out(splits["train"], val_share, seed, classes)
         splits |= {"train": train, "val": val}
     listing = Listing(root, classes, splits, folders, labels, {})
     return replace(listing, left_out=_left_out(listing, tree))
+
+
+def _folders(root: Path, tree: FolderTree) -> dict[str, str]:
+    """The folders of train and test, be it absent, and of val if there is one."""
+    if not tree.images:
+        raise UsageError(
+            f"{root} holds no images{_but(tree.others)}; {FORM}, or an empty folder, into which "
+            "CIFAR-10 and MNIST are downloaded"
+        )
+    folders = split_folders(root, tree)
+    if "train" not in folders:
+        others = tops_of(tree.images) - {top_of(name) for name in folders.values()}
+        if "val" in folders and not others:
+            raise UsageError(f"{root} has no folder train/; {FORM}")
+        check_no_splits_within(root, tree, folders)
+    return {"train": ".", "test": "test", **folders}
 
 
 def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
@@ -305,12 +310,14 @@ def _check_none_empty(
     folders: dict[str, str],
     splits: dict[str, Entries],
     classes: tuple[str, ...],
+    labels: bool,
 ) -> None:
-    """Refuse class folders without images."""
+    """Refuse class folders without images; with a labels.csv, splits without any."""
     for split in ("train", "val"):
         if split not in folders:
             continue
-        if empty := sorted(set(classes) - tops_of(splits[split])):
+        empty = sorted(set(classes) - tops_of(splits[split]))
+        if empty and not (labels and splits[split]):
             others = within(tree.others, folders, split)
             inside = [name for name in others if top_of(name) in empty and "/" in name]
             raise UsageError(
