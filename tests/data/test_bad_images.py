@@ -5,6 +5,7 @@ Every image but the one under test is sound, so that what is told is told of tha
 
 import io
 import os
+import pickle
 import struct
 import zlib
 
@@ -304,6 +305,13 @@ def test_a_list_of_labels_with_anything_in_it_is_read_or_refused(folder, changes
     if isinstance(data, Dataset):  # whatever it says, it names the very images that are there
         assert sorted(data.train.names()) == ["ant/0.png", "ant/1.png", "bee/0.png", "bee/1.png"]
         assert set(data.train.labels) <= {0, 1}
+
+
+def test_a_refusal_crosses_from_a_worker_to_its_driver(folder):
+    first(folder).write_bytes(b"")
+    with pytest.raises(UsageError) as told:
+        load(DataSpec(), str(folder))
+    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)
 
 
 def test_a_damaged_folder_leaves_nothing_in_the_cache(folder, tmp_path, monkeypatch):

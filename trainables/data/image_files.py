@@ -55,7 +55,7 @@ class UnreadableImage(UsageError):
 def refuse(faults: Sequence[UnreadableImage], root: Path, total: int) -> None:
     """Raise a UsageError that names what is wrong with the images, of ``total``, if any are."""
     if len(faults) == 1:
-        raise faults[0]
+        raise UsageError(str(faults[0]))  # which another process can read, too
     if faults:
         named = defaultdict(list)
         for each in faults:
