@@ -16,6 +16,7 @@ from rich.progress import track
 
 from analysis.output import whole_folder
 from search import environment
+from search.commands.left_out import print_left_out
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -128,7 +129,9 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
         f"{run.data['val']} validation images ({run.data['name']})",
         soft_wrap=True,
     )
-    subject = open_subject(run, _source(arguments.data, run.job.source), arguments.split, records)
+    source = _source(arguments.data, run.job.source)
+    subject = open_subject(run, source, arguments.split, records)
+    print_left_out(run.job.data, source, console)
     if arguments.read_test:
         _check_readable(subject)
     certificate, predictions = certify(subject), predictions_text(subject)

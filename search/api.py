@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from search import environment
+from search.commands.left_out import print_left_out
 from search.records.summary import Summary
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
@@ -125,7 +126,10 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     request, *others = requests(options)
     if others:
         raise UsageError("space: a call searches one; call it once for each")
-    outcome = run(request, Console(highlight=False, markup=False, force_jupyter=False))
+    console = Console(highlight=False, markup=False, force_jupyter=False)
+    if not request.quiet:
+        print_left_out(request.data, request.source, console)
+    outcome = run(request, console)
     uri, records = request.tracking_uri, tuple(outcome.records)
     return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))
 

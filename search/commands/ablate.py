@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from search import environment
+from search.commands.left_out import print_left_out
 from search.request.parser import ablation_options
 from search.request.resume import resumed
 
@@ -24,6 +25,8 @@ def run(argv: list[str]) -> int:
 
     console = Console(highlight=False, markup=False)
     request, combinations = ablation(options)
+    if not options.quiet:
+        print_left_out(request.data, request.source, console)
     outcome = run_search(request, console)
     status = report_briefly(outcome, request, console)
     if outcome.stop is None:

@@ -5,11 +5,13 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from search import environment
+from search.commands.left_out import print_left_out
 from search.records.summary import is_whole, summary_in
 from search.request.options import SearchOptions
 from search.request.parser import search_options
@@ -17,6 +19,7 @@ from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from trainables.boundary.paths import user_path
+from trainables.data import resolve
 
 if TYPE_CHECKING:
     from search.request.request import Request
@@ -36,7 +39,7 @@ def run(argv: list[str]) -> int:
         return 0
     if options.check is not None:
         for name in options.check:
-            console.print(_checked(name), soft_wrap=True)
+            _check(name, options.data, console)
         return 0
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
@@ -66,27 +69,35 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
-def _checked(name: str) -> str:
-    """That the space ``name`` or the space file at this path is right, and what it searches.
+def _check(name: str, data: str | None, console: Console) -> None:
+    """Print that the space ``name`` or the space file at this path is right, and what it searches.
+
+    With ``data``, what it would leave out of a folder of images too.
 
     Raises:
-        UsageError: it is not; the first fault is named.
+        UsageError: it is not, or such a folder is not; the first fault is named.
     """
     path = user_path(name, "--check")
     shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
     space = read_space(path if shipped else space_file(name, "--check"))
     keys = {key for key, _ in every_key(space.search)}
     budget = space.budget
-    return (
+    console.print(
         f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
-        f"{budget.trials} trials of {budget.epochs} epochs"
+        f"{budget.trials} trials of {budget.epochs} epochs",
+        soft_wrap=True,
     )
+    if data is not None:
+        shortcut = space.shortcut if space.shortcut and space.shortcut.csv else None
+        print_left_out(replace(space.data, shortcut=shortcut), resolve(data), console)
 
 
 def _search(options: SearchOptions, console: Console) -> int:
     from search.request.planning import requests
 
     asked = requests(options)
+    if not options.quiet:
+        print_left_out(asked[0].data, asked[0].source, console)
     return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
 
 

@@ -198,24 +198,31 @@ def test_the_samples_tell_label_prediction_and_confidence(subject):
         assert row["confidence"] == pytest.approx(float(shares[row["index"]].max()))
 
 
-def test_predictions_of_a_folder_name_its_files_in_order(small_search, tmp_path):
+def test_predictions_of_a_folder_name_its_files_in_order(small_search, tmp_path, capsys):
     """The course's folder, searched and analysed."""
     folder = tmp_path / "course"
     export(load(DataSpec(), "embedded").truncated(200), folder)
     (folder / "labels.csv").unlink()
+    (folder / "notes.txt").write_text("none of the images")
     names = sorted(path.name for path in (folder / "test").iterdir())
     for name in names:  # names whose order is not the order of their indices
-        (folder / "test" / name).rename(folder / "test" / f"{name[::-1][4:]}-{name}")
+        place = folder / "test" / f"batch{name[-5]}" / f"{name[::-1][4:]}-{name}"
+        place.parent.mkdir(exist_ok=True)
+        (folder / "test" / name).rename(place)
     flags = ["--data", str(folder), "--trials", "1", "--epochs", "1", "--set", "pool_stride=2"]
     flags += ["--finalists", "0"]
     flags += ["--train-limit", "200", "--val-limit", "200"]
     search = small_search(tmp_path / "runs", "folder", *flags)
     assert search.status == 0, search.printed
+    left_out = f"left out of {folder}: 1 file of no image format that is read (notes.txt)\n"
+    assert search.printed.count(left_out) == 1
     out = tmp_path / "analysis"
     arguments = ["--search", "folder", "--tracking-uri", search.uri, "--out", str(out)]
     assert main([*arguments, "--only", "samples"]) == 0
+    assert capsys.readouterr().out.count(left_out) == 1
     lines = (out / "predictions.txt").read_text().splitlines()
-    expected = sorted(path.name for path in (folder / "test").iterdir())
+    paths = (folder / "test").rglob("*.png")
+    expected = sorted(path.relative_to(folder / "test").as_posix() for path in paths)
     assert [line.rsplit(",", 1)[0] for line in lines] == expected
     assert all(line.rsplit(",", 1)[1] in "0123456789" for line in lines)
 

@@ -5,6 +5,7 @@ Every image but the one under test is sound, so that what is told is told of tha
 
 import io
 import os
+import pickle
 import struct
 import zlib
 
@@ -118,11 +119,14 @@ def crc(content: bytes) -> bytes:
 CONTENTS = {
     "nothing": (b"", "does not decode"),
     "text": (b"not an image", "does not decode"),
-    "a GIF": (encoded("RGB", "GIF"), "does not decode as PNG or JPEG"),
+    "a Targa image": (encoded("RGB", "TGA"), "does not decode"),
     "a PostScript program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "not decode"),
     "16 bits of grey": (encoded("I;16"), "has mode I;16"),
     "an animation": (frames("PNG"), "is animated"),
-    "an animated GIF": (frames("GIF"), "does not decode"),
+    "an animated GIF": (frames("GIF"), "is animated"),
+    "an animated WebP": (frames("WEBP"), "is animated"),
+    "a TIFF of two pages": (frames("TIFF"), "has several pages"),
+    "a TIFF of floating-point numbers": (encoded("F", "TIFF"), "has mode F"),
     "a side of 0": (png(0, 0), "does not decode"),
     "a side too long": (png(MOST_PIXELS + 1, MOST_PIXELS + 1), "10001x10001 pixels; at most 10000"),
     "a bomb that Pillow warns of": (png(12_000, 12_000), "12000x12000 pixels; at most 10000"),
@@ -182,10 +186,13 @@ def test_a_pipe_is_refused_and_not_waited_for(folder):
     assert "is no file" in refused(folder)
 
 
-def test_a_folder_with_the_name_of_an_image_is_refused(folder):
-    first(folder).unlink()
+def test_a_folder_with_the_name_of_an_image_is_a_folder(folder):
+    first(folder).rename(folder / "elsewhere.png")
     first(folder).mkdir()
-    assert "is no file" in refused(folder)
+    (folder / "elsewhere.png").rename(first(folder) / "1.png")
+    data = read(folder)
+    assert isinstance(data, Dataset), data
+    assert data.train.names()[0] == "ant/0.png/1.png"
 
 
 def test_links_that_go_round_in_circles_are_passed_over_or_refused(folder):
@@ -298,6 +305,13 @@ def test_a_list_of_labels_with_anything_in_it_is_read_or_refused(folder, changes
     if isinstance(data, Dataset):  # whatever it says, it names the very images that are there
         assert sorted(data.train.names()) == ["ant/0.png", "ant/1.png", "bee/0.png", "bee/1.png"]
         assert set(data.train.labels) <= {0, 1}
+
+
+def test_a_refusal_crosses_from_a_worker_to_its_driver(folder):
+    first(folder).write_bytes(b"")
+    with pytest.raises(UsageError) as told:
+        load(DataSpec(), str(folder))
+    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)
 
 
 def test_a_damaged_folder_leaves_nothing_in_the_cache(folder, tmp_path, monkeypatch):

@@ -94,7 +94,7 @@ def test_a_class_folder_behind_a_link_is_watched_too(folder, tmp_path):
 def test_a_class_folder_that_appears_after_caching_is_refused(folder):
     load(DataSpec(), str(unlisted(folder)))
     (folder / "train" / "zebra").mkdir()
-    with pytest.raises(UsageError, match="lacks the class folder 'zebra'"):
+    with pytest.raises(UsageError, match="val lacks the class folder 'zebra', which the other has"):
         load(DataSpec(), str(folder))
 
 
@@ -181,7 +181,6 @@ def rewrite(folder, change):
 LISTS = [
     (lambda text: text + "train,absent.png,1,3\n", "absent.png is in labels.csv but not in"),
     (lambda text: "\n".join(text.splitlines()[:-1]), "is not listed"),
-    (lambda text: text.replace("split,", "part,"), "line 2"),
     (lambda text: text + "test,zzz.png,one,3\n", "line 182"),
     (lambda text: text + text.splitlines()[-1] + "\n", "stands there twice"),
     (lambda text: text + "test,zzz.png,10,3\n", "label 10 is not below 10"),
@@ -193,6 +192,16 @@ LISTS = [
 def test_a_labels_file_that_does_not_match_is_refused(folder, change, message):
     rewrite(folder, change)
     with pytest.raises(UsageError, match=message):
+        read(folder)
+
+
+def test_a_split_without_images_is_refused_though_labels_csv_lists_none(folder):
+    for path in (folder / "val").rglob("*.png"):
+        path.unlink()
+    rewrite(
+        folder, lambda text: "".join(line for line in text.splitlines(True) if "val" not in line)
+    )
+    with pytest.raises(UsageError, match="and 7 more hold no images"):
         read(folder)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
-from trainables.data.dataset import NO_CLASS
+from trainables.data.dataset import NO_CLASS, UNLABELLED
 from trainables.data.folder import is_image_folder
 from trainables.data.shortcut import MOST, Shortcut
 
@@ -34,6 +34,19 @@ def folder(tmp_path):
 
 def read(folder, **spec):
     return load(DataSpec("cifar10", **spec), str(folder))
+
+
+WORDS = ("1", "12:30", "no", "null", "true", "yes", "~")
+
+
+def test_class_names_are_text_whatever_they_mean_elsewhere(tmp_path):
+    for name in WORDS:
+        write(tmp_path / "train" / name, 2)
+    corners(tmp_path, lambda path: path.split("/")[1])
+    for _ in ("built", "cached"):
+        data = read(tmp_path, shortcut=SHORTCUT)
+        assert data.classes == WORDS
+        assert data.train.digits.tolist() == data.train.labels.tolist() == list(range(len(WORDS)))
 
 
 @pytest.mark.parametrize("count", [2, 3, 12])
@@ -86,9 +99,18 @@ def test_test_images_in_class_folders_are_labelled(folder):
     assert data.test.filenames == ("bee/0.png", "bee/1.png")
 
 
-def test_a_test_folder_of_no_class_is_refused(folder):
-    write(folder / "test" / "unknown", 2)
-    with pytest.raises(UsageError, match="unknown is no class of the training images"):
+def test_test_images_in_folders_of_no_class_are_unlabelled(folder):
+    write(folder / "test" / "unknown" / "batch1", 2)
+    data = read(folder)
+    assert data.test.labels.tolist() == [UNLABELLED, UNLABELLED]
+    assert data.test.filenames == ("unknown/batch1/0.png", "unknown/batch1/1.png")
+
+
+@pytest.mark.parametrize(("names", "strange"), [(("bee", "unknown"), "unknown"), (("Bee",), "Bee")])
+def test_a_test_folder_of_no_class_where_others_are_of_one_is_refused(folder, names, strange):
+    for name in names:
+        write(folder / "test" / name, 2)
+    with pytest.raises(UsageError, match=f"{strange} is no class of the training images"):
         read(folder)
 
 

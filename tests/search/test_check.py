@@ -28,6 +28,16 @@ def test_several_files_and_names_are_told_each(capsys):
     ]
 
 
+def test_with_data_it_is_told_what_is_left_out_of_the_folder(tmp_path, capsys):
+    for name in ("train/ant/1.png", "train/ant/2.png", "train/bee/1.png", "train/bee/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"not opened")
+    (tmp_path / "notes.txt").write_text("")
+    assert main(["--check", "gap5", "--data", str(tmp_path)]) == 0
+    line = f"left out of {tmp_path}: 1 file of no image format that is read (notes.txt)"
+    assert capsys.readouterr().out.splitlines()[1:] == [line]
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

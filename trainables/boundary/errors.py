@@ -1,5 +1,7 @@
 """The error that a user can mend."""
 
+from collections.abc import Sequence
+
 from trainables.boundary.secrets import masked
 
 
@@ -11,6 +13,16 @@ class UsageError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(line.strip() for line in message.splitlines())
-        shown = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-        super().__init__(masked("".join(shown)))
+        super().__init__(masked(printable(message)))
+
+
+def printable(message: str) -> str:
+    """``message`` in one line that any terminal can show."""
+    line = " ".join(line.strip() for line in message.splitlines())
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first ``most`` of ``names``, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

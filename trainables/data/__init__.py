@@ -17,6 +17,7 @@ from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
 from trainables.data.folder import (
     VAL_SHARE,
+    Listing,
     is_image_folder,
     list_folder,
     read_folder,
@@ -25,10 +26,20 @@ from trainables.data.folder import (
 from trainables.data.image_files import LARGEST
 from trainables.data.shortcut import Shortcut
 
-__all__ = ["EMBEDDED", "DataSpec", "Dataset", "Split", "UsageError", "load", "resolve"]
+__all__ = [
+    "EMBEDDED",
+    "DataSpec",
+    "Dataset",
+    "Split",
+    "UsageError",
+    "left_out",
+    "load",
+    "resolve",
+]
 
 EMBEDDED = "embedded"
 SetName = Literal["composite", "cifar10"]
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _VERSION = 2  # of the construction: a change here makes every cached set anew
 
 
@@ -71,15 +82,20 @@ def resolve(written: str | None) -> str:
     """``written``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
 
     Raises:
-        UsageError: a folder was named that is not there. ``./data`` alone may be made anew.
+        UsageError: it is a file, or a folder was named that is not there. ``./data`` alone may be
+            made anew.
     """
     named = written or os.environ.get("CONVOY_DATA")
     if named == EMBEDDED:
         return EMBEDDED
     folder = user_path(named or "data", "--data")
+    if folder.is_file():
+        archive = folder.suffix.lower() in _ARCHIVES
+        remedy = "unpack it and give the folder" if archive else "give the folder of the images"
+        raise UsageError(f"--data {folder} is {'an archive' if archive else 'a file'}; {remedy}")
     if named and not folder.is_dir():
         raise UsageError(
-            f"data folder {folder} is not there; "
+            f"data folder {folder} is not there; correct the path, "
             "make it to have CIFAR-10 and MNIST downloaded into it, or use --data embedded"
         )
     return str(folder)
@@ -99,6 +115,17 @@ def load(spec: DataSpec, source: str) -> Dataset:
         ) from error
 
 
+def left_out(spec: DataSpec, source: str) -> str:
+    """The files of a folder of images that ``load`` leaves out, in a line; empty if there are none.
+
+    Raises:
+        UsageError: as ``load``, but no image is opened.
+    """
+    if source == EMBEDDED or not is_image_folder(Path(source)):
+        return ""
+    return _listed(spec, Path(source)).left_out_line()
+
+
 def _load(spec: DataSpec, source: str) -> Dataset:
     recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": asdict(spec)}
     root = Path(source)
@@ -116,10 +143,13 @@ def _load(spec: DataSpec, source: str) -> Dataset:
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
 
 
-def _load_folder(spec: DataSpec, root: Path) -> Dataset:
+def _listed(spec: DataSpec, root: Path) -> Listing:
     listing = list_folder(root, spec.val_share, spec.seed)
-    if spec.shortcut is not None:
-        listing = with_shortcut(listing, spec.shortcut)
+    return listing if spec.shortcut is None else with_shortcut(listing, spec.shortcut)
+
+
+def _load_folder(spec: DataSpec, root: Path) -> Dataset:
+    listing = _listed(spec, root)
     recipe = {
         "set": "folder",
         "version": _VERSION,

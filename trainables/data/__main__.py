@@ -1,4 +1,4 @@
-"""``python -m trainables.data export``: write a set as a folder of images."""
+"""``python -m trainables.data``: write a set as a folder of images, or say how one is read."""
 
 import argparse
 import sys
@@ -6,25 +6,28 @@ from pathlib import Path
 
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
-from trainables.boundary.errors import UsageError
+from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
-from trainables.data.folder import is_image_folder
+from trainables.data.folder import is_image_folder, list_folder
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
     arguments = command_line().parse_args(argv)
-    _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
+    if arguments.command == "export":
+        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
+    else:
+        _show(arguments.data)
     return 0
 
 
 def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(prog="python -m trainables.data")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     does = "write a set as train/CLASS, val/CLASS and test"
     flags = commands.add_parser("export", help=does, description=does)
     sets = ["composite", "cifar10", "embedded"]
@@ -36,6 +39,9 @@ def command_line() -> argparse.ArgumentParser:
     )
     flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
     flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
+    does = "say how a folder of images is read, and what is left out; no image is opened"
+    flags = commands.add_parser("show", help=does, description=does)
+    flags.add_argument("--data", required=True, metavar="PATH", help="the folder")
     return parser
 
 
@@ -45,12 +51,25 @@ def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
     spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
     source = EMBEDDED if name == "embedded" else resolve(data)
     if source != EMBEDDED and is_image_folder(Path(source)):
-        raise UsageError(f"--data {source} holds a folder of images already, not CIFAR-10")
+        raise UsageError(
+            f"--data {source} holds a folder of images already, or other files, not CIFAR-10"
+        )
     dataset = load(spec, source).truncated(limit)
     export(dataset, out)
     for split_name, split in dataset.splits.items():
         print(f"{split_name}: {len(split)} images of {dataset.image_size}x{dataset.image_size}")
     print(f"written to {out}")
+
+
+def _show(data: str) -> None:
+    source = resolve(data)
+    if source == EMBEDDED or not is_image_folder(Path(source)):
+        raise UsageError(f"--data {source} is no folder of images")
+    listing = list_folder(Path(source))
+    print(printable(f"{len(listing.classes)} classes: {some(listing.classes, 10)}"))
+    for split, images in listing.splits.items():
+        print(printable(f"{split}: {len(images)} images of {listing.folders[split]}/"))
+    print(listing.left_out_line() or "nothing is left out")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,15 @@ MNIST_FILES = tuple(
     f"MNIST/raw/{part}-ubyte"
     for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 )
+_ARCHIVE = "cifar-10-python.tar.gz"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def is_place_of_cifar(root: Path) -> bool:
+    """Whether CIFAR-10's or MNIST's own files are in ``root``, if only some of them."""
+    folders = {Path(file).parent for file in (*CIFAR_FILES, *MNIST_FILES)}
+    return (root / _ARCHIVE).is_file() or any((root / folder).is_dir() for folder in folders)
 
 
 def read_cifar10(root: Path, *, train: bool) -> Split:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from trainables.boundary.errors import UsageError
 from trainables.data.dataset import UNLABELLED, Dataset, Split
-from trainables.data.folder import LABELS_FILE
+from trainables.data.labels_file import COLUMNS, LABELS_FILE
 
 
 def export(dataset: Dataset, out: Path) -> None:
@@ -37,7 +37,7 @@ def export(dataset: Dataset, out: Path) -> None:
 def _write(dataset: Dataset, folder: Path) -> None:
     with (folder / LABELS_FILE).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["split", "filename", "label", "digit"])
+        table.writerow(COLUMNS)
         for name, split in dataset.splits.items():
             table.writerows(_write_split(split, name, dataset.classes, folder))
 

@@ -1,40 +1,64 @@
 """A folder of images: ``train/CLASS/*``, and where there are, ``val/CLASS/*`` and ``test``.
 
 Source of the form: 001_851a82de433892fa.txt, section 1.1. Classes are the folder names in sorted
-order, as torchvision's ImageFolder numbers them; a folder that holds the class folders itself is
-all training images. Without ``val`` a share of each class's training images is held out for it.
-``test`` is flat and unlabelled, or has the class folders too. A ``labels.csv``
-(``split,filename,label,digit``; file names relative to the split's folder), such as the export
-writes, gives the order of the images, their digits, and the labels of the test images, which are
-unlabelled without it.
+order, as torchvision's ImageFolder numbers them; what lies deeper in a class folder is of that
+class. A folder that holds the class folders itself is all training images. Without ``val`` a share
+of each class's training images is held out for it. ``test`` is unlabelled, or has the class folders
+too. A ``labels.csv`` such as the export writes gives the order of the images, their digits, and the
+labels of the test images, which are unlabelled without it.
 """
 
-import csv
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainables.boundary.errors import UsageError
+from trainables.boundary.errors import UsageError, printable, some
+from trainables.data.cifar import is_place_of_cifar
 from trainables.data.dataset import UNLABELLED, Dataset, Split, statistics
-from trainables.data.image_files import common_size, decode, is_image
+from trainables.data.image_files import UnreadableImage, common_size, decode, refuse
+from trainables.data.labels_file import (
+    COLUMNS,
+    LABELS_FILE,
+    Entries,
+    has_labels,
+    read_labels,
+    reconcile,
+)
 from trainables.data.shortcut import Shortcut, read_attribute
+from trainables.data.split_folders import (
+    FORM,
+    check_no_splits_within,
+    split_folders,
+    split_of,
+    top_of,
+    tops_of,
+    within,
+)
+from trainables.data.tree import FolderTree, is_hidden, scan
 
-LABELS_FILE = "labels.csv"
 VAL_SHARE = 0.1
-
-Label = tuple[int, int | None]
-Entries = dict[str, Label]
+NO_FORMAT = "file(s) of no image format that is read"
+NO_CLASS_FOLDER = "image(s) in no class folder"
+NO_IMAGES = "folder(s) without images"
+HIDDEN = "hidden file(s)"
+OTHER_LABELS = f"list(s) of another tool, without the columns {','.join(COLUMNS)}"
 
 
 def is_image_folder(root: Path) -> bool:
-    """True if ``root`` holds folders of images rather than torchvision's files."""
-    if not root.is_dir():
-        return False
-    split = (root / "train").is_dir() or (root / "val").is_dir()
-    return split or sum(any(map(is_image, folder.iterdir())) for folder in _folders(root)) >= 2
+    """False if ``root`` is where CIFAR-10 and MNIST are, or are downloaded into: absent, or empty.
+
+    Raises:
+        UsageError: it cannot be listed.
+    """
+    try:
+        visible = [] if not root.is_dir() else [p for p in root.iterdir() if not is_hidden(p.name)]
+    except OSError as error:
+        raise UsageError(f"--data {root} cannot be read ({error.strerror})") from error
+    split = any(split_of(path.name) in ("train", "val") and path.is_dir() for path in visible)
+    return split or (bool(visible) and not is_place_of_cifar(root))
 
 
 @dataclass(frozen=True)
@@ -46,25 +70,37 @@ class Listing:
         classes: class names by index.
         splits: for each split its images by path within the split's folder, with label and digit.
         folders: for each split its folder, relative to ``root``.
+        labels: whether there is a labels.csv that lists them.
+        left_out: all other files, relative to ``root``, by the reason, and folders without images
+            beside those of classes or splits.
     """
 
     root: Path
     classes: tuple[str, ...]
     splits: dict[str, Entries]
     folders: dict[str, str]
+    labels: bool
+    left_out: dict[str, list[str]]
 
     def paths(self, split: str) -> list[str]:
         """The images of a split, relative to ``root``."""
-        return [(Path(self.folders[split]) / name).as_posix() for name in self.splits[split]]
+        folder = self.folders[split]
+        prefix = "" if folder == "." else f"{folder}/"
+        return [prefix + name for name in self.splits[split]]
 
     def files(self) -> list[Path]:
         """Every file that the set depends on."""
         images = [self.root / path for split in self.splits for path in self.paths(split)]
-        return [*images, *self.root.glob(LABELS_FILE)]
+        return [*images, *([self.root / LABELS_FILE] if self.labels else [])]
 
     def described(self) -> list[Any]:
         """Which image stands where, and with what label and digit, as JSON values."""
         return [self.classes, [[self.paths(s), list(self.splits[s].values())] for s in self.splits]]
+
+    def left_out_line(self) -> str:
+        """What is left out, in a line; empty if nothing is."""
+        parts = [_counted(names, why) for why, names in self.left_out.items() if names]
+        return printable(f"left out of {self.root}: {'; '.join(parts)}") if parts else ""
 
 
 def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> Listing:
@@ -76,27 +112,46 @@ def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> List
         seed: draws them.
 
     Raises:
-        UsageError: a split or class folder is missing or empty, a file's name cannot stand in a
-            list, or labels.csv does not match the files.
+        UsageError: a split or class folder is missing, empty or there twice, a file's name cannot
+            stand in a list, or labels.csv does not match the files.
     """
-    folders = {"train": "train", "val": "val", "test": "test"}
-    if not (root / "train").is_dir() and not (root / "val").is_dir():
-        folders["train"] = "."
-    held_out = not os.path.lexists(root / "val")  # a broken link is no wish for that
-    classes = _classes(root, [folders["train"], *([] if held_out else ["val"])])
-    listed = _read_labels(root, classes)
-    splits: dict[str, Entries] = {
-        "train": _labelled_files(root / folders["train"], classes, listed is None),
-        "val": {} if held_out else _labelled_files(root / "val", classes, listed is None),
-        "test": _test_files(root / "test", classes),
+    tree = scan(root)
+    folders = _folders(root, tree)
+    held_out = "val" not in folders
+    classes = _classes(root, tree, folders)
+    labels = has_labels(root)
+    splits = {
+        "train": _labelled(tree, folders, "train", classes),
+        "val": {} if held_out else _labelled(tree, folders, "val", classes),
+        "test": _test(root, tree, folders["test"], classes),
     }
-    if listed is not None:
-        splits = {n: _reconcile(root, folders[n], splits[n], listed[n]) for n in splits}
+    _check_names(root, splits)
+    _check_none_empty(root, tree, folders, splits, classes, labels)
+    if labels:
+        listed = read_labels(root, len(classes))
+        splits = {n: reconcile(root, folders.get(n, n), splits[n], listed[n]) for n in splits}
     if held_out:
         folders["val"] = folders["train"]
         train, val = _held_out(splits["train"], val_share, seed, classes)
         splits |= {"train": train, "val": val}
-    return Listing(root, classes, splits, folders)
+    listing = Listing(root, classes, splits, folders, labels, {})
+    return replace(listing, left_out=_left_out(listing, tree))
+
+
+def _folders(root: Path, tree: FolderTree) -> dict[str, str]:
+    """The folders of train and test, be it absent, and of val if there is one."""
+    if not tree.images:
+        raise UsageError(
+            f"{root} holds no images{_but(tree.others)}; {FORM}, or an empty folder, into which "
+            "CIFAR-10 and MNIST are downloaded"
+        )
+    folders = split_folders(root, tree)
+    if "train" not in folders:
+        others = tops_of(tree.images) - {top_of(name) for name in folders.values()}
+        if "val" in folders and not others:
+            raise UsageError(f"{root} has no folder train/; {FORM}")
+        check_no_splits_within(root, tree, folders)
+    return {"train": ".", "test": "test", **folders}
 
 
 def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
@@ -108,12 +163,13 @@ def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
         UsageError: its file does not read, or a training or validation image is not in it.
     """
     pointed = read_attribute(shortcut, listing.root, listing.classes)
+    file = listing.root / shortcut.csv
     splits: dict[str, Entries] = {}
     for split, entries in listing.splits.items():
         paths = listing.paths(split)
         if split != "test" and (missing := [path for path in paths if path not in pointed]):
             raise UsageError(
-                f"shortcut.csv: {listing.root / shortcut.csv} has no line for {missing[0]} "
+                f"shortcut.csv: {file} has no line for {some(missing)} "
                 f"({len(missing)} images of {split} have none); file names are relative to --data"
             )
         labels = [label for label, _ in entries.values()]
@@ -121,7 +177,8 @@ def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
             name: (label, pointed.get(path))
             for name, label, path in zip(entries, labels, paths, strict=True)
         }
-    return replace(listing, splits=splits)
+    others = [name for name in listing.left_out[NO_FORMAT] if listing.root / name != file]
+    return replace(listing, splits=splits, left_out={**listing.left_out, NO_FORMAT: others})
 
 
 def read_folder(listing: Listing, image_size: int = 0) -> Dataset:
@@ -133,40 +190,53 @@ def read_folder(listing: Listing, image_size: int = 0) -> Dataset:
             of one size.
 
     Raises:
-        UsageError: an image does not decode, or is not RGB-convertible.
+        UsageError: images do not decode, or are not RGB-convertible; all are named.
     """
-    images = (listing.root / path for split in listing.splits for path in listing.paths(split))
-    size = image_size or common_size(images)
-    train, val, test = (_read_split(listing, name, size) for name in ("train", "val", "test"))
+    images = [listing.root / path for split in listing.splits for path in listing.paths(split)]
+    size, faults = image_size or common_size(images), list[UnreadableImage]()
+    train, val, test = (_read_split(listing, n, size, faults) for n in ("train", "val", "test"))
+    refuse(faults, listing.root, len(images))
     mean, std = statistics(train.images)
     return Dataset("folder", listing.classes, mean, std, train, val, test)
 
 
-def _folders(root: Path) -> list[Path]:
-    """The folders that can be class folders of ``root`` itself."""
-    found = (f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
-    return sorted(f for f in found if f.name != "test")
+def _counted(names: list[str], what: str) -> str:
+    return f"{len(names):,} {what.replace('(s)', 's' * (len(names) > 1))} ({some(names)})"
 
 
-def _classes(root: Path, splits: list[str]) -> tuple[str, ...]:
-    found: dict[str, set[str]] = {}
-    for split in splits:
-        if not (root / split).is_dir():
-            raise UsageError(f"{root} has no folder {split}/; expected {split}/CLASS/*.png")
-        inside = _folders(root) if split == "." else (root / split).iterdir()
-        found[split] = {f.name for f in inside if f.is_dir() and not f.name.startswith(".")}
-    first, last = splits[0], splits[-1]
-    if missing := found[first] ^ found[last]:
-        name = min(missing)
-        lacking = last if name in found[first] else first
-        raise UsageError(f"{root / lacking} lacks the class folder {name!r} that the other has")
-    if odd := [name for name in found[first] if not name.isprintable() or "$" in name]:
+def _but(files: list[str]) -> str:
+    return f", but {_counted(files, NO_FORMAT)}" if files else ""
+
+
+def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str, ...]:
+    parts = [split for split in folders if split != "test"]
+    found = {s: {n for n in within(tree.folders, folders, s) if "/" not in n} for s in parts}
+    if folders["train"] == ".":  # beside the classes there may be other folders
+        found["train"] &= tops_of(tree.images)
+    names, first = found["train"], root / folders["train"]
+    if "val" in found and (unlike := names ^ found["val"]):
+        lacks = [
+            f"{root / folders[lacking]} lacks the class folder{'s' * (len(missing) > 1)} "
+            f"{some([repr(name) for name in missing])}"
+            for lacking in ("val", "train")
+            if (missing := sorted(unlike - found[lacking]))
+        ]
+        raise UsageError(f"{', and '.join(lacks)}, which the other has")
+    if odd := sorted(name for name in names if not name.isprintable() or "$" in name):
         raise UsageError(  # $ begins a formula in the text of a figure
-            f"{root / first} holds the class folder {min(odd)!r}; rename it without odd letters"
+            f"{first} holds the class folder {some([repr(name) for name in odd])}; "
+            "rename it without odd letters"
         )
-    if len(found[first]) < 2:
-        raise UsageError(f"{root / first} needs two class folders or more, with *.png or *.jpg")
-    return tuple(sorted(found[first]))
+    if len(names) < 2:
+        images = within(tree.images, folders, "train")
+        loose = [name for name in images if "/" not in name]
+        holds = [f"the folder {name!r}" for name in names]
+        holds += [_counted(loose, "image(s)")] if loose else []
+        raise UsageError(
+            f"{first} needs two class folders or more and holds {' and '.join(holds) or 'none'}; "
+            f"{FORM}"
+        )
+    return tuple(sorted(names))
 
 
 def _held_out(
@@ -192,99 +262,99 @@ def _held_out(
     return parts[0], parts[1]
 
 
-def _test_files(folder: Path, classes: tuple[str, ...]) -> Entries:
-    """Images that lie flat are unlabelled; without any, those of class folders are labelled."""
-    if flat := _images_in(folder):
-        return {f.name: (UNLABELLED, None) for f in flat}
-    for inside in _folders(folder) if folder.is_dir() else ():
-        if inside.name not in classes and _images_in(inside):
+def _labelled(
+    tree: FolderTree, folders: dict[str, str], split: str, classes: tuple[str, ...]
+) -> Entries:
+    """The images of the class folders, class by class."""
+    return _by_class(within(tree.images, folders, split), classes)
+
+
+def _by_class(paths: Iterable[str], classes: tuple[str, ...]) -> Entries:
+    label = {name: index for index, name in enumerate(classes)}
+    found = [(label[top_of(path)], path) for path in paths if "/" in path]
+    return {path: (index, None) for index, path in sorted(found)}
+
+
+def _test(root: Path, tree: FolderTree, folder: str, classes: tuple[str, ...]) -> Entries:
+    """Labelled images of the class folders; where none holds any, all images, unlabelled."""
+    paths = [path[len(folder) + 1 :] for path in tree.images if path.startswith(f"{folder}/")]
+    tops, known = tops_of(paths), {name.casefold() for name in classes}
+    if not any(top.casefold() in known for top in tops):
+        return dict.fromkeys(paths, (UNLABELLED, None))
+    if strange := sorted(tops.difference(classes)):
+        are = "is no class" if len(strange) == 1 else "are no classes"
+        raise UsageError(
+            f"{root / folder}: {some(strange)} {are} of the training images; name folders there "
+            f"as the classes are named, or put unlabelled images into {root / folder} itself"
+        )
+    return _by_class(paths, classes)
+
+
+def _check_names(root: Path, splits: dict[str, Entries]) -> None:
+    """Refuse names that would break the list of predictions."""
+    names = [
+        name if split == "test" else name.partition("/")[2]
+        for split, entries in splits.items()
+        for name in entries
+    ]
+    if odd := [repr(name) for name in names if "," in name or not name.isprintable()]:
+        raise UsageError(
+            f"{root} holds {some(odd)}, {'names' if len(odd) > 1 else 'a name'} that cannot stand "
+            "in a list of predictions; rename without commas and odd characters"
+        )
+
+
+def _check_none_empty(
+    root: Path,
+    tree: FolderTree,
+    folders: dict[str, str],
+    splits: dict[str, Entries],
+    classes: tuple[str, ...],
+    labels: bool,
+) -> None:
+    """Refuse class folders without images; with a labels.csv, splits without any."""
+    for split in ("train", "val"):
+        if split not in folders:
+            continue
+        empty = sorted(set(classes) - tops_of(splits[split]))
+        if empty and not (labels and splits[split]):
+            others = within(tree.others, folders, split)
+            inside = [name for name in others if top_of(name) in empty and "/" in name]
             raise UsageError(
-                f"{inside} is no class of the training images; put unlabelled images into "
-                f"{folder} itself"
+                f"{root / folders[split]}: {some(empty)} {'hold' if len(empty) > 1 else 'holds'} "
+                f"no images{_but(inside)}; put some there, or move the folder elsewhere"
             )
+
+
+def _left_out(listing: Listing, tree: FolderTree) -> dict[str, list[str]]:
+    """The files that are not read, by the reason."""
+    read = {path for split in listing.splits for path in listing.paths(split)}
+    labels = [name for name in tree.others if name == LABELS_FILE]
     return {
-        f"{name}/{f.name}": (label, None)
-        for label, name in enumerate(classes)
-        for f in _images_in(folder / name)
+        NO_FORMAT: [name for name in tree.others if name != LABELS_FILE],
+        NO_CLASS_FOLDER: [name for name in tree.images if name not in read],
+        NO_IMAGES: _without_images(listing, tree),
+        OTHER_LABELS: [] if listing.labels else labels,
+        HIDDEN: tree.hidden,
     }
 
 
-def _images_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    found = sorted(f for f in folder.iterdir() if is_image(f))
-    for file in found:
-        if "," in file.name or not file.name.isprintable():
-            raise UsageError(
-                f"{folder} holds {file.name!r}, a name that cannot stand in a list of predictions; "
-                "rename it without commas and odd characters"
-            )
-    return found
+def _without_images(listing: Listing, tree: FolderTree) -> list[str]:
+    """The folders that lie where class folders or splits do, and hold none at any depth."""
+    apart = {top_of(folder) for folder in listing.folders.values()}
+    top = {name for name in tree.folders if "/" not in name}
+    return sorted(f"{name}/" for name in top - tops_of(tree.images) - apart)
 
 
-def _labelled_files(folder: Path, classes: tuple[str, ...], every_class: bool) -> Entries:
-    entries: Entries = {}
-    for label, name in enumerate(classes):
-        files = _images_in(folder / name)
-        if not files and every_class:
-            raise UsageError(f"{folder / name} holds no images (*.png, *.jpg)")
-        entries |= {f"{name}/{f.name}": (label, None) for f in files}
-    if not entries:
-        raise UsageError(f"{folder} holds no images (*.png, *.jpg)")
-    return entries
-
-
-def _read_labels(root: Path, classes: tuple[str, ...]) -> dict[str, Entries] | None:
-    path = root / LABELS_FILE
-    if not path.is_file():
-        return None
-    listed: dict[str, Entries] = {"train": {}, "val": {}, "test": {}}
-    line = 1
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                line += 1
-                entries = listed[row["split"]]
-                if row["filename"] in entries:
-                    raise ValueError(f"{row['filename']} stands there twice")
-                entries[row["filename"]] = _label(row, len(classes))
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
-        raise UsageError(
-            f"{path}, line {line}: {error}; "
-            "expected the columns split,filename,label,digit with whole numbers"
-        ) from error
-    return listed
-
-
-def _label(row: dict[str, str], classes: int) -> Label:
-    label, digit = int(row["label"]), int(row["digit"]) if row["digit"] else None
-    if not UNLABELLED <= label < classes:
-        raise ValueError(f"label {label} is not below {classes}, the number of classes")
-    if digit is not None and not 0 <= digit <= 9:
-        raise ValueError(f"digit {digit} is not between 0 and 9")
-    return label, digit
-
-
-def _reconcile(root: Path, split: str, found: Entries, listed: Entries) -> Entries:
-    """``listed``, once it names exactly the files that are there, with the labels they have."""
-    if strange := set(found) ^ set(listed):
-        name = min(strange)
-        where = f"is in {LABELS_FILE} but not in" if name in listed else "is not listed, but in"
-        raise UsageError(f"{name} {where} {root / split}; write {LABELS_FILE} anew or delete it")
-    for name, (label, _) in found.items():
-        if label not in (UNLABELLED, listed[name][0]):
-            raise UsageError(
-                f"{root / LABELS_FILE} gives {split}/{name} label {listed[name][0]}, "
-                f"but its folder is of label {label}"
-            )
-    return listed
-
-
-def _read_split(listing: Listing, split: str, size: int) -> Split:
+def _read_split(listing: Listing, split: str, size: int, faults: list[UnreadableImage]) -> Split:
+    """The images of a split; what is wrong with some is added to ``faults``."""
     entries = listing.splits[split]
     images = np.empty((len(entries), size, size, 3), dtype=np.uint8)
     for index, path in enumerate(listing.paths(split)):
-        images[index] = decode(listing.root / path, size)
+        try:
+            images[index] = decode(listing.root / path, size)
+        except UnreadableImage as error:
+            faults.append(error)
     labels = np.array([label for label, _ in entries.values()], dtype=np.int64)
     digits = [digit for _, digit in entries.values()]
     known = bool(digits) and None not in digits

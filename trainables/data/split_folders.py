@@ -1,0 +1,112 @@
+"""Which folder holds which split: by the usual names, at the top of the data folder.
+
+Below ``train`` a class may have any name, ``test`` too. At the top ``train`` and ``val`` are
+classes (of vehicles, say) if they hold no folders and others beside them hold images; ``test``
+there is always the split.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from trainables.boundary.errors import UsageError
+from trainables.data.tree import FolderTree
+
+FORM = "expected train/CLASS/*.png, and if you have them val/CLASS/*.png and test/*.png"
+
+_SPLIT = re.compile(
+    r"(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev(?:elopment)?)|(test(?:ing)?))"
+    r"(?:[-_. ]?(?:set|data|images|split))?",
+    re.IGNORECASE,
+)
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder of this name usually holds: train, val, test or none."""
+    found = _SPLIT.fullmatch(name)
+    return ("train", "val", "test")[found.lastindex - 1] if found and found.lastindex else None
+
+
+def top_of(path: str) -> str:
+    """The first part of ``path``."""
+    return path.partition("/")[0]
+
+
+def tops_of(paths: Iterable[str]) -> set[str]:
+    """The folders at the top that hold one of ``paths``."""
+    return {top_of(path) for path in paths if "/" in path}
+
+
+def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
+    """The folder of every split that ``root`` has.
+
+    Raises:
+        UsageError: two folders mean the same split, or a link of a split's name leads nowhere.
+    """
+    named: dict[str, list[str]] = {}
+    candidates = {name for name in tree.folders if "/" not in name and split_of(name)}
+    others, nested = tops_of(tree.images) - candidates, tops_of(tree.folders)
+    for name in sorted(candidates):
+        split = str(split_of(name))
+        if split == "test" or name in nested or not others:
+            named.setdefault(split, []).append(name)
+    for split, names in named.items():
+        if len(names) > 1:
+            both = " and ".join(f"{name}/" for name in names)
+            raise UsageError(f"{root} holds {both}, which all mean {split}; leave one of them")
+    for name in tree.others:
+        if split_of(name) and (root / name).is_symlink():
+            raise UsageError(f"{root} has no folder {name}/, but a link to none; mend or delete it")
+    folders = {split: names[0] for split, names in named.items()}
+    if "train" in folders:
+        folders["train"] = _unwrapped(folders["train"], "train", tree, set())
+    classes = set(within(tree.folders, {"train": ".", **folders}, "train"))
+    return {split: _unwrapped(name, split, tree, classes) for split, name in folders.items()}
+
+
+def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> str:
+    """``folder``, or the one of the same split that alone is in it, as in ``train/train``.
+
+    Unless that is one of the ``classes``.
+    """
+    inside = {
+        top_of(path) for path in within([*tree.folders, *tree.images], {split: folder}, split)
+    }
+    only = inside.pop() if len(inside) == 1 else ""
+    if split_of(only) != split or only in classes:
+        return folder
+    return _unwrapped(f"{folder}/{only}", split, tree, classes)
+
+
+def check_no_splits_within(root: Path, tree: FolderTree, folders: dict[str, str]) -> None:
+    """Refuse what looks like splits below classes, or below another folder: classes they are not.
+
+    Such as ``pets/train/cat``, ``cat/train`` and ``seg_train/cat``; ``folders`` are the splits'.
+
+    Raises:
+        UsageError: there is such a folder.
+    """
+    images = within(tree.images, {**folders, "train": "."}, "train")
+    for name in within(tree.folders, {**folders, "train": "."}, "train"):
+        top, _, inner = name.partition("/")
+        if split_of(inner) and any(path.startswith(f"{name}/") for path in images):
+            raise UsageError(
+                f"{root} has no folder train/, but {name}/; give --data {root / top}, or move the "
+                f"splits to the top; {FORM}"
+            )
+    direct = {top_of(path) for path in images if path.count("/") == 1}
+    for top in sorted(tops_of(images) - direct):
+        if any(map(split_of, re.split(r"[-_. ]+", top))) and not split_of(top):
+            raise UsageError(
+                f"{root} holds folders within {top}/, whose name is that of no split; rename it "
+                f"to train, val or test; {FORM}"
+            )
+
+
+def within(paths: Iterable[str], folders: dict[str, str], split: str) -> list[str]:
+    """Those of ``paths`` in a split's folder, relative to it."""
+    folder = folders[split]
+    if folder == ".":
+        apart = {top_of(name) for name in folders.values()}
+        return [path for path in paths if top_of(path) not in apart]
+    return [path[len(folder) + 1 :] for path in paths if path.startswith(f"{folder}/")]
