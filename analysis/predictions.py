@@ -1,5 +1,8 @@
 """``predictions.txt``: the predicted class of every test image."""
 
+import csv
+from io import StringIO
+
 from analysis.subject import Subject
 
 
@@ -7,7 +10,8 @@ def predictions_text(subject: Subject) -> str:
     """``filename,label`` a line for every test image, sorted by name; label is the class index.
 
     For a folder the name is the file's; for the built sets it is the image's index. The sealed
-    labels are not looked at. Source of the form: 001_851a82de433892fa.txt, section 4.2.
+    labels are not looked at. A name with a comma stands in quotes, as CSV has it. Source of the
+    form: 001_851a82de433892fa.txt, section 4.2.
     """
     test = subject.dataset.test
     if not len(test):
@@ -16,4 +20,6 @@ def predictions_text(subject: Subject) -> str:
     pairs = list(zip(test.names(), labels, strict=True))
     if test.filenames is not None:
         pairs.sort()
-    return "".join(f"{name},{label}\n" for name, label in pairs)
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(pairs)
+    return text.getvalue()

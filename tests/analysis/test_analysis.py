@@ -1,5 +1,6 @@
 """From a recorded search to its certificate, predictions and figures."""
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -205,8 +206,8 @@ def test_predictions_of_a_folder_name_its_files_in_order(small_search, tmp_path,
     (folder / "labels.csv").unlink()
     (folder / "notes.txt").write_text("none of the images")
     names = sorted(path.name for path in (folder / "test").iterdir())
-    for name in names:  # names whose order is not the order of their indices
-        place = folder / "test" / f"batch{name[-5]}" / f"{name[::-1][4:]}-{name}"
+    for name in names:  # names whose order is not the order of their indices, with commas
+        place = folder / "test" / f"batch{name[-5]}" / f"{name[::-1][4:]},{name}"
         place.parent.mkdir(exist_ok=True)
         (folder / "test" / name).rename(place)
     flags = ["--data", str(folder), "--trials", "1", "--epochs", "1", "--set", "pool_stride=2"]
@@ -220,11 +221,12 @@ def test_predictions_of_a_folder_name_its_files_in_order(small_search, tmp_path,
     arguments = ["--search", "folder", "--tracking-uri", search.uri, "--out", str(out)]
     assert main([*arguments, "--only", "samples"]) == 0
     assert capsys.readouterr().out.count(left_out) == 1
-    lines = (out / "predictions.txt").read_text().splitlines()
+    with (out / "predictions.txt").open(newline="") as file:
+        rows = list(csv.reader(file))
     paths = (folder / "test").rglob("*.png")
     expected = sorted(path.relative_to(folder / "test").as_posix() for path in paths)
-    assert [line.rsplit(",", 1)[0] for line in lines] == expected
-    assert all(line.rsplit(",", 1)[1] in "0123456789" for line in lines)
+    assert [name for name, _ in rows] == expected
+    assert all(label in "0123456789" for _, label in rows)
 
 
 def refused(capsys, *arguments: str) -> str:

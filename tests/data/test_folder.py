@@ -106,9 +106,15 @@ def test_a_labels_file_from_a_spreadsheet_is_read(folder):
 
 def test_a_name_that_would_break_the_list_of_predictions_is_refused(folder):
     path = next((unlisted(folder) / "test").iterdir())
-    path.rename(path.with_name("a,b.png"))
-    with pytest.raises(UsageError, match="without commas"):
+    path.rename(path.with_name("a\nb.png"))
+    with pytest.raises(UsageError, match="cannot be printed"):
         read(folder)
+
+
+def test_a_name_with_a_comma_is_read(folder):
+    path = next((unlisted(folder) / "test").iterdir())
+    path.rename(path.with_name("a,b.png"))
+    assert "a,b.png" in read(folder).test.filenames
 
 
 def test_hidden_files_and_folders_are_passed_over(folder):

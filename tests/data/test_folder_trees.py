@@ -236,7 +236,6 @@ def test_vehicles_may_be_trains(tmp_path):
         ),
         (["train/ant/notes.txt", *VAL, TRAIN[2]], "ant holds no images, but 1 file of no image"),
         ([*TRAIN, "val/Ant/1.png", "val/bee/1.png"], "train lacks the class folder 'Ant'"),
-        ([*TRAIN, "train/ant/a,b.png", "test/c,d.png"], "holds 'a,b.png', 'c,d.png', names that"),
     ],
 )
 def test_a_folder_of_another_form_is_refused_with_the_form_that_it_must_have(tmp_path, names, line):

@@ -297,10 +297,10 @@ def _check_names(root: Path, splits: dict[str, Entries]) -> None:
         for split, entries in splits.items()
         for name in entries
     ]
-    if odd := [repr(name) for name in names if "," in name or not name.isprintable()]:
+    if odd := [repr(name) for name in names if not name.isprintable()]:
         raise UsageError(
             f"{root} holds {some(odd)}, {'names' if len(odd) > 1 else 'a name'} that cannot stand "
-            "in a list of predictions; rename without commas and odd characters"
+            "in a list of predictions; rename without letters that cannot be printed"
         )
 
 
