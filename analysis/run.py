@@ -16,6 +16,7 @@ from rich.progress import track
 
 from analysis.output import whole_folder
 from search import environment
+from search.records.tracking import default_uri
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -224,7 +225,7 @@ def _log(records: "Records", run_id: str, folder: Path, name: str = ARTIFACTS) -
 
 
 def _uri(arguments: argparse.Namespace) -> str:
-    return arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}"
+    return str(arguments.tracking_uri or default_uri(Path("runs").resolve()))
 
 
 def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
