@@ -142,7 +142,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
             (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
-            (folder / "predictions.txt").write_text(predictions)
+            (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
             save(run.weights, folder / "model.pt")
         logged = _log(records, run.run_id, Path(scratch))
     tested = len(subject.dataset.test)

@@ -29,7 +29,7 @@ def read_cluster(path: Path) -> Cluster:
         UsageError: it cannot be read, or a key is unknown, missing or wrong.
     """
     try:
-        written: Any = yaml.safe_load(path.read_text())
+        written: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--cluster {path}: cannot be read ({error})") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:

@@ -29,14 +29,18 @@ def owned(folder: Path, store: str) -> SearchFile:
 def original_of(folder: Path, store: str) -> Path | None:
     """The folder whose copy ``folder`` is, if both are recorded in ``store``; None if it is none.
 
-    A copy that has a store of its own beside it may keep the id.
+    A copy that has a store of its own beside it may keep the id. Of several copies side by side,
+    the original gone, the one that has its name stands for it.
     """
     search_file = read_search_file(folder)
     if search_file.is_in(folder):
         return None
+    own = store.startswith("sqlite:") and sqlite_file(store).is_relative_to(folder.parent)
+    named = folder.name == Path(search_file.folder).name
     for other in _others(folder, search_file):
-        own = store.startswith("sqlite:") and sqlite_file(store).is_relative_to(folder.parent)
-        if not own or other.parent == folder.parent:
+        beside = other.parent == folder.parent
+        stands = named and not search_file.is_in(other) if beside else own
+        if not stands:
             return other
     return None
 

@@ -23,8 +23,14 @@ _QUERY = re.compile(r"\w+=[^&=/]*(&\w+=[^&=/]*)*")  # anything else behind a ? i
 
 
 def sqlite_uri(file: Path) -> str:
-    """The URI of the store in an SQLite file, whose path SQLAlchemy decodes."""
-    return _SQLITE + re.sub("[%?@]", lambda each: quote(each[0]), str(file))
+    """The URI of the store in an SQLite file.
+
+    A path that SQLAlchemy would not read as it is gets encoded as a whole, its slashes too: MLflow
+    makes the folders that it sees in a URI.
+    """
+    plain = f"{_SQLITE}{file}"
+    as_it_is = "?" not in plain and unquote(plain) == plain == masked(plain)
+    return plain if as_it_is else _SQLITE + quote(str(file), safe="")
 
 
 def sqlite_file(uri: str) -> Path:
@@ -50,9 +56,11 @@ def absolute(uri: str) -> str:
     written, mark, query = uri.removeprefix(_SQLITE).partition("?")
     if not _QUERY.fullmatch(query):
         written, mark, query = f"{written}{mark}{query}", "", ""
-    plain, decoded = (user_path(each, "--tracking-uri") for each in (written, unquote(written)))
-    plainly = plain.parent.is_dir() and not decoded.parent.is_dir()
-    return sqlite_uri(plain if plainly else decoded) + mark + query
+    file = user_path(unquote(written), "--tracking-uri")
+    if not file.parent.is_dir() and not written.startswith("%2F"):
+        plain = user_path(written, "--tracking-uri")
+        file = plain if plain.parent.is_dir() else file
+    return sqlite_uri(file) + mark + query
 
 
 def check_uri(uri: str) -> str:

@@ -61,7 +61,9 @@ def _folder(options: TrainingOptions, asked: str) -> Path:
         written = user_path(str(written.parent if plain else written), "--resume")
         written = written / Path(asked).name if plain else written
         if "out" in options.model_fields_set and written.parent != parent:
-            raise UsageError(f"--resume {asked}: it is not in --out {options.out}; leave that out")
+            raise UsageError(
+                f"--resume {asked}: its folder is not in --out {options.out}; leave --out out"
+            )
         parent = written.parent
     if options.name not in (None, written.name):
         raise UsageError(f"--resume {asked}: a search keeps its folder's name; leave --name out")
