@@ -20,6 +20,7 @@ from search.records.tracking import (
     write_ahead,
 )
 from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 
 INSERT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('insert into t values (1)'); c.commit(); c.close()"  # noqa: E501
 
@@ -133,3 +134,13 @@ def test_a_path_may_be_written_as_it_is(written, tmp_path, monkeypatch):
     (tmp_path / written).mkdir(parents=True)
     file = tmp_path / written / "m.db"
     assert sqlite_file(absolute(f"sqlite:///{written}/m.db")) == file
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("a\nb", r"'a\nb'"), ("a\tb", r"'a\tb'"), ("b\udcffd", r"'b\udcffd'")]
+)
+def test_a_folder_that_no_line_can_name_is_refused_in_one(name, shown):
+    with pytest.raises(UsageError) as refusal:
+        user_path(name, "--out")
+    assert str(refusal.value).startswith(f"--out {shown}: not a path that can be used (")
+    assert str(refusal.value).isprintable()

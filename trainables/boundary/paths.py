@@ -20,7 +20,6 @@ def user_path(written: str, flag: str) -> Path:
         if any(unicodedata.category(each) == "Cc" for each in str(path)):
             raise ValueError("it holds a line break, or another control character")
     except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(
-            f"{flag} {written[:80]!r}: not a path that can be used ({error})"
-        ) from error
+        shown = written[:80] if written.isprintable() else ascii(written[:80])
+        raise UsageError(f"{flag} {shown}: not a path that can be used ({error})") from error
     return path
