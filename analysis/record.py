@@ -36,8 +36,10 @@ class Records(RecordedRuns):
             UsageError: the record of one lacks what a trial's has.
         """
         with self.answering():
-            experiment = self.client.get_run(run.run_id).info.experiment_id
-            runs = self._pages(experiment, f"tags.convoy.search = '{quoted(run.search)}'")
+            own = self.client.get_run(run.run_id)
+            search_id = quoted(own.data.tags.get("convoy.search_id", ""))
+            condition = f"tags.convoy.search_id = '{search_id}'"
+            runs = self._pages(own.info.experiment_id, condition)
             parents = [r for r in runs if r.data.tags.get("convoy.kind") in _PARENTS]
             trials = [self._trial(r) for r in runs if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.record.number)
@@ -58,7 +60,7 @@ class Records(RecordedRuns):
                     return None
                 raise
         parent_tags = parent.data.tags
-        same = all(parent_tags.get(k) == tags.get(k) for k in ("convoy.search", "convoy.search_id"))
+        same = parent_tags.get("convoy.search_id") == tags.get("convoy.search_id")
         return parent if same and parent_tags.get("convoy.kind") == "search" else None
 
     def annotate(

@@ -17,6 +17,7 @@ from rich.progress import track
 from analysis.output import whole_folder
 from search import environment
 from search.commands.left_out import print_left_out
+from search.records.tracking import default_uri
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -144,7 +145,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
             (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
-            (folder / "predictions.txt").write_text(predictions)
+            (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
             save(run.weights, folder / "model.pt")
         logged = _log(records, run.run_id, Path(scratch))
     tested = len(subject.dataset.test)
@@ -227,7 +228,7 @@ def _log(records: "Records", run_id: str, folder: Path, name: str = ARTIFACTS) -
 
 
 def _uri(arguments: argparse.Namespace) -> str:
-    return arguments.tracking_uri or f"sqlite:///{Path('runs/mlflow.db').resolve()}"
+    return str(arguments.tracking_uri or default_uri(Path("runs").resolve()))
 
 
 def _run_id(records: "Records", arguments: argparse.Namespace) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.command import measured, parser_of
 from benchmarks.occupancy import read_occupancy
+from search.records.tracking import default_uri
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = ("--epochs", "3", "--train-limit", "128", "--val-limit", "100")
@@ -68,7 +69,7 @@ def measure(trials: int, flags: tuple[str, ...]) -> dict[str, float]:
             raise RuntimeError(
                 f"the search ended with {process.returncode}:\n{process.stderr[-2000:]}"
             )
-        occupancy = read_occupancy(out / "measured", f"sqlite:///{out / 'mlflow.db'}")
+        occupancy = read_occupancy(out / "measured", default_uri(out))
     return occupancy.figures(start)
 
 

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader
 from benchmarks import tutorial
 from search import environment
 from search.proposals.samplers.tpe import SeededTPE
+from search.records.tracking import default_uri
 from search.space.budget import Budget
 from search.space.reader import read_space
 from search.space.sampler import SpaceSampler
@@ -59,9 +60,7 @@ def main(argv: list[str] | None = None) -> None:
 def tuner(space: Space, dataset: Dataset, budget: Budget, seed: int, out: Path) -> tune.Tuner:
     """Tune's tuner over ``space``; it records in ``out``."""
     trainable = tune.with_parameters(train_trial, dataset=dataset, epochs=budget.epochs)
-    callback = MLflowLoggerCallback(
-        tracking_uri=f"sqlite:///{out / 'mlflow.db'}", experiment_name="plain"
-    )
+    callback = MLflowLoggerCallback(tracking_uri=default_uri(out), experiment_name="plain")
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": CPUS}),
         tune_config=tune.TuneConfig(

@@ -18,6 +18,7 @@ from search.records.about import About, Place
 from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
 from search.records.summary import SummaryWriter, summarise
+from search.records.tracking import default_uri
 from search.selection.choice import so_far
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
@@ -124,7 +125,7 @@ def _record(
 
 
 def _about(folder: Path, job: Job, budget: Budget) -> About:
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = default_uri(folder)
     place = Place(uri, f"convoy/{SPACE}-embedded", str(folder / "artifacts"), "replayed")
     shared = {
         "architecture": job.architecture,

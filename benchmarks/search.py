@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.command import measured, parser_of
 from benchmarks.timeline import SIDES, Pair, Timeline, read_timeline, table
+from search.records.tracking import default_uri
 from search.space.budget import Budget
 from search.space.reader import read_space
 from trainables.boundary.errors import UsageError
@@ -110,7 +111,7 @@ class ComparisonPlan:
         if process.returncode not in _ENDED:
             tail = "\n".join((out / "printed.txt").read_text().splitlines()[-20:])
             raise RuntimeError(f"the {side} search ended with {process.returncode}:\n{tail}")
-        return read_timeline(f"sqlite:///{out / 'mlflow.db'}", start, end, self._images(side))
+        return read_timeline(default_uri(out), start, end, self._images(side))
 
     def _command(self, side: str, seed: int, out: Path) -> list[str]:
         module = ["-m", "benchmarks.plain_search"]

@@ -55,10 +55,11 @@ def command_line() -> argparse.ArgumentParser:
 def _show(arguments: argparse.Namespace) -> None:
     from search.commands.mlflow_pages import mlflow_server, pages_of
     from search.records.run_reader import RecordedRuns
-    from search.records.tracking import public
+    from search.records.tracking import absolute, default_uri, public
 
-    uri = arguments.tracking_uri or f"sqlite:///{out_folder(arguments) / 'mlflow.db'}"
-    title, pages = pages_of(RecordedRuns(uri), arguments.search)
+    out = out_folder(arguments)
+    uri = absolute(arguments.tracking_uri or default_uri(out))
+    title, pages = pages_of(RecordedRuns(uri, out), arguments.search)
     if uri.startswith("http"):
         _print(title, public(uri).rstrip("/"), pages, arguments.open)
         return

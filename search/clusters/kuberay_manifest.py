@@ -61,7 +61,7 @@ def _metadata(submission: Submission, cluster: KubeRay) -> Object:
 
 def _space_files(submission: Submission, cluster: KubeRay) -> Object:
     try:
-        texts = [path.read_text() for path in submission.spaces.values()]
+        texts = [path.read_text(encoding="utf-8") for path in submission.spaces.values()]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--space: cannot be read ({error})") from error
     return {

@@ -40,8 +40,8 @@ def lines(program: str, *arguments: str) -> Iterator[str]:
         UsageError: as for ``output``, once all is printed.
     """
     command = [_path_of(program), *arguments]
-    with (
-        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would hold it up
+    with (  # a pipe that nobody reads would hold it up
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
         ) as running,

@@ -191,10 +191,10 @@ def _shipment(submission: Submission) -> Iterator[Path]:
         for name in CODE:
             shutil.copytree(root / name, Path(scratch) / name, ignore=ignored)
         version = json.dumps(asdict(code_version()))
-        (Path(scratch) / "search" / SHIPPED).write_text(version)
+        (Path(scratch) / "search" / SHIPPED).write_text(version, encoding="utf-8")
         # Ray knows what is shipped by its content, and removes it with the last job that used it,
         # even while another is being sent with the same.
-        (Path(scratch) / "configs" / "job").write_text(submission.job)
+        (Path(scratch) / "configs" / "job").write_text(submission.job, encoding="utf-8")
         for place, path in submission.spaces.items():
             (Path(scratch) / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, Path(scratch) / place)

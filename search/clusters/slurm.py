@@ -70,7 +70,7 @@ class SlurmBackend:
             shutil.rmtree(folder)
             raise
         sent = {"number": number.strip().partition(";")[0], "search": submission.name}
-        (folder / _SENT).write_text(json.dumps(sent))
+        (folder / _SENT).write_text(json.dumps(sent), encoding="utf-8")
 
     def status(self, name: str | None) -> list[JobLine]:
         """The jobs of search ``name``, or of all, the latest last.
@@ -96,7 +96,7 @@ class SlurmBackend:
         while follow and not log.exists() and _state(job) in _OPEN:
             time.sleep(_BETWEEN)
         try:
-            file = log.open(errors="replace")
+            file = log.open(encoding="utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"{name}: nothing is printed yet; its job is {_state(job)}") from error
         with file:
@@ -112,7 +112,7 @@ class SlurmBackend:
         """
         job = self._latest(name)
         try:
-            return int((job.folder / "status").read_text())
+            return int((job.folder / "status").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None if _state(job) in _OPEN else 1
 
@@ -142,7 +142,7 @@ class SlurmBackend:
         files = Path(jobs_folder(self.cluster)).glob(f"*/{_SENT}")
         jobs = []
         for file in sorted(files, key=lambda file: file.stat().st_mtime):
-            job = _Sent(file.parent, **json.loads(file.read_text()))
+            job = _Sent(file.parent, **json.loads(file.read_text(encoding="utf-8")))
             if name in (None, job.search):
                 jobs.append(job)
         return jobs
@@ -158,7 +158,7 @@ def _make(folder: Path, script: str, submission: Submission) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
-        (folder / "script.sh").write_text(script)
+        (folder / "script.sh").write_text(script, encoding="utf-8")
         for place, file in submission.spaces.items():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / place)

@@ -23,7 +23,7 @@ def submission(cluster: Cluster, flags: list[str]) -> Submission:
     _check(options)
     places = {name: _place(name) for name in options.space}
     changes = {"space": tuple(places.values()), "address": "auto", **_by_cluster(options, cluster)}
-    name = job = options.resume or _name(options)
+    name = job = Path(options.resume).name if options.resume else _name(options)
     if options.resume is None:
         changes["name"] = name
     else:

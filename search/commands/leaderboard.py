@@ -11,7 +11,8 @@ from mlflow.entities import Metric, Param, RunTag
 from rich.table import Table
 
 from search.commands.report import assumption
-from search.records.experiment import LEADERBOARDS, TAGS
+from search.records.artifacts import make_experiment
+from search.records.experiment import LEADERBOARDS
 from search.records.summary import Summary
 from search.request.request import Request
 from search.trials.text import settings_line
@@ -213,13 +214,7 @@ def record(
         search_id: of the group of searches, under which the run is found again.
     """
     client = MlflowClient(uri)
-    existing = client.get_experiment_by_name(LEADERBOARDS)
-    location = None if artifacts is None else (artifacts / LEADERBOARDS).as_uri()
-    experiment = (
-        existing.experiment_id
-        if existing
-        else client.create_experiment(LEADERBOARDS, location, TAGS)
-    )
+    experiment = make_experiment(client, LEADERBOARDS, uri, artifacts)
     tags = {
         "convoy.kind": "leaderboard",
         "convoy.search": name,

@@ -15,7 +15,6 @@ from urllib.parse import quote
 from mlflow.entities import Run
 
 from search.records.experiment import VIEW
-from search.records.parsing import quoted
 from search.records.run_reader import RecordedRuns
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
@@ -55,9 +54,13 @@ def _json(ids: list[str]) -> str:
 
 
 def _search_run(records: RecordedRuns, name: str | None) -> Run:
-    condition = "tags.convoy.kind != 'trial' and tags.convoy.kind != 'finalist'"
-    condition += f" and tags.convoy.search = '{quoted(name)}'" if name else ""
-    if runs := _runs(records, condition, "attributes.start_time"):
+    kind = "tags.convoy.kind != 'trial' and tags.convoy.kind != 'finalist'"
+
+    def latest(condition: str = kind) -> list[Run]:
+        return _runs(records, condition, "attributes.start_time")
+
+    runs = records.of_search(name, lambda own: latest(f"{kind} and {own}")) if name else latest()
+    if runs:
         return runs[0]
     missing = f"--search {name}: no search of this name" if name else "no search"
     raise UsageError(

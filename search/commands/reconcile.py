@@ -56,35 +56,36 @@ def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
             f"{arguments.name}: there is no search of this name in {folder.parent}; give the "
             "folder of its searches as --out"
         )
-    search_id = read_search_file(folder).search_id
+    read_search_file(folder)  # before a lock is made in a folder that holds no search
     with locked(folder):
-        written, errors = reconcile(folder, search_id, arguments.tracking_uri)
+        written, errors = reconcile(folder, arguments.tracking_uri)
     for error in errors[:3]:
         print(f"not recorded in MLflow: {error}", file=sys.stderr)
     console.print(f"{arguments.name}: {written} trials in MLflow", highlight=False)
     return 3 if errors else 0
 
 
-def reconcile(folder: Path, search_id: str, uri: str | None) -> tuple[int, list[str]]:
+def reconcile(folder: Path, uri: str | None) -> tuple[int, list[str]]:
     """Write all records of the search in ``folder``; how many trials, and what MLflow refused.
 
     Args:
         folder: the search's, which no process holds.
-        search_id: of its search file.
         uri: where to write; None for where it was recorded.
 
     Raises:
         UsageError: there is no record, or no store at ``uri``.
     """
     from search.records.about import read_about
+    from search.records.ownership import check_recorded, owned
     from search.records.search_records import SearchRecords
     from search.records.tracking import check_admits, check_uri
 
     about = read_about(folder)
-    elsewhere = uri is not None and masked(uri) != about.place.uri
-    if uri is not None:
-        about = replace(about, place=replace(about.place, uri=uri))
-    check_admits(check_uri(about.place.uri))
+    store = check_uri(uri or check_recorded(about.place.uri))
+    elsewhere = masked(store) != about.place.uri
+    about = replace(about, place=replace(about.place, uri=store))
+    check_admits(store)
+    search_id = owned(folder, store).search_id
     return _write(folder, SearchRecords(folder, about, search_id), about.params, elsewhere)
 
 
@@ -107,6 +108,7 @@ def _write(
     closed = records.close(board, status_of(board))
     if (before := summary_in(folder)) is not None and not elsewhere:
         about = {name: getattr(before, name) for name in _UNCHANGED}
+        about["search"] = folder.name  # it may have been renamed
         choice, run_id, weights = closed.choice, closed.run_id, closed.weights
         summarise(board, status_of(board), about, choice, run_id, weights).write(folder)
     return len(board.records), closed.errors

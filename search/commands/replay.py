@@ -69,7 +69,7 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
     from trainables.training import NonFiniteLossError
 
     out = out_folder(arguments)
-    records = RecordedRuns(tracking_uri(arguments))
+    records = RecordedRuns(tracking_uri(arguments), out)
     run = records.load(_run_id(arguments, records, out))
     check_setting(run)
     dataset = run.dataset(_source(arguments.data, run.job.source))
@@ -95,6 +95,7 @@ def _run_id(arguments: argparse.Namespace, records: "RecordedRuns", out: Path) -
         return asked
     if not is_name(asked):
         raise UsageError(f"{asked!r} is neither the name of a search nor the id of an MLflow run")
+    records.check_recorded(out / asked)
     best = read_summary(out / asked).get("best") if arguments.tracking_uri is None else None
     run_id = best.get("run_id") if isinstance(best, dict) else None
     return run_id if isinstance(run_id, str) else records.winner_of(asked)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from search.driver.engine import Outcome
 from search.records.summary import Summary
-from search.records.tracking import in_shell, secret_lines
+from search.records.tracking import default_uri, in_shell, secret_lines
 from search.request.request import Request
 from search.selection.choice import Finalist
 from search.selection.rule import Judgement
@@ -179,7 +179,7 @@ def print_refusal(error: object) -> None:
 
 def compare_lines(name: str, out: Path, uri: str) -> list[str]:
     """The line that says how to see the records, after one on a password that it leaves out."""
-    own = uri == f"sqlite:///{out / 'mlflow.db'}"
+    own = uri == default_uri(out)
     where = f"--out {shlex.quote(str(out))}" if own else f"--tracking-uri {in_shell(uri)}"
     command = f"python -m search.ui --search {shlex.quote(name)} {where}"
     return [*secret_lines(uri), f"compare    {command}"]

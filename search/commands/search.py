@@ -186,11 +186,13 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
 
 def _claim(request: "Request") -> None:
     """Make the group's folder, by which all of it can be resumed."""
+    from search.records.ownership import owned
     from search.records.search_file import SearchFile
 
     folder = request.out / request.group
     if not (request.resumed and folder.exists()):
         SearchFile(request.command, request.flags, {}).claim(folder, None)
+    owned(folder, request.tracking_uri)
 
 
 def _lead(asked: "list[Request]", console: Console) -> bool:

@@ -32,6 +32,7 @@ from search.proposals.protocols import Proposer, Stopper
 from search.proposals.schedulers.none import TrainToTheEnd
 from search.records.about import About, Place
 from search.records.mlflow_writer import MlflowWriter
+from search.records.ownership import owned
 from search.records.search_file import SearchFile, check_unchanged
 from search.records.search_records import SearchRecords
 from search.records.summary import (
@@ -104,7 +105,8 @@ def _folder(request: Request) -> Iterator[str]:
         search_file = SearchFile(request.command, request.flags, request.identity)
         search_file.claim(folder, request.space_file)
     with locked(folder):
-        search_id = check_unchanged(folder, request.identity).search_id
+        check_unchanged(folder, request.identity)
+        search_id = owned(folder, request.tracking_uri).search_id
         try:
             yield search_id
         except UsageError:

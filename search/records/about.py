@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from search.records.ownership import moved
 from search.selection.rule import Rule
 from search.space.constraints import Constraints, Measure
 from search.trials.spec import Job
@@ -77,17 +78,27 @@ class About:
 
 
 def read_about(folder: Path) -> About:
-    """What ``About.write`` wrote into a search's folder.
+    """What ``About.write`` wrote into a search's folder, with the paths that it has there now.
 
     Raises:
         UsageError: it is missing, or damaged.
     """
     path = folder / FILE
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         place, job = Place(**document.pop("place")), Job.of(document.pop("job"))
+        place = _here(place, folder)
         return About(place=place, job=job, **document)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.name}: there are no records of a search in {folder}") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is damaged ({error}); --resume writes it anew") from error
+
+
+def _here(place: Place, folder: Path) -> Place:
+    """``place`` as of a search that is in ``folder`` now."""
+    place = replace(place, search=folder.name)
+    if place.artifacts is None:
+        return place
+    before, out = Path(place.artifacts).parent, folder.parent
+    return replace(place, uri=moved(place.uri, before, out), artifacts=str(out / "artifacts"))

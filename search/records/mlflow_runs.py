@@ -18,7 +18,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from search.records.about import About
-from search.records.experiment import TAGS
+from search.records.artifacts import find_artifacts, make_experiment
 from search.records.store import make_store
 from search.records.tracking import user_of, write_ahead
 from search.trials.files import TrialHistory
@@ -84,6 +84,8 @@ class MlflowRuns:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # the search reports errors itself
         make_store(self.place.uri)
         write_ahead(self.place.uri)
+        if self.place.artifacts is not None:
+            find_artifacts(self.place.uri, Path(self.place.artifacts).parent, writing=True)
         self._client = MlflowClient(self.place.uri)
         try:
             self._begin()
@@ -183,10 +185,14 @@ class MlflowRuns:
         self._client.set_terminated(self.parent, status, now)
 
     def _begin(self) -> None:
-        self._experiment = self._experiment_id()
+        place, artifacts = self.place, self.place.artifacts
+        folder = None if artifacts is None else Path(artifacts)
+        self._experiment = make_experiment(self._client, place.experiment, place.uri, folder)
         logged: dict[str, str] = {}  # params, of which MLflow lets none change
         for run in self._own_runs():
             run_id, tags = run.info.run_id, run.data.tags
+            if tags["convoy.search"] != self.place.search:
+                self._rename(run)
             if (trial := tags.get("convoy.trial_id")) is not None:
                 self._runs.setdefault(trial, run_id)
                 self._ends[run_id] = run.info.status, run.info.end_time
@@ -209,6 +215,13 @@ class MlflowRuns:
             if not token:
                 return
 
+    def _rename(self, run: Run) -> None:
+        """Call a run of this search as its folder is called now."""
+        run_id, before, after = run.info.run_id, run.data.tags["convoy.search"], self.place.search
+        self._client.set_tag(run_id, "convoy.search", after)
+        name = f"{after}{str(run.info.run_name).removeprefix(before)}"
+        self._client.set_tag(run_id, "mlflow.runName", name)
+
     def _create_parent(self) -> str:
         run = self._client.create_run(
             self._experiment,
@@ -216,14 +229,6 @@ class MlflowRuns:
             tags=self._tags(self.place.kind, "running"),
         )
         return str(run.info.run_id)
-
-    def _experiment_id(self) -> str:
-        experiment = self._client.get_experiment_by_name(self.place.experiment)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        folder = self.place.artifacts
-        location = None if folder is None else Path(folder, self.place.experiment).as_uri()
-        return str(self._client.create_experiment(self.place.experiment, location, TAGS))
 
     def _tags(self, kind: str, status: str, **more: str) -> dict[str, str]:
         return {

@@ -6,6 +6,7 @@ trials that changed. Trials never wait for the store: an event marks its trial, 
 all trials that are marked, half a second after the last pass, each in one batch.
 """
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -150,9 +151,10 @@ class MlflowWriter:
         if not (self._changed or self._missed):
             return []
         place, trials = self.runs.place, len(self._changed)
+        where = shlex.join([place.search, "--out", str(self._search.parent)])
         return [
             f"{masked(place.uri)} does not answer, and lacks the end of {trials} trials; once it "
-            f"does: python -m search.reconcile {place.search} --out {self._search.parent}"
+            f"does: python -m search.reconcile {where}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:

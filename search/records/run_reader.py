@@ -3,17 +3,21 @@
 import json
 import logging
 import re
+import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from torch import nn
 
+from search.records.artifacts import find_artifacts
+from search.records.ownership import folder_of, id_in, original_of
 from search.records.parsing import (
     History,
     check_history,
@@ -144,22 +148,24 @@ class RecordedRuns:
 
     Args:
         uri: MLflow's tracking URI.
+        out: the folder of searches.
 
     Raises:
         UsageError: a local store that does not exist, or a server that refuses the user.
     """
 
-    def __init__(self, uri: str) -> None:
-        self.uri = check_uri(uri)
-        if uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+    def __init__(self, uri: str, out: Path = Path("runs")) -> None:
+        self.uri, self._out = check_uri(uri), out.resolve()
+        if self.uri.startswith("sqlite:") and not sqlite_file(self.uri).is_file():
             raise UsageError(
-                f"no records at {sqlite_file(uri)}; run a search first, or give --tracking-uri"
+                f"no records at {sqlite_file(self.uri)}; run a search first, or give --tracking-uri"
             )
-        check_admits(uri)
+        check_admits(self.uri)
+        find_artifacts(self.uri, self._out)
         for name in ("alembic", "mlflow.store", "mlflow.store.db.utils"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # each error is reported in one line
         with self.answering():
-            self.client = MlflowClient(uri)
+            self.client = MlflowClient(self.uri)
 
     def load(self, run_id: str) -> RecordedRun:
         """The record of a run.
@@ -171,10 +177,7 @@ class RecordedRuns:
             run = self.client.get_run(run_id)
             files = {file.path for file in self.client.list_artifacts(run_id)}
         if SETTING_FILE not in files:
-            raise UsageError(
-                f"run {run_id} has no weights and no {SETTING_FILE}; only the best few trials of a "
-                "search and its baseline have"
-            )
+            raise UsageError(_without_record(run))
         with tempfile.TemporaryDirectory() as folder, self.answering():
             for name in files & {SETTING_FILE, WEIGHTS_FILE}:
                 self.client.download_artifacts(run_id, name, folder)
@@ -183,7 +186,7 @@ class RecordedRuns:
             text = (Path(folder) / SETTING_FILE).read_bytes()
             history = self.history(run)
         try:
-            return recorded_run(run, weights, text, history)
+            return replace(recorded_run(run, weights, text, history), search=self.name_of(run))
         except (ValueError, KeyError) as error:
             raise UsageError(
                 f"the record of run {run_id} is damaged ({type(error).__name__}: {error})"
@@ -206,13 +209,53 @@ class RecordedRuns:
         Raises:
             UsageError: no such search, or it has no winner.
         """
-        winners = self.winners(f"tags.convoy.search = '{quoted(search)}'")
+        winners = self.of_search(search, lambda condition: self.winners(condition))
         if not winners:
             raise UsageError(
                 f"search {search!r} has no winner in {self.uri}; name another, or give its "
                 "store as --tracking-uri"
             )
         return str(winners[0].info.run_id)
+
+    def of_search(self, name: str, ask: Callable[[str], list[Run]]) -> list[Run]:
+        """Runs of a search: those with the id in its folder, else those with its name.
+
+        Args:
+            name: of the search.
+            ask: has the store meet one of MLflow's conditions.
+
+        Raises:
+            UsageError: its folder is a copy that was not recorded yet.
+        """
+        for out in self._outs if is_name(name) else ():
+            if (search_id := id_in(out / name)) is None:
+                continue
+            self.check_recorded(out / name)
+            if runs := ask(f"tags.convoy.search_id = '{quoted(search_id)}'"):
+                return runs
+        return ask(f"tags.convoy.search = '{quoted(name)}'")
+
+    def check_recorded(self, folder: Path) -> None:
+        """Raise UsageError if the search in ``folder`` is a copy that was not recorded yet."""
+        if id_in(folder) and (original := original_of(folder, self.uri)):
+            where = shlex.join([folder.name, "--out", str(folder.parent)])
+            raise UsageError(
+                f"search {folder.name!r} is a copy of {original.name!r} and not recorded yet; "
+                f"record it: python -m search.reconcile {where}"
+            )
+
+    def name_of(self, run: Run) -> str:
+        """The name of a run's search, as its folder is called now."""
+        tags = run.data.tags
+        name, search_id = tags["convoy.search"], tags.get("convoy.search_id", "")
+        folders = (folder_of(search_id, name, out) for out in self._outs)
+        return next((folder.name for folder in folders if folder is not None), name)
+
+    @property
+    def _outs(self) -> list[Path]:
+        """Where the folders of searches may be: beside a local store, or where the user is."""
+        local = self.uri.startswith("sqlite:")
+        return [self._out, *([sqlite_file(self.uri).parent] if local else [])]
 
     def winners(self, condition: str, experiment: str | None = None) -> list[Run]:
         """The winners of searches that meet MLflow's ``condition``, of all spaces or of one.
@@ -281,6 +324,21 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
         weights=weights,
         provenance=provenance,
         is_winner=tags.get("convoy.winner") == "true",
+    )
+
+
+def _without_record(run: Run) -> str:
+    """Why a run cannot be loaded."""
+    uri, name = str(run.info.artifact_uri), run.data.tags.get("convoy.search", "NAME")
+    folder = Path(unquote(urlsplit(uri).path)).parents[1]
+    if uri.startswith("file:") and not folder.is_dir():
+        return (
+            f"run {run.info.run_id}: its weights were in {folder}, which is not there; where its "
+            f"search is now, run python -m search.reconcile {name} --out FOLDER_OF_SEARCHES"
+        )
+    return (
+        f"run {run.info.run_id} has no weights and no {SETTING_FILE}; only the best few trials of "
+        "a search and its baseline have"
     )
 
 

@@ -5,10 +5,11 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from trainables.boundary.atomic import atomic_file
 from trainables.boundary.errors import UsageError
 
 FILE, SPACE_FILE = "search.json", "space.yaml"
@@ -26,12 +27,35 @@ class SearchFile:
         identity: all that its result follows from, ``decides`` in the file; empty for a group of
             searches.
         search_id: its own, by which MLflow's runs are looked up.
+        folder: where it was when the file was written, absolute; empty in those of the first
+            version.
+        inode: of that folder, which a folder that is moved keeps, and a copy has not.
     """
 
     command: str
     flags: dict[str, Any]
     identity: dict[str, Any]
     search_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    folder: str = field(default="", compare=False)
+    inode: int = field(default=0, compare=False)
+
+    def is_in(self, folder: Path) -> bool:
+        """True if ``folder`` is the one that the file was written for, there or moved."""
+        if not self.folder:
+            space = self.identity.get("space")
+            return folder.name in (self.flags.get("name"), f"{self.flags.get('name')}-{space}")
+        return self.inode == folder.stat().st_ino
+
+    def located(self, folder: Path) -> "SearchFile":
+        """The same of a search that is in ``folder`` now."""
+        return replace(self, folder=str(folder), inode=folder.stat().st_ino)
+
+    def write(self, folder: Path) -> None:
+        """Write it into a search's folder, whole or not at all."""
+        names = {"identity": "decides"}
+        document = {names.get(key, key): value for key, value in asdict(self).items()}
+        with atomic_file(folder / FILE) as file:
+            file.write(json.dumps(document, indent=2).encode())
 
     def claim(self, folder: Path, space: Path | None) -> None:
         """Make ``folder`` with this file in it, both at once: there is none without it.
@@ -50,16 +74,12 @@ class SearchFile:
             ) as parent:
                 scratch = Path(parent) / "search"
                 scratch.mkdir()
-                (scratch / FILE).write_text(json.dumps(self._document(), indent=2))
+                replace(self.located(scratch), folder=str(folder)).write(scratch)
                 if space is not None:
                     shutil.copyfile(space, scratch / SPACE_FILE)
                 scratch.rename(folder)
         except OSError as error:
             raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
-
-    def _document(self) -> dict[str, Any]:
-        names = {"identity": "decides"}
-        return {names.get(key, key): value for key, value in asdict(self).items()}
 
 
 def read_search_file(folder: Path) -> SearchFile:
@@ -70,7 +90,7 @@ def read_search_file(folder: Path) -> SearchFile:
     """
     path = folder / FILE
     try:
-        document = dict(json.loads(path.read_text()))
+        document = dict(json.loads(path.read_text(encoding="utf-8")))
         return SearchFile(identity=document.pop("decides"), **document)
     except OSError as error:
         raise UsageError(

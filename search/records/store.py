@@ -4,10 +4,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from search.records.tracking import sqlite_file
+from search.records.tracking import sqlite_file, sqlite_uri
 
 
 def make_store(uri: str) -> None:
@@ -21,7 +20,7 @@ def make_store(uri: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         scratch = Path(folder) / path.name
-        place = f"sqlite:///{scratch}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+        place = sqlite_uri(scratch), (path.parent / "artifacts").as_uri()
         store = SqlAlchemyStore(*place)  # type: ignore[no-untyped-call]
         store.engine.dispose()
         with suppress(OSError):  # it exists by now; or links do not, and MLflow makes it

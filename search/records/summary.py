@@ -74,12 +74,20 @@ class Summary:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What the summary in ``folder`` holds; nothing if it is missing, or damaged."""
+    """What the summary in ``folder`` holds; nothing if it is missing, or damaged.
+
+    The path of the weights is the one that they have now, in ``folder``.
+    """
     try:
-        document = json.loads((folder / FILE).read_text())
+        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        return {}
+    best = document.get("best")
+    if isinstance(best, dict) and isinstance(weights := best.get("checkpoint"), str):
+        best["checkpoint"] = str(folder.joinpath(*Path(weights).parts[-2:]))
+    return document
 
 
 def summary_in(folder: Path) -> Summary | None:

@@ -1,6 +1,7 @@
 """Where MLflow keeps its records, checked before a search or an analysis relies on it."""
 
 import os
+import re
 import shlex
 import sqlite3
 import urllib.error
@@ -8,18 +9,62 @@ import urllib.request
 from contextlib import closing, suppress
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
 from trainables.boundary.secrets import MASK, masked
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 _USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _DATABASES = ("postgresql", "mysql", "mssql")
+_SQLITE = "sqlite:///"
+_QUERY = re.compile(r"\w+=[^&=/]*(&\w+=[^&=/]*)*")  # anything else behind a ? is of the path
+
+
+def sqlite_uri(file: Path) -> str:
+    """The URI of the store in an SQLite file.
+
+    A path that SQLAlchemy would not read as it is gets encoded as a whole, its slashes too: MLflow
+    makes the folders that it sees in a URI.
+    """
+    plain = f"{_SQLITE}{file}"
+    as_it_is = "?" not in plain and unquote(plain) == plain == masked(plain)
+    return plain if as_it_is else _SQLITE + quote(str(file), safe="")
+
+
+def sqlite_file(uri: str) -> Path:
+    """The file of a ``sqlite:///`` URI."""
+    return Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
+
+
+def default_uri(out: Path) -> str:
+    """The URI of the store in a folder of searches."""
+    return sqlite_uri(out / "mlflow.db")
+
+
+def absolute(uri: str) -> str:
+    """``uri``, if it is that of an SQLite file with the file's absolute path.
+
+    A path may stand in it as it is, or encoded.
+
+    Raises:
+        UsageError: it holds no path that can be used.
+    """
+    if not uri.startswith(_SQLITE) or uri == _SQLITE:
+        return uri
+    written, mark, query = uri.removeprefix(_SQLITE).partition("?")
+    if not _QUERY.fullmatch(query):
+        written, mark, query = f"{written}{mark}{query}", "", ""
+    file = user_path(unquote(written), "--tracking-uri")
+    if not file.parent.is_dir() and not written.startswith("%2F"):
+        plain = user_path(written, "--tracking-uri")
+        file = plain if plain.parent.is_dir() else file
+    return sqlite_uri(file) + mark + query
 
 
 def check_uri(uri: str) -> str:
-    """``uri``, if MLflow can be expected to keep records there.
+    """``uri`` as ``absolute`` has it, if MLflow can be expected to keep records there.
 
     Raises:
         UsageError: an unknown kind, a file that is no SQLite database, or a server or database that
@@ -30,7 +75,8 @@ def check_uri(uri: str) -> str:
         raise UsageError(
             f"--tracking-uri {uri}: the password was not kept; give --tracking-uri with it again"
         )
-    if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///"):
+    uri = absolute(uri)
+    if uri.startswith(_SQLITE) and uri != _SQLITE:
         _check_sqlite(sqlite_file(uri))
     elif scheme in ("http", "https"):
         _check_answers(uri)
@@ -39,7 +85,7 @@ def check_uri(uri: str) -> str:
     else:
         raise UsageError(
             f"--tracking-uri {uri}: must begin with sqlite:///, postgresql://, mysql://, mssql://, "
-            "http:// or https://"
+            "http:// or https://; a file is sqlite:///PATH"
         )
     return uri
 
@@ -101,11 +147,6 @@ def public(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def sqlite_file(uri: str) -> Path:
-    """The file of a ``sqlite:///`` URI."""
-    return Path(uri.removeprefix("sqlite:///"))
-
-
 def write_ahead(uri: str) -> None:
     """Have a local SQLite store append to a log, which takes half as long as its usual way.
 
@@ -121,7 +162,7 @@ def settle(uri: str) -> None:
 
 
 def _pragma(uri: str, statement: str) -> None:
-    if not uri.startswith("sqlite:///"):
+    if not uri.startswith(_SQLITE):
         return
     with (
         suppress(sqlite3.Error),  # MLflow says what is wrong with a store that cannot be opened

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from search.records.tracking import check_admits, check_uri
+from search.records.tracking import check_admits, check_uri, default_uri
 from search.request.options import TrainingOptions
 from search.space.naming import is_name
 from trainables.boundary.errors import UsageError
@@ -65,7 +65,7 @@ def tracking_uri(options: Located) -> str:
     Raises:
         UsageError: nothing can be recorded there.
     """
-    uri = check_uri(options.tracking_uri or f"sqlite:///{out_folder(options) / 'mlflow.db'}")
+    uri = check_uri(options.tracking_uri or default_uri(out_folder(options)))
     check_admits(uri)
     return uri
 

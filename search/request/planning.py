@@ -8,6 +8,7 @@ from typing import Any
 from search.proposals.explore import Explore
 from search.records.run_reader import spec_and_space
 from search.records.search_file import read_search_file
+from search.records.tracking import absolute
 from search.request.flags import (
     ALL,
     assignments,
@@ -178,7 +179,7 @@ def recorded(options: TrainingOptions) -> dict[str, Any]:
     """The flags as ``search.json`` holds them, without a password, for ``--resume``."""
     uri = options.tracking_uri
     flags = options.model_dump(exclude={"out", "resume", "list"})
-    return {**flags, "tracking_uri": uri and masked(uri)}
+    return {**flags, "tracking_uri": uri and masked(absolute(uri))}
 
 
 def limits(options: TrainingOptions) -> Limits:

@@ -61,12 +61,12 @@ class TrialFiles:
     def reported(self, record: TrialRecord, result: dict[str, Any]) -> None:
         """A trial finished an epoch."""
         line = json.dumps({**result, "recorded": record.at}, cls=SafeFallbackEncoder)
-        with (trial_folder(self.search, record) / RESULTS).open("a") as file:
+        with (trial_folder(self.search, record) / RESULTS).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def traced(self, record: TrialRecord, trace: str) -> None:
         """Where a trial failed."""
-        (trial_folder(self.search, record) / ERROR).write_text(trace)
+        (trial_folder(self.search, record) / ERROR).write_text(trace, encoding="utf-8")
 
     def changed(self, record: TrialRecord) -> None:
         """The status of a trial has changed."""
@@ -116,7 +116,7 @@ def read_history(folder: Path, earlier: TrialHistory | None = None) -> TrialHist
     """
     try:
         first = earlier.record if earlier else _begun(folder)
-        about = json.loads((folder / STATUS).read_text())
+        about = json.loads((folder / STATUS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     last, steps = first, []
@@ -131,8 +131,8 @@ def read_history(folder: Path, earlier: TrialHistory | None = None) -> TrialHist
 
 
 def _begun(folder: Path) -> TrialRecord:
-    spec = TrialSpec.from_config(json.loads((folder / PARAMS).read_text()))
-    about = json.loads((folder / STATUS).read_text())
+    spec = TrialSpec.from_config(json.loads((folder / PARAMS).read_text(encoding="utf-8")))
+    about = json.loads((folder / STATUS).read_text(encoding="utf-8"))
     return TrialRecord(spec, about["trial_id"], started=about["started"], at=about["started"])
 
 

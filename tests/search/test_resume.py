@@ -65,8 +65,8 @@ def test_a_space_file_that_is_there_is_read_itself(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../s", "a/b", "/tmp"])
-def test_a_name_that_is_a_path_is_refused(out, name):
-    with pytest.raises(UsageError, match="write the search's name alone"):
+def test_a_path_that_is_not_in_the_folder_of_searches_is_refused(out, name):
+    with pytest.raises(UsageError, match="its folder is not in --out"):
         flags_of("--resume", name, "--out", str(out))
 
 

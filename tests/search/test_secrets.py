@@ -197,7 +197,7 @@ def test_a_uri_whose_password_was_not_kept_is_asked_for_again(tmp_path):
     job = Job("gap5", DataSpec(), "embedded", None, None, 4, 0, 1)
     About(Place(URIS[0], "e", None, "s"), {}, {}, job, {}).write(tmp_path)
     with pytest.raises(UsageError, match="the password was not kept; give --tracking-uri"):
-        reconcile(tmp_path, "id", None)
+        reconcile(tmp_path, None)
 
 
 def test_the_records_of_a_search_do_not_hold_its_tracking_uri(finished):

@@ -10,6 +10,7 @@ from signal import SIGINT
 from typing import ParamSpec
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.printing import unfailing_output
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -26,6 +27,7 @@ def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
     """
 
     @wraps(main)
+    @unfailing_output()
     def guarded(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
         try:
             return main(*args, **kwargs)

@@ -25,7 +25,7 @@ def export(dataset: Dataset, out: Path) -> None:
         raise UsageError(f"--out {out} is there already; name a folder that is not")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as scratch:
             folder = Path(scratch, out.name)
             folder.mkdir(0o755)
             _write(dataset, folder)

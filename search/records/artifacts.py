@@ -1,0 +1,81 @@
+"""Where MLflow's experiments keep their artifacts, also once a store was moved."""
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mlflow import MlflowClient
+
+from search.records.experiment import TAGS
+from search.records.tracking import sqlite_file
+
+_BESIDE = "convoy.artifacts"  # a tag: an experiment's folder, as seen from that of the store
+
+
+def make_experiment(client: MlflowClient, name: str, uri: str, artifacts: Path | None) -> str:
+    """The id of experiment ``name`` in the store at ``uri``, made unless it exists.
+
+    Args:
+        client: of the store.
+        name: of the experiment.
+        uri: of the store.
+        artifacts: folder for the artifacts of a local store; None lets the server choose.
+    """
+    existing = client.get_experiment_by_name(name)
+    if existing is not None:
+        return str(existing.experiment_id)
+    if artifacts is None:
+        return str(client.create_experiment(name, None, TAGS))
+    folder = artifacts / name
+    folder.mkdir(parents=True, exist_ok=True)  # one that is not there was moved
+    inside = uri.startswith("sqlite:") and folder.is_relative_to(sqlite_file(uri).parent)
+    tag = {_BESIDE: str(folder.relative_to(sqlite_file(uri).parent))} if inside else {}
+    return str(client.create_experiment(name, folder.as_uri(), TAGS | tag))
+
+
+def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
+    """Have a local store that was moved, or whose folder of searches was, find its artifacts.
+
+    MLflow records absolute paths. Those below the store's own folder go with it; others go to
+    ``runs`` if nothing is left where they were. A store that cannot be written stays as it is.
+
+    Args:
+        uri: of the store.
+        runs: the folder of searches.
+        writing: artifacts will be written, so that a folder which holds none will do.
+    """
+    file = sqlite_file(uri)
+    if not uri.startswith("sqlite:") or not file.is_file():
+        return
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(file, timeout=10)) as store,
+        store,
+    ):
+        for experiment, name, location, tag in store.execute(_EXPERIMENTS).fetchall():
+            runs_of = store.execute(_RUNS, (experiment,)).fetchall()
+            before = Path(unquote(urlsplit(location).path))
+            beside = file.parent / (tag or f"artifacts/{name}")
+            places = [beside, *([] if before.is_dir() else [runs / "artifacts" / name])]
+            held = [each for each in places if any((each / run).is_dir() for (run,) in runs_of)]
+            after = beside if tag else next(iter(held), before)
+            if writing and not tag and after == before and not before.is_dir():
+                after = places[-1]
+            if after == beside and not tag:
+                store.execute(_TAG, (_BESIDE, str(beside.relative_to(file.parent)), experiment))
+            if after != before:
+                store.execute(_MOVE_EXPERIMENT, (after.as_uri(), experiment))
+                store.execute(_MOVE_RUNS, (after.as_uri(), len(location) + 1, experiment, location))
+
+
+_EXPERIMENTS = f"""
+select e.experiment_id, e.name, e.artifact_location, t.value from experiments e left join
+experiment_tags t on t.experiment_id = e.experiment_id and t.key = '{_BESIDE}'
+where e.name like 'convoy/%' and e.artifact_location like 'file:%'"""
+_RUNS = "select run_uuid from runs where experiment_id = ?"
+_TAG = "insert into experiment_tags (key, value, experiment_id) values (?, ?, ?)"
+_MOVE_EXPERIMENT = "update experiments set artifact_location = ? where experiment_id = ?"
+_MOVE_RUNS = """
+update runs set artifact_uri = ? || substr(artifact_uri, ?)
+where experiment_id = ? and instr(artifact_uri, ?) = 1"""
