@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis.drawn import DrawnFigure
+from analysis.fonts import families, legible
 from analysis.report.document import Pairs, Report, Section, heading
 
 PAGE = (8.27, 11.69)  # A4, inches
@@ -88,7 +89,8 @@ class _Page:
         self.y += height
 
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
-        self.figure.text(x / PAGE[0], 1 - y / PAGE[1], text, va="top", parse_math=False, **style)
+        font: dict[str, Any] = {"family": families(text), "parse_math": False}
+        self.figure.text(x / PAGE[0], 1 - y / PAGE[1], legible(text), va="top", **font, **style)
 
 
 def wrapped(
@@ -106,7 +108,11 @@ def _pages(report: Report) -> Iterator[_Page]:
     for section in report.sections:
         for drawn in section.figures:
             yield _figure_page(report, section, drawn)
-    end = {"Left out": report.left_out, "Versions": report.versions}
+    end = {
+        "Could not be drawn": report.failed,
+        "Left out": report.left_out,
+        "Versions": report.versions,
+    }
     yield from _tables(report, end, _Page(_foot(report)))
 
 

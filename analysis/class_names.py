@@ -1,0 +1,62 @@
+"""What figures call the classes: shortened, in letters that this machine's fonts have."""
+
+from collections import Counter
+from unicodedata import east_asian_width
+
+from matplotlib.axis import Axis
+
+from analysis.fonts import unwritable
+
+LONGEST = 18  # letters; a wide one, such as a Chinese one, counts twice
+TICKS = 40  # names along an axis
+
+
+def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes' names as figures write them, all different.
+
+    A long name is cut in the middle; one that no font of this machine can write, or that is then
+    like another's, is the class's index.
+    """
+    names = [shortened(name) for name in classes]
+    counts = Counter(names)
+    return tuple(
+        f"class {label}" if counts[name] > 1 or unwritable(name) else name
+        for label, name in enumerate(names)
+    )
+
+
+def shortened(name: str, longest: int = LONGEST) -> str:
+    """``name`` with its middle cut out where it is longer than ``longest`` letters."""
+    if sum(map(_width, name)) <= longest:
+        return name
+    half = (longest - 1) / 2
+    return f"{_begin(name, half + 0.5)}…{_begin(name[::-1], half)[::-1]}"
+
+
+def unwritten(classes: tuple[str, ...]) -> str:
+    """That figures call some classes by their index for want of a font; empty if none."""
+    count = sum(bool(unwritable(name)) for name in classes)
+    if not count:
+        return ""
+    return (
+        f"no font of this machine has the letters of {count} of {len(classes)} class names: "
+        "figures call these by their index; install one that has them (Noto Sans, for example)"
+    )
+
+
+def name_ticks(axis: Axis, names: tuple[str, ...], size: float = 8) -> None:
+    """Name the places 0, 1, ... along ``axis``; of many, some that are evenly spaced."""
+    step = -(-len(names) // TICKS)
+    axis.set_ticks(range(0, len(names), step), names[::step], fontsize=size)
+
+
+def _begin(name: str, widest: float) -> str:
+    """The longest beginning of ``name`` that is at most ``widest`` letters wide."""
+    end, width = 0, 0
+    while end < len(name) and (width := width + _width(name[end])) <= widest:
+        end += 1
+    return name[:end]
+
+
+def _width(letter: str) -> int:
+    return 2 if east_asian_width(letter) in "WF" else 1
