@@ -1,14 +1,15 @@
 """What figures call the classes: shortened, in letters that this machine's fonts have."""
 
 from collections import Counter
+from typing import Any
 from unicodedata import east_asian_width
 
-from matplotlib.axis import Axis
+from matplotlib.axes import Axes
 
 from analysis.fonts import unwritable
 
-LONGEST = 18  # letters; a wide one, such as a Chinese one, counts twice
-TICKS = 40  # names along an axis
+LONGEST = 16  # letters; a wide one, such as a Chinese one, counts twice
+TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
 
 
 def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -44,10 +45,18 @@ def unwritten(classes: tuple[str, ...]) -> str:
     )
 
 
-def name_ticks(axis: Axis, names: tuple[str, ...], size: float = 8) -> None:
-    """Name the places 0, 1, ... along ``axis``; of many, some that are evenly spaced."""
+def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy") -> None:
+    """Name the places 0, 1, ... of one or both axes; of many, some that are evenly spaced."""
     step = -(-len(names) // TICKS)
-    axis.set_ticks(range(0, len(names), step), names[::step], fontsize=size)
+    places, shown = range(0, len(names), step), names[::step]
+    if "x" in along:
+        style: dict[str, Any] = {
+            "rotation": 90 if len(shown) > SLANTED else 45,
+            "rotation_mode": "anchor",
+        }
+        axes.set_xticks(places, shown, fontsize=8, ha="right", va="center", **style)
+    if "y" in along:
+        axes.set_yticks(places, shown, fontsize=8)
 
 
 def _begin(name: str, widest: float) -> str:

@@ -1,5 +1,6 @@
 """Which fonts of this machine have the letters of a text."""
 
+import logging
 from collections.abc import Iterator
 from functools import cache
 
@@ -7,6 +8,8 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
+
+_PLACEHOLDERS = "Last Resort"  # has a box for every character
 
 
 def families(text: str) -> list[str]:
@@ -35,6 +38,8 @@ def _choice(letters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
         best = max(fonts, key=lambda family: len(fonts[family] & missing))
         if not fonts[best] & missing:
             break
+        # Bold text falls back to it too, and few such fonts are bold.
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         chosen.append(best)
         missing -= fonts.pop(best)
     return chosen, frozenset(missing)
@@ -50,6 +55,8 @@ def _others() -> Iterator[tuple[str, FT2Font]]:
         except Exception:  # a file that is no font is another's fault
             continue
     for entry in manager.ttflist:
+        if entry.name.startswith(_PLACEHOLDERS):
+            continue
         if entry.style == "normal" and entry.weight in (400, "normal", "regular"):
             try:
                 yield entry.name, FT2Font(entry.fname)

@@ -106,6 +106,10 @@ class Subject:
             raise NotApplicableError("the network has no convolutions")
         return layers
 
+    def check_convolutions(self) -> None:
+        """Raise NotApplicableError unless the network has convolutions."""
+        _ = self.layers
+
     @cached_property
     def activations(self) -> Activations:
         """What the first and the last convolution make of the shown images, in one pass."""

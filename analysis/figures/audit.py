@@ -126,7 +126,7 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
         whole = audit.groups.aligned if aligned else audit.groups.conflicting
         if whole is not None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
-    name_ticks(axes.yaxis, classes)
+    name_ticks(axes, classes, "y")
     axes.invert_yaxis()
     axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: of all such images)")
     axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
@@ -148,10 +148,7 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
         axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
     if cue.composite:
         axes.set_xticks(range(cue.kinds))
-    else:
-        name_ticks(axes.xaxis, classes)
-        axes.tick_params(axis="x", rotation=90)
-    name_ticks(axes.yaxis, classes)
+    name_ticks(axes, classes, "y" if cue.composite else "xy")
     axes.set(xlabel=f"{cue.noun} pasted in")
     axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 

@@ -18,6 +18,7 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The predicted class, its rival (the truth where wrong), and the control."""
+    subject.check_convolutions()
     explanation = explain(subject, cam)
     rivals = _rivals(explanation)
     rival_maps = cam(explanation.model, explanation.inputs, rivals.to(subject.device)).cpu()

@@ -23,8 +23,7 @@ def draw(subject: Subject) -> Drawing:
     axes = figure.subplots()
     for place, (split, values) in enumerate(counts.items()):
         _draw_split(axes, split, values, 0.4 * place - 0.2)
-    name_ticks(axes.xaxis, names)
-    axes.tick_params(axis="x", rotation=90 if len(names) > NUMBERED else 45)
+    name_ticks(axes, names, "x")
     axes.set_ylabel("images")
     axes.margins(x=0.01, y=0.12)
     axes.set_ylim(bottom=0)

@@ -51,8 +51,7 @@ def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
     ):
         image = axes.imshow(each.norms["raw"][:MAX_FILTERS], aspect="auto", cmap="viridis")
         figure.colorbar(image, ax=axes, label="mean norm")
-        name_ticks(axes.xaxis, names)
-        axes.tick_params(axis="x", rotation=90)
+        name_ticks(axes, names, "x")
         axes.set_ylabel("filter")
         axes.set_title(f"{each.layer.name}: mean norm of each filter's map by class", fontsize=10)
     return figure

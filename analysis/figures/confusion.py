@@ -36,9 +36,7 @@ def _figure(subject: Subject, counts: np.ndarray) -> Figure:
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     if few:
         _write_counts(axes, counts, shares)
-    name_ticks(axes.xaxis, subject.figure_names)
-    name_ticks(axes.yaxis, subject.figure_names)
-    axes.tick_params(axis="x", rotation=90)
+    name_ticks(axes, subject.figure_names)
     axes.set(
         xlabel="predicted",
         ylabel="true",

@@ -1,8 +1,10 @@
 """Table of the layers: kind, output shape and parameters."""
 
+from typing import Any
+
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from torch import nn
+from torch import Tensor, nn
 
 from analysis.figures import Caption, Drawing
 from analysis.layers import calls_of
@@ -17,8 +19,7 @@ def draw(subject: Subject) -> Drawing:
     """A row for every layer that is called, in the order of the calls, and the sum."""
     calls = calls_of(subject.model, subject.inputs())
     rows = [
-        (call.name, _kind(call.module), _shape(call.output.shape), _count(call.module))
-        for call in calls
+        (call.name, _kind(call.module), _shape(call.output), _count(call.module)) for call in calls
     ]
     total = sum(parameter.numel() for parameter in subject.model.parameters())
     text = [[name, kind, shape, f"{count:,}" if count else ""] for name, kind, shape, count in rows]
@@ -57,8 +58,9 @@ def _kind(module: nn.Module) -> str:
     return str(module)[:48]
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(size) for size in shape[1:])
+def _shape(output: Any) -> str:
+    """Empty where a layer, such as a recurrent one, returns more than a tensor."""
+    return " x ".join(map(str, output.shape[1:])) if isinstance(output, Tensor) else ""
 
 
 def _count(module: nn.Module) -> int:

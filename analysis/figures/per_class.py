@@ -10,7 +10,7 @@ from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
 GROUP = "predictions"
-MAX_BARS = 40  # classes; of more, the least and the most accurate are drawn
+MAX_BARS = 30  # classes; of more, the least and the most accurate are drawn
 
 
 def draw(subject: Subject) -> Drawing:
