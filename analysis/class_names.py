@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from analysis.fonts import unwritable
 
-LONGEST = 16  # letters; a wide one, such as a Chinese one, counts twice
+LONGEST = 16  # letters, as ``text_width`` counts them
 TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
 
 
@@ -28,7 +28,7 @@ def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
 
 def shortened(name: str, longest: int = LONGEST) -> str:
     """``name`` with its middle cut out where it is longer than ``longest`` letters."""
-    if sum(map(_width, name)) <= longest:
+    if text_width(name) <= longest:
         return name
     half = (longest - 1) / 2
     return f"{_begin(name, half + 0.5)}…{_begin(name[::-1], half)[::-1]}"
@@ -62,10 +62,11 @@ def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy") -> None:
 def _begin(name: str, widest: float) -> str:
     """The longest beginning of ``name`` that is at most ``widest`` letters wide."""
     end, width = 0, 0
-    while end < len(name) and (width := width + _width(name[end])) <= widest:
+    while end < len(name) and (width := width + text_width(name[end])) <= widest:
         end += 1
     return name[:end]
 
 
-def _width(letter: str) -> int:
-    return 2 if east_asian_width(letter) in "WF" else 1
+def text_width(text: str) -> int:
+    """Its letters, of which a wide one, such as a Chinese one, counts twice."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -35,7 +35,7 @@ def _choice(letters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
     missing = {c for c in letters if not c.isspace() and not usual.get_char_index(ord(c))}
     fonts = {family: _drawn_by(font, missing) for family, font in _others()} if missing else {}
     while missing and fonts:
-        best = max(fonts, key=lambda family: len(fonts[family] & missing))
+        best = max(fonts, key=lambda name: (len(fonts[name] & missing), "Serif" not in name))
         if not fonts[best] & missing:
             break
         # Bold text falls back to it too, and few such fonts are bold.

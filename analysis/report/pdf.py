@@ -16,6 +16,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
+from analysis.class_names import text_width
 from analysis.drawn import DrawnFigure
 from analysis.fonts import families, legible
 from analysis.report.document import Pairs, Report, Section, heading
@@ -63,7 +64,7 @@ class _Page:
         after: float = 0.0,
     ) -> None:
         """``text``, wrapped, at the place reached so far, and ``after`` inches of space."""
-        for line in wrapped(text, size, indent, weight):
+        for line in wrapped(legible(text), size, indent, weight):
             self._text(LEFT + indent, self.y, line, size=size, color=color, weight=weight)
             self.y += size * LINE / 72
         self.y += after
@@ -97,7 +98,8 @@ def wrapped(
     text: str, size: float = BODY, indent: float = 0.0, weight: str = "normal"
 ) -> list[str]:
     """The lines of ``text`` in letters of ``size`` points, ``indent`` inches from the margin."""
-    columns = COLUMNS * BODY / size * (WIDTH - indent) / WIDTH
+    narrow = len(text) / text_width(text) if text else 1.0  # Chinese letters are twice as wide
+    columns = COLUMNS * BODY / size * (WIDTH - indent) / WIDTH * narrow
     return textwrap.wrap(text, int(columns * (BOLD if weight == "bold" else 1))) or [""]
 
 
