@@ -19,7 +19,7 @@ CHANNELS = ("red", "green", "blue")
 def draw(subject: Subject) -> Drawing:
     """The first layer's filters four times, one later layer a row below."""
     first, *rest = subject.layers
-    later = _spread([layer for layer in rest if layer.convolution.kernel_size[0] > 1])
+    later = _spread([layer for layer in rest if max(layer.convolution.kernel_size) > 1])
     coloured = _weights(first).shape[1] == len(CHANNELS)
     above, below = ([first], later) if coloured else ([], [first, *later])
     figure = Figure(figsize=(11, 3.2 * len(above) + 2.2 * len(below)), layout="constrained")
@@ -92,7 +92,7 @@ def _numbers(layer: Layer) -> dict[str, Any]:
 
 
 def _caption(first: Layer, coloured: bool) -> Caption:
-    size = first.convolution.kernel_size[0]
+    height, width = first.convolution.kernel_size
     inputs = (
         "together as colours, then what each does with the red, green and blue input, all on one "
         "scale; below, single kernels of later layers"
@@ -101,7 +101,7 @@ def _caption(first: Layer, coloured: bool) -> Caption:
         "layers"
     )
     return Caption(
-        f"The {size}x{size} filters of {first.name}: {inputs}.",
+        f"The {height}x{width} filters of {first.name}: {inputs}.",
         "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
         "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
         f"does nothing. At most {MAX_FILTERS} filters of a layer are shown.",
