@@ -15,15 +15,21 @@ TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
 def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
     """The classes' names as figures write them, all different.
 
-    A long name is cut in the middle; one that no font of this machine can write, or that is then
-    like another's, is the class's index.
+    A long name is cut in the middle; one that is then like another's has the class's index before
+    it. One that no font of this machine can write is the index alone.
     """
     names = [shortened(name) for name in classes]
     counts = Counter(names)
     return tuple(
-        f"class {label}" if counts[name] > 1 or unwritable(name) else name
-        for label, name in enumerate(names)
+        _figure_name(label, classes[label], counts[n] == 1) for label, n in enumerate(names)
     )
+
+
+def _figure_name(label: int, name: str, unique: bool) -> str:
+    if unwritable(name):
+        return f"class {label}"
+    index = "" if unique else f"{label} "
+    return index + shortened(name, LONGEST - len(index))
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
@@ -45,9 +51,9 @@ def unwritten(classes: tuple[str, ...]) -> str:
     )
 
 
-def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy") -> None:
-    """Name the places 0, 1, ... of one or both axes; of many, some that are evenly spaced."""
-    step = -(-len(names) // TICKS)
+def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy", most: int = TICKS) -> None:
+    """Name the places 0, 1, ... of one or both axes; of many, at most ``most``, evenly spaced."""
+    step = -(-len(names) // most)
     places, shown = range(0, len(names), step), names[::step]
     if "x" in along:
         style: dict[str, Any] = {

@@ -24,7 +24,9 @@ GROUP = "audit"
 _HEADS = ("", "this network", "95% interval", "cheater", "robust", "Bayes", "biased", "unbiased")
 _WIDTHS = (0.36, 0.11, 0.15, 0.075, 0.075, 0.075, 0.0775, 0.0775)
 _KNOWN = 5  # columns that are there for any shortcut; the others are of composite images
-NUMBERED = 12  # classes up to which each cell of the matrix tells its value
+# Classes up to which each cell of the matrix tells its value, and an accuracy its interval; and at
+# most so many names along an axis.
+NUMBERED, SPREAD, TICKS = 12, 40, 20
 _ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 
@@ -122,11 +124,12 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
         estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]
         values, places = np.array([e.value for e in estimates]), [c.label - shift for c in cells]
         spread = np.abs(np.array([(e.low, e.high) for e in estimates]).T - values)
-        axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
+        xerr = spread if len(classes) <= SPREAD else None
+        axes.errorbar(values, places, xerr=xerr, fmt="o", color=colour, markersize=4, label=name)
         whole = audit.groups.aligned if aligned else audit.groups.conflicting
         if whole is not None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
-    name_ticks(axes, classes, "y")
+    name_ticks(axes, classes, "y", TICKS)
     axes.invert_yaxis()
     axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: of all such images)")
     axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
@@ -148,7 +151,7 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
         axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
     if cue.composite:
         axes.set_xticks(range(cue.kinds))
-    name_ticks(axes, classes, "y" if cue.composite else "xy")
+    name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
     axes.set(xlabel=f"{cue.noun} pasted in")
     axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing
@@ -24,6 +25,7 @@ def draw(subject: Subject) -> Drawing:
     for place, (split, values) in enumerate(counts.items()):
         _draw_split(axes, split, values, 0.4 * place - 0.2)
     name_ticks(axes, names, "x")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("images")
     axes.margins(x=0.01, y=0.12)
     axes.set_ylim(bottom=0)

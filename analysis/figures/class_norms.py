@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from analysis.activations import FilterStatistics, Floats
 from analysis.class_names import name_ticks
@@ -49,9 +50,11 @@ def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
     for axes, each in zip(
         figure.subplots(len(layers), 1, squeeze=False)[:, 0], layers, strict=True
     ):
-        image = axes.imshow(each.norms["raw"][:MAX_FILTERS], aspect="auto", cmap="viridis")
+        norms = each.norms["raw"][:MAX_FILTERS]
+        image = axes.imshow(norms, aspect="auto", cmap="viridis", interpolation="nearest")
         figure.colorbar(image, ax=axes, label="mean norm")
         name_ticks(axes, names, "x")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("filter")
         axes.set_title(f"{each.layer.name}: mean norm of each filter's map by class", fontsize=10)
     return figure

@@ -181,7 +181,8 @@ def test_wide_letters_count_twice():
 
 def test_names_that_differ_in_the_middle_alone_are_told_apart():
     clashing = tuple("a" * 20 + middle + "z" * 20 for middle in "xyz")
-    assert figure_names((*clashing, SHORT)) == ("class 0", "class 1", "class 2", SHORT)
+    told = figure_names((*clashing, SHORT))
+    assert told == ("0 aaaaaaa…zzzzzz", "1 aaaaaaa…zzzzzz", "2 aaaaaaa…zzzzzz", SHORT)
 
 
 @pytest.fixture
