@@ -7,7 +7,8 @@ another figure, and nothing in it is random. Where a figure does not apply to a 
 """
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -20,7 +21,16 @@ from analysis.fonts import families
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
 
-__all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
+__all__ = [
+    "GROUPS",
+    "Caption",
+    "Drawing",
+    "NotApplicableError",
+    "available",
+    "drawer",
+    "group",
+    "naming",
+]
 
 # In the order in which a report shows them.
 GROUPS = (
@@ -84,18 +94,21 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
 
 
 def _drawn(name: str, subject: Subject) -> Drawing:
-    """Figure ``name``, in letters that the classes' names need; a ``$`` begins no formula.
-
-    Where settings are drawn over logarithmic axes, whose ticks are formulas, no class is named.
-    """
-    with matplotlib.rc_context(
-        {
-            "font.family": families("".join(subject.figure_names)),
-            "text.parse_math": group(name) == "search",
-        }
-    ):
+    # Settings are drawn over logarithmic axes, whose ticks are formulas; they name no class.
+    with naming(subject, formulas=group(name) == "search"):
         drawing: Drawing = _module(name).draw(subject)
     return drawing
+
+
+@contextmanager
+def naming(subject: Subject, formulas: bool = False) -> Iterator[None]:
+    """Make text in fonts that have the letters of the classes' names.
+
+    A ``$`` begins a formula with ``formulas`` alone.
+    """
+    letters = families("".join(subject.figure_names))
+    with matplotlib.rc_context({"font.family": letters, "text.parse_math": formulas}):
+        yield
 
 
 def _module(name: str) -> Any:

@@ -17,6 +17,7 @@ from torch import nn
 
 from analysis import figures, fonts
 from analysis.class_names import figure_names, shortened, unwritten
+from analysis.comparison import compare
 from analysis.drawn import MAX_SIDE, Gallery, draw_figures
 from analysis.subject import Subject
 from analysis.trials import RecordedSearch, RecordedTrial
@@ -160,6 +161,13 @@ def test_long_names_fit_the_figures_and_are_whole_in_their_numbers(tmp_path):
 
 def test_names_in_any_letters_are_drawn_without_a_warning_or_a_formula(tmp_path):
     checked(noisy(HOSTILE, network(len(HOSTILE)), shortcut=CORNER), tmp_path, *NAMING)
+
+
+def test_two_networks_are_compared_in_any_letters():
+    first, second = (noisy(HOSTILE, network(len(HOSTILE), n)) for n in (3, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(first, second).figure.draw_without_rendering()
 
 
 def test_a_name_with_dollars_is_written_as_it_is():

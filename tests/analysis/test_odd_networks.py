@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from analysis import figures
 from analysis.drawn import Gallery, draw_figures
+from trainables.data.shortcut import Shortcut
 
 SIDE, CLASSES = 12, 3
 NAMES = tuple("abc")
@@ -159,6 +160,18 @@ def test_a_figure_that_a_network_does_not_allow_costs_no_other(kind, tmp_path):
     assert all(word in found.failed[name] for name, word in reasons.items())
     assert len(found.drawn) == len(ATTEMPTED) - len(found.left_out) - len(reasons)
     assert not any((tmp_path / "figures" / f"{name}.png").exists() for name in reasons)
+
+
+AUDITED = ["a perceptron", "pooled colours", "a recurrent network", "logits from a convolution"]
+
+
+@pytest.mark.parametrize("kind", [*AUDITED, "a functional head"])
+def test_a_network_of_another_kind_is_audited(kind, tmp_path):
+    layers, _ = (WHOLE | REFUSED)[kind]
+    shortcut = Shortcut(csv="corners.csv", column="corner", region=(0, 0, 4, 4))
+    subject = noisy(NAMES, nn.Sequential(*layers()), SIDE, shortcut=shortcut)
+    found = draw_figures(subject, ["audit"], tmp_path / "figures")
+    assert found.failed == found.left_out == {}
 
 
 def test_what_a_convolution_gives_is_measured_before_a_relu_that_works_in_place():
