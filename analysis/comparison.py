@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from analysis.audit.intervals import Booleans, Estimate, difference
-from analysis.figures import Caption, Drawing
+from analysis.figures import Caption, Drawing, naming
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError
 
@@ -72,11 +72,12 @@ def compare(first: Subject, second: Subject) -> Drawing:
     labels = first.split.labels
     counts, gap = agreement(a, b, labels), difference(a == labels, b == labels)
     kinds = _kinds(first, answers)
-    figure = Figure(figsize=(1.9 * COLUMNS, 3.9 + 2.25 * len(kinds)))
-    figure.suptitle(f"A: {_name(first)}\nB: {_name(second)}", fontsize=12, y=0.985)
-    _draw_table(figure, counts)
-    _draw_words(figure, counts, gap)
-    _draw_gallery(figure, first, answers, kinds)
+    with naming(first):
+        figure = Figure(figsize=(1.9 * COLUMNS, 3.9 + 2.25 * len(kinds)))
+        figure.suptitle(f"A: {_name(first)}\nB: {_name(second)}", fontsize=12, y=0.985)
+        _draw_table(figure, counts)
+        _draw_words(figure, counts, gap)
+        _draw_gallery(figure, first, answers, kinds)
     numbers = _numbers(first, second, counts, gap, kinds, answers)
     return Drawing(figure, numbers, _caption(first, counts))
 
@@ -163,7 +164,7 @@ def _draw_gallery(
 
 
 def _draw_image(axes: Axes, subject: Subject, answers: list[np.ndarray], index: int) -> None:
-    classes = subject.dataset.classes
+    classes = subject.figure_names
     axes.imshow(subject.split.images[index])
     axes.axis("off")
     a, b = (classes[int(answer[index])] for answer in answers)

@@ -7,17 +7,30 @@ another figure, and nothing in it is random. Where a figure does not apply to a 
 """
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
+from analysis.fonts import families
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
 
-__all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
+__all__ = [
+    "GROUPS",
+    "Caption",
+    "Drawing",
+    "NotApplicableError",
+    "available",
+    "drawer",
+    "group",
+    "naming",
+]
 
 # In the order in which a report shows them.
 GROUPS = (
@@ -77,8 +90,25 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
     """
     if name not in available():
         raise UsageError(f"figure {name!r} is not there; choose among {', '.join(available())}")
-    draw: Callable[[Subject], Drawing] = _module(name).draw
-    return draw
+    return partial(_drawn, name)
+
+
+def _drawn(name: str, subject: Subject) -> Drawing:
+    # Settings are drawn over logarithmic axes, whose ticks are formulas; they name no class.
+    with naming(subject, formulas=group(name) == "search"):
+        drawing: Drawing = _module(name).draw(subject)
+    return drawing
+
+
+@contextmanager
+def naming(subject: Subject, formulas: bool = False) -> Iterator[None]:
+    """Make text in fonts that have the letters of the classes' names.
+
+    A ``$`` begins a formula with ``formulas`` alone.
+    """
+    letters = families("".join(subject.figure_names))
+    with matplotlib.rc_context({"font.family": letters, "text.parse_math": formulas}):
+        yield
 
 
 def _module(name: str) -> Any:

@@ -21,7 +21,10 @@ def _pretty(value: Any, indent: int) -> str:
         return flat
     inner, close = " " * (indent + 2), " " * indent
     if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_pretty(v, indent + 2)}" for key, v in value.items()]
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_pretty(v, indent + 2)}"
+            for key, v in value.items()
+        ]
         return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{close}}}"
     if not any(isinstance(item, dict | list | str) for item in value):
         body = textwrap.fill(flat[1:-1], WIDTH, initial_indent=inner, subsequent_indent=inner)
