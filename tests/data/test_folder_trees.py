@@ -22,8 +22,8 @@ from trainables.data.shortcut import Shortcut
 
 FORMATS = {"png": "PNG", "JPG": "JPEG", "webp": "WEBP", "BMP": "BMP", "gif": "GIF", "tiff": "TIFF"}
 FORMATS |= {"ppm": "PPM", "TGA": "TGA", "jp2": "JPEG2000", "avif": "AVIF", "ico": "ICO"}
-PLAIN = ("yes", "no", "true", "1", "null", "~", "中文", "a b", "v1.bmp", "Bus Stop")  # class names
-ANY = (*PLAIN, "test", "train", "Val")  # below train
+CLASSES = ("yes", "no", "true", "1", "null", "~", "中文", "a b", "v1.bmp", "Bus Stop", "$x$")
+ANY = (*CLASSES, "test", "train", "Val")  # below train
 SPLITS = {
     "train": ("train", "Training", "TRAIN", "train_set"),
     "val": ("val", "valid", "Validation", "dev"),
@@ -71,7 +71,7 @@ class MadeFolder:
 @st.composite
 def folders(draw: st.DrawFn) -> MadeFolder:
     direct = draw(st.booleans())
-    classes = draw(st.sets(st.sampled_from(PLAIN if direct else ANY), min_size=2, max_size=4))
+    classes = draw(st.sets(st.sampled_from(CLASSES if direct else ANY), min_size=2, max_size=4))
     places = {split: draw(st.sampled_from(names)) for split, names in SPLITS.items()}
     places["train"] = "" if direct else places["train"]
     split_kinds = ["train"] + ["val"] * (not direct and draw(st.booleans()))

@@ -222,10 +222,10 @@ def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str
             if (missing := sorted(unlike - found[lacking]))
         ]
         raise UsageError(f"{', and '.join(lacks)}, which the other has")
-    if odd := sorted(name for name in names if not name.isprintable() or "$" in name):
-        raise UsageError(  # $ begins a formula in the text of a figure
+    if odd := sorted(name for name in names if not name.isprintable()):
+        raise UsageError(
             f"{first} holds the class folder {some([repr(name) for name in odd])}; "
-            "rename it without odd letters"
+            "rename it without letters that cannot be printed"
         )
     if len(names) < 2:
         images = within(tree.images, folders, "train")
