@@ -209,7 +209,7 @@ def test_a_split_that_links_to_itself_is_refused(folder):
     assert "has no folder val/" in refused(folder)
 
 
-NAMES = [b"\xff.png", b"a\nb.png", b"a,b.png", b"\x1b[31m.png", "a\u202eb.png".encode()]
+NAMES = [b"\xff.png", b"a\nb.png", b"\x1b[31m.png", "a\u202eb.png".encode()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +219,7 @@ def test_a_file_whose_name_cannot_be_shown_or_listed_is_refused(folder, place, n
     assert "cannot stand in a list" in refused(folder)
 
 
-@pytest.mark.parametrize("name", [b"\xff", b"a\nb", b"\x1b[31m", b"$\\x$"])
+@pytest.mark.parametrize("name", [b"\xff", b"a\nb", b"\x1b[31m"])
 def test_a_class_whose_name_cannot_be_shown_is_refused(folder, name):
     for split in ("train", "val"):
         (folder / split / os.fsdecode(name)).mkdir()
