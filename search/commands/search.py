@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
         return 0
     if options.check is not None:
         for name in options.check:
-            console.print(_checked(name), soft_wrap=True)
+            console.print(_checked(name, options), soft_wrap=True)
         return 0
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
@@ -66,7 +66,7 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
-def _checked(name: str) -> str:
+def _checked(name: str, options: SearchOptions) -> str:
     """That the space ``name`` or the space file at this path is right, and what it searches.
 
     Raises:
@@ -76,10 +76,11 @@ def _checked(name: str) -> str:
     shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
     space = read_space(path if shipped else space_file(name, "--check"))
     keys = {key for key, _ in every_key(space.search)}
-    budget = space.budget
+    budget = space.budget.asked(options.trials, options.epochs)
     return (
         f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
         f"{budget.trials} trials of {budget.epochs} epochs"
+        + (budget.remark and f"; {budget.remark}")
     )
 
 
@@ -187,7 +188,8 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     file = write_csv(rows, request.out / name)
     console.print(table(rows))
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
-    note = ["source: its own figure, test or validation; baseline and best: validation, here"]
+    note = ["source: its own figure, test or validation; baseline and best: validation, here,"]
+    note += ["the mean over fresh seeds of what was trained again"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
     print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
