@@ -77,11 +77,11 @@ def _checked(name: str, options: SearchOptions) -> str:
     space = read_space(path if shipped else space_file(name, "--check"))
     keys = {key for key, _ in every_key(space.search)}
     budget = space.budget.asked(options.trials, options.epochs)
-    return (
+    line = (
         f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
         f"{budget.trials} trials of {budget.epochs} epochs"
-        + (budget.remark and f"; {budget.remark}")
     )
+    return f"{line}; {budget.remark}" if budget.remark else line
 
 
 def _search(options: SearchOptions, console: Console) -> int:

@@ -113,8 +113,8 @@ def _without_hope(standing: list[Finalist]) -> list[Finalist]:
     reach = float(stdtrit(freedom, CONFIDENCE)) * deviation * 2**0.5
 
     def hopeless(each: Finalist) -> bool:
-        gaps = _gaps(leader, each)
-        return bool(gaps) and mean(gaps) > reach / len(gaps) ** 0.5
+        gaps, ended = _gaps(leader, each), len(each.runs) + each.failed
+        return ended < each.seeds and bool(gaps) and mean(gaps) > reach / len(gaps) ** 0.5
 
     return [leader, *(replace(each, out=hopeless(each)) for each in others)]
 

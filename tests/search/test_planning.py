@@ -23,7 +23,7 @@ def test_all_is_every_space_with_a_search_of_its_own_and_one_budget(tmp_path):
     found = asked(tmp_path, "--space", "all", "--name", "x", "--trials", "5", "--epochs", "6")
     assert [request.space_name for request in found] == available()
     assert [request.name for request in found] == [f"x-{name}" for name in available()]
-    assert {(r.budget.trials, r.budget.epochs, r.budget.grace_epochs) for r in found} == {(5, 6, 2)}
+    assert {(r.budget.trials, r.budget.epochs, r.budget.grace_epochs) for r in found} == {(5, 6, 3)}
     assert {request.group for request in found} == {"x"}
     assert {request.architecture for request in found} == set(available())
     assert not (tmp_path / "runs").exists()
