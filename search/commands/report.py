@@ -59,14 +59,13 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     best = outcome.summary.best
     assert best is not None
     lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
-    lines += _confirmation(outcome)
     if "digit_following" in best:
         noun = "digit" if request.data.shortcut is None else "shortcut"
         lines.append(
             f"           {100 * best['val_accuracy_conflicting']:.2f}% where the {noun} "
             f"conflicts, {100 * best['digit_following']:.2f}% of those follow the {noun}"
         )
-    lines += map(_held, outcome.choice.judgements)
+    lines += [*_confirmation(outcome), *map(_held, outcome.choice.judgements)]
     if outcome.choice.judgements and not outcome.choice.feasible:
         among = "finalist" if outcome.choice.confirmed else "whole training"
         lines.append(
@@ -87,7 +86,7 @@ def _confirmation(outcome: Outcome) -> list[str]:
         low, high = first.interval
         interval = f" (95% interval of the mean {100 * low:.2f} to {100 * high:.2f})"
     return [
-        f"           the delivered weights: chosen among {_seeds(first)}, so partly luck",
+        f"           these are the delivered weights, chosen among {_seeds(first)}: partly luck",
         f"expect     {_mean_and_std(first)} over {_seeds(first)}{interval}: confirmed",
         *_luck(first),
     ]
