@@ -105,7 +105,8 @@ class Records(RecordedRuns):
             ) from error
 
     def best_of(self, space: str, source: str) -> str:
-        """Run id of the most accurate winner among all searches of a space.
+        """Run id of the most accurate winner among all searches of a space, each by the mean over
+        its setting's fresh seeds if there is one.
 
         Only those on the most validation images are compared, as a figure of fewer is more of luck;
         of these, those whose shortcut agrees with the label least often there, as a figure of more
@@ -128,6 +129,8 @@ class Records(RecordedRuns):
         parent = self.parent_of(run.info.run_id)
         feasible = parent is None or parent.data.tags.get("convoy.feasible") != "false"
         accuracy = run.data.metrics.get("best_val_accuracy", -1.0)
+        if parent is not None:
+            accuracy = parent.data.metrics.get("winner_val_accuracy_mean", accuracy)
         return images, -_val_alignment(run), feasible, accuracy
 
 

@@ -20,6 +20,7 @@ from search.records.mlflow_writer import MlflowWriter
 from search.records.summary import SummaryWriter, summarise
 from search.records.tracking import default_uri
 from search.selection.choice import so_far
+from search.selection.rule import Rule
 from search.space.budget import Budget
 from search.space.reader import SPACES, read_space
 from search.space.sampler import SpaceSampler
@@ -107,7 +108,7 @@ def _record(
     opening = time.perf_counter() - begun
     with (
         Path(os.devnull).open("w") as nowhere,
-        PlainLines(board, "replayed", Console(file=nowhere), {}) as lines,
+        PlainLines(board, Rule({}, {}), "replayed", Console(file=nowhere), {}) as lines,
         SummaryWriter(partial(_write_summary, board, folder, clock)) as writer,
     ):
         memory, start, used = _ResidentMemory(), time.perf_counter(), time.process_time()

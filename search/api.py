@@ -69,7 +69,7 @@ class SearchResult:
         if self.summary.finalists:
             first = self.summary.finalists[0]
             mean, seeds = _percent(first["val_accuracy_mean"]), first["seeds"]
-            reached += f", {mean} on average over {seeds} fresh seeds"
+            reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
         took = f"{self.summary.epochs:,} epochs in {duration(self.summary.wall_seconds)}"
         return f"{self.name}: {self.summary.status}, {reached}; {took}"
 

@@ -9,7 +9,8 @@ from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 
 GROUP = "search"
-MIN_TRIALS = 6  # trials
+MIN_TRIALS = 6
+TRIALS_A_SETTING = 3  # at least: of fewer, the trees explain what chance made
 
 
 def draw(subject: Subject) -> Drawing:
@@ -17,8 +18,7 @@ def draw(subject: Subject) -> Drawing:
     search = subject.search
     epoch = common_epoch(search)
     study = study_of(search, after(epoch))
-    if len(study.trials) < MIN_TRIALS:
-        raise NotApplicableError(f"{len(study.trials)} trials are too few; it wants {MIN_TRIALS}")
+    _check_enough(study)
     importances = _importances(study)
     left_out = sorted({key for trial in study.trials for key in trial.params} - set(importances))
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(importances)), layout="constrained")
@@ -33,6 +33,18 @@ def draw(subject: Subject) -> Drawing:
         "left_out": left_out,
     }
     return Drawing(figure, numbers, _caption(len(study.trials), epoch, left_out))
+
+
+def _check_enough(study: optuna.Study) -> None:
+    """Raise NotApplicableError unless the trials are several times as many as the settings."""
+    trials = [set(trial.params) for trial in study.trials]
+    settings = len(set.intersection(*trials)) if trials else 0
+    wanted = max(MIN_TRIALS, TRIALS_A_SETTING * settings)
+    if len(trials) < wanted:
+        raise NotApplicableError(
+            f"{len(trials)} trials are too few for {settings} settings; it wants {wanted}, "
+            f"{TRIALS_A_SETTING} a setting"
+        )
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
@@ -51,6 +63,6 @@ def _caption(trials: int, epoch: int, left_out: list[str]) -> Caption:
         f"itself, over {trials} trials.",
         "fANOVA (Hutter et al. 2014) as Optuna has it, over the best accuracy of the first "
         f"{epoch} epochs, which all these trials had.{more}",
-        "With few trials, and trials that a search did not draw at random, shares are rough. What "
-        "matters early need not matter at the end.",
+        f"It wants {TRIALS_A_SETTING} trials a setting; with so few, and trials that a search did "
+        "not draw at random, shares are rough. What matters early need not matter at the end.",
     )

@@ -11,6 +11,7 @@ from analysis.certificate import Certificate
 from analysis.drawn import DrawnFigure, Gallery
 from analysis.figures import GROUPS
 from analysis.report import sealed
+from analysis.report.expected import expected
 from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.data.composite import CHANCE
@@ -127,6 +128,7 @@ def report_of(
             f"The {run.described} is right on {100 * run.val_accuracy:.2f}% of "
             f"{len(subject.dataset.val):,} validation images, with the weights of epoch "
             f"{run.best_epoch} of {run.setting.epochs}."
+            f"{_expectation(expected(subject))}"
         ),
         certified=certificate.certified,
         certificate=_sentence(certificate.verdict),
@@ -164,12 +166,18 @@ def _audit_verdict(gallery: Gallery) -> str | None:
     return None
 
 
+def _expectation(figures: str) -> str:
+    """What to expect of the setting, as a sentence behind others; empty if nothing is known."""
+    return f" Its weights were chosen among its seeds'; expect {figures}." if figures else ""
+
+
 def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
     side = dataset.image_size
     parameters = sum(parameter.numel() for parameter in subject.model.parameters())
     facts = {
         "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
+        "Over fresh seeds": expected(subject),
         **sealed.facts(seal),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",

@@ -36,7 +36,7 @@ class LeaderboardRow:
         source_accuracy: its figure; None without a source.
         source_split: the split of that figure, or empty; ours are of the validation split.
         baseline_val_accuracy: the source's settings, trained here.
-        best_val_accuracy: the winner's training.
+        best_val_accuracy: the winner's delivered training, of its seeds the best.
         mean_val_accuracy: of the winner's setting over fresh seeds; None if it is unconfirmed.
         std_val_accuracy: its standard deviation over them.
         feasible: whether the winner holds the space's constraints; None without any.
@@ -52,6 +52,11 @@ class LeaderboardRow:
         search: its name.
         run_id: MLflow run of the best trial.
         settings: of the best trial.
+        low_val_accuracy: lower end of the 95% interval of the winner's mean.
+        high_val_accuracy: its upper end.
+        seeds: how many fresh seeds that is the mean of.
+        baseline_mean_val_accuracy: of the source's settings over fresh seeds.
+        baseline_feasible: whether they hold the space's constraints; None without any.
     """
 
     space: str
@@ -78,6 +83,17 @@ class LeaderboardRow:
     search: str
     run_id: str | None
     settings: str
+    low_val_accuracy: float | None = None
+    high_val_accuracy: float | None = None
+    seeds: int | None = None
+    baseline_mean_val_accuracy: float | None = None
+    baseline_feasible: bool | None = None
+
+    @property
+    def baseline(self) -> float | None:
+        """The figure to be beaten: the baseline's mean over the same seeds if there is one."""
+        mean = self.baseline_mean_val_accuracy
+        return self.baseline_val_accuracy if mean is None else mean
 
     @property
     def result(self) -> float | None:
@@ -90,6 +106,8 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
     source = request.reference
     best, counts = summary.best or {}, summary.trials
     winner = summary.finalists[0] if summary.finalists else {}
+    baseline = summary.baseline or {}
+    low, high = winner.get("val_accuracy_interval") or (None, None)
     return LeaderboardRow(
         space=request.space_name,
         data=request.dataset.name,
@@ -98,7 +116,7 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         source_result=source.result if source else "",
         source_accuracy=source.accuracy if source else None,
         source_split=source.split if source else "",
-        baseline_val_accuracy=(summary.baseline or {}).get("val_accuracy"),
+        baseline_val_accuracy=baseline.get("val_accuracy"),
         best_val_accuracy=best.get("val_accuracy"),
         mean_val_accuracy=winner.get("val_accuracy_mean"),
         std_val_accuracy=winner.get("val_accuracy_std"),
@@ -115,6 +133,11 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         search=request.name,
         run_id=best.get("run_id"),
         settings=settings_line(best.get("params", {})),
+        low_val_accuracy=low,
+        high_val_accuracy=high,
+        seeds=winner.get("seeds"),
+        baseline_mean_val_accuracy=baseline.get("val_accuracy_mean"),
+        baseline_feasible=baseline.get("feasible"),
     )
 
 
@@ -143,7 +166,7 @@ def table(rows: list[LeaderboardRow]) -> Table:
 
 
 def _cells(each: LeaderboardRow) -> list[str]:
-    best, baseline = each.result, each.baseline_val_accuracy
+    best, baseline = each.result, each.baseline
     gain = "-"
     if each.comparable and best is not None and each.source_accuracy is not None:
         gain = f"{100 * (best - each.source_accuracy):+.1f}"
@@ -154,6 +177,9 @@ def _cells(each: LeaderboardRow) -> list[str]:
         remarks.append(f"with {each.fixed}")
     if each.feasible is False:
         remarks.append("breaks its constraints")
+    if best is not None and baseline is not None and best < baseline:
+        why = ", which breaks the constraints" if each.baseline_feasible is False else ""
+        remarks.append(f"below the baseline{why}")
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": " val", "test": " test", "": ""}[each.source_split]
@@ -181,7 +207,7 @@ def as_markdown(rows: list[LeaderboardRow]) -> str:
     ]
     for each in rows:
         source = f"{_percent(each.source_accuracy)} {each.source_split}".rstrip()
-        cells = [each.space, each.data, source, _percent(each.baseline_val_accuracy)]
+        cells = [each.space, each.data, source, _percent(each.baseline)]
         cells += [_percent(each.result), each.assumption or "-"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -226,7 +252,7 @@ def record(
     run = earlier[0] if earlier else client.create_run(experiment, run_name=name, tags=tags)
     run_id = str(run.info.run_id)
     now = int(time.time() * 1000)
-    kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy")
+    kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy", "mean_val_accuracy")
     figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
     metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
     params = [Param(f"{each.space}.search", each.search) for each in rows]

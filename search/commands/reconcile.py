@@ -105,10 +105,11 @@ def _write(
         record = history.closed().record
         board.board_of(record.spec).put(record)
     records.writer.recall(board.records)
-    closed = records.close(board, status_of(board))
+    status = status_of(board, records.rule)
+    closed = records.close(board, status)
     if (before := summary_in(folder)) is not None and not elsewhere:
         about = {name: getattr(before, name) for name in _UNCHANGED}
         about["search"] = folder.name  # it may have been renamed
         choice, run_id, weights = closed.choice, closed.run_id, closed.weights
-        summarise(board, status_of(board), about, choice, run_id, weights).write(folder)
+        summarise(board, status, about, choice, run_id, weights).write(folder)
     return len(board.records), closed.errors

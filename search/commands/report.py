@@ -14,7 +14,7 @@ from search.driver.engine import Outcome
 from search.records.summary import Summary
 from search.records.tracking import default_uri, in_shell, secret_lines
 from search.request.request import Request
-from search.selection.choice import Finalist
+from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
 from trainables.boundary.secrets import masked
@@ -24,12 +24,9 @@ from trainables.recipe import Setting
 def report(outcome: Outcome, request: Request, console: Console) -> None:
     """Print a search's result, and the two commands that follow on it."""
     summary = outcome.summary
-    baseline, best = summary.baseline, summary.best
-    lines = [ending(summary), *_interruption(outcome, request)]
-    if baseline is not None:
-        lines.append(f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy")
+    lines = [ending(summary), *_interruption(outcome, request), *_baseline(outcome)]
     print_lines(lines, console)
-    if best is not None:
+    if summary.best is not None:
         if outcome.choice.finalists:
             console.print(finalists_table(outcome.choice.finalists))
         print_prose(_winner(outcome, request), console)
@@ -44,6 +41,17 @@ def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
     if outcome.stop is not None:
         print_lines([resume_line(request)], console)
     return exit_status_of(outcome)
+
+
+def _baseline(outcome: Outcome) -> list[str]:
+    """What the source's own settings reached, and over fresh seeds if they were trained again."""
+    if (baseline := outcome.summary.baseline) is None:
+        return []
+    line = f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy"
+    again = outcome.choice.baseline
+    if again is not None and again in outcome.choice.finalists:
+        line += f"; {_mean_and_std(again)} over {_seeds(again)}"
+    return [line]
 
 
 def _winner(outcome: Outcome, request: Request) -> list[str]:
@@ -74,12 +82,24 @@ def _confirmation(outcome: Outcome) -> list[str]:
         counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
         return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
     first = outcome.choice.finalists[0]
-    seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
-    if first.luck is None:
-        luck = f"the search had stopped it after {first.trial.epochs} epochs"
-    else:
-        luck = f"of the search's score {100 * first.luck:+.2f} points were luck"
-    return [f"           confirmed: {_mean_and_std(first)} over {seeds}; {luck}"]
+    interval = ""
+    if first.interval is not None:
+        low, high = first.interval
+        interval = f" (95% interval of the mean {100 * low:.2f} to {100 * high:.2f})"
+    return [
+        f"           these are the delivered weights, chosen among {_seeds(first)}: partly luck",
+        f"expect     {_mean_and_std(first)} over {_seeds(first)}{interval}: confirmed",
+        *_luck(first),
+    ]
+
+
+def _luck(finalist: Finalist) -> list[str]:
+    if (luck := finalist.luck) is None:
+        return []
+    return [
+        f"           of the search's score {100 * luck.mean:+.2f} points were luck "
+        f"(95% interval {100 * luck.low:+.2f} to {100 * luck.high:+.2f})"
+    ]
 
 
 def _held(judgement: Judgement) -> str:
@@ -101,17 +121,23 @@ def finalists_table(finalists: Sequence[Finalist]) -> Table:
     """The finalists, the winner first, for a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False, title="finalists", title_justify="left")
     table.add_column("trial", no_wrap=True)
-    columns = ["search", "mean", "std", "luck", "seeds"]
+    columns = ["search", "mean", "std", "95% interval", "seeds"]
     if any(each.judgements for each in finalists):
         columns.append("constraints")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for each in finalists:
-        figures = (each.trial.best_accuracy, each.mean, each.std, each.luck)
+        figures = (each.trial.best_accuracy, each.mean, each.std)
         shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
+        shown.append(" to ".join(f"{100 * end:.2f}" for end in each.interval or ()) or "-")
         held = [("hold" if each.feasible else "broken")] if each.judgements else []
-        table.add_row(each.trial.label, *shown, each.seeds, *held)
+        table.add_row(each.trial.label, *shown, each.trainings, *held)
     return table
+
+
+def _seeds(finalist: Finalist) -> str:
+    count = len(finalist.runs)
+    return f"{count} fresh seed{'' if count == 1 else 's'}"
 
 
 def _mean_and_std(finalist: Finalist) -> str:

@@ -39,7 +39,7 @@ def run(argv: list[str]) -> int:
         return 0
     if options.check is not None:
         for name in options.check:
-            _check(name, options.data, console)
+            _check(name, options, console)
         return 0
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
@@ -69,10 +69,10 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
-def _check(name: str, data: str | None, console: Console) -> None:
+def _check(name: str, options: SearchOptions, console: Console) -> None:
     """Print that the space ``name`` or the space file at this path is right, and what it searches.
 
-    With ``data``, what it would leave out of a folder of images too.
+    With data, what it would leave out of a folder of images too.
 
     Raises:
         UsageError: it is not, or such a folder is not; the first fault is named.
@@ -81,15 +81,17 @@ def _check(name: str, data: str | None, console: Console) -> None:
     shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
     space = read_space(path if shipped else space_file(name, "--check"))
     keys = {key for key, _ in every_key(space.search)}
-    budget = space.budget
+    budget = space.budget.asked(options.trials, options.epochs)
+    remark = f"; {budget.remark}" if budget.remark else ""
     console.print(
         f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
-        f"{budget.trials} trials of {budget.epochs} epochs",
+        f"{budget.trials} trials of {budget.epochs} epochs{remark}",
         soft_wrap=True,
     )
-    if data is not None:
+    if options.data is not None:
         shortcut = space.shortcut if space.shortcut and space.shortcut.csv else None
-        print_left_out(replace(space.data, shortcut=shortcut), resolve(data), console)
+        data = replace(space.data, shortcut=shortcut)
+        print_left_out(data, resolve(options.data), console)
 
 
 def _search(options: SearchOptions, console: Console) -> int:
@@ -211,7 +213,8 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     file = write_csv(rows, request.out / name)
     console.print(table(rows))
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
-    note = ["source: its own figure, test or validation; baseline and best: validation, here"]
+    note = ["source: its own figure, test or validation; baseline and best: validation, here,"]
+    note += ["the mean over fresh seeds of what was trained again"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
     print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)

@@ -8,6 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from search.driver.events import TrialListener
+from search.driver.time_left import seconds_left
+from search.selection.finalist import Finalist
+from search.selection.race import Race, race_of
+from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular, percent, settings_line
@@ -23,15 +27,22 @@ class Display(TrialListener):
 
     Args:
         board: how the trials stand.
+        rule: what decides between them.
         title: of the table, or the first line.
         console: where to draw or print.
         usual: the baseline's settings, which are shown once and not with every trial.
     """
 
     def __init__(
-        self, board: SearchBoard, title: str, console: Console, usual: dict[str, Value]
+        self,
+        board: SearchBoard,
+        rule: Rule,
+        title: str,
+        console: Console,
+        usual: dict[str, Value],
     ) -> None:
-        self._board, self._title, self._console, self._usual = board, title, console, usual
+        self._board, self._rule, self._usual = board, rule, usual
+        self._title, self._console = title, console
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +79,7 @@ class LiveTable(Display):
         best = trials.best(with_running=True)
         for record in _chosen(self._board.records, best):
             table.add_row(*_row(record, self._usual, trials.max_epochs, record is best))
-        return Group(table, Text(progress_line(self._board), no_wrap=False))
+        return Group(table, Text(progress_line(self._board, self._rule), no_wrap=False))
 
 
 class PlainLines(Display):
@@ -76,6 +87,7 @@ class PlainLines(Display):
 
     def __enter__(self) -> Self:
         self._last_progress = 0.0
+        self._out = set(race_of(self._board, self._rule).out)
         self._print(self._title)
         if self._usual:
             self._print(
@@ -103,19 +115,29 @@ class PlainLines(Display):
             f"best {percent(record.best_accuracy)} in epoch {record.best_epoch} of {record.epochs}"
         )
         self._print(f"trial {record.label} {record.status}: {outcome}")
+        if record.spec.repeats is not None:
+            self._tell_out(race_of(self._board, self._rule))
         self._progress()
+
+    def _tell_out(self, race: Race) -> None:
+        """Print which finalists the race has ended for, or goes on for again."""
+        for number in race.out.keys() - self._out:
+            self._print(_out(race.out[number], race.finalists[0]))
+        for number in self._out - race.out.keys():
+            self._print(f"{_setting(number)} is in the finals again")
+        self._out = set(race.out)
 
     def _progress(self) -> None:
         self._last_progress = self._board.clock.seconds
-        self._print(progress_line(self._board))
+        self._print(progress_line(self._board, self._rule))
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
 
 
-def progress_line(board: SearchBoard) -> str:
+def progress_line(board: SearchBoard, rule: Rule) -> str:
     """Trials, best against the baseline, epochs and time, in one line."""
-    trials, finals, remaining = board.trials, board.finals, board.seconds_left()
+    trials, finals, remaining = board.trials, board.finals, seconds_left(board, rule)
     best, baseline = trials.best(with_running=True), trials.baseline()
     parts = [f"{trials.finished}/{trials.requested} trials"]
     if best is not None:
@@ -123,9 +145,9 @@ def progress_line(board: SearchBoard) -> str:
     if baseline is not None and baseline.best_epoch:
         parts.append(f"baseline {percent(baseline.best_accuracy)}")
     if finals.begun:
-        parts.append(f"finals {finals.finished}/{board.finals_due}")
+        parts.append(f"finals {finals.finished}/{race_of(board, rule).due}")
     parts += [f"{board.epochs:,} epochs", f"{duration(board.clock.seconds)} gone"]
-    if remaining is not None and not board.is_whole:
+    if remaining:
         parts.append(f"about {duration(remaining)} left")
     return " · ".join(parts)
 
@@ -157,4 +179,15 @@ def _about(record: TrialRecord, usual: dict[str, Value]) -> str:
 
 
 def _repeated(number: int) -> str:
-    return f"{f'trial {number}' if number else 'the baseline'} with a fresh seed"
+    return f"{_setting(number)} with a fresh seed"
+
+
+def _setting(number: int) -> str:
+    return f"trial {number}" if number else "the baseline"
+
+
+def _out(finalist: Finalist, leader: Finalist) -> str:
+    return (
+        f"{_setting(finalist.trial.number)} is {finalist.status}: {percent(finalist.mean)} on "
+        f"average cannot reach the {percent(leader.mean)} of {_setting(leader.trial.number)}"
+    )

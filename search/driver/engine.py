@@ -26,8 +26,7 @@ from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
-from search.proposals.finals import finals
-from search.proposals.planned import PlannedSearch
+from search.proposals.finals import FinalsSearch
 from search.proposals.protocols import Proposer, Stopper
 from search.proposals.schedulers.none import TrainToTheEnd
 from search.records.about import About, Place
@@ -45,6 +44,7 @@ from search.records.summary import (
 )
 from search.request.request import Request
 from search.selection.choice import Selection, so_far
+from search.selection.race import is_whole
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
 from search.trials.files import (
@@ -176,21 +176,19 @@ class _SearchRun:
         unfinished_finals = self._recall(repeated, None, to_end)
         writer.recall(self._board.records)
         self.write_summary("running")
-        if self._board.is_whole:
+        if is_whole(self._board, request.rule):
             return
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
             listeners: list[TrialListener] = [writer, summary, display]
             if not self._board.trials.is_whole:
                 self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
-            if not self._board.trials.is_whole or self._board.is_whole:
+            if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
                 return
-            planned = PlannedSearch(finals(self._board.trials, request.rule, self._job, budget))
-            for history in repeated:
-                planned.recall(history)
-            self._tune(self._board.finals, planned, to_end, unfinished_finals, listeners)
+            race = FinalsSearch(self._board, request.rule, self._job)
+            self._tune(self._board.finals, race, to_end, unfinished_finals, listeners)
 
     def _recall(
         self, histories: list[TrialHistory], searcher: Proposer | None, scheduler: Stopper
@@ -272,7 +270,7 @@ class _SearchRun:
 
     def _finish(self, records: SearchRecords) -> Outcome:
         self._interrupt()
-        status = status_of(self._board)
+        status = status_of(self._board, self._request.rule)
         whole = status != "interrupted"
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
@@ -300,7 +298,10 @@ class _SearchRun:
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
-        with kind(self._board, title, console, request.proposals.first()) as display:
+        if request.kind == "search" and request.budget.remark:
+            console.print(f"{request.name}: {request.budget.remark}", soft_wrap=True)
+        usual = request.proposals.first()
+        with kind(self._board, request.rule, title, console, usual) as display:
             yield display
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from search.records.summary import SearchStatus
-from search.selection.choice import Finalist, Selection
+from search.selection.choice import Selection
+from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
@@ -54,7 +55,7 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
         f"{trials.count(each)} {each}" for each in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
     )
     lines = [
-        f"**{_best(choice)}** validation accuracy; the baseline has {_of(trials.baseline())}.",
+        f"**{_best(choice)}** validation accuracy; the baseline has {_baseline(board, choice)}.",
         f"{space}: {status}, {counts} of {trials.requested} trials, {board.epochs:,} epochs in "
         f"{duration(board.clock.seconds)}.",
     ]
@@ -62,11 +63,20 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
 
 
 def _best(choice: Selection) -> str:
-    if not choice.finalists:
-        return _of(choice.winner)
-    first = choice.finalists[0]
-    std = "" if first.std is None else f" ± {100 * first.std:.2f}"
-    return f"{100 * first.mean:.2f}{std}%"
+    return _mean_and_std(choice.finalists[0]) if choice.finalists else _of(choice.winner)
+
+
+def _baseline(board: SearchBoard, choice: Selection) -> str:
+    """The baseline's accuracy, by the same seeds as the winner's where there are any."""
+    again = choice.baseline
+    if again is not None and again in choice.finalists:
+        return _mean_and_std(again)
+    return _of(board.trials.baseline())
+
+
+def _mean_and_std(finalist: Finalist) -> str:
+    std = "" if finalist.std is None else f" ± {100 * finalist.std:.2f}"
+    return f"{100 * finalist.mean:.2f}{std}%"
 
 
 def _of(record: TrialRecord | None) -> str:
@@ -82,7 +92,10 @@ def _winner(choice: Selection, usual: dict[str, Value]) -> Iterator[str]:
         return
     if choice.finalists:
         seeds = len(choice.finalists[0].runs)
-        yield f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them."
+        yield (
+            f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them. The "
+            f"delivered weights, chosen among these, have {_of(winner)}, which is partly luck."
+        )
     else:
         yield "Unconfirmed: the best of its trials, which is partly luck."
     if choice.judgements:
@@ -110,7 +123,7 @@ def _finalist(each: Finalist) -> list[str]:
     std = "-" if each.std is None else _percent(each.std)
     constraints = ("hold" if each.feasible else "broken") if each.judgements else "-"
     search = _percent(each.trial.best_accuracy)
-    return [each.trial.label, search, _percent(each.mean), std, each.seeds, constraints]
+    return [each.trial.label, search, _percent(each.mean), std, each.trainings, constraints]
 
 
 def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:

@@ -10,7 +10,9 @@ from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
 from search.records.saved_model import write_saved_model
 from search.records.summary import SearchStatus
-from search.selection.choice import Finalist, Selection, choose
+from search.selection.choice import Selection, choose
+from search.selection.finalist import Finalist
+from search.selection.rule import Rule
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
 from search.trials.record import Status, TrialRecord
@@ -62,12 +64,17 @@ class SearchRecords:
             line = masked(" ".join(f"{kind}{error}".split()))[:300]
             raise UsageError(f"--tracking-uri {masked(about.place.uri)}: {line}") from error
 
+    @property
+    def rule(self) -> Rule:
+        """What decides between the search's trials."""
+        return self._about.rule
+
     def close(self, board: SearchBoard, status: SearchStatus) -> Closed:
         """Log how the search stands, the weights of its trials, and its end."""
         names_winner = self._about.place.kind == "search"
         board.clock.stop()
         self.writer.finish()
-        selection = choose(board, self._about.rule)
+        selection = choose(board, self.rule)
         best = selection.winner
         weights = self._log_winner(best) if best and names_winner else None
         if names_winner:
@@ -83,7 +90,7 @@ class SearchRecords:
     def abandon(self, board: SearchBoard) -> None:
         """Close the records of a search that an error ends, so that no run is left RUNNING."""
         self.writer.finish()
-        metrics, tags = totals(board, "interrupted", choose(board, self._about.rule))
+        metrics, tags = totals(board, "interrupted", choose(board, self.rule))
         self.writer.end_search(metrics, tags, "FAILED", board.last_event)
         self.writer.close()
 
@@ -152,6 +159,8 @@ def totals(
         metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
     if selection.finalists:
         metrics |= _of_winner(selection.finalists[0])
+    if (again := selection.baseline) is not None and again in selection.finalists:
+        metrics["baseline_val_accuracy_mean"] = again.mean
     ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
     tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
     tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
@@ -161,6 +170,12 @@ def totals(
 
 
 def _of_winner(finalist: Finalist) -> dict[str, float]:
-    std = {} if finalist.std is None else {"winner_val_accuracy_std": finalist.std}
-    luck = {} if finalist.luck is None else {"winner_luck": finalist.luck}
-    return {"winner_val_accuracy_mean": finalist.mean, **std, **luck}
+    figures = {"winner_val_accuracy_mean": finalist.mean, "winner_seeds": float(len(finalist.runs))}
+    if finalist.std is not None and finalist.interval is not None:
+        low, high = finalist.interval
+        figures |= {"winner_val_accuracy_std": finalist.std}
+        figures |= {"winner_val_accuracy_low": low, "winner_val_accuracy_high": high}
+    if (luck := finalist.luck) is not None:
+        figures |= {"winner_luck": luck.mean}
+        figures |= {"winner_luck_low": luck.low, "winner_luck_high": luck.high}
+    return figures

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from search.selection import race
 from search.selection.choice import Selection
+from search.selection.rule import Rule
 from search.trials.code_version import versions
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
@@ -33,10 +35,12 @@ class Summary:
         epochs: epochs of all trials together.
         images: training images seen by all trials together.
         wall_seconds: since the search began.
-        baseline: trial_id and val_accuracy of trial 0, or None.
-        best: the winner's run, its figures, settings and checkpoint, or None.
+        baseline: trial_id and val_accuracy of trial 0, and what its setting had over fresh seeds
+            if it was trained again, or None.
+        best: the delivered run, its figures, settings and checkpoint, and what to expect of its
+            setting, over fresh seeds, or None.
         finalists: settings that were trained again, the winner first: their score in the search,
-            and mean and standard deviation over fresh seeds.
+            mean, standard deviation and interval over fresh seeds, and whether they were out.
         confirmed: whether the winner is one of them; otherwise its figure is partly luck.
         constraints: what the winner had to hold, and how it stands to that.
         unmeasured: the space's other constraints, each with why nothing can be held to it.
@@ -103,9 +107,9 @@ def is_whole(folder: Path) -> bool:
     return read_summary(folder).get("status") in ("complete", "failed-trials")
 
 
-def status_of(board: SearchBoard) -> SearchStatus:
+def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:
     """How a search stands that has ended."""
-    if not board.is_whole:
+    if not race.is_whole(board, rule):
         return "interrupted"
     return "failed-trials" if board.any_failed else "complete"
 
@@ -139,8 +143,8 @@ def summarise(
         epochs=board.epochs,
         images=board.images,
         wall_seconds=round(board.clock.seconds, 1),
-        baseline=_baseline(board.trials.baseline()),
-        best=_best(choice.winner, run_id, checkpoint),
+        baseline=_baseline(board.trials.baseline(), choice),
+        best=_best(choice, run_id, checkpoint),
         finalists=[each.described() for each in choice.finalists],
         confirmed=choice.confirmed,
         constraints={each.metric: each.described() for each in choice.judgements},
@@ -149,15 +153,18 @@ def summarise(
     )
 
 
-def _baseline(record: TrialRecord | None) -> dict[str, Any] | None:
+def _baseline(record: TrialRecord | None, choice: Selection) -> dict[str, Any] | None:
     if record is None or not record.best_epoch or record.status is Status.FAILED:
         return None
-    return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy}
+    measured: dict[str, Any] = {}
+    if (baseline := choice.baseline) is not None:
+        measured = baseline.expected() if baseline in choice.finalists else {}
+        measured |= {"feasible": baseline.feasible} if baseline.judgements else {}
+    return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy, **measured}
 
 
-def _best(
-    record: TrialRecord | None, run_id: str | None, checkpoint: Path | None
-) -> dict[str, Any] | None:
+def _best(choice: Selection, run_id: str | None, checkpoint: Path | None) -> dict[str, Any] | None:
+    record = choice.winner
     if record is None:
         return None
     shortcut = ("val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
@@ -165,6 +172,7 @@ def _best(
         "trial_id": record.trial_id,
         "run_id": run_id,
         "val_accuracy": record.best_accuracy,
+        **(choice.finalists[0].expected() if choice.finalists else {}),
         **{name: record.best[name] for name in shortcut if name in record.best},
         "epoch": record.best_epoch,
         "params": record.values,

@@ -136,7 +136,7 @@ class SearchOptions(TrainingOptions):
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
     )
     finalists: int | None = _count(
-        "settings to train again before one wins (space: 3)", CHOICE, metavar="K", low=0
+        "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0
     )
     finalist_seeds: int | None = _count("how often each (default: space, 3)", CHOICE, metavar="S")
     unconstrained: bool = _flag(False, "leave the space's constraints aside", group=CHOICE)

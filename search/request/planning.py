@@ -109,7 +109,7 @@ def _request(
         dataset=dataset,
         train_limit=options.train_limit,
         val_limit=options.val_limit,
-        budget=budget,
+        budget=_as_begun(options, name, budget, space.budget_on(source).epochs),
         seed=options.seed,
         limits=limits(options),
         out=out_folder(options),
@@ -151,6 +151,18 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
             )
         return tuple(written.identity.get("settings", {}).get("warm", ()))
     return best_settings(out, options.warm_start)
+
+
+def _as_begun(options: SearchOptions, name: str, budget: Budget, epochs: int) -> Budget:
+    """The budget; of a search that is resumed and began when the grace kept its share of the
+    space's ``epochs``, with that grace.
+    """
+    folder = out_folder(options) / name
+    if options.resume is None or not folder.exists():
+        return budget
+    began = read_search_file(folder).identity.get("budget", {}).get("grace_epochs")
+    share = max(1, round(budget.grace_epochs * budget.epochs / epochs))
+    return budget.model_copy(update={"grace_epochs": share}) if began == share else budget
 
 
 def _origin(options: SearchOptions) -> tuple[tuple[str, ...], dict[str, Value] | None]:

@@ -21,10 +21,11 @@ class Budget(Strict):
     Attributes:
         trials: settings to try, the baseline included.
         epochs: maximum of one trial.
-        grace_epochs: epochs that every trial gets; the first rung.
+        grace_epochs: epochs that every trial gets; the first rung. Trials of no more epochs are
+            all trained to the end.
         reduction_factor: one over the share of trials that is trained past a rung.
-        finalists: of the best settings, how many are trained again to the end before one of them is
-            named the winner; 0 trains none.
+        finalists: of the best settings, how many are trained again to the end, beside the
+            baseline's, before one of them is named the winner; 0 trains none.
         finalist_seeds: how often each of them is, with fresh seeds.
     """
 
@@ -42,21 +43,29 @@ class Budget(Strict):
         finalists: int | None = None,
         finalist_seeds: int | None = None,
     ) -> "Budget":
-        """The budget with the values that are not None; the grace changes with the epochs."""
-        grace = self.grace_epochs * (epochs or self.epochs) / self.epochs
+        """The budget with the values that are not None; the grace stays the space's."""
         changes = {
             "trials": trials,
             "epochs": epochs,
             "finalists": finalists,
             "finalist_seeds": finalist_seeds,
-            "grace_epochs": max(1, round(grace)),
         }
         return self.model_copy(update={k: v for k, v in changes.items() if v is not None})
 
     @property
     def finals(self) -> int:
-        """Maximum of the finalists' trainings."""
-        return self.finalists * self.finalist_seeds
+        """Maximum of the finalists' trainings, the baseline's included."""
+        return (self.finalists + 1) * self.finalist_seeds if self.finalists else 0
+
+    @property
+    def remark(self) -> str:
+        """What is lost of the grace where the epochs do not reach beyond it; empty if nothing."""
+        if self.trials == 1 or self.grace_epochs < self.epochs:
+            return ""
+        return (
+            f"no trial is stopped early: the space's grace of {self.grace_epochs} epochs is not "
+            f"below the {self.epochs} of a trial"
+        )
 
 
 class Embedded(Strict):

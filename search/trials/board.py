@@ -8,7 +8,7 @@ from dataclasses import replace
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import TrialSpec
 from trainables.data.batches import images_per_epoch
-from trainables.recipe import Recipe, Value
+from trainables.recipe import Recipe
 
 _USUAL_BATCH = Recipe().batch_size
 
@@ -32,8 +32,7 @@ class TrialBoard:
         # All keys at once: other threads may iterate.
         self._counts: Counter[Status] = Counter(dict.fromkeys(Status, 0))
         self._epochs: Counter[Status] = Counter(dict.fromkeys(Status, 0))
-        self._settings: Counter[frozenset[tuple[str, Value]]] = Counter()  # of those that may win
-        self._images = 0
+        self._images, self._seconds = 0, 0.0
         self._best: TrialRecord | None = None
         self._baseline = ""
         self._lock = threading.Lock()
@@ -76,9 +75,9 @@ class TrialBoard:
         return self._images
 
     @property
-    def settings(self) -> int:
-        """Different settings among the trials that may win."""
-        return len(self._settings)
+    def seconds(self) -> float:
+        """What all their epochs took, if each was as long as its trial's last."""
+        return self._seconds
 
     def average_epochs(self) -> float | None:
         """Epochs that a trial which may win took on average; None before the first."""
@@ -156,12 +155,9 @@ class TrialBoard:
     def _add(self, record: TrialRecord, sign: int) -> None:
         self._counts[record.status] += sign
         self._epochs[record.status] += sign * record.epochs
-        if record.status.may_win:
-            self._settings[record.spec.choice] += sign
-            if not self._settings[record.spec.choice]:
-                del self._settings[record.spec.choice]
         images = images_per_epoch(self.train_images, _batch_size(record))
         self._images += sign * record.epochs * images
+        self._seconds += sign * record.epochs * record.epoch_seconds
 
     def _choose(self, changed: TrialRecord) -> None:
         """Keep the best of the trials that ended, now that one of all has changed."""

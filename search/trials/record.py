@@ -77,6 +77,11 @@ class TrialRecord:
         return self.best.get(METRIC, -1.0)
 
     @property
+    def epoch_seconds(self) -> float:
+        """What its last epoch took; 0 if that is not known."""
+        return self.last.get("epoch_seconds", 0.0)
+
+    @property
     def rank(self) -> tuple[float, int]:
         """Sorts trials, the best first; of equals the one that was suggested first."""
         return -self.best_accuracy, self.number

@@ -38,7 +38,8 @@ class SearchBoard:
         requested: trials that the search was asked for, without its finals.
         epochs: maximum of one trial.
         train_images: images of an epoch.
-        finalists: maximum of settings that are trained again once all trials have ended.
+        finalists: maximum of settings that are trained again once all trials have ended, besides
+            the baseline's.
         seeds: how often each of them is.
         earlier_seconds: what the search had taken before it was interrupted.
     """
@@ -53,8 +54,9 @@ class SearchBoard:
         earlier_seconds: float = 0.0,
     ) -> None:
         self.trials = TrialBoard(requested, epochs, train_images)
-        self.finals = TrialBoard(finalists * seeds, epochs, train_images)
-        self._finalists, self._seeds = finalists, seeds
+        most = (finalists + 1) * seeds if finalists else 0  # the baseline's too
+        self.finals = TrialBoard(most, epochs, train_images)
+        self.finalists, self.seeds = finalists, seeds
         self.clock = Clock(earlier_seconds)
 
     @property
@@ -69,16 +71,6 @@ class SearchBoard:
     def record(self, trial_id: str) -> TrialRecord:
         """How a trial stands, or a finalist's training."""
         return (self.trials if self.trials.knows(trial_id) else self.finals).record(trial_id)
-
-    @property
-    def finals_due(self) -> int:
-        """How many trainings the finals are; known once all trials have ended."""
-        return min(self._finalists, self.trials.settings) * self._seeds
-
-    @property
-    def is_whole(self) -> bool:
-        """True if every trial, and every finalist's training, has ended."""
-        return self.trials.is_whole and self.finals.finished >= self.finals_due
 
     @property
     def any_failed(self) -> bool:
@@ -103,14 +95,3 @@ class SearchBoard:
     def interrupt(self) -> list[TrialRecord]:
         """The trials that still run, marked as interrupted."""
         return [*self.trials.interrupt(), *self.finals.interrupt()]
-
-    def seconds_left(self) -> float | None:
-        """A guess from the epochs that ended trials took and the pace so far; None at first."""
-        average = self.trials.average_epochs()
-        if average is None or not self.epochs:
-            return None
-        running = sum(max(average - record.epochs, 0.5) for record in self.trials.running)
-        to_start = max(0, self.trials.requested - self.trials.begun) * average
-        finals = min(self._finalists, self.trials.requested) * self._seeds * self.trials.max_epochs
-        epochs_left = running + to_start + max(0, finals - self.finals.epochs)
-        return epochs_left * self.clock.seconds / self.epochs

@@ -457,6 +457,17 @@ def test_the_best_of_a_space_is_the_most_accurate_of_like_searches(finished, tmp
     assert Records(uri).best_of("gap5", "embedded") == better
 
 
+def test_the_best_of_a_space_is_so_by_the_mean_over_its_seeds_not_by_the_delivered(
+    finished, tmp_path
+):
+    uri = copied_store(finished, tmp_path)
+    winner = Records(uri).winner_of("small")
+    lucky = MlflowClient(uri).get_run(other_winner(uri, winner))
+    parent = lucky.data.tags["mlflow.parentRunId"]
+    MlflowClient(uri).log_metric(parent, "winner_val_accuracy_mean", 0.01)
+    assert Records(uri).best_of("gap5", "embedded") == winner
+
+
 def bytes_of(state) -> bytes:
     file = io.BytesIO()
     torch.save(state, file)

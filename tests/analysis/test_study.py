@@ -1,5 +1,7 @@
 """A recorded search in Optuna's form."""
 
+from dataclasses import replace
+
 import matplotlib
 import pytest
 from matplotlib import pyplot
@@ -39,6 +41,31 @@ def test_the_setting_that_decides_is_the_important_one():
     numbers = drawing_of("importance").numbers
     assert max(numbers["importance"], key=numbers["importance"].get) == "lr"
     assert sum(numbers["importance"].values()) == pytest.approx(1)
+
+
+def test_importances_want_three_trials_a_setting():
+    search = small_search()
+    several = tuple(
+        replace(
+            trial,
+            record=replace(
+                trial.record,
+                spec=replace(
+                    trial.record.spec,
+                    values={f"key_{n}": (n + 1) * trial.record.number for n in range(16)},
+                ),
+            ),
+        )
+        for trial in search.trials
+    )
+    subject = constructed("conv3")
+    subject.__dict__["search"] = RecordedSearch("many", several, search.rungs)
+    try:
+        with pytest.raises(figures.NotApplicableError) as refused:
+            figures.drawer("importance")(subject)
+    finally:
+        subject.__dict__["search"] = search
+    assert str(refused.value) == ("6 trials are too few for 16 settings; it wants 48, 3 a setting")
 
 
 def test_a_search_of_one_trial_has_no_importances():

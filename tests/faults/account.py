@@ -124,10 +124,22 @@ def _content(client: MlflowClient, run: Run) -> dict[str, Any]:
     }
 
 
+def _repeats(folder: Path) -> int | None:
+    """The trial whose setting a training repeats; None of a trial, or if that is not known."""
+    try:
+        number: int | None = _read(folder / "params.json")["repeats"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return number
+
+
 def _folder_account(search: Search, failed: set[int]) -> Account:
     folders = search.trial_folders()
     numbers = Counter(map(number_of, folders))
-    found = _compared(range(search.trainings), numbers)
+    repeated = set(map(_repeats, folders)) - {None}
+    extra = max(0, len(repeated) - search.finalists)  # the baseline, if it is not among the best
+    found = _compared(range(search.trainings + extra), numbers)
+    found += checked(extra <= 1, f"{search.name}: trains {repeated} again")
     for folder in folders:
         try:
             found += _trial_account(search, folder, number_of(folder) in failed)
@@ -162,7 +174,10 @@ def _summary_account(search: Search, failures: bool) -> Account:
     return (
         checked(summary["status"] == status, f"{search.name}: summary says {summary['status']}")
         + checked(told == {key: counts[key] for key in told}, f"{search.name}: summary miscounts")
-        + checked(len(summary["finalists"]) == search.finalists, f"{search.name}: its finalists")
+        + checked(
+            len(summary["finalists"]) in (search.finalists, search.finalists + 1),
+            f"{search.name}: its finalists",
+        )
         + checked(weights or not counts["completed"], f"{search.name}: the winner is not kept")
     )
 

@@ -82,7 +82,7 @@ def _await(search: Search, run: Run, moment: Moment, life: float) -> None:
         wait_for(lambda: run.ended or _epochs(search) >= wanted, f"{wanted} epochs")
         seconds *= life / (search.trainings * search.epochs)
     else:
-        wait_for(lambda: run.ended or search.over() == search.trainings, "the last training's end")
+        wait_for(lambda: run.ended or search.over() >= search.trainings, "the last training's end")
     deadline = time.monotonic() + seconds
     wait_for(lambda: run.ended or time.monotonic() >= deadline, "the moment", seconds + 1)
 

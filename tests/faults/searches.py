@@ -157,7 +157,8 @@ class Search:
         flags: what else is asked.
         server: URI of a tracking server; empty for a store of its own.
         space: that is searched, by its name or its file.
-        finalists: settings that are trained again at the end, each with one seed.
+        finalists: settings that are trained again at the end, each with one seed; the baseline is
+            one more, if it is not among them.
     """
 
     out: Path
@@ -171,7 +172,7 @@ class Search:
 
     @property
     def trainings(self) -> int:
-        """Trials and finalists' trainings."""
+        """Trials and finalists' trainings, at least: the baseline's may be one more."""
         return self.trials + self.finalists
 
     @property

@@ -2,12 +2,11 @@
 
 import random
 
-import pytest
 from made_up import play, spec
 
 from search.trials.board import TrialBoard
 from search.trials.record import TrialRecord
-from search.trials.search_board import Clock, SearchBoard
+from search.trials.search_board import Clock
 
 
 def board(epochs: int = 4, requested: int = 5) -> TrialBoard:
@@ -103,17 +102,6 @@ def test_a_trial_that_starts_again_keeps_its_history():
     add(b, [0.3, 0.2], end="running")
     record = b.started("t0", spec(0))
     assert (record.epochs, record.best_epoch, record.status) == (2, 1, "running")
-
-
-@pytest.mark.parametrize(("finalists", "seconds"), [(0, 12.0), (2, 28.0)])
-def test_time_left_follows_the_pace_and_the_usual_length(monkeypatch, finalists, seconds):
-    s = SearchBoard(4, 4, 1000, finalists, seeds=1)
-    assert s.seconds_left() is None
-    add(s.trials, [0.1] * 4)
-    add(s.trials, [0.1] * 2)
-    monkeypatch.setattr(Clock, "seconds", 12.0)
-    # At 2 seconds an epoch two trials to start, of 3 epochs each as so far, and finals of 4 each.
-    assert s.seconds_left() == pytest.approx(seconds)
 
 
 def test_sums_and_best_are_those_of_the_records_after_any_events():

@@ -63,6 +63,14 @@ def test_a_file_that_is_not_there_is_told(name, capsys):
     assert "is not there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("epochs", "told"), [("6", False), ("5", True), ("2", True)])
+def test_a_grace_that_is_not_below_the_epochs_is_told(epochs, told, capsys):
+    assert main(["--check", "conv3", "--epochs", epochs]) == 0
+    line = capsys.readouterr().out
+    assert f"24 trials of {epochs} epochs" in line
+    assert ("; no trial is stopped early: the space's grace of 5 epochs" in line) is told
+
+
 def test_neither_ray_nor_data_is_needed(tmp_path):
     code = "import sys; from search.run import main; main(['--check', 'gap5']); "
     code += "print({'ray', 'mlflow', 'torchvision.datasets'} & set(sys.modules))"

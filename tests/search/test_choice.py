@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from made_up import play, spec
+from scipy.stats import sem, t
 
-from search.selection.choice import best_first, choose, repeated
+from search.selection.choice import best_first, choose
+from search.selection.finalist import repeated
+from search.selection.race import race_of
 from search.selection.rule import Rule
 from search.space.constraints import Limit
 from search.trials.search_board import SearchBoard
@@ -60,7 +63,7 @@ def test_of_trials_of_one_setting_the_best_alone_is_trained_again():
     found.add(1, 0.6, lr=0.1)
     found.add(2, 0.4, lr=0.2)
     assert numbers(repeated(found.trials, FREE, 3)) == [1, 2]
-    assert found.finals_due == 4
+    assert numbers(race_of(found, FREE).contenders) == [0, 2]  # the baseline for its own setting
 
 
 def test_a_failed_trial_is_not_trained_again():
@@ -104,15 +107,29 @@ def test_the_best_mean_wins_whatever_the_search_said():
     assert choice.confirmed
 
 
-def test_luck_is_what_the_search_had_over_the_mean():
-    choice = finals(FREE, {0: [0.78, 0.76], 1: [0.70, 0.71]}, {0: 0.0, 1: 0.0})
-    assert choice.finalists[0].luck == pytest.approx(0.80 - 0.77)
+def test_luck_is_what_the_search_had_over_the_mean_with_its_interval():
+    values = [0.78, 0.76, 0.77]
+    luck = finals(FREE, {0: values, 1: [0.7] * 3}, {0: 0.0, 1: 0.0}).finalists[0].luck
+    interval = t.interval(0.95, 2, 0.80 - np.mean(values), sem(values))
+    assert (luck.mean, luck.low, luck.high) == pytest.approx((0.03, *interval))
+
+
+def test_of_two_seeds_nothing_is_called_luck():
+    first = finals(FREE, {0: [0.78, 0.76], 1: [0.70, 0.71]}, {0: 0.0, 1: 0.0}).finalists[0]
+    assert first.luck is None
+    assert (first.described()["luck"], first.described()["luck_interval"]) == (None, None)
+
+
+def test_the_interval_of_the_mean_stays_within_what_an_accuracy_can_be():
+    first = finals(FREE, {0: [0.6044, 0.8267], 1: [0.1, 0.1]}, {0: 0.0, 1: 0.0}).finalists[0]
+    assert first.interval == (0.0, 1.0)
 
 
 def test_of_a_trial_that_was_stopped_early_nothing_is_called_luck():
-    found = board(1, finalists=1, seeds=1)
+    found = board(1, finalists=1, seeds=3)
     found.add(0, 0.3, epochs=1)
-    found.add(1, 0.7, of=0)
+    for number in (1, 2, 3):
+        found.add(number, 0.7, of=0)
     assert choose(found, FREE).finalists[0].luck is None
 
 
@@ -126,9 +143,29 @@ def test_of_one_seed_the_deviation_is_unknown():
     assert finals(FREE, {0: [0.7], 1: [0.6]}, {0: 0.0, 1: 0.0}).finalists[0].std is None
 
 
-def test_the_training_of_the_median_accuracy_stands_for_the_winner():
-    choice = finals(FREE, {0: [0.70, 0.79, 0.74], 1: [0.1] * 3}, {0: 0.0, 1: 0.0})
-    assert choice.winner.best_accuracy == 0.74
+@pytest.mark.parametrize("values", [[0.6044, 0.8267], [0.8267, 0.6044], [0.7, 0.79, 0.74], [0.5]])
+def test_the_winners_best_training_is_delivered(values):
+    choice = finals(FREE, {0: values, 1: [0.1] * len(values)}, {0: 0.0, 1: 0.0})
+    assert choice.winner.best_accuracy == max(values)
+    assert choice.finalists[0].mean == pytest.approx(np.mean(values))
+
+
+def delivered(*trainings: tuple[float, float]):
+    """Of one setting's trainings, each its accuracy and digit following, the delivered one."""
+    found = board(1, finalists=1, seeds=len(trainings))
+    found.add(0, 0.8)
+    for number, (accuracy, following) in enumerate(trainings, start=1):
+        found.add(number, accuracy, following, of=0)
+    winner = choose(found, BOUND).winner
+    return winner.best_accuracy, winner.best["digit_following"]
+
+
+def test_a_training_that_breaks_a_constraint_is_not_delivered_where_another_holds_it():
+    assert delivered((0.8, 0.09), (0.7, 0.05), (0.75, 0.06)) == (0.75, 0.06)
+
+
+def test_where_no_training_holds_the_constraints_the_one_that_breaks_them_least_is_delivered():
+    assert delivered((0.8, 0.12), (0.7, 0.1), (0.75, 0.11)) == (0.7, 0.1)
 
 
 def test_a_finalist_that_breaks_a_constraint_loses_to_one_that_holds_it():
@@ -191,8 +228,12 @@ def test_a_finals_training_that_failed_is_left_out_of_the_mean():
 
 def test_how_many_trainings_failed_is_told():
     finalist = half_failed()
-    assert finalist.seeds == "1 of 2"
+    assert finalist.trainings == "1 of 2"
     assert finalist.described()["failed_seeds"] == 1
+
+
+def test_a_training_that_failed_is_not_delivered():
+    assert half_failed().delivered.best_accuracy == 0.7
 
 
 def test_what_is_left_of_failed_trainings_does_not_win_by_its_lucky_seed():

@@ -10,12 +10,14 @@ from rich.console import Console
 
 from search.commands.report import print_prose
 from search.driver.display import ROWS, LiveTable, PlainLines, progress_line
+from search.selection.rule import Rule
 from search.trials.record import TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, settings_line
 
 VALUES = {"optimizer": "sgd", "lr": 0.00123456, "batch_size": 128, "flip": True}
 USUAL = {"optimizer": "adam", "lr": 0.00123456, "batch_size": 128, "beta": 0.9}
+FREE = Rule({}, {})
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def board():
 
 def shown(board: SearchBoard, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(LiveTable(board, "a search", console, USUAL).render())
+    console.print(LiveTable(board, FREE, "a search", console, USUAL).render())
     return console.file.getvalue().rstrip("\n").split("\n")
 
 
@@ -54,14 +56,14 @@ def test_a_failure_shows_its_reason(board):
 
 
 def test_the_progress_line_tells_trials_best_baseline_epochs_and_time(board):
-    line = progress_line(board)
+    line = progress_line(board, FREE)
     for part in ("17/30 trials", "best 49.0%", "baseline 30.0%", "20 epochs", "gone", "left"):
         assert part in line
 
 
 def test_plain_lines_carry_no_control_codes(board):
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(board, "a search [with brackets]", console, USUAL) as lines:
+    with PlainLines(board, FREE, "a search [with brackets]", console, USUAL) as lines:
         lines.trial_started(dataclasses.replace(board.records[3], epochs=0))
         lines.trial_ended(board.records[3])
     text = console.file.getvalue()
@@ -74,14 +76,14 @@ def test_plain_lines_carry_no_control_codes(board):
 
 def test_a_trial_that_goes_on_says_from_where(board):
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(board, "a search", console, USUAL) as lines:
+    with PlainLines(board, FREE, "a search", console, USUAL) as lines:
         lines.trial_started(board.records[3])
     assert console.file.getvalue().splitlines()[2] == "trial 3 resumes after epoch 1"
 
 
 def told_at_the_start(record) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
-    with PlainLines(SearchBoard(30, 4, 1000), "a search", console, USUAL) as lines:
+    with PlainLines(SearchBoard(30, 4, 1000), FREE, "a search", console, USUAL) as lines:
         lines.trial_started(record)
     return console.file.getvalue().splitlines()[1:]
 
@@ -107,6 +109,24 @@ def test_a_finalists_training_names_the_trial_that_it_repeats():
         assert told_at_the_start(record)[1] == f"{begun}{named} with a fresh seed"
 
 
+def test_a_finalist_that_is_out_is_told_once_with_why():
+    board = SearchBoard(2, 1, 1000, finalists=2, seeds=3)
+    for number, accuracy in enumerate([0.25, 0.38]):
+        play(board.trials, spec(number, {"lr": accuracy}), [accuracy])
+    console = Console(file=io.StringIO(), width=80)
+    with PlainLines(board, FREE, "a search", console, USUAL) as lines:
+        for number, (of, stream, accuracy) in enumerate(
+            [(1, 2, 0.381), (0, 2, 0.247), (1, 3, 0.379)], start=2
+        ):
+            asked = spec(number, VALUES, label=f"finalist-{2 - of}", stream=stream, repeats=of)
+            lines.trial_ended(play(board.finals, asked, [accuracy]))
+    told = [line for line in console.file.getvalue().splitlines() if "out after" in line]
+    assert told == [
+        "the baseline is out after 1 of 3 seeds: 24.7% on average cannot reach the 38.1% of trial 1"
+    ]
+    assert "finals 3/4" in progress_line(board, FREE)
+
+
 def test_the_table_names_the_trial_that_a_finalist_repeats(board):
     board.finals.started("f", spec(30, VALUES, label="finalist-1-seed-1", repeats=7))
     row = next(line for line in shown(board, 80) if "finalist-1-seed-1" in line)
@@ -123,7 +143,7 @@ def test_the_table_is_without_colours_where_they_are_not_wanted(board, monkeypat
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv(name, value)
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    console.print(LiveTable(board, "a search", console, USUAL).render())
+    console.print(LiveTable(board, FREE, "a search", console, USUAL).render())
     text = console.file.getvalue()
     assert "running" in text
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)

@@ -78,6 +78,18 @@ def test_a_winner_that_breaks_its_constraints_is_marked():
     assert "constraints" not in " ".join(printed([replace(GAP5, feasible=True)], 140))
 
 
+def test_the_baseline_is_compared_by_its_mean_over_the_same_seeds():
+    confirmed = replace(GAP5, mean_val_accuracy=0.7951, baseline_mean_val_accuracy=0.6405)
+    assert printed([confirmed], 120)[1].split()[4:6] == ["64.05%", "79.51%"]
+
+
+def test_a_winner_below_a_baseline_that_breaks_the_constraints_says_so():
+    below = replace(GAP5, best_val_accuracy=0.6, baseline_feasible=False)
+    told = " ".join(printed([below], 160))
+    assert "below the baseline, which breaks the constraints" in told
+    assert "below the baseline" not in " ".join(printed([GAP5], 160))
+
+
 def test_a_winner_that_used_the_known_place_is_marked_and_another_is_not():
     text = " ".join(" ".join(printed([GAP5])).split())
     assert "assumes that the shortcut lies bottom_right" in text

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from search.records.search_file import SearchFile
 from search.request.parser import search_options
 from search.request.planning import requests
 from search.run import main
@@ -23,7 +24,7 @@ def test_all_is_every_space_with_a_search_of_its_own_and_one_budget(tmp_path):
     found = asked(tmp_path, "--space", "all", "--name", "x", "--trials", "5", "--epochs", "6")
     assert [request.space_name for request in found] == available()
     assert [request.name for request in found] == [f"x-{name}" for name in available()]
-    assert {(r.budget.trials, r.budget.epochs, r.budget.grace_epochs) for r in found} == {(5, 6, 2)}
+    assert {(r.budget.trials, r.budget.epochs, r.budget.grace_epochs) for r in found} == {(5, 6, 3)}
     assert {request.group for request in found} == {"x"}
     assert {request.architecture for request in found} == set(available())
     assert not (tmp_path / "runs").exists()
@@ -47,6 +48,18 @@ def test_a_value_reaches_the_spaces_that_have_the_key(tmp_path):
     nin, conv3 = asked(tmp_path, *flags, "--name", "x")
     assert (fixed(nin)["width"], fixed(nin)["lr"], fixed(conv3)["lr"]) == (1.0, 0.01, 0.01)
     assert "width" not in fixed(conv3)
+
+
+@pytest.mark.parametrize(("began", "goes_on"), [(2, 2), (3, 3), (1, 3)])
+def test_a_search_that_began_with_its_share_of_the_grace_goes_on_with_that(
+    tmp_path, began, goes_on
+):
+    """Of 8 epochs and a grace of 3, six epochs once had 2; no other grace is taken for it."""
+    (begun,) = asked(tmp_path, "--space", "nin", "--epochs", "6", "--name", "x")
+    identity = {**begun.identity, "budget": {**begun.identity["budget"], "grace_epochs": began}}
+    SearchFile("search.run", begun.flags, identity).claim(begun.folder, begun.space_file)
+    (found,) = asked(tmp_path, "--space", "nin", "--epochs", "6", "--name", "x", "--resume", "x")
+    assert found.budget.grace_epochs == goes_on
 
 
 REFUSED = [

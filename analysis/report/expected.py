@@ -1,0 +1,25 @@
+"""What a report says of a winner's other seeds, so that its own figure is not taken for theirs."""
+
+from analysis.subject import Subject
+
+
+def expected(subject: Subject) -> str:
+    """Mean, deviation and interval over the fresh seeds of the winner's setting.
+
+    Empty for a run that did not win, or whose setting was not trained again.
+    """
+    parent = None
+    if subject.run.is_winner and subject.records is not None:
+        parent = subject.records.parent_of(subject.run.run_id)
+    figures = {} if parent is None else parent.data.metrics
+    if not {"winner_val_accuracy_mean", "winner_seeds"} <= set(figures):
+        return ""
+    mean, std, low, high = (
+        100 * figures.get(f"winner_val_accuracy_{name}", 0.0)
+        for name in ("mean", "std", "low", "high")
+    )
+    seeds = int(figures["winner_seeds"])
+    if seeds < 2:
+        return f"{mean:.2f}%, of one fresh seed"
+    interval = f"95% interval of the mean {low:.2f} to {high:.2f}"
+    return f"{mean:.2f} ± {std:.2f}% over {seeds} fresh seeds ({interval})"

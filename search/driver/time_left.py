@@ -1,0 +1,45 @@
+"""How long a search will still take, by what an epoch of each setting took."""
+
+from search.selection.race import race_of
+from search.selection.rule import Rule
+from search.trials.record import TrialRecord
+from search.trials.search_board import SearchBoard
+
+
+def seconds_left(board: SearchBoard, rule: Rule) -> float | None:
+    """A guess from the epochs that ended trials took and the pace so far; None at first.
+
+    The epochs of a setting that was trained are as long as they were there, the others' as long as
+    the average.
+    """
+    average = board.trials.average_epochs()
+    if average is None or not board.epochs:
+        return None
+    done = board.trials.seconds + board.finals.seconds
+    usual = done / board.epochs
+    if not done:  # nothing was measured: all epochs count alike
+        done, usual = float(board.epochs), 1.0
+    running = sum(
+        max(average - each.epochs, 0.5) * (each.epoch_seconds or usual)
+        for each in board.trials.running
+    )
+    to_start = max(0, board.trials.requested - board.trials.begun) * average * usual
+    left = running + to_start + _finals(board, rule, usual)
+    return left * board.clock.seconds / done
+
+
+def _finals(board: SearchBoard, rule: Rule, usual: float) -> float:
+    """What the finals will still take; of settings like the best one, before they are known."""
+    epochs, best = board.trials.max_epochs, board.trials.best()
+    if not board.trials.is_whole:
+        pace = (best.epoch_seconds if best else 0.0) or usual
+        return board.finalists * board.seeds * epochs * pace
+    race = race_of(board, rule)
+
+    def left(contender: TrialRecord) -> float:
+        begun = race.trainings.get(contender.number, [])
+        done = sum(epochs if run.status.is_final else run.epochs for run in begun)
+        pace = contender.epoch_seconds or usual
+        return pace * (race.trainings_of(contender) * epochs - done)
+
+    return sum(map(left, race.contenders))

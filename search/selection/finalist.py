@@ -1,0 +1,174 @@
+"""A setting that may win, and what its trainings say of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from statistics import mean, stdev
+from typing import Any
+
+from search.selection.ablation import EffectEstimate
+from search.selection.rule import Judgement, Rule
+from search.trials.board import TrialBoard
+from search.trials.record import Status, TrialRecord
+from trainables.recipe import Value
+
+MIN_SEEDS = 3  # of a finalist whose luck is told: two say too little of their mean
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A setting that may win, with the trainings that decide.
+
+    Attributes:
+        trial: the search's, by which it was chosen.
+        runs: its trainings to the end with fresh seeds; the trial itself where there are none.
+        judgements: how it stands to each constraint.
+        delivered: the training whose weights stand for it: of those that hold the constraints by
+            themselves the most accurate; where none does, the one that breaks them least.
+        failed: of its trainings, how many failed and are not among ``runs``.
+        seeds: how many trainings were planned.
+        out: whether the race ended for it, as it could not reach the leader.
+    """
+
+    trial: TrialRecord
+    runs: tuple[TrialRecord, ...]
+    judgements: tuple[Judgement, ...]
+    delivered: TrialRecord
+    failed: int = 0
+    seeds: int = 1
+    out: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        trial: TrialRecord,
+        runs: Sequence[TrialRecord],
+        rule: Rule,
+        failed: int = 0,
+        seeds: int = 1,
+    ) -> "Finalist":
+        """A setting by its trainings, at least one."""
+        delivered = rule.order(runs)[0]
+        return cls(trial, tuple(runs), rule.judge(runs), delivered, failed, seeds)
+
+    @property
+    def trainings(self) -> str:
+        """How many its figures are of: ``3``, ``2 of 3`` where one failed, or ``1 of 3, out``."""
+        ended = len(self.runs)
+        if self.out:
+            return f"{ended} of {self.seeds}, out"
+        return f"{ended} of {ended + self.failed}" if self.failed else str(ended)
+
+    @property
+    def status(self) -> str:
+        """``whole``, or after how many of its seeds the race ended for it."""
+        return f"out after {len(self.runs)} of {self.seeds} seeds" if self.out else "whole"
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Validation accuracy of each training."""
+        return [run.best_accuracy for run in self.runs]
+
+    @property
+    def mean(self) -> float:
+        """Mean validation accuracy."""
+        return mean(self.accuracies)
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation over the seeds (of a sample: over n - 1); None of a single one."""
+        return stdev(self.accuracies) if len(self.runs) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95% interval of the mean, by Student's t; None of a single training."""
+        estimate = EffectEstimate.of(self.accuracies)
+        return None if estimate is None else (max(0.0, estimate.low), min(1.0, estimate.high))
+
+    @property
+    def luck(self) -> EffectEstimate | None:
+        """What the search's score had over the mean.
+
+        None of a trial that was stopped early, and of fewer than three seeds.
+        """
+        if self.trial.status is not Status.COMPLETED or len(self.runs) < MIN_SEEDS:
+            return None
+        return EffectEstimate.of([self.trial.best_accuracy - each for each in self.accuracies])
+
+    @property
+    def feasible(self) -> bool:
+        """True if every constraint holds."""
+        return self.excess <= 0
+
+    @property
+    def excess(self) -> float:
+        """The sum of what constraints are broken by; 0 if all hold."""
+        return sum(max(0.0, each.excess) for each in self.judgements)
+
+    def mean_of(self, name: str) -> float | None:
+        """Mean of another figure at the best epochs; None where it was not measured."""
+        figures = [run.best[name] for run in self.runs if name in run.best]
+        return mean(figures) if figures else None
+
+    def expected(self) -> dict[str, Any]:
+        """What to expect of a training of the setting, as ``summary.json`` holds it."""
+        return {
+            "val_accuracy_mean": self.mean,
+            "val_accuracy_std": self.std,
+            "val_accuracy_interval": self.interval,
+            "seeds": len(self.runs),
+        }
+
+    def described(self) -> dict[str, Any]:
+        """As ``summary.json`` holds it."""
+        measured = {
+            "conflicting_accuracy_mean": self.mean_of("val_accuracy_conflicting"),
+            "digit_following_mean": self.mean_of("digit_following"),
+        }
+        judged = {each.metric: each.described() for each in self.judgements}
+        luck = self.luck
+        return {
+            "trial_id": self.trial.trial_id,
+            "trial": self.trial.label,
+            "status": self.status,
+            "search_accuracy": self.trial.best_accuracy,
+            **self.expected(),
+            "luck": luck and luck.mean,
+            "luck_interval": luck and (luck.low, luck.high),
+            "failed_seeds": self.failed,
+            **{name: value for name, value in measured.items() if value is not None},
+            **({"constraints": judged, "feasible": self.feasible} if judged else {}),
+            "runs": [run.trial_id for run in self.runs],
+            "delivered": self.delivered.trial_id,
+            "params": self.trial.values,
+        }
+
+
+def ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
+    """Those that hold every constraint first, by their means; then by how little they
+    break them.
+
+    One of which trainings failed comes after those of which none did: the mean of the
+    others is that of its lucky seeds.
+    """
+    return sorted(
+        finalists, key=lambda each: (each.excess, each.failed, -each.mean, each.trial.number)
+    )
+
+
+def repeated(board: TrialBoard, rule: Rule, settings: int) -> list[TrialRecord]:
+    """The trials whose settings are trained again, the best first, at most ``settings``.
+
+    Of several trials of one setting the best stands for it: all would be trained with the same
+    seeds.
+    """
+    return list(islice(distinct(rule.order(board.records)), settings))
+
+
+def distinct(records: Iterable[TrialRecord]) -> Iterator[TrialRecord]:
+    """The first of each setting."""
+    known: set[frozenset[tuple[str, Value]]] = set()
+    for record in records:
+        if (choice := record.spec.choice) not in known:
+            known.add(choice)
+            yield record

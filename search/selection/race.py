@@ -1,0 +1,141 @@
+"""The finals as a race: which settings run in it, which are out, and whether it is over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from search.selection.finalist import Finalist, ranked, repeated
+from search.selection.rule import Rule
+from search.trials.record import Status, TrialRecord
+from search.trials.search_board import SearchBoard
+
+CONFIDENCE = 0.99  # with which a finalist that is out is truly worse than the leader
+
+
+@dataclass(frozen=True)
+class Race:
+    """The finals of a search as they stand.
+
+    Attributes:
+        contenders: the trials whose settings are trained again, the best first, once all have
+            ended; the baseline's is one, so that the same seeds measure the winner against it.
+        finalists: those of which a training has ended, the leader first.
+        trainings: those that have begun, by the number of the trial that they repeat.
+        seeds: how many trainings each has, unless it is out.
+    """
+
+    contenders: tuple[TrialRecord, ...]
+    finalists: tuple[Finalist, ...]
+    trainings: dict[int, list[TrialRecord]]
+    seeds: int
+
+    @property
+    def out(self) -> dict[int, Finalist]:
+        """Those that cannot reach the leader, by their trials' numbers."""
+        return {each.trial.number: each for each in self.finalists if each.out}
+
+    @property
+    def due(self) -> int:
+        """How many trainings the finals are in all, as things stand."""
+        return sum(map(self.trainings_of, self.contenders))
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing is left to train."""
+        return all(run.status.is_final for runs in self.trainings.values() for run in runs) and all(
+            len(self.trainings.get(each.number, ())) >= self.trainings_of(each)
+            for each in self.contenders
+        )
+
+    def trainings_of(self, contender: TrialRecord) -> int:
+        """How many trainings a setting has in all: no more than have begun if it is out."""
+        begun = len(self.trainings.get(contender.number, ()))
+        return begun if contender.number in self.out else max(begun, self.seeds)
+
+
+def race_of(board: SearchBoard, rule: Rule) -> Race:
+    """The finals of ``board``, from what is recorded alone."""
+    trainings: dict[int, list[TrialRecord]] = {}
+    for run in board.finals.records:
+        if run.spec.repeats is not None:
+            trainings.setdefault(run.spec.repeats, []).append(run)
+    trials = {record.number: record for record in board.trials.records} if trainings else {}
+    finalists = [
+        Finalist.of(trials[number], whole, rule, _count(runs, Status.FAILED), board.seeds)
+        for number, runs in trainings.items()
+        if (whole := [run for run in runs if run.status is Status.COMPLETED])
+    ]
+    standing = _without_hope(ranked(finalists))
+    return Race(tuple(_contenders(board, rule)), tuple(standing), trainings, board.seeds)
+
+
+def is_whole(board: SearchBoard, rule: Rule) -> bool:
+    """True if every trial has ended, and the race of the finalists is over."""
+    return board.trials.is_whole and race_of(board, rule).is_over
+
+
+def _count(runs: Sequence[TrialRecord], status: Status) -> int:
+    return sum(run.status is status for run in runs)
+
+
+def _contenders(board: SearchBoard, rule: Rule) -> list[TrialRecord]:
+    """The best settings, and the baseline's, for which its own trial stands; none before all
+    trials have ended.
+    """
+    if not (board.finalists and board.trials.is_whole):
+        return []
+    best = repeated(board.trials, rule, board.finalists)
+    baseline = board.trials.baseline()
+    if not best or baseline is None or not (baseline.best_epoch and baseline.status.may_win):
+        return best
+    own = baseline.spec.choice
+    others = [baseline if each.spec.choice == own else each for each in best]
+    return others if baseline in others else [*others, baseline]
+
+
+def _without_hope(standing: list[Finalist]) -> list[Finalist]:
+    """``standing``, the leader first, with those marked that cannot reach it.
+
+    Only a leader that holds every constraint, and of which no training failed, puts others out.
+    The difference is that of the same seeds; its deviation follows from the spread of a setting's
+    trainings, which is pooled over all settings: two or three seeds of one say little of it. The
+    search's own score counts for the spread alone, where the trial was trained to its end: as the
+    best of many it is too high, which makes the spread wider and the decision more careful.
+    """
+    if len(standing) < 2 or not standing[0].feasible or standing[0].failed:
+        return standing
+    leader, *others = standing
+    deviation, freedom = _pooled([_spread_of(each) for each in standing])
+    if not deviation:
+        return standing
+    from scipy.special import stdtrit  # a quarter of a second that a search without finals saves
+
+    reach = float(stdtrit(freedom, CONFIDENCE)) * deviation * 2**0.5
+
+    def hopeless(each: Finalist) -> bool:
+        gaps, ended = _gaps(leader, each), len(each.runs) + each.failed
+        return ended < each.seeds and bool(gaps) and mean(gaps) > reach / len(gaps) ** 0.5
+
+    return [leader, *(replace(each, out=hopeless(each)) for each in others)]
+
+
+def _spread_of(finalist: Finalist) -> list[float]:
+    whole = finalist.trial.status is Status.COMPLETED
+    return [*finalist.accuracies, *([finalist.trial.best_accuracy] if whole else [])]
+
+
+def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
+    """The standard deviation within the groups, and its degrees of freedom; 0 if unknown."""
+    freedom = sum(len(group) - 1 for group in groups)
+    squares = sum((value - mean(group)) ** 2 for group in groups for value in group)
+    return (squares / freedom) ** 0.5 if freedom else 0.0, freedom
+
+
+def _gaps(leader: Finalist, other: Finalist) -> list[float]:
+    """What the leader has over another, of every seed that both were trained with."""
+    theirs = {run.spec.stream: run.best_accuracy for run in other.runs}
+    return [
+        run.best_accuracy - theirs[run.spec.stream]
+        for run in leader.runs
+        if run.spec.stream in theirs
+    ]
