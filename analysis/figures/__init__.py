@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
+from trainables.boundary.nearest import nearest
 
 __all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
 
@@ -76,7 +77,9 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
         UsageError: there is no such figure.
     """
     if name not in available():
-        raise UsageError(f"figure {name!r} is not there; choose among {', '.join(available())}")
+        known = available()
+        near = nearest(name, known) or f"; choose among {', '.join(known)}"
+        raise UsageError(f"figure {name!r} is not there{near}")
     draw: Callable[[Subject], Drawing] = _module(name).draw
     return draw
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from search.space.naming import is_name
 from search.space.space import Space
 from trainables.boundary.errors import UsageError
+from trainables.boundary.nearest import nearest
 from trainables.boundary.paths import user_path
 from trainables.boundary.validation import first_fault
 
@@ -39,7 +40,10 @@ def space_file(name: str, flag: str = "--space") -> Path:
     if Path(name).name != name and path.parent == SPACES:
         raise UsageError(f"{flag} {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
-        raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
+        raise UsageError(
+            f"space {name!r} is not there; choose one of {', '.join(available())}"
+            f"{nearest(name, available())}"
+        )
     if not is_name(path.stem):
         raise UsageError(f"{flag} {name}: use only letters, digits, '_' and '-' in the file's name")
     return path
