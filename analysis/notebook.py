@@ -13,6 +13,7 @@ from rich.console import Console
 from analysis.run import HTML_FILE, analysed, command_line
 from search import environment
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
@@ -48,7 +49,7 @@ class Analysis:
         link = f'<a href="{self.report.as_uri()}">report</a> in {escape(str(self.folder))}'
         shown = self.figures if len(self.figures) <= EMBEDDED_FIGURES else {}
         images = "".join(_image(name, path) for name, path in shown.items())
-        count = f"{len(self.figures)} figures"
+        count = counted(len(self.figures), "figure")
         return f"<p>{escape(self.verdict)}; {count}, {link}</p>{images}"
 
 

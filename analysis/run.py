@@ -20,6 +20,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
 from trainables.device import use_threads
@@ -145,7 +146,10 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
             save(run.weights, folder / "model.pt")
         logged = _log(records, run.run_id, Path(scratch))
     tested = len(subject.dataset.test)
-    console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
+    console.print(
+        f"{counted(tested, 'test image')} predicted, {counted(drawn, 'figure')}: {out}",
+        soft_wrap=True,
+    )
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return out, max(_tell(seal, console), _verdict(certificate, console), logged)
 

@@ -15,6 +15,7 @@ from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
 _HEADER = ("trial", "status", "epochs", "best accuracy", "in epoch", "not as the baseline")
@@ -69,7 +70,7 @@ class SearchResult:
             first = self.summary.finalists[0]
             mean, seeds = _percent(first["val_accuracy_mean"]), first["seeds"]
             reached += f", {mean} on average over {seeds} fresh seeds"
-        took = f"{self.summary.epochs:,} epochs in {duration(self.summary.wall_seconds)}"
+        took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
         return f"{self.name}: {self.summary.status}, {reached}; {took}"
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 
 __all__ = ["GROUPS", "Caption", "Drawing", "NotApplicableError", "available", "drawer", "group"]
 

@@ -18,6 +18,7 @@ from search.selection.choice import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
 from trainables.boundary.secrets import masked
+from trainables.boundary.wording import counted
 from trainables.recipe import Setting
 
 
@@ -70,8 +71,10 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
 
 def _confirmation(outcome: Outcome) -> list[str]:
     if not outcome.choice.finalists:
-        counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
-        return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
+        trials = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
+        return [
+            f"           unconfirmed: the best of {counted(trials, 'trial')}, which is partly luck"
+        ]
     first = outcome.choice.finalists[0]
     seeds = f"{len(first.runs)} fresh seed{'s' if len(first.runs) > 1 else ''}"
     if first.luck is None:
@@ -118,8 +121,9 @@ def ending(summary: Summary) -> str:
     counts = summary.trials
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
-        f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
-        f"{summary.epochs:,} epochs in {duration(summary.wall_seconds)}"
+        f"{counts['pruned']} pruned, {counts['failed']} failed of "
+        f"{counted(counts['requested'], 'trial')}, {counted(summary.epochs, 'epoch')} in "
+        f"{duration(summary.wall_seconds)}"
     )
 
 

@@ -17,6 +17,7 @@ from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
     from search.request.request import Request
@@ -78,8 +79,8 @@ def _checked(name: str) -> str:
     keys = {key for key, _ in every_key(space.search)}
     budget = space.budget
     return (
-        f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
-        f"{budget.trials} trials of {budget.epochs} epochs"
+        f"{name}: ok: {space.architecture} on {space.data.set}, {counted(len(keys), 'key')}, "
+        f"{counted(budget.trials, 'trial')} of {counted(budget.epochs, 'epoch')}"
     )
 
 

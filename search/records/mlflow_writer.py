@@ -19,6 +19,7 @@ from search.trials.files import TrialHistory, folder_name, read_history
 from search.trials.record import TrialRecord
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
+from trainables.boundary.wording import counted
 
 _T = TypeVar("_T")
 PAUSE = 0.5  # seconds between two passes, to write more at once
@@ -151,8 +152,8 @@ class MlflowWriter:
             return []
         place, trials = self.runs.place, len(self._changed)
         return [
-            f"{masked(place.uri)} does not answer, and lacks the end of {trials} trials; once it "
-            f"does: python -m search.reconcile {place.search} --out {self._search.parent}"
+            f"{masked(place.uri)} does not answer, and lacks the end of {counted(trials, 'trial')}"
+            f"; once it does: python -m search.reconcile {place.search} --out {self._search.parent}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:

@@ -5,7 +5,7 @@ from rich.table import Table
 
 from search.records.run_reader import RecordedRun
 from search.reproduce.retrain import EpochPair, Replay, conditions, epochs_of
-from search.trials.text import counted
+from trainables.boundary.wording import counted
 
 
 class Progress:
@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, run: RecordedRun, console: Console) -> None:
         self._epochs, self._console = run.setting.epochs, console
-        trained = f"{epochs_of(run)} of {self._epochs} epochs"
+        trained = f"{epochs_of(run)} of {counted(self._epochs, 'epoch')}"
         console.print(f"run {run.run_id}, {run.described}: {trained}", soft_wrap=True)
         figures = f"{'recorded: accuracy, loss':>26}{'here: accuracy, loss':>26}"
         console.print(f"{'epoch':9}{figures}", soft_wrap=True)

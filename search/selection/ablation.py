@@ -9,7 +9,7 @@ from scipy.stats import t as student_t
 
 from search.trials.spec import Point
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 from trainables.recipe import RECIPE_KEYS, Setting, Value, rests
 
 CONFIDENCE = 0.95

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from search.space.naming import is_name
 from search.space.space import Space
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
 from trainables.boundary.paths import user_path
 from trainables.boundary.validation import first_fault
+from trainables.boundary.wording import nearest
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
 _TOO_DEEP = "is nested too deep for a space file"

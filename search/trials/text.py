@@ -21,11 +21,6 @@ def unusual(values: dict[str, Value], usual: dict[str, Value]) -> dict[str, Valu
     return {key: value for key, value in values.items() if usual.get(key) != value}
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 figure``, ``28 figures``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """``45 s``, ``2 min 05 s`` or ``1 h 02 min``."""
     whole = round(seconds)

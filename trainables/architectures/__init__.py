@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 
 _GIVEN = {"image_size", "classes"}
 

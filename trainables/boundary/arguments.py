@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 
 _OPTION = re.compile(r"--?[^\W\d][\w-]*")
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from optuna.samplers import BaseSampler
 
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 
 DEFAULT = "tpe"
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from search.proposals.protocols import Stopper
 from search.space.budget import Budget
 from trainables.boundary.errors import UsageError
-from trainables.boundary.nearest import nearest
+from trainables.boundary.wording import nearest
 
 DEFAULT = "asha"
 

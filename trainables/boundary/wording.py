@@ -1,8 +1,13 @@
-"""What a user may have meant by a name that does not exist."""
+"""Counts in messages, and what a user may have meant by a name that does not exist."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 figure``, ``1,024 figures``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def nearest(name: Any, names: Iterable[str]) -> str:
