@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import track
 
-from analysis.output import whole_folder
+from analysis.output import progress, whole_folder
 from search import environment
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
@@ -93,6 +93,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
+    parser.add_argument("--quiet", action="store_true", help="do not tell how far it has come")
     return parser
 
 
@@ -138,7 +139,8 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
             seal = unseal(subject, arguments.read_test)
-            drawn = _report(subject, certificate, seal, names, folder, console)
+            shown = progress(names, console, quiet=arguments.quiet)
+            drawn = _report(subject, certificate, seal, shown, folder, console)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
             (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
@@ -197,7 +199,7 @@ def _report(
     subject: "Subject",
     certificate: "Certificate",
     seal: "Seal",
-    names: list[str],
+    names: Iterable[str],
     folder: Path,
     console: Console,
 ) -> int:
@@ -207,8 +209,7 @@ def _report(
     from analysis.report.html import html_text
     from analysis.report.pdf import write_pdf
 
-    shown = track(names, "figures", console=console, disable=not console.is_terminal)
-    gallery = draw_figures(subject, shown, folder / "figures")
+    gallery = draw_figures(subject, names, folder / "figures")
     for name, reason in gallery.left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
     report = report_of(subject, certificate, gallery, datetime.now().astimezone(), seal)

@@ -14,6 +14,7 @@ from search.records.summary import Summary
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
+from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
@@ -113,11 +114,12 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     ``{"lr": 0.001}``.
 
     Raises:
-        UsageError: an argument or file is wrong.
+        UsageError: an argument, its type or a file is wrong.
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
     call = _signature().bind(*args, **kwargs)
     call.apply_defaults()
+    check_types(_signature(), call.arguments)
     options = _options(**call.arguments)
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run

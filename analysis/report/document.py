@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -154,8 +155,13 @@ def _sections(gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _audit_verdict(gallery: Gallery) -> str | None:
-    sentences = [f.numbers["verdict_sentence"] for f in gallery.drawn if f.name == "audit"]
-    return f"This network {sentences[0]}." if sentences else None
+    audits = [figure.numbers for figure in gallery.drawn if figure.name == "audit"]
+    return audit_verdict(audits[0]) if audits else None
+
+
+def audit_verdict(numbers: dict[str, Any]) -> str:
+    """What the audit found, in a sentence, by the numbers of its figure."""
+    return f"This network {numbers['verdict_sentence']}."
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:

@@ -1,6 +1,7 @@
 """``search.submit``: send a search to a cluster, watch it, stop it."""
 
 import argparse
+import shlex
 import sys
 
 from rich.console import Console
@@ -91,7 +92,7 @@ def _submit(
         console.print(backend.shown(sent), soft_wrap=True)
         return 0
     backend.submit(sent)
-    asking = f"python -m search.submit --cluster {arguments.cluster}"
+    asking = f"python -m search.submit --cluster {shlex.quote(arguments.cluster)}"
     console.print(f"sent       {sent.name}", soft_wrap=True)
     if arguments.follow:
         return _logs(backend, sent.name, follow=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from search.records.mlflow_runs import MlflowRuns
+from search.records.shell import command
 from search.records.tracking import settle
 from search.trials.files import TrialHistory, folder_name, read_history
 from search.trials.record import TrialRecord
@@ -153,7 +154,7 @@ class MlflowWriter:
         place, trials = self.runs.place, len(self._changed)
         return [
             f"{masked(place.uri)} does not answer, and lacks the end of {counted(trials, 'trial')}"
-            f"; once it does: python -m search.reconcile {place.search} --out {self._search.parent}"
+            f"; once it does: {command('search.reconcile', place.search, out=self._search.parent)}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:
