@@ -12,6 +12,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 
 
 @command
@@ -66,8 +67,9 @@ def draw(document: dict[str, Any]) -> Figure:
     axes.grid(axis="x", alpha=0.3)
     data = document["data"]
     axes.set_title(
-        f"{document['space']}, {document['epochs']} epochs of {data['train']:,} {data['name']} "
-        f"images, {document['seeds']} seeds\ndiamond: mean and 95% interval; grey: single seeds",
+        f"{document['space']}, {counted(document['epochs'], 'epoch')} of "
+        f"{data['train']:,} {data['name']} images, {document['seeds']} seeds\n"
+        "diamond: mean and 95% interval; grey: single seeds",
         fontsize=10,
         loc="left",
     )

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,9 @@ from rich.console import Console
 
 from analysis.run import HTML_FILE, analysed, command_line
 from search import environment
+from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
@@ -28,16 +31,13 @@ class Analysis:
         certificate: whether the reloaded weights give the logged validation accuracy.
         figures: the files of those that were drawn, by their names.
         folder: holds them, the report, the predictions and the weights.
+        verdict: what the shortcut audit found, in a sentence; None without an audit.
     """
 
     certificate: "Certificate"
     figures: dict[str, Path]
     folder: Path
-
-    @property
-    def verdict(self) -> str:
-        """What the certificate says, in a line."""
-        return self.certificate.verdict
+    verdict: str | None = None
 
     @property
     def report(self) -> Path:
@@ -48,8 +48,9 @@ class Analysis:
         link = f'<a href="{self.report.as_uri()}">report</a> in {escape(str(self.folder))}'
         shown = self.figures if len(self.figures) <= EMBEDDED_FIGURES else {}
         images = "".join(_image(name, path) for name, path in shown.items())
-        count = f"{len(self.figures)} figures"
-        return f"<p>{escape(self.verdict)}; {count}, {link}</p>{images}"
+        count = counted(len(self.figures), "figure")
+        verdict = f"<p><b>{escape(self.verdict)}</b></p>" if self.verdict else ""
+        return f"{verdict}<p>{escape(self.certificate.verdict)}; {count}, {link}</p>{images}"
 
 
 def _image(name: str, path: Path) -> str:
@@ -76,16 +77,19 @@ def analyse(
     leaves out what it would print.
 
     Raises:
-        UsageError: an argument, record or file is wrong.
+        UsageError: an argument, its type, a record or a file is wrong.
     """
+    check_types(signature(analyse), locals())
     if [search, run, space].count(None) != 2:
         raise UsageError("give one of search, run and space")
     flags: dict[str, Any]
     flags = {"search": search, "run": [run] if run else None, "space": space, "data": data}
     flags |= {"only": list(only) if only else None, "split": split, "read_test": read_test}
     flags |= {"out": str(out) if out is not None else None, "tracking_uri": tracking_uri}
+    flags |= {"quiet": quiet}
     environment.prepare(loopback=True)
     from analysis.certificate import Certificate  # MLflow takes seconds to import
+    from analysis.report.document import audit_verdict
 
     arguments = command_line().parse_args([])
     vars(arguments).update(flags)
@@ -93,5 +97,9 @@ def analyse(
     folder, _ = analysed(arguments, console)
     certificate = Certificate(**json.loads((folder / "certificate.json").read_text()))
     names = only or sorted(path.stem for path in (folder / "figures").glob("*.png"))
-    drawn = {name: folder / "figures" / f"{name}.png" for name in names}
-    return Analysis(certificate, {n: path for n, path in drawn.items() if path.exists()}, folder)
+    files = {name: folder / "figures" / f"{name}.png" for name in names}
+    drawn = {name: path for name, path in files.items() if path.exists()}
+    verdict = None
+    if "audit" in drawn:
+        verdict = audit_verdict(json.loads(drawn["audit"].with_suffix(".json").read_text()))
+    return Analysis(certificate, drawn, folder, verdict)

@@ -1,12 +1,30 @@
-"""Where an analysis is written."""
+"""Where an analysis is written, and how far it has come."""
 
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import track
+
+from search.trials.text import duration
 from trainables.boundary.errors import UsageError
+
+
+def progress(names: list[str], console: Console, *, quiet: bool) -> Iterator[str]:
+    """``names``, one after the other, while a bar or lines on stderr tell how long each takes."""
+    if quiet or console.quiet or console.is_terminal:
+        yield from track(names, "figures", console=console, disable=quiet or console.quiet)
+        return
+    begun = time.perf_counter()
+    for number, name in enumerate(names, 1):
+        yield name
+        gone = duration(time.perf_counter() - begun)
+        print(f"figure {number} of {len(names)}: {name}, {gone} gone", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import track
 
-from analysis.output import whole_folder
+from analysis.output import progress, whole_folder
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.tracking import default_uri
@@ -22,6 +22,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 from trainables.checkpoint import save
 from trainables.data import EMBEDDED, resolve
 from trainables.device import use_threads
@@ -96,6 +97,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
+    parser.add_argument("--quiet", action="store_true", help="do not tell how far it has come")
     return parser
 
 
@@ -148,14 +150,18 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
             seal = unseal(subject, arguments.read_test)
-            gallery = _report(subject, certificate, seal, names, folder, console)
+            shown = progress(names, console, quiet=arguments.quiet)
+            gallery = _report(subject, certificate, seal, shown, folder, console)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
         for name in (*gallery.left_out, *gallery.failed):
             remove_figure(name, out / "figures")  # of an earlier analysis
         logged = _log(records, run.run_id, Path(scratch))
     tested, drawn = len(subject.dataset.test), len(gallery.drawn)
-    console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
+    console.print(
+        f"{counted(tested, 'test image')} predicted, {counted(drawn, 'figure')}: {out}",
+        soft_wrap=True,
+    )
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     status = max(_tell(seal, console), _verdict(certificate, console), logged, _failures(gallery))
     return out, status
@@ -204,7 +210,7 @@ def _report(
     subject: "Subject",
     certificate: "Certificate",
     seal: "Seal",
-    names: list[str],
+    names: Iterable[str],
     folder: Path,
     console: Console,
 ) -> "Gallery":
@@ -215,8 +221,7 @@ def _report(
     from analysis.report.html import html_text
     from analysis.report.pdf import write_pdf
 
-    shown = track(names, "figures", console=console, disable=not console.is_terminal)
-    gallery = draw_figures(subject, shown, folder / "figures")
+    gallery = draw_figures(subject, names, folder / "figures")
     for name, reason in gallery.left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
     if remark := unwritten(subject.dataset.classes):

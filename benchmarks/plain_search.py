@@ -41,7 +41,7 @@ CPU = torch.device("cpu")
 
 def main(argv: list[str] | None = None) -> None:
     """Run the search that the command line ``argv`` asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search", allow_abbrev=False)
     for flag in ("--space", "--out"):
         parser.add_argument(flag, type=Path, required=True)
     parser.add_argument("--data", required=True)

@@ -19,7 +19,9 @@ VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python deploy/users.py", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python deploy/users.py", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--search", action="store_true", help="may log to every experiment")
     arguments = parser.parse_args(argv)

@@ -15,7 +15,9 @@ from search.records.summary import Summary
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
+from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
 _HEADER = ("trial", "status", "epochs", "best accuracy", "in epoch", "not as the baseline")
@@ -70,7 +72,7 @@ class SearchResult:
             first = self.summary.finalists[0]
             mean, seeds = _percent(first["val_accuracy_mean"]), first["seeds"]
             reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
-        took = f"{self.summary.epochs:,} epochs in {duration(self.summary.wall_seconds)}"
+        took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
         return f"{self.name}: {self.summary.status}, {reached}; {took}"
 
 
@@ -113,11 +115,12 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     ``{"lr": 0.001}``.
 
     Raises:
-        UsageError: an argument or file is wrong.
+        UsageError: an argument, its type or a file is wrong.
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
     call = _signature().bind(*args, **kwargs)
     call.apply_defaults()
+    check_types(_signature(), call.arguments)
     options = _options(**call.arguments)
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run

@@ -40,7 +40,7 @@ def replay(config: dict[str, Any]) -> None:
         figures = dict.fromkeys(("val_accuracy_conflicting", "val_accuracy_aligned"), accuracy)
         figures |= {"val_accuracy": accuracy, "digit_following": 0.0, "epoch": epoch}
         best = {"epoch": epoch, "val_accuracy": accuracy, "model": {"weight": torch.tensor(epoch)}}
-        state = signed(Epoch(epoch, figures, {"epoch": epoch, "best": best})).state
+        state = signed(Epoch(epoch, figures, {"epoch": epoch, "best": best}), "gap5").state
         report(figures, lambda path, state=state: torch.save(state, path))
 
 

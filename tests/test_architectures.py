@@ -73,7 +73,8 @@ def test_eval_mode_does_not_depend_on_the_batch(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_against_the_gradient_lowers_the_loss(name):
-    model, labels = build(name, dropout=0.0), torch.arange(8)
+    plain = {"dropout": 0.0} if "dropout" in architectures.parameters(name) else {}
+    model, labels = build(name, **plain), torch.arange(8)
     before = nn.functional.cross_entropy(model(images()), labels)
     before.backward()
     with torch.no_grad():
@@ -100,7 +101,6 @@ def test_every_relu_is_a_module_of_its_own_called_once_and_not_inplace(name):
     for relu in relus:
         relu.register_forward_hook(lambda module, *_: calls.append(id(module)))
     output = model(images())
-    assert relus
     assert sorted(calls) == sorted(id(relu) for relu in relus)
     assert relu_nodes(output) == len(relus)
     assert not any(relu.inplace for relu in relus)

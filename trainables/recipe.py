@@ -8,7 +8,8 @@ from pydantic import Field
 
 from trainables import architectures
 from trainables.boundary.errors import UsageError
-from trainables.boundary.validation import checked, nearest, validated
+from trainables.boundary.validation import checked, validated
+from trainables.boundary.wording import nearest
 
 Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from analysis.fonts import families
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 
 __all__ = [
     "GROUPS",
@@ -89,7 +90,9 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
         UsageError: there is no such figure.
     """
     if name not in available():
-        raise UsageError(f"figure {name!r} is not there; choose among {', '.join(available())}")
+        known = available()
+        near = nearest(name, known) or f"; choose among {', '.join(known)}"
+        raise UsageError(f"figure {name!r} is not there{near}")
     return partial(_drawn, name)
 
 

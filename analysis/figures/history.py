@@ -7,6 +7,7 @@ from analysis.figures import Caption, Drawing
 from analysis.optuna_axes import clean_pyplot
 from analysis.study import study_of
 from analysis.subject import Subject
+from trainables.boundary.wording import counted
 
 GROUP = "search"
 
@@ -31,8 +32,8 @@ def draw(subject: Subject) -> Drawing:
         axes.set_title(f"search {search.name}")
     best = [[t.record.number, t.record.best_accuracy] for t in search.trials if t.accuracies]
     caption = Caption(
-        f"The best validation accuracy of each of {len(best)} trials, in the order in which they "
-        "were suggested, the best so far, and the baseline's.",
+        f"The best validation accuracy of each of {counted(len(best), 'trial')}, in the order in "
+        "which they were suggested, the best so far, and the baseline's.",
         "optuna.visualization, over the recorded trials.",
         "Stopped trials had fewer epochs, so their points are lower than they might have become. "
         "The best of many trials is a little lucky.",

@@ -7,6 +7,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
+from trainables.boundary.wording import counted
 
 GROUP = "search"
 MIN_TRIALS = 6
@@ -59,8 +60,8 @@ def _importances(study: optuna.Study) -> dict[str, float]:
 def _caption(trials: int, epoch: int, left_out: list[str]) -> Caption:
     more = f" Conditional settings are left out: {', '.join(left_out)}." if left_out else ""
     return Caption(
-        f"How much of the differences in accuracy after {epoch} epochs each setting explains by "
-        f"itself, over {trials} trials.",
+        f"How much of the differences in accuracy after {counted(epoch, 'epoch')} each setting "
+        f"explains by itself, over {counted(trials, 'trial')}.",
         "fANOVA (Hutter et al. 2014) as Optuna has it, over the best accuracy of the first "
         f"{epoch} epochs, which all these trials had.{more}",
         f"It wants {TRIALS_A_SETTING} trials a setting; with so few, and trials that a search did "

@@ -7,6 +7,7 @@ from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.optuna_axes import clean_pyplot
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
+from trainables.boundary.wording import counted
 
 GROUP = "search"
 WIDEST = 24  # inches
@@ -23,12 +24,12 @@ def draw(subject: Subject) -> Drawing:
         raise NotApplicableError("no two trials differ in a setting that both have")
     with clean_pyplot((min(3 + 1.3 * len(shared), WIDEST), 4.8)):
         axes = plot_parallel_coordinate(study, params=shared, target_name="accuracy")
-        axes.set_title(f"search {search.name}: accuracy after {epoch} epochs")
+        axes.set_title(f"search {search.name}: accuracy after {counted(epoch, 'epoch')}")
         axes.tick_params(axis="x", rotation=30)
     trials = [{"accuracy": trial.value, **trial.params} for trial in study.trials]
     caption = Caption(
-        f"The settings of {len(trials)} trials, a line each, coloured by their best accuracy of "
-        f"the first {epoch} epochs, which all had.",
+        f"The settings of {counted(len(trials), 'trial')}, a line each, coloured by their best "
+        f"accuracy of the first {counted(epoch, 'epoch')}, which all had.",
         "optuna.visualization, over the settings that every trial has and that differ.",
         "Lines lie over each other; settings that only some trials have are missing.",
     )

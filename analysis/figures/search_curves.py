@@ -6,6 +6,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 from search.trials.record import Status
+from trainables.boundary.wording import counted
 
 GROUP = "search"
 
@@ -54,9 +55,9 @@ def _caption(subject: Subject) -> Caption:
     count = {s: sum(t.record.status == s for t in search.trials) for s in ("completed", "pruned")}
     rungs = ", ".join(map(str, search.rungs)) or "none"
     return Caption(
-        f"Validation accuracy of the {len(search.trials)} trials of search {search.name}: "
-        f"{count['completed']} completed, {count['pruned']} were stopped (crosses). Dotted: ASHA's "
-        f"rungs, after epochs {rungs}.",
+        f"Validation accuracy of the {counted(len(search.trials), 'trial')} of search "
+        f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped "
+        f"(crosses). Dotted: ASHA's rungs, after epochs {rungs}.",
         "As recorded after every epoch, on the whole validation split.",
         "Trials whose rate anneals and the others are compared on ladders of their own, so a "
         "stopped trial may lie above one that went on. Each is one seed.",

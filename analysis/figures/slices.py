@@ -8,6 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
+from trainables.boundary.wording import counted
 
 GROUP = "search"
 COLUMNS = 4
@@ -51,8 +52,8 @@ def draw(subject: Subject) -> Drawing:
 
 def _caption(trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The best accuracy of the first {epoch} epochs of {trials} trials against each setting "
-        "that was tried in more than one way; later trials are darker.",
+        f"The best accuracy of the first {counted(epoch, 'epoch')} of {counted(trials, 'trial')} "
+        "against each setting that was tried in more than one way; later trials are darker.",
         "As recorded. All these trials had as many epochs, so that stopped ones compare fairly.",
         "Other settings change from point to point too: a slope here is not yet an effect.",
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -160,10 +161,14 @@ def _sections(gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _audit_verdict(gallery: Gallery) -> str | None:
-    for numbers in (figure.numbers for figure in gallery.drawn if figure.name == "audit"):
-        subject = numbers["verdict_subject"].replace("the network", "this network")
-        return _sentence(f"{subject} {numbers['verdict_sentence']}")
-    return None
+    audits = [figure.numbers for figure in gallery.drawn if figure.name == "audit"]
+    return audit_verdict(audits[0]) if audits else None
+
+
+def audit_verdict(numbers: dict[str, Any]) -> str:
+    """What the audit found, in a sentence, by the numbers of its figure."""
+    subject = numbers["verdict_subject"].replace("the network", "this network")
+    return _sentence(f"{subject} {numbers['verdict_sentence']}")
 
 
 def _expectation(figures: str) -> str:

@@ -21,6 +21,7 @@ from search.clusters.base import STOP_SECONDS, JobLine, Submission
 from search.clusters.kinds.ray_jobs import RayJobs
 from search.trials.code_version import SHIPPED, code_version
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 
 CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"
@@ -47,7 +48,7 @@ class RayJobsBackend:
             files = [path for path in folder.rglob("*") if path.is_file()]
             size = sum(path.stat().st_size for path in files) / 1e6
             names = sorted(path.name for path in folder.iterdir())
-        shipped = f"{', '.join(names)}: {len(files)} files, {size:.1f} MB"
+        shipped = f"{', '.join(names)}: {counted(len(files), 'file')}, {size:.1f} MB"
         variables = self._runtime_env(submission).get("env_vars", {})
         lines = [
             f"to         {self._cluster.address}",

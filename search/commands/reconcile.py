@@ -16,6 +16,7 @@ from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
+from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
     from search.records.search_records import SearchRecords
@@ -61,7 +62,7 @@ def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
         written, errors = reconcile(folder, arguments.tracking_uri)
     for error in errors[:3]:
         print(f"not recorded in MLflow: {error}", file=sys.stderr)
-    console.print(f"{arguments.name}: {written} trials in MLflow", highlight=False)
+    console.print(f"{arguments.name}: {counted(written, 'trial')} in MLflow", highlight=False)
     return 3 if errors else 0
 
 

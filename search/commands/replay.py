@@ -63,7 +63,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _replay(arguments: argparse.Namespace, console: Console) -> int:
     from search.records.run_reader import RecordedRuns
-    from search.reproduce.report import Progress, table
+    from search.reproduce.report import Progress, file_lines, table
     from search.reproduce.retrain import check_setting, retrain
     from search.reproduce.tolerance import tolerance
     from trainables.training import NonFiniteLossError
@@ -83,6 +83,8 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
         print(f"differs: {error}", file=sys.stderr)
         return 3
     console.print(table(replay))
+    for line in file_lines(replay):
+        console.print(line, soft_wrap=True)
     _write(replay, folder / FILE)
     console.print(f"written    {folder / FILE}", soft_wrap=True)
     return _conclude(replay, console)

@@ -1,23 +1,25 @@
 """What a command prints when its searches have ended."""
 
-import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from search.driver.engine import Outcome
+from search.records.shell import command, shown
 from search.records.summary import Summary
-from search.records.tracking import default_uri, in_shell, secret_lines
+from search.records.tracking import default_uri, secret_lines
 from search.request.request import Request
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
 from trainables.boundary.secrets import masked
+from trainables.boundary.wording import counted
 from trainables.recipe import Setting
 
 
@@ -79,8 +81,10 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
 
 def _confirmation(outcome: Outcome) -> list[str]:
     if not outcome.choice.finalists:
-        counted = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
-        return [f"           unconfirmed: the best of {counted} trials, which is partly luck"]
+        trials = outcome.summary.trials["completed"] + outcome.summary.trials["pruned"]
+        return [
+            f"           unconfirmed: the best of {counted(trials, 'trial')}, which is partly luck"
+        ]
     first = outcome.choice.finalists[0]
     interval = ""
     if first.interval is not None:
@@ -150,16 +154,16 @@ def ending(summary: Summary) -> str:
     counts = summary.trials
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
-        f"{counts['pruned']} pruned, {counts['failed']} failed of {counts['requested']} trials, "
-        f"{summary.epochs:,} epochs in {duration(summary.wall_seconds)}"
+        f"{counts['pruned']} pruned, {counts['failed']} failed of "
+        f"{counted(counts['requested'], 'trial')}, {counted(summary.epochs, 'epoch')} in "
+        f"{duration(summary.wall_seconds)}"
     )
 
 
 def resume_line(request: Request) -> str:
     """The line that says how to resume a search that was interrupted."""
     name = request.group or request.name
-    command = ["python", "-m", request.command, "--resume", name, "--out", str(request.out)]
-    return f"resume     {shlex.join(command)}"
+    return f"resume     {command(request.command, '--resume', name, out=request.out)}"
 
 
 def _interruption(outcome: Outcome, request: Request) -> list[str]:
@@ -206,18 +210,18 @@ def print_refusal(error: object) -> None:
 def compare_lines(name: str, out: Path, uri: str) -> list[str]:
     """The line that says how to see the records, after one on a password that it leaves out."""
     own = uri == default_uri(out)
-    where = f"--out {shlex.quote(str(out))}" if own else f"--tracking-uri {in_shell(uri)}"
-    command = f"python -m search.ui --search {shlex.quote(name)} {where}"
-    return [*secret_lines(uri), f"compare    {command}"]
+    where: dict[str, Any] = {"out": out} if own else {"uri": uri}
+    return [*secret_lines(uri), f"compare    {command('search.ui', '--search', name, **where)}"]
 
 
 def _next_steps(request: Request) -> list[str]:
     uri = request.tracking_uri
-    analysis = ["python", "-m", "analysis.run", "--search", request.name, "--data", request.source]
-    analysis += ["--out", str(request.folder / "analysis")]
+    words = ["--search", request.name]
+    if request.out != Path("runs").resolve():
+        words += ["--out", shown(request.folder / "analysis")]
     return [
         *compare_lines(request.name, request.out, uri),
-        f"analyse    {shlex.join(analysis)} --tracking-uri {in_shell(uri)}",
+        f"analyse    {command('analysis.run', *words, uri=uri)}",
     ]
 
 

@@ -19,6 +19,7 @@ from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 from trainables.data import resolve
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def _check(name: str, options: SearchOptions, console: Console) -> None:
     budget = space.budget.asked(options.trials, options.epochs)
     remark = f"; {budget.remark}" if budget.remark else ""
     console.print(
-        f"{name}: ok: {space.architecture} on {space.data.set}, {len(keys)} keys, "
-        f"{budget.trials} trials of {budget.epochs} epochs{remark}",
+        f"{name}: ok: {space.architecture} on {space.data.set}, {counted(len(keys), 'key')}, "
+        f"{counted(budget.trials, 'trial')} of {counted(budget.epochs, 'epoch')}{remark}",
         soft_wrap=True,
     )
     if options.data is not None:

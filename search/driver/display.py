@@ -15,6 +15,7 @@ from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular, percent, settings_line
+from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
 ROWS = 12  # trials shown at once: those under way, the best, and the latest
@@ -146,7 +147,7 @@ def progress_line(board: SearchBoard, rule: Rule) -> str:
         parts.append(f"baseline {percent(baseline.best_accuracy)}")
     if finals.begun:
         parts.append(f"finals {finals.finished}/{race_of(board, rule).due}")
-    parts += [f"{board.epochs:,} epochs", f"{duration(board.clock.seconds)} gone"]
+    parts += [counted(board.epochs, "epoch"), f"{duration(board.clock.seconds)} gone"]
     if remaining:
         parts.append(f"about {duration(remaining)} left")
     return " · ".join(parts)

@@ -58,6 +58,7 @@ from search.trials.files import (
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,8 @@ class _SearchRun:
         request = self._request
         title = (
             f"{request.name}: {request.architecture} on {request.dataset.name}, "
-            f"{request.budget.trials} trials of up to {request.budget.epochs} epochs, "
+            f"{counted(request.budget.trials, 'trial')} of up to "
+            f"{counted(request.budget.epochs, 'epoch')}, "
             f"{self._resources.concurrency} at once"
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console

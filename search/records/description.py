@@ -9,6 +9,7 @@ from search.selection.rule import Judgement
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular
+from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
 ROWS = 10  # finalists and trials that are listed, the best first
@@ -56,7 +57,8 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
     )
     lines = [
         f"**{_best(choice)}** validation accuracy; the baseline has {_baseline(board, choice)}.",
-        f"{space}: {status}, {counts} of {trials.requested} trials, {board.epochs:,} epochs in "
+        f"{space}: {status}, {counts} of {counted(trials.requested, 'trial')}, "
+        f"{counted(board.epochs, 'epoch')} in "
         f"{duration(board.clock.seconds)}.",
     ]
     return "\n".join(lines)

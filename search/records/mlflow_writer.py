@@ -6,7 +6,6 @@ trials that changed. Trials never wait for the store: an event marks its trial, 
 all trials that are marked, half a second after the last pass, each in one batch.
 """
 
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -15,11 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from search.records.mlflow_runs import MlflowRuns
+from search.records.shell import command
 from search.records.tracking import settle
 from search.trials.files import TrialHistory, folder_name, read_history
 from search.trials.record import TrialRecord
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
+from trainables.boundary.wording import counted
 
 _T = TypeVar("_T")
 PAUSE = 0.5  # seconds between two passes, to write more at once
@@ -151,10 +152,9 @@ class MlflowWriter:
         if not (self._changed or self._missed):
             return []
         place, trials = self.runs.place, len(self._changed)
-        where = shlex.join([place.search, "--out", str(self._search.parent)])
         return [
-            f"{masked(place.uri)} does not answer, and lacks the end of {trials} trials; once it "
-            f"does: python -m search.reconcile {where}"
+            f"{masked(place.uri)} does not answer, and lacks the end of {counted(trials, 'trial')}"
+            f"; once it does: {command('search.reconcile', place.search, out=self._search.parent)}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:

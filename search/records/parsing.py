@@ -74,7 +74,8 @@ def check_plain(provenance: Provenance) -> None:
     texts = [provenance.device, provenance.validation_dtype]
     texts += [provenance.training_dtype or "", provenance.device_name or ""]
     texts += [code.version, code.commit or ""] if code else []
-    for text in (*texts, *versions, *versions.values()):
+    sources = provenance.sources or {}
+    for text in (*texts, *versions, *versions.values(), *sources, *sources.values()):
         plain(text)
 
 

@@ -5,6 +5,7 @@ from rich.table import Table
 
 from search.records.run_reader import RecordedRun
 from search.reproduce.retrain import EpochPair, Replay, conditions, epochs_of
+from trainables.boundary.wording import counted
 
 
 class Progress:
@@ -17,7 +18,7 @@ class Progress:
 
     def __init__(self, run: RecordedRun, console: Console) -> None:
         self._epochs, self._console = run.setting.epochs, console
-        trained = f"{epochs_of(run)} of {self._epochs} epochs"
+        trained = f"{epochs_of(run)} of {counted(self._epochs, 'epoch')}"
         console.print(f"run {run.run_id}, {run.described}: {trained}", soft_wrap=True)
         figures = f"{'recorded: accuracy, loss':>26}{'here: accuracy, loss':>26}"
         console.print(f"{'epoch':9}{figures}", soft_wrap=True)
@@ -59,13 +60,29 @@ def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
 def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     """With what it was trained: what differs; in short, if nothing does."""
     if replay.differences:
-        return [(name, *pair) for name, pair in replay.differences.items()]
+        return [*((name, *pair) for name, pair in replay.differences.items()), _sources(replay)]
     known, ours = conditions(replay.provenance), replay.provenance
-    number = f"{ours.training_dtype}, {ours.threads} thread{'s' if ours.threads != 1 else ''}"
+    number = f"{ours.training_dtype}, {counted(ours.threads or 0, 'thread')}"
     return [
         ("code", known["code"], "equal"),
+        _sources(replay),
         ("libraries", f"torch {known['torch']} and {len(ours.versions) - 1} more", "equal"),
         ("device", f"{known['device']}, {known['device model']}, {number}", "equal"),
+    ]
+
+
+def _sources(replay: Replay) -> tuple[str, str, str]:
+    recorded, changed = replay.run.provenance.sources, len(replay.changed_files)
+    if recorded is None:
+        return "sources", "not recorded", ""
+    return "sources", counted(len(recorded), "file"), f"{changed} not equal" if changed else "equal"
+
+
+def file_lines(replay: Replay) -> list[str]:
+    """A line for each source file that is not the recorded one."""
+    return [
+        f"not equal  {path}: {then[:12]} recorded, {now[:12]} here"
+        for path, (then, now) in replay.changed_files.items()
     ]
 
 

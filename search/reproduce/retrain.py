@@ -1,7 +1,7 @@
 """A recorded run trained again, and its figures compared with those recorded."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from torch import Tensor, uint8
 from search.records.run_reader import RecordedRun
 from search.reproduce.tolerance import Tolerance
 from search.trials.provenance import Provenance
+from search.trials.source_files import files_on_path, source_files
 from trainables.boundary.errors import UsageError
 from trainables.data import Dataset
 from trainables.device import best_device, use_threads
@@ -76,6 +77,13 @@ class Replay:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
+    def changed_files(self) -> dict[str, tuple[str, str]]:
+        """The recorded source files that are not the same here: their hashes then, and now."""
+        then, now = self.run.provenance.sources or {}, self.provenance.sources or {}
+        pairs = {path: (then[path], now.get(path, "absent")) for path in then}
+        return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
+
+    @property
     def best_equal(self) -> bool:
         """True if the best epoch and its accuracy are those recorded."""
         recorded = self.run.best_epoch, self.run.val_accuracy
@@ -84,7 +92,8 @@ class Replay:
     @property
     def must_be_equal(self) -> bool:
         """True if it was trained with what repeats every bit, then and now."""
-        return self.provenance.repeats and not self.differences
+        same = not self.differences and not self.changed_files
+        return same and self.run.provenance.repeats and self.provenance.repeats
 
     @property
     def verdict(self) -> Verdict:
@@ -119,6 +128,7 @@ class Replay:
                 **asdict(self.provenance),
             },
             "differences": self.differences,
+            "changed_files": self.changed_files,
             "weights_equal": self.weights_equal,
             "epochs": [pair.document() for pair in self.epochs],
             "setting": asdict(run.setting),
@@ -188,6 +198,7 @@ def retrain(
         trainables.training.NonFiniteLossError: a loss is infinite or not a number.
     """
     use_threads(run.job.cpus)
+    source_files(run.setting.architecture)  # as they are now: they may be edited while it trains
     data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
@@ -195,13 +206,19 @@ def retrain(
         best = epoch.state["best"]
     return Replay(
         run=run,
-        provenance=Provenance.current(),
+        provenance=_here(run),
         tolerance=allowed,
         epochs=tuple(pairs),
         best_epoch=best["epoch"],
         val_accuracy=best["val_accuracy"],
         weights_equal=None if weights is None else same_bits(weights, best["model"]),
     )
+
+
+def _here(run: RecordedRun) -> Provenance:
+    """This process's provenance, with the files that the record has and only other modules use."""
+    here, recorded = Provenance.current(run.setting.architecture), run.provenance.sources
+    return replace(here, sources={**files_on_path(recorded or ()), **(here.sources or {})})
 
 
 def _paired(run: RecordedRun, epoch: Epoch) -> EpochPair:

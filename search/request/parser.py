@@ -47,7 +47,6 @@ def search_parser() -> argparse.ArgumentParser:
         usage="%(prog)s --space NAME [flags]",
         description=_ABOUT,
         formatter_class=ScreenfulHelp,
-        allow_abbrev=False,
     )
     return _with_flags(parser, SearchOptions)
 
@@ -59,7 +58,6 @@ def ablation_parser() -> argparse.ArgumentParser:
         description="Train a setting with every combination of its parts on and off.",
         epilog=_ABLATIONS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     return _with_flags(parser, AblationOptions)
 

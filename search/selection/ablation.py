@@ -9,6 +9,7 @@ from scipy.stats import t as student_t
 
 from search.trials.spec import Point
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 from trainables.recipe import RECIPE_KEYS, Setting, Value, rests
 
 CONFIDENCE = 0.95
@@ -112,6 +113,7 @@ def _off(key: str, values: dict[str, Value]) -> Value:
     if key not in values:
         raise UsageError(
             f"--toggle {key}: the setting has no such key; its keys are {', '.join(values)}"
+            f"{nearest(key, values)}"
         )
     value = values[key]
     off = RECIPE_KEYS[key].off if key in RECIPE_KEYS else _nothing(value)

@@ -8,6 +8,7 @@ from search.space.space import Space
 from trainables import architectures
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import nearest
 from trainables.recipe import kinds
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
@@ -35,7 +36,10 @@ def space_file(name: str, flag: str = "--space") -> Path:
     if Path(name).name != name and path.parent == SPACES:
         raise UsageError(f"{flag} {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
-        raise UsageError(f"space {name!r} is not there; choose one of {', '.join(available())}")
+        raise UsageError(
+            f"space {name!r} is not there; choose one of {', '.join(available())}"
+            f"{nearest(name, available())}"
+        )
     if not is_name(path.stem):
         raise UsageError(f"{flag} {name}: use only letters, digits, '_' and '-' in the file's name")
     return path

@@ -22,7 +22,7 @@ from search.space.domain import (
 )
 from trainables import architectures
 from trainables.boundary.errors import UsageError
-from trainables.boundary.validation import nearest
+from trainables.boundary.wording import nearest
 from trainables.data import EMBEDDED, DataSpec
 from trainables.data.attribute_function import written_down
 from trainables.data.folder import is_image_folder, list_folder
@@ -160,8 +160,9 @@ class Space(Strict):
         """Raise UsageError unless ``key`` is searched here and may have ``value``."""
         domains = [domain for name, domain in every_key(self.search) if name == key]
         if not domains:
-            keys = ", ".join(sorted({name for name, _ in every_key(self.search)}))
-            raise UsageError(f"the space has no key {key}; its keys are {keys}")
+            keys = sorted({name for name, _ in every_key(self.search)})
+            near = nearest(key, keys) or f"; its keys are {', '.join(keys)}"
+            raise UsageError(f"the space has no key {key}{near}")
         if isinstance(domains[0], Options) and value not in domains[0].options:
             options = ", ".join(map(str, domains[0].options))
             raise UsageError(f"{key} must be one of the space's {options}, not {value!r}")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from search.trials.provenance import signed
+from search.trials.source_files import source_files
 from search.trials.spec import Job, TrialSpec
 from search.workers.train import restored_from, training_data
 from trainables.device import use_threads
@@ -42,6 +43,8 @@ class PackHost:
     def __init__(self, job: Job, threads: int) -> None:
         use_threads(threads)
         self._data = training_data(job)
+        self._architecture = job.architecture
+        source_files(job.architecture)  # as they are now: they may be edited while it trains
         self._memory = _Memory(self._data.device)
         self._trials: dict[str, _PackedTrial] = {}
         self._changed = threading.Condition()
@@ -110,7 +113,7 @@ class PackHost:
         """What a step of ``trial`` gave; None where that is nothing, or its end."""
         try:
             epoch = self._memory.measured(trial.member)
-            return None if epoch is None else _packed(epoch)
+            return None if epoch is None else _packed(epoch, self._architecture)
         except StopIteration:
             trial.ended = True
             return None
@@ -147,7 +150,7 @@ class _Memory:
             self._needed = max(self._needed, peak - allocated)
 
 
-def _packed(epoch: Epoch) -> tuple[dict[str, float], bytes]:
+def _packed(epoch: Epoch, architecture: str) -> tuple[dict[str, float], bytes]:
     file = io.BytesIO()
-    torch.save(signed(epoch).state, file)
+    torch.save(signed(epoch, architecture).state, file)
     return {**epoch.metrics, "epoch": epoch.number}, file.getvalue()

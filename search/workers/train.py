@@ -10,6 +10,7 @@ from ray import tune
 
 from search.trials.checkpoints import STATE_FILE, checkpoints, intact_epoch
 from search.trials.provenance import signed
+from search.trials.source_files import source_files
 from search.trials.spec import Job, TrialSpec
 from search.workers.failing import check_shared, report_failure
 from search.workers.reporting import Reports
@@ -42,10 +43,11 @@ def train_trial(config: dict[str, Any]) -> None:
 def _train(task: TrialSpec) -> None:
     use_threads(task.job.cpus)
     data = training_data(task.job)
+    source_files(task.job.architecture)  # as they are now: they may be edited while it trains
     with Reports() as reports:
         for epoch in steps(task.setting, data, _restored()):
             if epoch is not None:
-                reports.send(signed(epoch))
+                reports.send(signed(epoch, task.job.architecture))
             elif reports.stopped:
                 raise SystemExit(0)
 

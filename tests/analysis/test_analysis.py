@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -13,11 +14,13 @@ import torch
 from conftest import copied_store, run_here
 from mlflow import MlflowClient
 from PIL import Image
+from rich.console import Console
 from sklearn.metrics import confusion_matrix
 
 from analysis import figures
 from analysis.certificate import certify
 from analysis.figures import NotApplicableError
+from analysis.output import progress
 from analysis.record import Records
 from analysis.run import main
 from analysis.subject import Subject, open_subject
@@ -89,6 +92,21 @@ def test_a_report_of_one_figure_holds_that_alone(finished, tmp_path):
     assert {path.name for path in (out / "figures").iterdir()} == {"curves.png", "curves.json"}
 
 
+def test_without_a_terminal_a_line_a_figure_tells_how_far_it_has_come(capsys):
+    names = ["curves", "filters"]
+    assert list(progress(names, Console(), quiet=False)) == names
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = [rf"figure {n} of 2: {name}, \d+ s gone" for n, name in enumerate(names, 1)]
+    assert re.fullmatch("\n".join([*lines, ""]), told.err)
+
+
+def test_nobody_is_told_who_asks_for_quiet(capsys):
+    assert list(progress(["curves"], Console(), quiet=True)) == ["curves"]
+    assert list(progress(["curves"], Console(quiet=True), quiet=False)) == ["curves"]
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     finished, tmp_path, capsys, monkeypatch
 ):
@@ -98,7 +116,7 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
     uri, out = copied_store(finished, tmp_path), tmp_path / "out"
     flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
-    assert main([*flags, "--only", "curves"]) == 3
+    assert main([*flags, "--only", "curves", "--quiet"]) == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "not logged to their run" in error

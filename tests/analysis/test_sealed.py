@@ -273,7 +273,7 @@ def accept(uri: str) -> None:
 def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(finished, tmp_path):
     uri = copied_store(finished, tmp_path)
     refuse(uri, "tags")
-    found = analysed(uri, tmp_path / "out", *CURVES)
+    found = analysed(uri, tmp_path / "out", *CURVES, "--quiet")
     assert (found.status, found.tags, found.steps) == (3, {}, [])
     assert found.errors.startswith("this reading of the test labels is not recorded: sqlite:")
     assert found.errors.count("\n") == 1

@@ -105,6 +105,13 @@ def test_the_comparison_shows_the_best_trials(served, page):
     expect(page.get_by_text("small-000-baseline").first).to_be_visible()
 
 
+def test_the_comparison_opens_on_the_validation_accuracy(served, page):
+    page.goto(served.addresses["compare"])
+    chosen = page.locator("[class*=select-selection-item-content]")
+    expect(chosen.get_by_text("val_accuracy", exact=True).first).to_be_visible()
+    expect(chosen.get_by_text("train_loss", exact=True)).to_have_count(0)
+
+
 def test_the_curves_of_the_best_trials_are_drawn(served, page):
     page.goto(served.addresses["curves"])
     expect(page.locator(".js-line").first).to_be_visible()

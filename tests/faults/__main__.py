@@ -83,7 +83,9 @@ def _reported(outcomes: dict[Fault, Outcome], console: Console) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python tests/faults", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python tests/faults", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--short", action="store_true", help="a part, in a minute or two")
     names = [each.name for each in FAULTS]
     parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="FAULT")

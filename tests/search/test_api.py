@@ -1,9 +1,11 @@
 """A search and an analysis as functions, and what a notebook shows of them."""
 
 import inspect
+import json
 import os
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_a_search_has_the_flags_of_the_command_as_arguments():
 
 
 def test_an_analysis_has_the_flags_of_the_command_as_arguments():
-    assert set(inspect.signature(analyse).parameters) - {"quiet"} == flags_of(command_line())
+    assert set(inspect.signature(analyse).parameters) == flags_of(command_line())
 
 
 @pytest.mark.parametrize("function", [run_search, analyse])
@@ -70,6 +72,36 @@ def test_a_wrong_argument_is_told_as_a_wrong_flag_is(tmp_path):
         run_search("gap5", data="embedded", trials=0, out=tmp_path)
     with pytest.raises(UsageError, match="give one of search, run and space"):
         analyse(search="a", run="b")
+
+
+WRONG_TYPES = [
+    (run_search, {"space": 5}),
+    (run_search, {"space": ["gap5"]}),
+    (run_search, {"trials": "3"}),
+    (run_search, {"trials": 3.0}),
+    (run_search, {"trials": True}),
+    (run_search, {"seed": None}),
+    (run_search, {"name": 5}),
+    (run_search, {"set": ["lr=1"]}),
+    (run_search, {"set": {"lr": None}}),
+    (run_search, {"out": 5}),
+    (run_search, {"quiet": "no"}),
+    (run_search, {"gpus_per_trial": "1"}),
+    (analyse, {"search": 5}),
+    (analyse, {"run": ["a", "b"]}),
+    (analyse, {"only": "curves"}),
+    (analyse, {"only": [1]}),
+    (analyse, {"split": "vall"}),
+    (analyse, {"read_test": "yes"}),
+    (analyse, {"out": b"there"}),
+]
+
+
+@pytest.mark.parametrize(("function", "argument"), WRONG_TYPES)
+def test_an_argument_of_a_wrong_type_is_named(function, argument):
+    (name,) = argument
+    with pytest.raises(UsageError, match=f"^{name} must be of type .*, not "):
+        function(**argument)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +144,8 @@ def analysis(store: str, tmp_path_factory) -> Analysis:
 def test_an_analysis_has_its_certificate_and_figures(analysis, finished):
     assert analysis.certificate.certified
     assert analysis.certificate.run_id == finished.summary["best"]["run_id"]
-    assert analysis.verdict.startswith("certified: ")
+    assert analysis.certificate.verdict.startswith("certified: ")
+    assert analysis.verdict is None  # no audit was drawn
     assert analysis.figures == {"curves": analysis.folder / "figures" / "curves.png"}
     assert analysis.report.is_file()
 
@@ -123,9 +156,18 @@ def test_an_analysis_shows_a_few_figures_and_links_the_report(analysis):
     assert analysis.report.as_uri() in html
 
 
+def test_the_verdict_of_an_analysis_is_the_audits_as_the_report_has_it(store, tmp_path):
+    analysis = analyse(search="small", tracking_uri=store, out=tmp_path, only=["audit"])
+    numbers = json.loads(analysis.figures["audit"].with_suffix(".json").read_text())
+    assert numbers["verdict_sentence"] in analysis.verdict
+    assert f'<p class="verdict">{analysis.verdict}</p>' in unescape(analysis.report.read_text())
+    assert analysis.verdict in unescape(analysis._repr_html_())
+
+
 def test_an_analysis_says_nothing_unless_it_is_asked_to(store, tmp_path, capsys):
     analyse(search="small", tracking_uri=store, out=tmp_path, only=["curves"])
-    assert capsys.readouterr().out == ""
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 @pytest.mark.slow

@@ -47,8 +47,33 @@ def python(project: Path, *arguments: str) -> subprocess.CompletedProcess:
 def test_a_new_network_passes_the_conformance_tests_at_once(project, name, data):
     made = python(project, "search.new", name, "--data", data)
     assert made.returncode == 0, made.stderr
+    assert_conforms(project, name)
+
+
+EDITS = {
+    "trials: 24, epochs: 20, grace_epochs: 5": "trials: 3, epochs: 50, finalists: 0",
+    "budget: {trials: 8, epochs: 8, grace_epochs: 3": "budget: {trials: 1, epochs: 1",
+    "# yaml-language-server: $schema=space.schema.json\n": "",
+    "  mixup: [0.0, 0.2]\n": "",  # of the search and, below, of all else
+    "  mixup: 0.0\n": "",
+    ", mixup: 0.0}": "}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_it_does_so_whatever_its_budget_is_and_whatever_it_searches(project):
+    assert python(project, "search.new", "edited").returncode == 0
+    space = project / "configs" / "spaces" / "edited.yaml"
+    for old, new in EDITS.items():
+        assert old in space.read_text()
+        space.write_text(space.read_text().replace(old, new, 1))
+    assert_conforms(project, "edited", "tests/search/test_json_schema.py")
+
+
+def assert_conforms(project: Path, name: str, *more: str) -> None:
     files = ("tests/test_architectures.py", "tests/search/test_space.py")
-    tested = python(project, "pytest", *files, "-q", "-k", f"{name} or {name}-")
+    tested = python(project, "pytest", *files, *more, "-q", "-k", f"{name} or {name}-")
     assert tested.returncode == 0, tested.stdout
     assert "passed" in tested.stdout
 

@@ -4,8 +4,10 @@ The records made here are of one trial that was stopped after two of four epochs
 of its own, sound or with something changed.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 from dataclasses import asdict, dataclass
@@ -28,6 +30,7 @@ from search.trials.provenance import signed
 from search.trials.record import TrialRecord
 from search.trials.spec import Job, TrialSpec
 from trainables import checkpoint
+from trainables.architectures import gap5
 from trainables.data import DataSpec, load
 from trainables.data.export import export
 from trainables.training import TrainingData, fit
@@ -77,7 +80,7 @@ def stopped(tmp_path_factory) -> Stopped:
     for epoch in islice(fit(spec.setting, data), EPOCHS):
         record = record.after(epoch.number, epoch.metrics)
         figures.append(epoch.metrics)
-        checkpoint.save(signed(epoch).state, folder / STATE_FILE)
+        checkpoint.save(signed(epoch, JOB.architecture).state, folder / STATE_FILE)
     assert write_saved_model(folder / "kept", record, folder, dataset.described(), folder)
     return Stopped(folder / "kept", figures)
 
@@ -149,6 +152,9 @@ def test_the_winner_of_a_search_comes_out_again_from_mlflow_alone(finished, tmp_
     told = json.loads(file.read_text())
     assert (told["run_id"], told["verdict"]) == (best["run_id"], "bit for bit")
     assert told["weights_equal"] is True
+    recorded, here = told["recorded"]["sources"], told["replayed"]["sources"]
+    assert {"trainables/architectures/gap5.py", "trainables/training.py"} <= recorded.keys()
+    assert recorded.items() <= here.items()
     number = int(next(finished.out.glob(f"small/trial-*-{best['trial_id']}")).name.split("-")[1])
     history = finished.histories()[number]
     for epoch, line in zip(told["epochs"], history, strict=True):
@@ -247,16 +253,28 @@ def changed(stopped: Stopped, folder: Path, **fields) -> Path:
     return folder
 
 
-def test_a_record_of_an_earlier_version_is_replayed(store, stopped, tmp_path):
+def test_a_source_file_that_is_not_the_recorded_one_is_named(store, stopped, tmp_path, capsys):
+    """Whatever git says: this checkout counts as one without changes."""
+    own = "trainables/architectures/gap5.py"
+    sources = json.loads((stopped.kept / SETTING_FILE).read_text())["sources"] | {own: 64 * "a"}
+    run_id = store.trial(kept=changed(stopped, tmp_path, sources=sources), raised=0.005)
+    assert replay(store, run_id) == 0
+    here = hashlib.sha256(Path(gap5.__file__).read_bytes()).hexdigest()
+    assert document(store, run_id)["changed_files"] == {own: [64 * "a", here]}
+    assert f"{own}: {12 * 'a'} recorded, {here[:12]} here" in capsys.readouterr().out
+
+
+def test_a_record_of_an_earlier_version_is_replayed(store, stopped, tmp_path, capsys):
     shutil.copytree(stopped.kept, tmp_path, dirs_exist_ok=True)
     file = tmp_path / SETTING_FILE
     written = json.loads(file.read_text())
-    for name in ("code", "device_name", "threads", "trial_id"):
+    for name in ("code", "device_name", "threads", "trial_id", "sources"):
         del written[name]
     file.write_text(json.dumps(written))
     run_id = store.trial(kept=tmp_path)
     assert replay(store, run_id) == 0
     assert document(store, run_id)["differences"]["threads"] == ["unknown", "1"]
+    assert re.search("sources +not recorded", capsys.readouterr().out)
 
 
 def test_a_signal_ends_it_with_one_word(store, capsys, monkeypatch):

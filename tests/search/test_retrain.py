@@ -15,7 +15,10 @@ from search.trials.spec import Job, TrialSpec
 from trainables.data import DataSpec
 from trainables.recipe import Setting
 
-CPU = Provenance({"torch": "2"}, "cpu", "float32", "float32", "a CPU", 1, CodeVersion("0.1.0"))
+FILES = {"trainables/recipe.py": "a" * 64, "mine/net.py": "b" * 64}
+CPU = Provenance(
+    {"torch": "2"}, "cpu", "float32", "float32", "a CPU", 1, CodeVersion("0.1.0"), FILES
+)
 JOB = Job("gap5", DataSpec(), "embedded", None, None, 2, 0, 1)
 RUN = RecordedRun(
     run_id="a" * 32,
@@ -61,6 +64,7 @@ def test_where_every_bit_repeats_anything_that_differs_does(what):
         replace(CPU, versions={"torch": "3"}),
         replace(CPU, training_dtype="bfloat16"),
         replace(CPU, code=CodeVersion("0.2.0")),
+        replace(CPU, sources={**FILES, "mine/net.py": "c" * 64}),
     ],
 )
 def test_elsewhere_it_may_differ_within_the_tolerance(what, here):
@@ -72,11 +76,20 @@ def test_elsewhere_it_may_differ_within_the_tolerance(what, here):
     [
         replace(CPU, threads=2),
         replace(CPU, device="cuda"),
-        replace(CPU, code=CodeVersion("0.1.0", "a" * 40, True)),
+        replace(CPU, sources=None),
     ],
 )
-def test_so_it_may_on_more_threads_a_gpu_or_changed_code_though_nothing_is_known_to_differ(both):
+def test_so_it_may_on_more_threads_a_gpu_or_unknown_code_though_nothing_is_known_to_differ(both):
     assert replayed(both, both, weights=False).verdict == "within tolerance"
+
+
+def test_so_it_may_where_an_older_record_holds_no_source_files():
+    assert replayed(replace(CPU, sources=None), weights=False).verdict == "within tolerance"
+
+
+def test_equal_files_repeat_every_bit_though_git_calls_the_checkout_changed():
+    changed = replace(CPU, code=CodeVersion("0.1.0", "a" * 40, True))
+    assert replayed(changed, changed, weights=False).verdict == "differs"
 
 
 @pytest.mark.parametrize("accuracy", [0.47, 0.53])
@@ -93,6 +106,14 @@ def test_what_differs_is_named_then_and_now():
         "torch": ("2", "3"),
         "numpy": ("unknown", "2"),
         "threads": ("1", "2"),
+    }
+
+
+def test_a_source_file_that_differs_or_is_absent_is_named():
+    here = replace(CPU, sources={"trainables/recipe.py": "d" * 64, "another.py": "e" * 64})
+    assert replayed(here=here).changed_files == {
+        "trainables/recipe.py": (64 * "a", 64 * "d"),
+        "mine/net.py": (64 * "b", "absent"),
     }
 
 

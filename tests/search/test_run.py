@@ -38,7 +38,7 @@ def refused(capsys, work, *arguments: str) -> str:
 BASE = ["--space", "gap5", "--data", "embedded"]
 FLAGS = [
     (["--trials", "many"], "argument --trials: invalid int value"),
-    (["--colour", "red"], "unrecognized arguments: --colour"),
+    (["--colour", "red"], "--colour is no option"),
     (["--trials", "0"], "--trials must be 1 or more"),
     (["--epochs", "-1"], "--epochs must be 1 or more"),
     (["--seed", "-1"], "--seed must be 0 or more"),

@@ -115,6 +115,11 @@ def test_every_epoch_of_every_trial_is_in_mlflow_once(finished):
         assert sorted((point.step, point.value) for point in logged) == expected
 
 
+def test_the_validation_accuracy_is_the_first_metric_of_a_trial_on_which_compare_opens(finished):
+    run = MlflowClient(finished.uri).get_run(finished.summary["best"]["run_id"])
+    assert next(iter(run.data.metrics)) == "val_accuracy"
+
+
 def test_every_run_has_the_metrics_of_the_records(finished):
     client = MlflowClient(finished.uri)
     run = client.get_run(finished.summary["best"]["run_id"])

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 
 _GIVEN = {"image_size", "classes"}
 
@@ -34,6 +35,7 @@ def builder(name: str) -> Callable[..., nn.Module]:
     if name not in available():
         raise UsageError(
             f"architecture {name!r} is not there; choose one of {', '.join(available())}"
+            f"{nearest(name, available())}"
         )
     build: Callable[..., nn.Module] = import_module(f"{__name__}.{name}").build
     return build

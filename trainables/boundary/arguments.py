@@ -1,14 +1,48 @@
 """A command line whose faults are told in one line, as every other fault is."""
 
 import argparse
-from typing import NoReturn
+import re
+import sys
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any, NoReturn
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
+
+_OPTION = re.compile(r"--?[^\W\d][\w-]*")
 
 
 class Arguments(argparse.ArgumentParser):
-    """An argument parser that raises instead of printing its usage and exiting."""
+    """An argument parser that raises instead of printing its usage and exiting.
+
+    It takes no abbreviation for an option, and asks whether the nearest one was meant.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with argparse's message."""
         raise UsageError(f"{message}; {self.prog} --help shows the flags")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but for a word that can be nothing but an option, and is none."""
+        if self._subparsers is None:
+            self._check_options(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
+    def _check_options(self, words: Sequence[str]) -> None:
+        """Raise UsageError for the first unknown option, whatever else is wrong."""
+        known = self._option_string_actions
+        for word in takewhile(lambda word: word != "--", words):
+            name = word.partition("=")[0]
+            if _OPTION.fullmatch(name) and name not in known:
+                self.error(f"{name} is no option{nearest(name, known)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in choices:
+            name = "/".join(action.option_strings) or action.metavar
+            near = nearest(value, choices) or f"; choose one of {', '.join(choices)}"
+            self.error(f"{name}: {value!r} is no choice{near}")

@@ -3,7 +3,6 @@
 import re
 import reprlib
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any, TypeVar, dataclass_transform
 
@@ -20,6 +19,7 @@ from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCu
 from pydantic_core.core_schema import no_info_before_validator_function
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 
 # No bool is a number and no text is one; an int stands for a float; no float is NaN or infinite.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -113,14 +113,6 @@ class ClosedModel(BaseModel):
     @classmethod
     def _without_others(cls, written: Any) -> Any:
         return refuse_unknown(written, cls.model_fields)
-
-
-def nearest(name: Any, names: Iterable[str]) -> str:
-    """``; did you mean``, with the one of the ``names`` that is most like ``name``, if one is."""
-    known = list(names)
-    begun = [each for each in known if each.startswith(str(name))]
-    close = begun or get_close_matches(str(name), known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def checked(kind: type[_Kind], value: Any, place: str) -> _Kind:

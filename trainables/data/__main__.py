@@ -8,6 +8,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
 from trainables.data import EMBEDDED, DataSpec, load, resolve
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder, list_folder
@@ -57,7 +58,8 @@ def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
     dataset = load(spec, source).truncated(limit)
     export(dataset, out)
     for split_name, split in dataset.splits.items():
-        print(f"{split_name}: {len(split)} images of {dataset.image_size}x{dataset.image_size}")
+        size = f"{dataset.image_size}x{dataset.image_size}"
+        print(f"{split_name}: {counted(len(split), 'image')} of {size}")
     print(f"written to {out}")
 
 

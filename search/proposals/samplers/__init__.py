@@ -11,6 +11,7 @@ from importlib import import_module
 from optuna.samplers import BaseSampler
 
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 
 DEFAULT = "tpe"
 
@@ -42,5 +43,5 @@ def create(name: str, seed: int, startup: int) -> SeededSampler:
 def check(name: str) -> None:
     """Raise UsageError unless there is a sampler ``name``."""
     if name not in available():
-        names = ", ".join(available())
-        raise UsageError(f"sampler {name!r} does not exist; choose one of {names}")
+        near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
+        raise UsageError(f"sampler {name!r} does not exist{near}")

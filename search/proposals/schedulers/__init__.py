@@ -10,6 +10,7 @@ from importlib import import_module
 from search.proposals.protocols import Stopper
 from search.space.budget import Budget
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
 
 DEFAULT = "asha"
 
@@ -33,6 +34,5 @@ def create(name: str, budget: Budget) -> Stopper:
 def check(name: str) -> None:
     """Raise UsageError unless there is a scheduler ``name``."""
     if name not in available():
-        raise UsageError(
-            f"scheduler {name!r} does not exist; choose one of {', '.join(available())}"
-        )
+        near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
+        raise UsageError(f"scheduler {name!r} does not exist{near}")
