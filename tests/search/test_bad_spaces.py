@@ -151,7 +151,7 @@ def test_a_network_of_any_size_is_checked_without_memory_for_it(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "a\nb.yaml", "é.yaml"]
+    "name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "é.yaml"]
 )
 def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
     (tmp_path / name).write_text(TEXTS["gap5"])
@@ -159,7 +159,7 @@ def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
         space_file(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "\udcff", "a\x00b"])
+@pytest.mark.parametrize("name", ["x" * 300, "\udcff", "a\x00b", "a\nb.yaml"])
 def test_a_name_that_is_no_path_is_refused(name):
     with pytest.raises(UsageError, match=r"--space .* not a path that can be used"):
         space_file(name)
