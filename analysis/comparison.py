@@ -163,7 +163,7 @@ def _draw_gallery(
 
 
 def _draw_image(axes: Axes, subject: Subject, answers: list[np.ndarray], index: int) -> None:
-    classes = subject.dataset.classes
+    classes = subject.figure_names
     axes.imshow(subject.split.images[index])
     axes.axis("off")
     a, b = (classes[int(answer[index])] for answer in answers)

@@ -1,16 +1,19 @@
 """The figures of a run, drawn and saved one after the other."""
 
 import json
+import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from analysis import figures
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.subject import Subject
+from trainables.boundary.errors import UsageError
 
 DPI = 150
+MAX_SIDE = 4000  # pixels; whatever is larger is drawn with fewer dots per inch
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class DrawnFigure:
         group: one of ``figures.GROUPS``.
         caption: what stands below it.
         numbers: what it shows, as JSON values.
-        png: the image, at ``DPI``.
+        png: the image, at most ``DPI`` dots per inch and ``MAX_SIDE`` pixels a side.
         size: width and height in inches.
     """
 
@@ -36,14 +39,31 @@ class DrawnFigure:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The figures that were drawn, in order, and why others were not, by name."""
+    """What became of the figures that were asked for.
+
+    Attributes:
+        drawn: those that were drawn, in order.
+        left_out: why others do not apply to the run, by name.
+        failed: why others that would apply could not be drawn, by name.
+    """
 
     drawn: tuple[DrawnFigure, ...]
     left_out: dict[str, str]
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The names and the reasons, as JSON values."""
+        return {
+            "drawn": [figure.name for figure in self.drawn],
+            "not_applicable": self.left_out,
+            "failed": self.failed,
+        }
 
 
 def draw_figures(subject: Subject, names: Iterable[str], folder: Path) -> Gallery:
     """Draw the figures ``names`` into ``folder``, which is made: ``NAME.png`` and ``NAME.json``.
+
+    A figure that cannot be drawn, for whatever reason, costs none of the others.
 
     Raises:
         UsageError: there is no figure of a name.
@@ -51,21 +71,40 @@ def draw_figures(subject: Subject, names: Iterable[str], folder: Path) -> Galler
     folder.mkdir()
     drawn: list[DrawnFigure] = []
     left_out: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for name in names:
+        draw = figures.drawer(name)
         try:
-            drawing = figures.drawer(name)(subject)
+            drawn.append(_saved(name, draw(subject), folder))
         except NotApplicableError as reason:
             left_out[name] = str(reason)
-            continue
-        drawn.append(_saved(name, drawing, folder))
-        drawing.figure.clear()  # its arrays go now, and not when the collector finds the cycle
-    return Gallery(tuple(drawn), left_out)
+        except Exception as error:  # whatever it is, certificate and the other figures are there
+            failed[name] = _reason(error)
+            remove_figure(name, folder)
+    return Gallery(tuple(drawn), left_out, failed)
+
+
+def remove_figure(name: str, folder: Path) -> None:
+    """Remove what ``folder`` holds of a figure."""
+    for kind in ("png", "json"):
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong and, unless it is explained already, where."""
+    lines = str(error).splitlines()
+    if isinstance(error, UsageError):
+        return " ".join(lines)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    return f"{type(error).__name__}: {' '.join(lines) or 'no more is known'} ({place})"
 
 
 def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
     """Write ``NAME.json`` and ``NAME.png`` into ``folder``, which is there; the image's path."""
     path = folder / f"{name}.png"
-    drawing.figure.savefig(path, dpi=DPI)
+    longest = float(max(drawing.figure.get_size_inches()))
+    drawing.figure.savefig(path, dpi=min(DPI, MAX_SIDE / longest))
     path.with_suffix(".json").write_text(json.dumps(drawing.numbers, allow_nan=False))
     return path
 
@@ -73,6 +112,7 @@ def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
 def _saved(name: str, drawing: Drawing, folder: Path) -> DrawnFigure:
     path = save_drawing(name, drawing, folder)
     width, height = map(float, drawing.figure.get_size_inches())
+    drawing.figure.clear()  # its arrays go now, and not when the collector finds the cycle
     return DrawnFigure(
         name=name,
         group=figures.group(name),

@@ -58,7 +58,7 @@ def example_at(subject: Subject, index: int) -> Example:
 
 def title(subject: Subject, example: Example) -> str:
     """What is written above an image: the prediction and, if that is wrong, the truth."""
-    classes = subject.dataset.classes
+    classes = subject.figure_names
     said = f"{classes[example.predicted]} {100 * example.confidence:.0f}%"
     return said if example.correct else f"{said}\nis {classes[example.label]}"
 

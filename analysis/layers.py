@@ -83,6 +83,8 @@ def _layer(call: Call, later: list[Call]) -> Layer:
 def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
     """The calls of all modules without children that ``model`` makes for ``inputs``, in order.
 
+    A convolution counts among them even where a parametrisation of its weights is its child.
+
     Args:
         model: in the mode in which it is called.
         inputs: (N, 3, H, W), normalised.
@@ -94,7 +96,7 @@ def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
 
     with ExitStack() as hooks, torch.no_grad():
         for name, module in model.named_modules():
-            if not list(module.children()):
+            if isinstance(module, nn.Conv2d) or not list(module.children()):
                 hooks.callback(module.register_forward_hook(partial(note, name)).remove)
         model(inputs)
     return calls
@@ -106,7 +108,7 @@ def captured(*modules: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
     outputs: dict[nn.Module, Tensor] = {}
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        outputs[module] = output
+        outputs[module] = output.clone()  # a ReLU behind it may work in place
 
     with ExitStack() as hooks:
         for module in set(modules):

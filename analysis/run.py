@@ -26,11 +26,12 @@ from trainables.device import use_threads
 
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
+    from analysis.drawn import Gallery
     from analysis.record import Records
     from analysis.sealed import Seal
     from analysis.subject import Subject
 
-HTML_FILE, PDF_FILE = "report.html", "report.pdf"
+HTML_FILE, PDF_FILE, JSON_FILE = "report.html", "report.pdf", "report.json"
 ARTIFACTS = "analysis"  # where a run's artifacts hold the report
 
 _EXAMPLES = """examples:
@@ -45,8 +46,9 @@ _EXAMPLES = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 certified; 3 the reloaded weights do not give the logged accuracy, or the store refuses the
-    report or a reading of the test labels; 2 a flag or file is wrong.
+    0 certified; 3 the reloaded weights do not give the logged accuracy, a figure that applies could
+    not be drawn, or the store refuses the report or a reading of the test labels; 2 a flag or file
+    is wrong.
     """
     console = Console(highlight=False, markup=False)
     arguments = command_line().parse_args(argv)
@@ -112,6 +114,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     """
     from analysis import figures
     from analysis.certificate import certify
+    from analysis.drawn import remove_figure
     from analysis.predictions import predictions_text
     from analysis.record import Records
     from analysis.sealed import unseal
@@ -134,20 +137,24 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
     out = out or Path("runs", run.search, "analysis").resolve()
+    with whole_folder(out) as folder:  # before any figure, so that none can cost them
+        (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
+        (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
+        save(run.weights, folder / "model.pt")
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
             seal = unseal(subject, arguments.read_test)
-            drawn = _report(subject, certificate, seal, names, folder, console)
+            gallery = _report(subject, certificate, seal, names, folder, console)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
-            (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
-            (folder / "predictions.txt").write_text(predictions)
-            save(run.weights, folder / "model.pt")
+        for name in (*gallery.left_out, *gallery.failed):
+            remove_figure(name, out / "figures")  # of an earlier analysis
         logged = _log(records, run.run_id, Path(scratch))
-    tested = len(subject.dataset.test)
+    tested, drawn = len(subject.dataset.test), len(gallery.drawn)
     console.print(f"{tested} test images predicted, {drawn} figures: {out}", soft_wrap=True)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
-    return out, max(_tell(seal, console), _verdict(certificate, console), logged)
+    status = max(_tell(seal, console), _verdict(certificate, console), logged, _failures(gallery))
+    return out, status
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> int:
@@ -196,8 +203,9 @@ def _report(
     names: list[str],
     folder: Path,
     console: Console,
-) -> int:
-    """Draw the figures that apply, report them, and name those that do not; how many were drawn."""
+) -> "Gallery":
+    """Draw the figures that apply, report them, and name those that do not."""
+    from analysis.class_names import unwritten
     from analysis.drawn import draw_figures
     from analysis.report.document import report_of
     from analysis.report.html import html_text
@@ -207,10 +215,21 @@ def _report(
     gallery = draw_figures(subject, shown, folder / "figures")
     for name, reason in gallery.left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
+    if remark := unwritten(subject.dataset.classes):
+        console.print(remark, soft_wrap=True)
     report = report_of(subject, certificate, gallery, datetime.now().astimezone(), seal)
+    summary = {"run_id": subject.run.run_id, "certified": certificate.certified}
+    (folder / JSON_FILE).write_text(json.dumps(summary | gallery.as_dict(), indent=2))
     (folder / HTML_FILE).write_text(html_text(report), encoding="utf-8")
     write_pdf(report, folder / PDF_FILE)
-    return len(gallery.drawn)
+    return gallery
+
+
+def _failures(gallery: "Gallery") -> int:
+    """Name the figures that could not be drawn; 0, or 3 if there are any."""
+    for name, reason in gallery.failed.items():
+        print(f"figure {name} could not be drawn: {reason}", file=sys.stderr)
+    return 3 if gallery.failed else 0
 
 
 def _log(records: "Records", run_id: str, folder: Path, name: str = ARTIFACTS) -> int:

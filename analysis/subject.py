@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from analysis.activations import Activations, observe
 from analysis.audit.cue import DIGIT, Cue
+from analysis.class_names import figure_names
 from analysis.layers import Layer, layers_of
 from analysis.record import Records
 from analysis.trials import RecordedSearch
@@ -89,9 +90,25 @@ class Subject:
         return Cue(DIGIT.noun, None, None, kinds)
 
     @cached_property
+    def figure_names(self) -> tuple[str, ...]:
+        """What figures call the classes."""
+        return figure_names(self.dataset.classes)
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The convolutions, in the order in which they are computed."""
-        return layers_of(self.model, self.inputs())
+        """The convolutions, in the order in which they are computed, one or more.
+
+        Raises:
+            NotApplicableError: there are none.
+        """
+        layers = layers_of(self.model, self.inputs())
+        if not layers:
+            raise NotApplicableError("the network has no convolutions")
+        return layers
+
+    def check_convolutions(self) -> None:
+        """Raise NotApplicableError unless the network has convolutions."""
+        _ = self.layers
 
     @cached_property
     def activations(self) -> Activations:

@@ -13,6 +13,7 @@ from captum.attr import Attribution
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from analysis.subject import NotApplicableError
 from trainables.boundary.errors import UsageError
 
 _NODES = ("Relu", "Clamp", "Threshold")  # what autograd calls x.relu(), x.clamp(0), F.threshold
@@ -41,6 +42,7 @@ def check_relus(model: nn.Module, inputs: Tensor) -> None:
         inputs: (N, 3, H, W), of which the first is tried.
 
     Raises:
+        NotApplicableError: there is no ReLU.
         UsageError: a ReLU is functional, or works in place.
     """
     relus = {name: m for name, m in model.named_modules() if isinstance(m, nn.ReLU)}
@@ -61,6 +63,8 @@ def check_relus(model: nn.Module, inputs: Tensor) -> None:
             f"{type(model).__name__}: {len(functional)} ReLU call(s) are functional (F.relu), "
             "which gradient hooks cannot see; make each an nn.ReLU() module"
         )
+    if not seen:
+        raise NotApplicableError("the network has no ReLU, whose gradient this method changes")
 
 
 def _relu_nodes(output: Tensor) -> set[Node]:

@@ -9,11 +9,14 @@ another figure, and nothing in it is random. Where a figure does not apply to a 
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
+from analysis.fonts import families
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
 
@@ -77,8 +80,22 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
     """
     if name not in available():
         raise UsageError(f"figure {name!r} is not there; choose among {', '.join(available())}")
-    draw: Callable[[Subject], Drawing] = _module(name).draw
-    return draw
+    return partial(_drawn, name)
+
+
+def _drawn(name: str, subject: Subject) -> Drawing:
+    """Figure ``name``, in letters that the classes' names need; a ``$`` begins no formula.
+
+    Where settings are drawn over logarithmic axes, whose ticks are formulas, no class is named.
+    """
+    with matplotlib.rc_context(
+        {
+            "font.family": families("".join(subject.figure_names)),
+            "text.parse_math": group(name) == "search",
+        }
+    ):
+        drawing: Drawing = _module(name).draw(subject)
+    return drawing
 
 
 def _module(name: str) -> Any:

@@ -15,6 +15,7 @@ from analysis.audit.metrics import AuditMetric, metrics
 from analysis.audit.report import Audit
 from analysis.audit.swaps import Swaps
 from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
+from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.subject import Subject
 from trainables.data.dataset import NO_CLASS
@@ -23,6 +24,9 @@ GROUP = "audit"
 _HEADS = ("", "this network", "95% interval", "cheater", "robust", "Bayes", "biased", "unbiased")
 _WIDTHS = (0.36, 0.11, 0.15, 0.075, 0.075, 0.075, 0.0775, 0.0775)
 _KNOWN = 5  # columns that are there for any shortcut; the others are of composite images
+# Classes up to which each cell of the matrix tells its value, and an accuracy its interval; and at
+# most so many names along an axis.
+NUMBERED, SPREAD, TICKS = 12, 40, 20
 _ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 
@@ -33,13 +37,13 @@ def draw(subject: Subject) -> Drawing:
     figure = Figure(figsize=(11, 11.2))
     figure.suptitle(_title(subject, audit), fontsize=14, fontweight="bold", y=0.985)
     _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, audit.cue.composite)
-    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), audit, subject.dataset.classes)
+    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), audit, subject.figure_names)
     bottom = 0.06 if audit.cue.composite else 0.12  # names stand where the digits do
     lower_right = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
     if isinstance(audit.swaps, str):
         _say(lower_right, f"Nothing was pasted in:\n{audit.swaps}.")
     else:
-        _draw_matrix(lower_right, audit.swaps, audit.cue, subject.dataset.classes)
+        _draw_matrix(lower_right, audit.swaps, audit.cue, subject.figure_names)
     return Drawing(figure, _numbers(subject, audit, rows), _caption(subject, audit, rows))
 
 
@@ -122,11 +126,12 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
         estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]
         values, places = np.array([e.value for e in estimates]), [c.label - shift for c in cells]
         spread = np.abs(np.array([(e.low, e.high) for e in estimates]).T - values)
-        axes.errorbar(values, places, xerr=spread, fmt="o", color=colour, markersize=4, label=name)
+        xerr = spread if len(classes) <= SPREAD else None
+        axes.errorbar(values, places, xerr=xerr, fmt="o", color=colour, markersize=4, label=name)
         whole = audit.groups.aligned if aligned else audit.groups.conflicting
         if whole is not None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
-    axes.set_yticks(range(len(classes)), classes)
+    name_ticks(axes, classes, "y", TICKS)
     axes.invert_yaxis()
     axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: of all such images)")
     axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
@@ -143,14 +148,12 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     matrix = swaps.matrix
     bound = max(float(np.abs(matrix).max()), 1.0)  # noise is not to look like a finding
     axes.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
-    for (row, column), value in np.ndenumerate(matrix):
+    for (row, column), value in np.ndenumerate(matrix) if len(matrix) <= NUMBERED else ():
         ink = "white" if abs(value) > 0.6 * bound else "black"
         axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
     if cue.composite:
         axes.set_xticks(range(cue.kinds))
-    else:
-        axes.set_xticks(range(cue.kinds), classes, rotation=45, ha="right")
-    axes.set_yticks(range(cue.kinds), classes)
+    name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
     axes.set(xlabel=f"{cue.noun} pasted in")
     axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
 

@@ -18,6 +18,7 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The predicted class, its rival (the truth where wrong), and the control."""
+    subject.check_convolutions()
     explanation = explain(subject, cam)
     rivals = _rivals(explanation)
     rival_maps = cam(explanation.model, explanation.inputs, rivals.to(subject.device)).cpu()
@@ -56,7 +57,7 @@ def _overlaid(
     """Of each label, maps and their classes: the maps over the grey images, all on one scale."""
     scale = signed("", torch.cat([maps for _, maps, _ in shown]), unit, []).scale
     grey = list(explanation.pictures.mean(axis=3, dtype=np.float32))
-    names = np.array(explanation.subject.dataset.classes)
+    names = np.array(explanation.subject.figure_names)
     rows = [
         signed(label, maps, unit, names[targets.tolist()].tolist())
         for label, maps, targets in shown

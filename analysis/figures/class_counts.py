@@ -1,33 +1,49 @@
 """How many images each class has, in every split."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
 GROUP = "data"
+NUMBERED, MAX_BARS = 20, 40  # classes up to which a bar has its number, and there are bars
 
 
 def draw(subject: Subject) -> Drawing:
-    """A bar for every class and split whose labels are known; the test split's stay sealed."""
-    names, dataset = subject.dataset.classes, subject.dataset
+    """The counts of every class and split whose labels are known; the test split's stay sealed."""
+    names, dataset = subject.figure_names, subject.dataset
     splits = {"training": dataset.train, "validation": dataset.val}
     counts = {
         split: np.bincount(images.labels, minlength=len(names)) for split, images in splits.items()
     }
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = Figure(figsize=(8 if len(names) <= NUMBERED else 12, 3.6), layout="constrained")
     axes = figure.subplots()
     for place, (split, values) in enumerate(counts.items()):
-        bars = axes.bar(np.arange(len(names)) + 0.4 * place - 0.2, values, 0.4, label=split)
-        axes.bar_label(bars, fontsize=6, padding=1)
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        _draw_split(axes, split, values, 0.4 * place - 0.2)
+    name_ticks(axes, names, "x")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("images")
-    axes.margins(y=0.12)
-    axes.legend(fontsize=8)
+    axes.margins(x=0.01, y=0.12)
+    axes.set_ylim(bottom=0)
+    figure.legend(fontsize=8, loc="outside upper right", ncols=2)
     caption = Caption(
         "The number of images of each class in the training and validation splits.",
         "Counted over the images that this search used, limits included.",
         "The test split's labels are sealed and not counted.",
     )
     return Drawing(figure, {name: value.tolist() for name, value in counts.items()}, caption)
+
+
+def _draw_split(axes: Axes, split: str, counts: np.ndarray, shift: float) -> None:
+    """Bars beside those of the other split, or of many classes an outline."""
+    classes = len(counts)
+    if classes > MAX_BARS:
+        axes.stairs(counts, np.arange(classes + 1) - 0.5, label=split)
+        return
+    bars = axes.bar(np.arange(classes) + shift, counts, 0.4, label=split)
+    if classes <= NUMBERED:
+        axes.bar_label(bars, fontsize=6, padding=1)

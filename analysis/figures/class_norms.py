@@ -7,30 +7,57 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from analysis.activations import FilterStatistics, Floats
+from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
 GROUP = "activations"
+WIDTH = 14  # inches
 COLUMNS, MAX_FILTERS = 12, 128
+MAX_BARS = 20  # classes; of more, a filter is a row of colours
 
 
 def draw(subject: Subject) -> Drawing:
     """A small bar plot a filter, one bar a class, all of a layer on one scale."""
-    layers, names = list(subject.activations.values()), subject.dataset.classes
-    rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
-    heights = [0.85 * count + 0.6 for count in rows]
-    figure = Figure(figsize=(14, sum(heights) + 0.3))
-    parts = figure.subfigures(len(layers), 1, squeeze=False, height_ratios=heights)
-    for part, each, count in zip(parts[:, 0], layers, rows, strict=True):
-        _draw_layer(part, each, count)
-    pairs = zip(_colours(len(names)), names, strict=True)
-    handles = [Patch(color=colour, label=name) for colour, name in pairs]
-    ncols = min(len(names), COLUMNS)
-    figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=8, frameon=False)
+    layers, names = list(subject.activations.values()), subject.figure_names
+    figure = _bars(layers, names) if len(names) <= MAX_BARS else _images(layers, names)
     numbers = {each.layer.name: _numbers(each) for each in layers}
     return Drawing(figure, numbers, _caption(subject))
+
+
+def _bars(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
+    """A small bar plot a filter."""
+    rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
+    heights = [0.85 * count + 0.6 for count in rows]
+    ncols = min(len(names), int(WIDTH / (0.5 + 0.08 * max(map(len, names)))))
+    below = 0.1 + 0.2 * -(-len(names) // ncols)
+    figure = Figure(figsize=(WIDTH, sum(heights) + below))
+    grid = figure.add_gridspec(1 + len(layers), 1, height_ratios=[*heights, below], hspace=0)
+    for place, (each, count) in enumerate(zip(layers, rows, strict=True)):
+        _draw_layer(figure.add_subfigure(grid[place, 0]), each, count)
+    pairs = zip(_colours(len(names)), names, strict=True)
+    handles = [Patch(color=colour, label=name) for colour, name in pairs]
+    figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=8, frameon=False)
+    return figure
+
+
+def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
+    """Of many classes a coloured row a filter."""
+    figure = Figure(figsize=(WIDTH, 0.5 + 5 * len(layers)), layout="constrained")
+    for axes, each in zip(
+        figure.subplots(len(layers), 1, squeeze=False)[:, 0], layers, strict=True
+    ):
+        norms = each.norms["raw"][:MAX_FILTERS]
+        image = axes.imshow(norms, aspect="auto", cmap="viridis", interpolation="nearest")
+        figure.colorbar(image, ax=axes, label="mean norm")
+        name_ticks(axes, names, "x")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel("filter")
+        axes.set_title(f"{each.layer.name}: mean norm of each filter's map by class", fontsize=10)
+    return figure
 
 
 def selectivity(norms: Floats) -> Floats:
@@ -99,7 +126,8 @@ def _rounded(values: Floats) -> Any:
 
 
 def _caption(subject: Subject) -> Caption:
-    names = ", ".join(f"{place} {name}" for place, name in enumerate(subject.dataset.classes))
+    few = len(subject.figure_names) <= MAX_BARS
+    names = ", ".join(f"{place} {name}" for place, name in enumerate(subject.figure_names))
     selectivities = "; ".join(
         f"{name}: mean selectivity {float(selectivity(each.norms['raw']).mean()):.3f}, most "
         f"selective filter {int(np.argmax(selectivity(each.norms['raw'])))}"
@@ -107,11 +135,12 @@ def _caption(subject: Subject) -> Caption:
     )
     return Caption(
         "For every filter of the first and the last convolution, how strongly each class excites "
-        f"it ({names}). {selectivities}.",
+        f"it{f' ({names})' if few else ''}. {selectivities}.",
         f"The L2 norm of the filter's map, averaged over the class's {subject.split_name} images. "
-        "Bars show the convolution's own output; the numbers hold it after BN and ReLU too, and "
-        "divided by the root of the map's area, so that layers can be compared; with the variance "
-        "across classes and the selectivity index (largest - others) / (largest + others).",
+        f"{'Bars' if few else 'Colours'} show the convolution's own output; the numbers hold it "
+        "after BN and ReLU too, and divided by the root of the map's area, so that layers can be "
+        "compared; with the variance across classes and the selectivity index (largest - others) / "
+        "(largest + others).",
         "A norm has no sign: a filter may answer a class by falling silent. A selective filter "
         f"need not matter for the prediction. At most {MAX_FILTERS} filters of a layer are drawn.",
     )

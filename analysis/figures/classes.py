@@ -7,20 +7,24 @@ from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
 GROUP = "data"
-COLUMNS = 5
+COLUMNS, MANY_COLUMNS = 5, 8  # of up to 20 classes, and of more
+MAX_SHOWN = 64  # classes; of more, some that are evenly spaced are shown
 
 
 def draw(subject: Subject) -> Drawing:
     """The first image of each class in the split; a class without one is left out."""
     split, names = subject.split, subject.dataset.classes
     firsts = [np.flatnonzero(split.labels == label)[:1] for label in range(len(names))]
-    shown = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
-    figure, panels = image_grid(len(shown), COLUMNS)
+    held = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
+    count = min(len(held), MAX_SHOWN)
+    shown = [held[place * len(held) // count] for place in range(count)]
+    figure, panels = image_grid(count, COLUMNS if count <= 20 else MANY_COLUMNS)
     for axes, (label, index) in zip(panels, shown, strict=True):
-        show(axes, split.images[index], names[label])
+        show(axes, split.images[index], subject.figure_names[label])
+    some = f" {count} of {len(held)} classes are shown, evenly spaced." if count < len(held) else ""
     caption = Caption(
-        f"An image of each class, of the {subject.split_name} split.",
+        f"An image of each class, of the {subject.split_name} split.{some}",
         "The first of its class in the split, as the network sees it before normalisation.",
         "One image tells little of how varied its class is.",
     )
-    return Drawing(figure, {"indices": {names[label]: index for label, index in shown}}, caption)
+    return Drawing(figure, {"indices": {names[label]: index for label, index in held}}, caption)

@@ -15,7 +15,7 @@ def draw(subject: Subject) -> Drawing:
     dataset = subject.dataset
     if not dataset.has_digits:
         raise NotApplicableError("the images carry no digit")
-    split, names = subject.split, dataset.classes
+    split, names = subject.split, subject.figure_names
     assert split.digits is not None
     own = subject.run.job.data.shortcut is not None
     kinds = {

@@ -23,6 +23,7 @@ GROUP = "attribution"
 
 def draw(subject: Subject) -> Drawing:
     """The class, its control, the filter and, of residual networks, the filter by branch."""
+    subject.check_convolutions()
     explanation = explain(subject, deconvolution)
     channels = _active_maps(explanation)
     filters = [f"filter {channel}" for channel in channels.tolist()]

@@ -19,10 +19,21 @@ CHANNELS = ("red", "green", "blue")
 def draw(subject: Subject) -> Drawing:
     """The first layer's filters four times, one later layer a row below."""
     first, *rest = subject.layers
-    later = _spread([layer for layer in rest if layer.convolution.kernel_size[0] > 1])
-    weights = _weights(first)
-    figure = Figure(figsize=(11, 3.2 + 2.2 * len(later)), layout="constrained")
+    later = _spread([layer for layer in rest if max(layer.convolution.kernel_size) > 1])
+    coloured = _weights(first).shape[1] == len(CHANNELS)
+    above, below = ([first], later) if coloured else ([], [first, *later])
+    figure = Figure(figsize=(11, 3.2 * len(above) + 2.2 * len(below)), layout="constrained")
     grid = GridSpec(1 + len(later), 4, figure=figure)
+    if coloured:
+        _draw_first(figure, grid, first)
+    for row, layer in enumerate(below, start=len(above)):
+        _draw_later(figure, grid, row, layer)
+    return Drawing(figure, {"layers": [*map(_numbers, (first, *later))]}, _caption(first, coloured))
+
+
+def _draw_first(figure: Figure, grid: GridSpec, first: Layer) -> None:
+    """The filters together as colours, then each colour by itself."""
+    weights = _weights(first)
     columns = int(np.ceil(np.sqrt(len(weights))))
     heading = f"{first.name}: {len(weights)} filters in colour"
     show(figure.add_subplot(grid[0, 0]), mosaic(_in_colour(weights), columns), heading)
@@ -30,9 +41,6 @@ def draw(subject: Subject) -> Drawing:
         axes = figure.add_subplot(grid[0, place + 1])
         image = show(axes, mosaic(weights[:, place], columns), name, **_scale(weights))
     figure.colorbar(image, ax=axes, shrink=0.8)
-    for row, layer in enumerate(later, start=1):
-        _draw_later(figure, grid, row, layer)
-    return Drawing(figure, {"layers": [*map(_numbers, (first, *later))]}, _caption(first))
 
 
 def _spread(layers: list[Layer]) -> list[Layer]:
@@ -83,11 +91,17 @@ def _numbers(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _caption(first: Layer) -> Caption:
-    size = first.convolution.kernel_size[0]
+def _caption(first: Layer, coloured: bool) -> Caption:
+    height, width = first.convolution.kernel_size
+    inputs = (
+        "together as colours, then what each does with the red, green and blue input, all on one "
+        "scale; below, single kernels of later layers"
+        if coloured
+        else "single kernels, as a filter does not read all three colours; below, those of later "
+        "layers"
+    )
     return Caption(
-        f"The {size}x{size} filters of {first.name}: together as colours, then what each does with "
-        "the red, green and blue input, all on one scale; below, single kernels of later layers.",
+        f"The {height}x{width} filters of {first.name}: {inputs}.",
         "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
         "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
         f"does nothing. At most {MAX_FILTERS} filters of a layer are shown.",

@@ -14,7 +14,9 @@ MIN_SIDE, MAX_FILTERS = 5, 64
 def draw(subject: Subject) -> Drawing:
     """R² of every filter, sorted, beside that of as many random filters."""
     layer = subject.layers[0]
-    side = layer.convolution.kernel_size[0]
+    height, side = layer.convolution.kernel_size
+    if height != side:
+        raise NotApplicableError(f"the first layer's filters, {height}x{side}, are not square")
     if side < MIN_SIDE:
         raise NotApplicableError(
             f"the first layer's filters are {side}x{side}: a Gabor function has about as many "

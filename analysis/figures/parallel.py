@@ -9,6 +9,7 @@ from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 
 GROUP = "search"
+WIDEST = 24  # inches
 
 
 def draw(subject: Subject) -> Drawing:
@@ -20,7 +21,7 @@ def draw(subject: Subject) -> Drawing:
     shared = sorted(set.intersection(*sets)) if sets else []
     if len(sets) < 2 or not shared:
         raise NotApplicableError("no two trials differ in a setting that both have")
-    with clean_pyplot((3 + 1.3 * len(shared), 4.8)):
+    with clean_pyplot((min(3 + 1.3 * len(shared), WIDEST), 4.8)):
         axes = plot_parallel_coordinate(study, params=shared, target_name="accuracy")
         axes.set_title(f"search {search.name}: accuracy after {epoch} epochs")
         axes.tick_params(axis="x", rotation=30)

@@ -1,14 +1,17 @@
 """Table of the layers: kind, output shape and parameters."""
 
+from typing import Any
+
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from torch import nn
+from torch import Tensor, nn
 
 from analysis.figures import Caption, Drawing
 from analysis.layers import calls_of
 from analysis.subject import Subject
 
 GROUP = "training"
+MAX_ROWS = 80  # layers; of more, the first and the last are drawn
 COLUMNS = ("layer", "kind", "output", "parameters")
 
 
@@ -16,14 +19,16 @@ def draw(subject: Subject) -> Drawing:
     """A row for every layer that is called, in the order of the calls, and the sum."""
     calls = calls_of(subject.model, subject.inputs())
     rows = [
-        (call.name, _kind(call.module), _shape(call.output.shape), _count(call.module))
-        for call in calls
+        (call.name, _kind(call.module), _shape(call.output), _count(call.module)) for call in calls
     ]
     total = sum(parameter.numel() for parameter in subject.model.parameters())
-    figure = Figure(figsize=(8, 0.6 + 0.21 * (len(rows) + 2)), layout="constrained")
+    text = [[name, kind, shape, f"{count:,}" if count else ""] for name, kind, shape, count in rows]
+    if len(text) > MAX_ROWS:
+        between = f"{len(text) - MAX_ROWS} more"
+        text[MAX_ROWS // 2 : -MAX_ROWS // 2] = [["…", between, "", ""]]
+    figure = Figure(figsize=(8, 0.6 + 0.21 * (len(text) + 2)), layout="constrained")
     axes = figure.subplots()
     axes.axis("off")
-    text = [[name, kind, shape, f"{count:,}" if count else ""] for name, kind, shape, count in rows]
     table = axes.table(
         [*text, ["all", "", "", f"{total:,}"]],
         colLabels=COLUMNS,
@@ -36,7 +41,7 @@ def draw(subject: Subject) -> Drawing:
     table.set_fontsize(8)
     for (row, _), cell in table.get_celld().items():
         cell.set(linewidth=0, facecolor="0.94" if row % 2 == 0 else "white")
-        if row in (0, len(rows) + 1):
+        if row in (0, len(text) + 1):
             cell.set_text_props(weight="bold")
     layers = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
     return Drawing(figure, {"total": total, "layers": layers}, _caption(subject, total))
@@ -53,8 +58,9 @@ def _kind(module: nn.Module) -> str:
     return str(module)[:48]
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(size) for size in shape[1:])
+def _shape(output: Any) -> str:
+    """Empty where a layer, such as a recurrent one, returns more than a tensor."""
+    return " x ".join(map(str, output.shape[1:])) if isinstance(output, Tensor) else ""
 
 
 def _count(module: nn.Module) -> int:

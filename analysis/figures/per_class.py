@@ -1,12 +1,16 @@
 """Accuracy of each class, sorted."""
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
 GROUP = "predictions"
+MAX_BARS = 30  # classes; of more, the least and the most accurate are drawn
 
 
 def draw(subject: Subject) -> Drawing:
@@ -16,27 +20,61 @@ def draw(subject: Subject) -> Drawing:
     right = (evaluation.predictions == evaluation.labels).numpy()
     images = np.bincount(labels, minlength=len(names))
     shares = np.bincount(labels, weights=right, minlength=len(names)) / np.maximum(images, 1)
-    order = np.argsort(shares, kind="stable")
-    figure = Figure(figsize=(7, 1.2 + 0.35 * len(names)), layout="constrained")
+    order = np.argsort(np.where(images, shares, np.inf), kind="stable")  # without images, last
+    rows = [
+        {
+            "class": names[i],
+            "accuracy": float(shares[i]) if images[i] else None,
+            "images": int(images[i]),
+        }
+        for i in order
+    ]
+    shown = [i for i in order if images[i]]
+    figure = _figure(subject, shares, images, shown, float(right.mean()))
+    return Drawing(
+        figure, {"overall": float(right.mean()), "classes": rows}, _caption(subject, len(shown))
+    )
+
+
+def _figure(
+    subject: Subject, shares: np.ndarray, images: np.ndarray, shown: list[int], overall: float
+) -> Figure:
+    half = MAX_BARS // 2
+    between = shown[half:-half] if len(shown) > MAX_BARS else []
+    drawn = [*shown[:half], *shown[-half:]] if between else shown
+    figure = Figure(figsize=(7, 1.2 + 0.35 * max(len(drawn), 2)), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh([names[i] for i in order], shares[order], color="tab:blue")
-    axes.axvline(right.mean(), color="0.3", linestyle="--", label=f"all: {100 * right.mean():.1f}%")
-    texts = [f"{100 * shares[i]:.1f}%  (n={images[i]})" for i in order]
+    places = np.arange(len(drawn)) + (np.arange(len(drawn)) >= half) * bool(between)
+    bars = axes.barh(places, shares[drawn], color="tab:blue")
+    axes.set_yticks(places, [subject.figure_names[i] for i in drawn])
+    axes.axvline(overall, color="0.3", linestyle="--", label=f"all: {100 * overall:.1f}%")
+    texts = [f"{100 * shares[i]:.1f}%  (n={images[i]})" for i in drawn]
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     axes.bar_label(bars, texts, padding=4, fontsize=8, bbox=box)
+    if between:
+        _summarise(axes, half, shares[between])
     axes.set(xlim=(0, 1.2), xlabel=f"{subject.split_name} accuracy")
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.legend(loc="lower right", fontsize=8)
-    rows = [
-        {"class": names[i], "accuracy": float(shares[i]), "images": int(images[i])} for i in order
-    ]
-    return Drawing(figure, {"overall": float(right.mean()), "classes": rows}, _caption(subject))
+    return figure
 
 
-def _caption(subject: Subject) -> Caption:
+def _summarise(axes: Axes, place: int, shares: np.ndarray) -> None:
+    """A line for the classes between the least and the most accurate."""
+    ends = f"{100 * shares[0]:.1f}% to {100 * shares[-1]:.1f}%"
+    axes.text(0.01, place, f"… {len(shares)} classes, {ends} …", va="center", fontsize=8)
+
+
+def _caption(subject: Subject, count: int) -> Caption:
+    empty = len(subject.dataset.classes) - count
+    parts: dict[str, Any] = {
+        f" The {MAX_BARS // 2} least and the {MAX_BARS // 2} most accurate of {count} classes are "
+        "drawn; the numbers hold all.": count > MAX_BARS,
+        f" Classes without such images are left out: {empty}.": empty,
+    }
     return Caption(
         f"The share of each class's {subject.split_name} images that is predicted right, least "
-        "first.",
+        f"first.{''.join(text for text, holds in parts.items() if holds)}",
         "The diagonal of the confusion matrix over its row; the dashed line is over all images.",
         "With a few hundred images a class, differences of some points are chance.",
     )

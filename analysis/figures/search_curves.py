@@ -26,7 +26,9 @@ def draw(subject: Subject) -> Drawing:
         colour = "C3" if mine else "k" if trial.record.spec.is_baseline else "C0"
         label = _label(mine, trial.record.spec.is_baseline)
         width, alpha = (2.2, 1.0) if mine or trial.record.spec.is_baseline else (1.0, 0.5)
-        axes.plot(epochs, accuracies, style, color=colour, lw=width, alpha=alpha, label=label)
+        marker = "o" if len(epochs) == 1 else ""  # a line of one point is not to be seen
+        (line,) = axes.plot(epochs, accuracies, style, color=colour, label=label)
+        line.set(linewidth=width, alpha=alpha, marker=marker)
         if trial.record.status is Status.PRUNED:
             axes.plot(epochs[-1], accuracies[-1], "x", color=colour, markersize=6)
     axes.plot([], [], "x", color="C0", label="stopped by ASHA")

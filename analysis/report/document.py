@@ -56,6 +56,7 @@ _DATA = {
     "embedded": "the embedded images",
     "folder": "a folder of images",
 }
+NAMED = 20  # classes
 _LIBRARIES = ("matplotlib", "captum", "scikit-learn", "numpy")
 
 
@@ -84,6 +85,7 @@ class Report:
         settings: hyperparameters of the run, as names and values.
         sections: the figures, by group.
         left_out: headings of the figures that did not apply, and why.
+        failed: headings of the figures that apply and could not be drawn, and why.
         made: when.
         versions: of Convoy and its libraries.
     """
@@ -99,6 +101,7 @@ class Report:
     settings: Pairs
     sections: tuple[Section, ...]
     left_out: Pairs
+    failed: Pairs
     made: datetime
     versions: Pairs
 
@@ -134,6 +137,7 @@ def report_of(
         settings=_settings(subject),
         sections=_sections(gallery),
         left_out=tuple((heading(name), why) for name, why in gallery.left_out.items()),
+        failed=tuple((heading(name), why) for name, why in gallery.failed.items()),
         made=made,
         versions=_versions(certificate),
     )
@@ -174,6 +178,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
             f"and {len(dataset.test):,} test images of {side} by {side} "
             f"pixels, {len(dataset.classes)} classes"
         ),
+        "Classes": _classes(subject),
         "Validation digits": _digits(subject),
         "Figures show": f"{subject.split_name} images",
         "Assumption": run.setting.recipe.assumption,
@@ -183,6 +188,15 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _classes(subject: Subject) -> str:
+    """The classes' whole names where figures shorten them, with the index of each."""
+    names = subject.dataset.classes
+    if names == subject.figure_names and len(names) <= NAMED:
+        return ""
+    named = ", ".join(f"{label} {name}" for label, name in enumerate(names[:NAMED]))
+    return f"{named}{' and more' if len(names) > NAMED else ''}"
 
 
 def _digits(subject: Subject) -> str:

@@ -16,7 +16,9 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
+from analysis.class_names import text_width
 from analysis.drawn import DrawnFigure
+from analysis.fonts import families, legible
 from analysis.report.document import Pairs, Report, Section, heading
 
 PAGE = (8.27, 11.69)  # A4, inches
@@ -62,7 +64,7 @@ class _Page:
         after: float = 0.0,
     ) -> None:
         """``text``, wrapped, at the place reached so far, and ``after`` inches of space."""
-        for line in wrapped(text, size, indent, weight):
+        for line in wrapped(legible(text), size, indent, weight):
             self._text(LEFT + indent, self.y, line, size=size, color=color, weight=weight)
             self.y += size * LINE / 72
         self.y += after
@@ -88,14 +90,16 @@ class _Page:
         self.y += height
 
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
-        self.figure.text(x / PAGE[0], 1 - y / PAGE[1], text, va="top", parse_math=False, **style)
+        font: dict[str, Any] = {"family": families(text), "parse_math": False}
+        self.figure.text(x / PAGE[0], 1 - y / PAGE[1], legible(text), va="top", **font, **style)
 
 
 def wrapped(
     text: str, size: float = BODY, indent: float = 0.0, weight: str = "normal"
 ) -> list[str]:
     """The lines of ``text`` in letters of ``size`` points, ``indent`` inches from the margin."""
-    columns = COLUMNS * BODY / size * (WIDTH - indent) / WIDTH
+    narrow = len(text) / text_width(text) if text else 1.0  # Chinese letters are twice as wide
+    columns = COLUMNS * BODY / size * (WIDTH - indent) / WIDTH * narrow
     return textwrap.wrap(text, int(columns * (BOLD if weight == "bold" else 1))) or [""]
 
 
@@ -106,7 +110,11 @@ def _pages(report: Report) -> Iterator[_Page]:
     for section in report.sections:
         for drawn in section.figures:
             yield _figure_page(report, section, drawn)
-    end = {"Left out": report.left_out, "Versions": report.versions}
+    end = {
+        "Could not be drawn": report.failed,
+        "Left out": report.left_out,
+        "Versions": report.versions,
+    }
     yield from _tables(report, end, _Page(_foot(report)))
 
 

@@ -16,6 +16,8 @@ from search.trials.provenance import Provenance
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import Job, TrialSpec
 from trainables.data import Dataset, DataSpec, load
+from trainables.data.dataset import Split
+from trainables.data.shortcut import Shortcut
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
@@ -111,6 +113,49 @@ def subject_of(run: RecordedRun, model: torch.nn.Module, dataset: Dataset) -> Su
     subject = Subject(run, dataset, model, data.device, validation)
     subject.__dict__["search"] = small_search()  # the cache of the property that reads MLflow
     return subject
+
+
+def noisy(
+    names: tuple[str, ...],
+    model: torch.nn.Module,
+    side: int = 12,
+    without: int | None = None,
+    shortcut: Shortcut | None = None,
+) -> Subject:
+    """A network of any kind, after one epoch as its record says, on two noisy images of each class.
+
+    Args:
+        names: of the classes.
+        model: as it is; it is not trained.
+        side: of the images, in pixels.
+        without: a class that has no validation images.
+        shortcut: points to a random class in every image; None where there is none.
+    """
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(names)), 2)
+
+    def split(chosen: np.ndarray) -> Split:
+        images = rng.integers(0, 256, (len(chosen), side, side, 3), dtype=np.uint8)
+        return Split(images, chosen, rng.permutation(chosen) if shortcut else None)
+
+    splits = split(labels), split(labels[labels != without]), split(labels)
+    dataset = Dataset("folder", names, (0.5,) * 3, (0.25,) * 3, *splits)
+    job = Job("conv3", DataSpec(shortcut=shortcut), "folder", None, None, 1, 0, 1)
+    record = TrialRecord(
+        TrialSpec(job, 0, {}), "", Status.COMPLETED, best_epoch=1, best={"val_accuracy": 0.5}
+    )
+    metrics = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
+    run = RecordedRun(
+        "0" * 32,
+        "made",
+        record,
+        Setting.of("conv3", {"flip": True}, 1, 0),
+        dataset.described(),
+        {name: [(1, 0.5)] for name in metrics},
+        {},
+        Provenance({}, "cpu", "float32"),
+    )
+    return subject_of(run, model, dataset)
 
 
 def small_search() -> RecordedSearch:

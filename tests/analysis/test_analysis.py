@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from conftest import copied_store, run_here
 from mlflow import MlflowClient
+from PIL import Image
 from sklearn.metrics import confusion_matrix
 
 from analysis import figures
@@ -56,7 +58,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-REPORT = {"report.html", "report.pdf"}
+REPORT = {"report.html", "report.pdf", "report.json"}
 
 
 def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_applies(
@@ -102,18 +104,69 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     assert set(files_in(out)) > REPORT
 
 
-def test_a_figure_that_fails_leaves_the_last_report_as_it_was(finished, tmp_path, monkeypatch):
-    def fail(subject):
-        raise ZeroDivisionError
+CERTIFIED = {"model.pt", "predictions.txt", "certificate.json"}
+FAULTS = {
+    "any": ZeroDivisionError("of no\nkind"),
+    "memory": MemoryError(),
+    "Pillow's": Image.DecompressionBombError("241 megapixels"),
+    "a refusal": UsageError("make it nn.ReLU()"),
+}
 
-    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
-    out.mkdir()
-    (out / "report.html").write_text("of before")
-    monkeypatch.setattr(figures, "drawer", lambda name: fail)
-    flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
-    with pytest.raises(ZeroDivisionError):
-        main([*flags, "--only", "curves"])
-    assert files_in(out) == {"report.html": b"of before"}
+
+@pytest.fixture
+def failing(finished, tmp_path, monkeypatch):
+    """An analysis of two figures, of which ``curves`` raises an error."""
+
+    def analyse(error: BaseException) -> tuple[int, Path]:
+        def fail(subject):
+            raise error
+
+        out, draw = tmp_path / "out", figures.drawer
+        monkeypatch.setattr(figures, "drawer", lambda n: fail if n == "curves" else draw(n))
+        uri = copied_store(finished, tmp_path)
+        flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
+        return main([*flags, "--only", "curves", "schedule"]), out
+
+    return analyse
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_figure_that_fails_costs_itself_alone_and_is_named_everywhere(failing, kind, capsys):
+    status, out = failing(FAULTS[kind])
+    told = capsys.readouterr().err
+    report = json.loads((out / "report.json").read_text())
+    reason = report["failed"]["curves"]
+    assert status == 3
+    assert told == f"figure curves could not be drawn: {reason}\n"
+    assert reason.startswith(
+        ("ZeroDivisionError: of no kind (", "MemoryError", "Decompress", "make")
+    )
+    assert report["drawn"] == ["schedule"]
+    assert (
+        escape(reason, quote=True).replace("&#x27;", "&#39;") in (out / "report.html").read_text()
+    )
+    drawn = {"figures/schedule.png", "figures/schedule.json", "test.json"}
+    assert set(files_in(out)) == CERTIFIED | REPORT | drawn
+
+
+def test_a_figure_that_fails_leaves_none_of_an_earlier_analysis_behind(failing, tmp_path):
+    stale = tmp_path / "out" / "figures" / "curves.png"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of before")
+    failing(FAULTS["any"])
+    assert not stale.exists()
+
+
+def test_an_analysis_that_is_stopped_while_it_draws_has_certified_and_predicted(failing, tmp_path):
+    with pytest.raises(SystemExit):
+        failing(SystemExit(1))
+    assert set(files_in(tmp_path / "out")) == CERTIFIED
+
+
+def test_a_figure_that_does_not_apply_is_no_failure(written):
+    report = json.loads((written / "report.json").read_text())
+    assert report["failed"] == {}
+    assert "gabor" in report["drawn"] or "gabor" in report["not_applicable"]
 
 
 def test_the_winner_is_certified(written, finished):

@@ -1,0 +1,78 @@
+"""What figures call the classes: shortened, in letters that this machine's fonts have."""
+
+from collections import Counter
+from typing import Any
+from unicodedata import east_asian_width
+
+from matplotlib.axes import Axes
+
+from analysis.fonts import unwritable
+
+LONGEST = 16  # letters, as ``text_width`` counts them
+TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
+
+
+def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes' names as figures write them, all different.
+
+    A long name is cut in the middle; one that is then like another's has the class's index before
+    it. One that no font of this machine can write is the index alone.
+    """
+    names = [shortened(name) for name in classes]
+    counts = Counter(names)
+    return tuple(
+        _figure_name(label, classes[label], counts[n] == 1) for label, n in enumerate(names)
+    )
+
+
+def _figure_name(label: int, name: str, unique: bool) -> str:
+    if unwritable(name):
+        return f"class {label}"
+    index = "" if unique else f"{label} "
+    return index + shortened(name, LONGEST - len(index))
+
+
+def shortened(name: str, longest: int = LONGEST) -> str:
+    """``name`` with its middle cut out where it is longer than ``longest`` letters."""
+    if text_width(name) <= longest:
+        return name
+    half = (longest - 1) / 2
+    return f"{_begin(name, half + 0.5)}…{_begin(name[::-1], half)[::-1]}"
+
+
+def unwritten(classes: tuple[str, ...]) -> str:
+    """That figures call some classes by their index for want of a font; empty if none."""
+    count = sum(bool(unwritable(name)) for name in classes)
+    if not count:
+        return ""
+    return (
+        f"no font of this machine has the letters of {count} of {len(classes)} class names: "
+        "figures call these by their index; install one that has them (Noto Sans, for example)"
+    )
+
+
+def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy", most: int = TICKS) -> None:
+    """Name the places 0, 1, ... of one or both axes; of many, at most ``most``, evenly spaced."""
+    step = -(-len(names) // most)
+    places, shown = range(0, len(names), step), names[::step]
+    if "x" in along:
+        style: dict[str, Any] = {
+            "rotation": 90 if len(shown) > SLANTED else 45,
+            "rotation_mode": "anchor",
+        }
+        axes.set_xticks(places, shown, fontsize=8, ha="right", va="center", **style)
+    if "y" in along:
+        axes.set_yticks(places, shown, fontsize=8)
+
+
+def _begin(name: str, widest: float) -> str:
+    """The longest beginning of ``name`` that is at most ``widest`` letters wide."""
+    end, width = 0, 0
+    while end < len(name) and (width := width + text_width(name[end])) <= widest:
+        end += 1
+    return name[:end]
+
+
+def text_width(text: str) -> int:
+    """Its letters, of which a wide one, such as a Chinese one, counts twice."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
