@@ -79,6 +79,7 @@ class Report:
         certified: whether the reloaded weights gave the logged accuracy.
         certificate: that, in a sentence.
         verdict: what the shortcut audit found, in a sentence; None without an audit.
+        evidence: the figures that decided it, with their intervals, in sentences; empty without.
         remarks: what takes from the worth of the test accuracy, in a sentence each.
         facts: what was trained and measured, as terms and values.
         readings: of the test labels, if there are several: which and when, and what was found.
@@ -95,6 +96,7 @@ class Report:
     certified: bool
     certificate: str
     verdict: str | None
+    evidence: str
     remarks: tuple[str, ...]
     facts: Pairs
     readings: Pairs
@@ -131,6 +133,7 @@ def report_of(
         certified=certificate.certified,
         certificate=_sentence(certificate.verdict),
         verdict=_audit_verdict(gallery),
+        evidence=_audit_evidence(gallery),
         remarks=sealed.remarks(seal),
         facts=_facts(subject, seal),
         readings=sealed.readings(seal),
@@ -162,6 +165,11 @@ def _audit_verdict(gallery: Gallery) -> str | None:
         subject = numbers["verdict_subject"].replace("the network", "this network")
         return _sentence(f"{subject} {numbers['verdict_sentence']}")
     return None
+
+
+def _audit_evidence(gallery: Gallery) -> str:
+    found = [f.numbers["verdict_evidence"] for f in gallery.drawn if f.name == "audit"]
+    return f"{found[0]} In brackets: 95% intervals." if found and found[0] else ""
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:

@@ -110,13 +110,19 @@ def test_conflicting_images_that_point_to_one_class_tell_nothing():
     assert verdict(READS_NOTHING, digits).words == "reads neither picture nor shortcut"
 
 
-def test_without_aligned_images_leaning_cannot_be_told_but_by_swaps():
+@pytest.mark.parametrize("region", [REGION, None])
+def test_conflicting_images_alone_tell_what_is_read(region):
     digits = (LABELS + 1 + np.arange(90) % 2) % 3
+    assert verdict(READS_PICTURE, digits, region=region).words == "reads the picture"
+    assert verdict(READS_BOTH, digits, region=region).words == "leans on the shortcut"
+    assert verdict(READS_CORNER, digits, region=region).words == "cheats"
+
+
+def test_digits_that_are_all_alike_within_each_class_tell_nothing_without_pasting():
+    digits = (LABELS + 1) % 3
     found = verdict(READS_PICTURE, digits, region=None)
-    assert found.sentence.endswith("because no validation image agrees with its shortcut")
+    assert found.sentence.endswith("the shortcuts of the images of one class are all alike")
     assert verdict(READS_PICTURE, digits).words == "reads the picture"
-    assert verdict(READS_BOTH, digits).words == "leans on the shortcut"
-    assert verdict(READS_CORNER, digits, region=None).words == "cheats"
 
 
 @pytest.mark.parametrize(
