@@ -37,6 +37,7 @@ def beta(scores: Floats, patches: Integers | None = None) -> Estimate | None:
     found = mean(own.mean(axis=-1))
     if patches is None or found is None:
         return found
-    rest = (own - own.mean(axis=0)) / own.size
+    # A patch changes the other digits' parts of each image's beta too, through the means.
+    rest = (own - own.mean(axis=0)) / own.size * kinds / (kinds - 1)
     by_patch = np.bincount(patches.ravel(), rest.ravel())
     return widened(found, max(float((by_patch**2).sum() - (rest**2).sum()), 0.0))
