@@ -247,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
 def _study(arguments: argparse.Namespace) -> dict[str, Any]:
     heads = (f"{'networks':32} {'images':>6} {'cells':>6} {'wrong':>7} {'worst':>7} {'open':>7}",)
     print(*heads, f"{'most':>7}  the worst cell", flush=True)
-    everything = []
+    everything: list[dict[str, Any]] = []
     for name, networks in grid().items():
         sizes = SMALL_SIZES if everything else SIZES
         found = [

@@ -12,7 +12,8 @@ pasted into the same pictures, or on the images as they are where nothing can be
   ``LEANING_ANSWERS`` on.
 
 Both must be above 0 with their intervals, and one of them reach its threshold. An interval that
-reaches further than ``NATS_MARGIN`` or ``ANSWERS_MARGIN`` beyond the threshold decides nothing.
+reaches further than ``NATS_MARGIN`` or ``ANSWERS_MARGIN`` beyond the threshold decides nothing, but
+that fewer than ``UNMOVED`` of the predictions are drawn, with the interval, is not leaning.
 
 * ``cheats``: both are above 0, and of the images whose picture and digit disagree more are
   predicted as the digit than as the label, with the paired difference's interval above 0.
@@ -54,6 +55,7 @@ FEWEST = 20  # images of a group that tells something
 
 READS, LEANS, CHEATS = "reads the picture", "leans on the digit", "cheats"
 NEITHER, UNKNOWN = "reads neither picture nor digit", "cannot be told"
+_ALIKE = "picture and digit of the images tell the same"
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,9 @@ def _by_conflict(groups: Groups, pull: Pull, leans: bool | None) -> str:
         return CHEATS
     if leans:
         return LEANS
-    picture = groups.picture
-    if leans is None or picture is None:
+    picture, answers = groups.picture, pull.answers
+    moved = answers is None or answers.images < FEWEST or answers.high >= UNMOVED
+    if picture is None or (leans is None and moved):
         return UNKNOWN
     if picture.low > 0:
         return READS
@@ -198,8 +201,7 @@ def _leans(pull: Pull) -> bool | None:
     )
     if True in reaches and boost.low > 0 and answers.low > 0:
         return True
-    unmoved = answers.high < UNMOVED
-    return False if unmoved or reaches == (False, False) else None
+    return False if reaches == (False, False) else None
 
 
 def _reaches(estimate: Estimate, threshold: float, margin: float) -> bool | None:
@@ -218,7 +220,9 @@ def _lacking(groups: Groups, split: str) -> str:
         each = "image conflicts" if images == 1 else "images conflict"
         return f"only {images} {split} {each}, and {FEWEST} are wanted"
     one = {groups.constant.conflicting: "show", groups.constant.following: "point to"}
-    return f"the {split} images that conflict {one[1]} one class alone" if 1 in one else ""
+    if 1 in one:
+        return f"the {split} images that conflict {one[1]} one class alone"
+    return _ALIKE if groups.picture is None else ""
 
 
 def _open(pull: Pull, leans: bool | None) -> str:
@@ -226,7 +230,7 @@ def _open(pull: Pull, leans: bool | None) -> str:
     if leans is not None:
         return "its accuracy leaves open whether it reads the picture at all"
     if pull.boost is None or pull.answers is None:
-        return "the digits of the images of one class are all alike"
+        return _ALIKE
     if pull.boost.images < FEWEST:
         return f"only {pull.boost.images} images show a digit of a class, and {FEWEST} are wanted"
     return (

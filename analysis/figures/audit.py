@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from analysis.audit import report
+from analysis.audit.attribution import Mass
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import AuditMetric, metrics
@@ -34,7 +35,7 @@ _HEADS = (
     *("", "this network", "95% interval", "to its class"),
     *("cheater", "robust", "Bayes", "biased", "unbiased"),
 )
-_WIDTHS = (0.33, 0.1, 0.14, 0.09, 0.068, 0.068, 0.068, 0.068, 0.068)
+_WIDTHS = (0.325, 0.1, 0.14, 0.085, 0.068, 0.068, 0.068, 0.07, 0.076)
 _KNOWN = 6  # columns that are there for any shortcut; the others are of composite images
 # Classes up to which each cell of the matrix tells its value, and an accuracy its interval; and at
 # most so many names along an axis.
@@ -178,7 +179,8 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
     axes.set(xlabel=f"{cue.noun} pasted in")
     title = f"What each {shortened(cue.noun)} adds to each class (nats)"
-    axes.set_title(f"{title}\nβ is the diagonal's; greatest: {greatest:.2f}", fontsize=11)
+    most = "all below 0.05" if greatest < 0.05 else f"the greatest: {greatest:.2f}"
+    axes.set_title(f"{title}\n{most}", fontsize=11)
 
 
 def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
@@ -285,9 +287,16 @@ def _made(audit: Audit) -> str:
             f"{noun}'s classifier."
         )
     if not isinstance(audit.mass, str):
-        parts.append("Attribution: integrated gradients from a grey canvas, evenly chosen images.")
+        parts.append(
+            f"Attribution: integrated gradients from the mean image, of {_images(audit.mass)} "
+            "evenly chosen images; the attribution figures tell it of the few that they show."
+        )
     parts.append(_rules(noun, not isinstance(swaps, str)))
     return " ".join(parts)
+
+
+def _images(mass: Mass) -> int:
+    return 0 if mass.trained is None else mass.trained.images
 
 
 def _rules(noun: str, pasted: bool) -> str:

@@ -109,7 +109,7 @@ def _draw_bars(axes: Axes, regret: Regret, noun: str) -> None:
         bars = axes.bar(places + shift, values, 0.38, **style)
         axes.bar_label(bars, [f"{value:.3f}" for value in values], fontsize=9, padding=2)
     axes.set_xticks(places, ["unbiased\naccuracy", "accuracy,\nconflicting", f"{noun}\nfollowing"])
-    axes.set(ylabel="share of images", ylim=(0, 1), title="The two winners")
+    axes.set(ylabel="share of images", ylim=(0, 1.1), title="The two winners")
     axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.16))
 
 
