@@ -23,7 +23,7 @@ _TITLES = {
     "paired": "label's digit pasted in, less another: accuracy",
     "flips": "another digit pasted in: prediction changes",
     "control": "   control: same digit, another image of it",
-    "any_flips": "any of the digits changes the prediction",
+    "any_flips": "at least one digit pasted in: it changes",
     "picture_greyed": "picture greyed: predicted as the digit",
     "digit_greyed": "digit greyed: accuracy",
     "refit_gain": "last layer refitted: gain in accuracy",
@@ -47,7 +47,6 @@ _PARTS = {
 }
 # Rows that are 0 unless the shortcut draws the network to its own class.
 DIRECTED = ("gap", "natural_boost", "natural_answers", "boost", "answers", "paired")
-_NUMBERS = {10: "ten"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,6 @@ def _titles(audit: Audit) -> dict[str, str]:
     noun, area = audit.cue.noun, f"({100 * audit.area:.0f}% of area)"
     titles = {
         **_TITLES,
-        "any_flips": f"any of the {_NUMBERS.get(audit.cue.kinds, audit.cue.kinds)} digits changes "
-        "the prediction",
         "mass": f"attribution in the digit's square {area}",
     }
     return {name: title.replace("digit", noun) for name, title in titles.items()}

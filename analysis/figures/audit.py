@@ -334,5 +334,7 @@ def _limits(subject: Subject, audit: Audit) -> str:
     )
     if subject.shown == "train":
         noun = audit.cue.noun
-        parts.append(f"Most training {noun}s agree with the label: this accuracy is not unbiased.")
+        parts.append(
+            f"The {noun} of most training images agrees with the label: this accuracy is biased."
+        )
     return " ".join(parts)

@@ -217,7 +217,7 @@ def test_figures_of_the_last_layer_are_left_out_with_a_reason(cheater):
 
 def test_a_split_that_is_biased_itself_refits_nothing(embedded, normalise):
     split = DeviceSplit.of(embedded.train, CPU)
-    assert "agree with the labels" in decodability(nn.Identity(), split, normalise)
+    assert "agree with the digit" in decodability(nn.Identity(), split, normalise)
 
 
 def test_beta_equals_a_slow_loop():
