@@ -131,3 +131,4 @@ bench: install
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.driver
 	$(RUN) -m studies.selection
+	$(RUN) -m studies.verdict

@@ -132,7 +132,9 @@ class Seal:
         )
         if (conflicting := estimates.get("test_accuracy_conflicting")) is None:
             return text
-        return f"{text}; {100 * conflicting.value:.1f}% where the digit conflicts"
+        return (
+            f"{text}; {100 * conflicting.value:.1f}% where the {self.run.job.data.noun} conflicts"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""

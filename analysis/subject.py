@@ -84,7 +84,7 @@ class Subject:
             return None
         kinds, shortcut = len(self.dataset.classes), self.run.job.data.shortcut
         if shortcut is not None:
-            return Cue("shortcut", shortcut.region, None, kinds)
+            return Cue(shortcut.noun, shortcut.region, None, kinds)
         if (kinds, self.dataset.image_size) == (DIGIT.kinds, CANVAS):
             return DIGIT
         return Cue(DIGIT.noun, None, None, kinds)

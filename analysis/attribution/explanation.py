@@ -140,7 +140,7 @@ class Explanation:
         if self.unlearned is not None:
             noun, (own, control) = self._cue.noun, self._masses
             words += (
-                f" The {noun}'s square has {own} of the mass; a "
+                f" The {noun}'s square has {own} of these images' mass; a "
                 "share above its area proves nothing by itself, as the untrained network has "
                 f"{control}: see the audit for what the {noun} does."
             )

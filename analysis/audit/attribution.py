@@ -1,7 +1,7 @@
 """How much of the attribution to an image's pixels lies in the digit's square.
 
 Integrated gradients (Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks") from a
-canvas of the background's grey. The figure misleads by itself: on composite images a network that
+image of the mean colour. The figure misleads by itself: on composite images a network that
 was never trained puts some half of it there, and the square is 16% of the image.
 """
 
@@ -16,7 +16,7 @@ from analysis.audit.control import reinitialised
 from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region, shares_inside
 from analysis.audit.intervals import Estimate, mean
 from trainables.data.batches import DeviceSplit, Normaliser
-from trainables.data.composite import BACKGROUND, CANVAS
+from trainables.data.composite import CANVAS
 
 AREA = DIGIT.area(CANVAS)
 _STEPS, _BATCH = 10, 500  # the shares change by less than .01 with more steps
@@ -47,7 +47,7 @@ def digit_mass(
     inputs = normalise(split.images)
     if not _differentiable(model, inputs[:1]):
         return "its logits have no gradient"
-    baseline = normalise(torch.full_like(split.images[:1], BACKGROUND))
+    baseline = torch.zeros_like(inputs[:1])  # the mean image, as in the attribution figures
     networks = (model, reinitialised(model))
     trained, control = (_mass(each, inputs, baseline, cue.region) for each in networks)
     return Mass(trained, control)

@@ -14,7 +14,7 @@ class Cue:
     """A shortcut as the audit sees it.
 
     Attributes:
-        noun: what texts call it: ``digit`` or ``shortcut``.
+        noun: what texts call it: ``digit``, the name of its column or function, or ``shortcut``.
         region: top, left, bottom and right of the square that shows it, in pixels, the last two the
             first outside; None if it is not known, and then it can be neither swapped nor greyed.
         picture: likewise of the picture; None for all that is outside of ``region``.

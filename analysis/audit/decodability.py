@@ -53,7 +53,7 @@ def decodability(
         return f"the images show one {cue.noun} alone"
     if (labels == digits).mean() > 1 / cue.kinds + ABOVE_CHANCE:
         return (
-            f"the split's own {cue.noun}s agree with the labels, a layer fitted on it would cheat "
+            f"the split's own labels agree with the {cue.noun}, a layer fitted on it would cheat "
             "too"
         )
     name = readout_name(model, normalise(split.images[:2]))

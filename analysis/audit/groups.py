@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from analysis.audit.intervals import Estimate, share
+from analysis.audit.intervals import Estimate, difference, difference_of_groups, share
+from analysis.audit.pull import association
 from trainables.data.dataset import NO_CLASS, Integers
 
 _GRID = 2001  # points over [0, 1] of the expected least; its error is below 1 / (_GRID - 1)
@@ -52,6 +53,9 @@ class Groups:
         aligned: over the aligned.
         conflicting: over the conflicting.
         following: share of the conflicting that are predicted as their digit.
+        gap: accuracy of the aligned less that of the conflicting.
+        excess: of the conflicting, the share predicted as their digit less the share that is right.
+        picture: share of predictions that the label draws to it among images of one digit.
         cells: two of every class, the aligned one first.
         constant: the most that one answer to every image could have of these figures.
     """
@@ -60,8 +64,11 @@ class Groups:
     aligned: Estimate | None
     conflicting: Estimate | None
     following: Estimate | None
+    gap: Estimate | None
+    excess: Estimate | None
+    picture: Estimate | None
     cells: tuple[Cell, ...]
-    constant: "Constant"
+    constant: Constant
 
     @property
     def worst(self) -> Cell | None:
@@ -94,7 +101,7 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
         for label in range(classes)
         for wanted, group in ((True, aligned), (False, conflicting))
     )
-    following = share((predictions == digits)[conflicting])
+    follows = (predictions == digits)[conflicting]
     pointing = aligned | conflicting
     constant = Constant(
         conflicting=_commonest(labels[conflicting]),
@@ -102,8 +109,17 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
         accuracy=_commonest(labels[pointing]),
         pointing=_commonest(digits[pointing]),
     )
+    said = np.eye(classes)[predictions[pointing]]
     return Groups(
-        share(right), share(right[aligned]), share(right[conflicting]), following, cells, constant
+        accuracy=share(right),
+        aligned=share(right[aligned]),
+        conflicting=share(right[conflicting]),
+        following=share(follows),
+        gap=difference_of_groups(right[aligned], right[conflicting]),
+        excess=difference(follows, right[conflicting]),
+        picture=association(said, digits[pointing], labels[pointing]),
+        cells=cells,
+        constant=constant,
     )
 
 

@@ -1,12 +1,13 @@
 """Estimates with their 95% intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 CONFIDENCE = 0.95
+_DECIMALS = 9  # of an image's value: what rounding leaves of an exact 0 is not to look like more
 _Z = float(norm.ppf(0.5 + CONFIDENCE / 2))
 
 Booleans = NDArray[np.bool_]
@@ -35,17 +36,26 @@ def share(hits: Booleans) -> Estimate | None:
     if not len(hits):
         return None
     count, images = int(hits.sum()), len(hits)
-    interval = binomtest(count, images).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(count / images, float(interval.low), float(interval.high), images)
+    value, room = count / images, _Z**2 / images
+    centre, half = value + room / 2, (room * value * (1 - value) + room**2 / 4) ** 0.5
+    low, high = ((centre + sign * half) / (1 + room) for sign in (-1, 1))
+    return Estimate(value, max(low, 0.0), min(high, 1.0), images)
 
 
 def mean(values: Floats) -> Estimate | None:
     """The mean of ``values``, (N,), one an image, with its normal interval; None of no images."""
     if not len(values):
         return None
+    values = values.round(_DECIMALS)
     value, images = float(values.mean()), len(values)
     half = _Z * float(values.std(ddof=1)) / images**0.5 if images > 1 else 0.0
     return Estimate(value, value - half, value + half, images)
+
+
+def widened(estimate: Estimate, variance: float) -> Estimate:
+    """``estimate``, a mean, with ``variance`` added to that of its normal interval."""
+    half = float(np.hypot(estimate.high - estimate.value, _Z * variance**0.5))
+    return replace(estimate, low=estimate.value - half, high=estimate.value + half)
 
 
 def difference(first: Booleans, second: Booleans) -> Estimate | None:
@@ -64,3 +74,19 @@ def difference(first: Booleans, second: Booleans) -> Estimate | None:
     value = (only_first - only_second) / images
     low, high = max(up - down - half, -1.0), min(up - down + half, 1.0)
     return Estimate(value, low, high, images)
+
+
+def difference_of_groups(first: Booleans, second: Booleans) -> Estimate | None:
+    """Share of ``first``, (N,), less that of ``second``, (M,), of different images; None of none.
+
+    The interval is Newcombe's of 1998 ("Interval estimation for the difference between independent
+    proportions"), from the Wilson intervals of both.
+    """
+    one, other = share(first), share(second)
+    if one is None or other is None:
+        return None
+    value = one.value - other.value
+    below = np.hypot(one.value - one.low, other.high - other.value)
+    above = np.hypot(one.high - one.value, other.value - other.low)
+    images = one.images + other.images
+    return Estimate(value, value - float(below), value + float(above), images)

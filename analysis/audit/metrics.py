@@ -1,6 +1,7 @@
 """The audit as rows of a table: each figure with its interval, beside those of known networks."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from analysis.audit.cue import NO_REGION
 from analysis.audit.intervals import Estimate
@@ -12,12 +13,17 @@ _TITLES = {
     "aligned": "accuracy, aligned images",
     "conflicting": "accuracy, conflicting images",
     "worst_cell": "lowest of the class and alignment cells",
+    "gap": "accuracy, aligned less conflicting",
     "following": "digit following (conflicting images)",
+    "excess": "digit following less accuracy there",
+    "natural_boost": "images as they are: β (nats)",
+    "natural_answers": "   predictions drawn to the digit's class",
+    "boost": "every digit pasted in: β (nats)",
+    "answers": "   predictions drawn to the digit's class",
     "paired": "label's digit pasted in, less another: accuracy",
     "flips": "another digit pasted in: prediction changes",
     "control": "   control: same digit, another image of it",
-    "any_flips": "any of the digits changes the prediction",
-    "boost": "β, the digit's boost to its own logit (nats)",
+    "any_flips": "at least one digit pasted in: it changes",
     "picture_greyed": "picture greyed: predicted as the digit",
     "digit_greyed": "digit greyed: accuracy",
     "refit_gain": "last layer refitted: gain in accuracy",
@@ -28,14 +34,19 @@ _TITLES = {
 }
 # Rows of what may be missing as a whole: the part of the audit, and the figure of that part.
 _PARTS = {
-    **{name: ("swaps", name) for name in ("paired", "flips", "control", "any_flips", "boost")},
+    "natural_boost": ("natural", "boost"),
+    "natural_answers": ("natural", "answers"),
+    "boost": ("swaps", "pull.boost"),
+    "answers": ("swaps", "pull.answers"),
+    **{name: ("swaps", name) for name in ("paired", "flips", "control", "any_flips")},
     "refit_gain": ("decodability", "gain"),
     "digit_decodability": ("decodability", "digit"),
     "digit_decodability_control": ("decodability", "control"),
     "mass": ("mass", "trained"),
     "mass_control": ("mass", "control"),
 }
-_NUMBERS = {10: "ten"}
+# Rows that are 0 unless the shortcut draws the network to its own class.
+DIRECTED = ("gap", "natural_boost", "natural_answers", "boost", "answers", "paired")
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,16 @@ class AuditMetric:
     reference: Reference
     missing: str = ""
 
+    @property
+    def towards(self) -> str:
+        """Whether it pulls towards the shortcut's own class: ``yes``, ``no`` or ``away``.
+
+        Empty of a row without a direction, such as a share of predictions that change.
+        """
+        if self.estimate is None or self.name not in DIRECTED:
+            return ""
+        return "yes" if self.estimate.low > 0 else "away" if self.estimate.high < 0 else "no"
+
 
 def metrics(audit: Audit) -> list[AuditMetric]:
     """All rows, in the order of the table."""
@@ -74,8 +95,6 @@ def _titles(audit: Audit) -> dict[str, str]:
     noun, area = audit.cue.noun, f"({100 * audit.area:.0f}% of area)"
     titles = {
         **_TITLES,
-        "any_flips": f"any of the {_NUMBERS.get(audit.cue.kinds, audit.cue.kinds)} digits changes "
-        "the prediction",
         "mass": f"attribution in the digit's square {area}",
     }
     return {name: title.replace("digit", noun) for name, title in titles.items()}
@@ -88,10 +107,15 @@ def _estimates(audit: Audit) -> dict[str, Estimate | None]:
         "aligned": groups.aligned,
         "conflicting": groups.conflicting,
         "worst_cell": None if worst is None else worst.accuracy,
+        "gap": groups.gap,
         "following": groups.following,
+        "excess": groups.excess,
         "picture_greyed": audit.picture_greyed,
         "digit_greyed": audit.digit_greyed,
-        **{name: getattr(_part(audit, name), field, None) for name, (_, field) in _PARTS.items()},
+        **{
+            name: None if isinstance(part := _part(audit, name), str) else attrgetter(field)(part)
+            for name, (_, field) in _PARTS.items()
+        },
     }
 
 

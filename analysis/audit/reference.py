@@ -39,6 +39,7 @@ def references(accuracy: float, cue: Cue = DIGIT) -> dict[str, Reference]:
         **{name: (each.cheater, each.robust) for name, each in _of_digits(accuracy).items()},
         "accuracy": (None, accuracy),  # a cheater's is the share of aligned images
         "following": (1.0, follows),
+        "excess": (1.0, follows - accuracy),
         "picture_greyed": (1.0, chance),
         "digit_greyed": (chance, accuracy),
     }
@@ -52,7 +53,12 @@ def _of_digits(accuracy: float) -> dict[str, Reference]:
         "aligned": Reference(1, a, 0.95, 0.945, 0.735),
         "conflicting": Reference(0, a, 0.57, 0.549, 0.718),
         "worst_cell": Reference(0),
+        "gap": Reference(1, 0, 0.38, 0.396, 0.017),
         "following": Reference(1, (1 - a) / 9, 0.24, 0.226, 0.030),
+        "excess": Reference(1, (1 - a) / 9 - a, -0.33, -0.323, -0.688),
+        "natural_boost": Reference(None, 0, BAYES_NATS),
+        "natural_answers": Reference(1, 0),
+        "answers": Reference(1, 0),
         "paired": Reference(1, 0, 0.38),
         "flips": Reference(1, 0, 0.35, 0.387, 0.054),
         "control": Reference(0, 0, 0, 0.154, 0.040),

@@ -12,6 +12,7 @@ from analysis.audit.decodability import Decodability, decodability
 from analysis.audit.groups import Groups, groups_of
 from analysis.audit.intervals import Estimate, share
 from analysis.audit.paste import digit_greyed, picture_greyed
+from analysis.audit.pull import Pull, natural_pull
 from analysis.audit.swaps import Swaps, swaps
 from analysis.audit.verdict import Greyed, Verdict, verdict_of
 from trainables.data.batches import DeviceSplit, Normaliser
@@ -29,7 +30,8 @@ class Audit:
 
     Attributes:
         groups: accuracy by class and alignment, digit following.
-        swaps: with other digits pasted in, and beta; or why not.
+        natural: how far the digit pulls towards its own class on the images as they are.
+        swaps: with other digits pasted in, and that pull; or why not.
         picture_greyed: share predicted as the digit when the picture is grey.
         digit_greyed: accuracy when the digit is grey.
         decodability: of label and digit from the last features, or why not.
@@ -40,6 +42,7 @@ class Audit:
     """
 
     groups: Groups
+    natural: Pull
     swaps: Swaps | str
     picture_greyed: Estimate | None
     digit_greyed: Estimate | None
@@ -82,6 +85,8 @@ def audit(
     predictions = evaluation.predictions.numpy()
     groups = groups_of(predictions, split.labels, split.digits, cue.kinds)
     pointing = np.flatnonzero(split.digits != NO_CLASS)
+    scores = evaluation.logits.double().log_softmax(dim=1).numpy()[pointing]
+    natural = natural_pull(scores, split.labels[pointing], split.digits[pointing])
     if len(pointing) < len(split):
         split, predictions = split.take(pointing), predictions[pointing]
     whole = DeviceSplit.of(split, device)
@@ -91,12 +96,13 @@ def audit(
     readout = None if isinstance(decoded, str) else decoded
     return Audit(
         groups=groups,
+        natural=natural,
         swaps=swapped,
         picture_greyed=greyed.picture,
         digit_greyed=greyed.digit,
         decodability=decoded,
         mass=digit_mass(model, whole.evenly(ATTRIBUTED), normalise, cue),
-        verdict=verdict_of(groups, swapped, readout, cue, greyed, split_name),
+        verdict=verdict_of(groups, natural, swapped, readout, cue, greyed, split_name),
         cue=cue,
         area=cue.area(split.images.shape[1]),
     )

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from analysis.audit.boost import beta, matrix
+from analysis.audit.boost import matrix
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate, Floats, difference, share
 from analysis.audit.paste import other_than, sources, with_digits
+from analysis.audit.pull import Pull, pasted_pull
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import Integers
 from trainables.evaluation import evaluate
@@ -25,7 +26,7 @@ class Swaps:
         any_flips: share that at least one of the digits changes.
         paired: accuracy with the label's digit pasted in less that with another, on the same
             pictures.
-        boost: beta, in nats.
+        pull: of each digit towards its own class.
         matrix: B, (classes, digits), double-centred, in nats.
         images: pictures that were used.
     """
@@ -34,7 +35,7 @@ class Swaps:
     control: Estimate | None
     any_flips: Estimate | None
     paired: Estimate | None
-    boost: Estimate | None
+    pull: Pull
     matrix: Floats
     images: int
 
@@ -62,13 +63,19 @@ def swaps(
     """
     assert split.digits is not None
     places = np.arange(len(split))[:: -(-len(split) // limit)]
-    scores = pasted_scores(model, split, normalise, places, cue)
+    patches = sources(split.digits.cpu().numpy(), places, cue.kinds)
+    scores = pasted_scores(model, split, normalise, places, patches, cue)
     labels, digits = (t.cpu().numpy()[places] for t in (split.labels, split.digits))
-    return swaps_of(scores, predictions[places], labels, digits)
+    return swaps_of(scores, predictions[places], labels, digits, patches)
 
 
-def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integers) -> Swaps:
-    """From log-probabilities (N, digits, classes); predictions, labels and digits are (N,)."""
+def swaps_of(
+    scores: Floats, before: Integers, labels: Integers, digits: Integers, patches: Integers
+) -> Swaps:
+    """From log-probabilities (N, digits, classes) of the images ``patches``, (N, digits), pasted.
+
+    Predictions before, labels and digits are (N,).
+    """
     after, rows, kinds = scores.argmax(axis=-1), np.arange(len(before)), scores.shape[1]
     changed = after != before[:, None]
     right = after == labels[:, None]
@@ -77,23 +84,26 @@ def swaps_of(scores: Floats, before: Integers, labels: Integers, digits: Integer
         control=share(changed[rows, digits]),
         any_flips=share(changed.any(axis=1)),
         paired=difference(right[rows, labels], right[rows, other_than(labels, kinds)]),
-        boost=beta(scores),
+        pull=pasted_pull(scores, patches),
         matrix=matrix(scores),
         images=len(before),
     )
 
 
 def pasted_scores(
-    model: nn.Module, split: DeviceSplit, normalise: Normaliser, places: Integers, cue: Cue = DIGIT
+    model: nn.Module,
+    split: DeviceSplit,
+    normalise: Normaliser,
+    places: Integers,
+    patches: Integers,
+    cue: Cue = DIGIT,
 ) -> Floats:
-    """Log-probabilities, (N, digits, classes) in float64, of each digit pasted into ``places``."""
-    assert split.digits is not None
-    chosen = sources(split.digits.cpu().numpy(), places, cue.kinds)
+    """Log-probabilities, (N, digits, classes) in float64, of ``patches`` pasted into ``places``."""
     device = split.images.device
     pictures = split.at(torch.from_numpy(places).to(device))
     scores = []
     for kind in range(cue.kinds):
-        patches = split.images[torch.from_numpy(chosen[:, kind]).to(device)]
-        pasted = replace(pictures, images=with_digits(pictures.images, patches, cue), digits=None)
+        digits = split.images[torch.from_numpy(patches[:, kind]).to(device)]
+        pasted = replace(pictures, images=with_digits(pictures.images, digits, cue), digits=None)
         scores.append(evaluate(model, pasted, normalise).logits.double().log_softmax(dim=1))
     return torch.stack(scores, dim=1).numpy()

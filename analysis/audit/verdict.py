@@ -1,27 +1,35 @@
 """The audit in words, which follow from its figures by the thresholds here.
 
-A figure tells something if it rests on ``FEWEST`` images or more, and if one answer to all of them
-would not be right: images of one class alone tell nothing. It shows that something is read if it is
-above what the best such answer has, with the interval's lower end. In this order:
+Only figures with a direction count: that another digit changes what the network says is
+sensitivity, which a network that never learned the digit can have too. It leans on the digit if
+the digit draws it to the digit's own class. Two figures tell that (``pull.py``), with every digit
+pasted into the same pictures, or on the images as they are where nothing can be pasted in:
 
-* ``reads neither picture nor digit``: neither the accuracy nor the digit following of conflicting
-  images shows that anything is read, and no swap shows leaning.
-* ``cheats``: where picture and digit disagree, it says the digit more often than the label.
-* ``leans on the digit``: the digit's boost is ``LEANING_NATS`` or more, which multiplies the odds
-  of its class by 1.65 (a network that follows Bayes' rule on the biased set: 16; one trained on
-  random digits was measured at 1.03), or another digit changes ``LEANING_FLIPS`` more of the
-  predictions than another image of the same digit does (.35 and .01 there). The second catches a
-  network that reads the digit but answers with another class than the digit's.
-* ``reads the picture``: none of these.
+* β, what the digit adds to the logit of its class. From ``LEANING_NATS`` on the odds of that class
+  are multiplied by 1.42 or more (a network that follows Bayes' rule on the biased set: 16; one
+  trained on random digits was measured at 1.03);
+* the share of predictions that it draws to its class, for networks of small logits: from
+  ``LEANING_ANSWERS`` on.
 
-Where conflicting images tell nothing, the share predicted as the digit when the picture is grey
-stands for the digit following, and the accuracy when the digit is grey for that on conflicting
-images: a network cheats that reads the digit so and not the picture, and leans if it reads both.
-What is not measured is never taken for 0: where it decides, the verdict ``cannot be told``.
+Both must be above 0 with their intervals, and one of them reach its threshold. An interval that
+reaches further than ``NATS_MARGIN`` or ``ANSWERS_MARGIN`` beyond the threshold decides nothing, but
+that fewer than ``UNMOVED`` of the predictions are drawn, with the interval, is not leaning.
 
-"Digit" is "shortcut" where it is another than composite images' digits. Where it is not known where
-a shortcut lies, so that none can be pasted in, a network leans if it is more accurate on aligned
-images than on conflicting ones, with 95% intervals that do not meet.
+* ``cheats``: both are above 0, and of the images whose picture and digit disagree more are
+  predicted as the digit than as the label, with the paired difference's interval above 0.
+* ``leans on the digit``: as above.
+* ``reads neither picture nor digit``: it does not lean, and its predictions do not depend on the
+  label either, among images of one digit.
+* ``reads the picture``: it does not lean, and they do.
+* ``cannot be told``: what would decide was not measured, or too few images leave it open.
+
+It is ``sensitive`` to a digit that it does not lean on if another one changes more than
+``SENSITIVE`` of its predictions, with the interval.
+
+Where too few images conflict (``FEWEST``), or images of one class alone, pasting and greyed parts
+decide: a network reads the digit if it predicts it more often than one answer to all would when the
+picture is grey, and the picture likewise when the digit is grey. It cheats if it reads the digit so
+and not the picture. Where another shortcut than a digit is audited, its name stands for "digit".
 
 Where it leans or cheats, a last layer refitted on images whose digits say nothing tells at whose
 door that lies: a gain (interval above 0, and ``GAIN`` or more) shows that the features hold more
@@ -34,15 +42,20 @@ from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.decodability import Decodability
 from analysis.audit.groups import Groups
 from analysis.audit.intervals import Estimate
+from analysis.audit.pull import Pull
 from analysis.audit.swaps import Swaps
 
-LEANING_NATS = 0.5
-LEANING_FLIPS = 0.05
+LEANING_NATS, NATS_MARGIN = 0.35, 0.1
+LEANING_ANSWERS, ANSWERS_MARGIN = 0.2, 0.05
+UNMOVED = 0.005  # share of predictions: what draws fewer to its class moves none to speak of
+SENSITIVE = 0.05
+BLIND = 0.05  # share of predictions that the label draws to it: below, with the interval, none
 GAIN = 0.02
 FEWEST = 20  # images of a group that tells something
 
 READS, LEANS, CHEATS = "reads the picture", "leans on the digit", "cheats"
 NEITHER, UNKNOWN = "reads neither picture nor digit", "cannot be told"
+_ALIKE = "picture and digit of the images tell the same"
 
 
 @dataclass(frozen=True)
@@ -54,11 +67,15 @@ class Verdict:
             ``reads neither picture nor digit`` or ``cannot be told``.
         fault: ``readout``, ``features`` or ``unknown``; empty where there is none.
         reason: why it cannot be told; empty where it can.
+        sensitivity: how another digit disturbs a network that does not lean on it; else empty.
+        evidence: the figures that decided, with their intervals, in whole sentences.
     """
 
     words: str
     fault: str
     reason: str = ""
+    sensitivity: str = ""
+    evidence: str = ""
 
     @property
     def subject(self) -> str:
@@ -74,7 +91,7 @@ class Verdict:
             "features": ": its features are at fault, another last layer gains nothing",
             "unknown": ": whether features or last layer are at fault is not known",
         }
-        return self.words + why[self.fault]
+        return self.words + why[self.fault] + (f", {self.sensitivity}" if self.sensitivity else "")
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,7 @@ class Greyed:
 
 def verdict_of(
     groups: Groups,
+    natural: Pull,
     swaps: Swaps | str,
     decodability: Decodability | None,
     cue: Cue = DIGIT,
@@ -102,84 +120,173 @@ def verdict_of(
 
     Args:
         groups: accuracy by alignment.
+        natural: the pull on images as they are.
         swaps: other digits pasted in.
         decodability: of the last features; None if it could not be had.
         cue: what the digits are called.
         greyed: with a part greyed.
         split: name of the images, for the reason.
     """
+    lacking = _lacking(groups, split)
+    pull = Pull(None, None) if lacking else natural
+    if not isinstance(swaps, str):
+        pull = swaps.pull
+    words, reason = _decided(groups, pull, greyed, lacking)
+    by_part = _greyed_evidence(greyed) if lacking else _conflict_evidence(groups)
+    evidence = (_pull_evidence(pull, not isinstance(swaps, str)), by_part)
+    sensitivity = "" if isinstance(swaps, str) else _sensitivity(words, swaps)
+    texts = (words, reason, sensitivity, " ".join(filter(None, evidence)))
+    words, reason, sensitivity, told = (text.replace("digit", cue.noun) for text in texts)
+    fault = _fault(decodability) if words == CHEATS or words.startswith("leans") else ""
+    return Verdict(words, fault, reason, sensitivity, told)
+
+
+def _decided(groups: Groups, pull: Pull, greyed: Greyed, lacking: str) -> tuple[str, str]:
+    """The words, and why it cannot be told."""
+    leans = _leans(pull)
+    if not lacking:
+        words = _by_conflict(groups, pull, leans)
+        return words, _open(pull, leans) if words == UNKNOWN else ""
     constant = groups.constant
-    picture = _reads(groups.conflicting, constant.conflicting)
-    digit = _reads(groups.following, constant.following)
-    if picture is not None and digit is not None:
-        words = _by_conflict(groups, picture or digit, _leans(groups, swaps))
-    else:
-        digit = _reads(greyed.picture, constant.pointing)
-        picture = _reads(greyed.digit, constant.accuracy)
-        words = _by_parts(picture, digit, None if isinstance(swaps, str) else _swayed(swaps))
-    reason = _lacking(groups, split).replace("digit", cue.noun) if words == UNKNOWN else ""
-    fault = _fault(decodability) if words in (LEANS, CHEATS) else ""
-    return Verdict(words.replace("digit", cue.noun), fault, reason)
+    digit = _above(greyed.picture, constant.pointing)
+    words = _by_parts(_above(greyed.digit, constant.accuracy), digit, leans)
+    return words, lacking if words == UNKNOWN else ""
 
 
-def _by_conflict(groups: Groups, reads: bool, leans: bool | None) -> str:
+def _by_conflict(groups: Groups, pull: Pull, leans: bool | None) -> str:
     """From images whose picture and digit disagree."""
-    assert groups.following is not None and groups.conflicting is not None
-    if not reads:
-        return LEANS if leans else NEITHER
-    if groups.following.value > groups.conflicting.value:
+    if _towards(pull.boost) and _towards(pull.answers) and _towards(groups.excess):
         return CHEATS
-    return UNKNOWN if leans is None else LEANS if leans else READS
+    if leans:
+        return LEANS
+    picture, answers = groups.picture, pull.answers
+    moved = answers is None or answers.images < FEWEST or answers.high >= UNMOVED
+    if picture is None or (leans is None and moved):
+        return UNKNOWN
+    if picture.low > 0:
+        return READS
+    return NEITHER if picture.high < BLIND else UNKNOWN
 
 
 def _by_parts(picture: bool | None, digit: bool | None, leans: bool | None) -> str:
-    """From what is read of each part when the other is grey, and from swaps."""
-    if digit and picture is False:
+    """From what is read of each part when the other is grey, and from the pull."""
+    if digit and picture is False and leans is not False:
         return CHEATS
-    if digit or leans:
+    if leans or (digit and leans is None):
         return LEANS
     if picture is None or digit is None or (picture and leans is None):
         return UNKNOWN
-    return READS if picture else NEITHER
+    return READS if picture else UNKNOWN if digit else NEITHER
 
 
-def _reads(estimate: Estimate | None, constant: float) -> bool | None:
+def _above(estimate: Estimate | None, constant: float) -> bool | None:
     """Whether more is said than by one answer to all images; None if these tell nothing."""
     if estimate is None or estimate.images < FEWEST or constant == 1:
         return None
     return estimate.low > constant
 
 
-def _leans(groups: Groups, swaps: Swaps | str) -> bool | None:
-    """Whether another digit changes what it says; None if that was not measured."""
-    if not isinstance(swaps, str):
-        return _swayed(swaps)
-    aligned, conflicting = groups.aligned, groups.conflicting
-    if aligned is None or conflicting is None or min(aligned.images, conflicting.images) < FEWEST:
-        return None
-    return aligned.low > conflicting.high
+def _towards(estimate: Estimate | None) -> bool:
+    return estimate is not None and estimate.images >= FEWEST and estimate.low > 0
 
 
-def _swayed(swaps: Swaps) -> bool | None:
-    if swaps.flips is None or swaps.control is None or swaps.boost is None:
+def _leans(pull: Pull) -> bool | None:
+    """Whether the digit draws it to its class; None if that was not measured or is open."""
+    boost, answers = pull.boost, pull.answers
+    if boost is None or answers is None or boost.images < FEWEST:
         return None
-    if swaps.images < FEWEST:
-        return None
-    flips = swaps.flips.value - swaps.control.value
-    return swaps.boost.value >= LEANING_NATS or flips >= LEANING_FLIPS
+    reaches = (
+        _reaches(boost, LEANING_NATS, NATS_MARGIN),
+        _reaches(answers, LEANING_ANSWERS, ANSWERS_MARGIN),
+    )
+    if True in reaches and boost.low > 0 and answers.low > 0:
+        return True
+    return False if reaches == (False, False) else None
+
+
+def _reaches(estimate: Estimate, threshold: float, margin: float) -> bool | None:
+    """Whether it is at ``threshold`` or above; None if its interval leaves that open."""
+    if estimate.value >= threshold:
+        return True if estimate.low > threshold - margin else None
+    return False if estimate.high < threshold + margin else None
 
 
 def _lacking(groups: Groups, split: str) -> str:
-    """Which images the verdict lacks, as a phrase."""
-    for group, verb in ((groups.conflicting, "conflict"), (groups.aligned, "agree")):
-        verbs, images = f"{verb}s", 0 if group is None else group.images
-        if not images:
-            return f"no {split} image {verbs}" + (" with its digit" if verb == "agree" else "")
-        if images < FEWEST:
-            each = f"image {verbs}" if images == 1 else f"images {verb}"
-            return f"only {images} {split} {each}, and {FEWEST} are wanted"
-    kind = "show" if groups.constant.conflicting == 1 else "point to"
-    return f"the {split} images that conflict {kind} one class alone"
+    """Which images the verdict lacks, as a phrase; empty if it lacks none."""
+    images = 0 if groups.conflicting is None else groups.conflicting.images
+    if not images:
+        return f"no {split} image conflicts"
+    if images < FEWEST:
+        each = "image conflicts" if images == 1 else "images conflict"
+        return f"only {images} {split} {each}, and {FEWEST} are wanted"
+    one = {groups.constant.conflicting: "show", groups.constant.following: "point to"}
+    if 1 in one:
+        return f"the {split} images that conflict {one[1]} one class alone"
+    return _ALIKE if groups.picture is None else ""
+
+
+def _open(pull: Pull, leans: bool | None) -> str:
+    """What leaves the verdict open, as a phrase."""
+    if leans is not None:
+        return "its accuracy leaves open whether it reads the picture at all"
+    if pull.boost is None or pull.answers is None:
+        return _ALIKE
+    if pull.boost.images < FEWEST:
+        return f"only {pull.boost.images} images show a digit of a class, and {FEWEST} are wanted"
+    return (
+        "too few images leave open whether the digit draws it to its class: β is "
+        f"{_nats(pull.boost)}, and {_percent(pull.answers)} of the predictions are drawn"
+    )
+
+
+def _pull_evidence(pull: Pull, pasted: bool) -> str:
+    if pull.boost is None or pull.answers is None:
+        return ""
+    how = "Pasted in, the digit" if pasted else "Among images of one class, the digit"
+    return (
+        f"{how} adds {_nats(pull.boost)} to the logit of its own class (β) and draws "
+        f"{_percent(pull.answers)} of the predictions to it."
+    )
+
+
+def _conflict_evidence(groups: Groups) -> str:
+    if groups.conflicting is None or groups.following is None:
+        return ""
+    return (
+        f"Of the conflicting images {_percent(groups.conflicting)} are right and "
+        f"{_percent(groups.following)} are predicted as their digit."
+    )
+
+
+def _greyed_evidence(greyed: Greyed) -> str:
+    if greyed.picture is None or greyed.digit is None:
+        return ""
+    return (
+        f"With a grey picture {_percent(greyed.picture)} are predicted as their digit, and with a "
+        f"grey digit {_percent(greyed.digit)} are right."
+    )
+
+
+def _sensitivity(words: str, swaps: Swaps) -> str:
+    if words not in (READS, NEITHER) or swaps.flips is None or swaps.flips.low <= SENSITIVE:
+        return ""
+    changed = f"pasting another one changes {100 * swaps.flips.value:.1f}% of its predictions"
+    answers = swaps.pull.answers
+    if answers is not None and answers.low > 0:
+        drawn = f"few of them towards its own class ({100 * answers.value:.1f}%)"
+    else:
+        drawn = "not towards its own class"
+    joint = "and" if words == READS else "yet"
+    return f"{joint} is sensitive to the digit: {changed}, {drawn}"
+
+
+def _nats(estimate: Estimate) -> str:
+    return f"{estimate.value:z.2f} nats ({estimate.low:z.2f} to {estimate.high:z.2f})"
+
+
+def _percent(estimate: Estimate) -> str:
+    value, low, high = (100 * each for each in (estimate.value, estimate.low, estimate.high))
+    return f"{value:z.1f}% ({low:z.1f} to {high:z.1f})"
 
 
 def _fault(decodability: Decodability | None) -> str:

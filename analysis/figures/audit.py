@@ -1,6 +1,7 @@
 """Whether the network reads the picture or the digit, compared with networks that are known."""
 
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,37 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from analysis.audit import report
+from analysis.audit.attribution import Mass
 from analysis.audit.cue import DIGIT, Cue
 from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import AuditMetric, metrics
 from analysis.audit.report import Audit
 from analysis.audit.swaps import Swaps
-from analysis.audit.verdict import GAIN, LEANING_FLIPS, LEANING_NATS
-from analysis.class_names import name_ticks
+from analysis.audit.verdict import (
+    ANSWERS_MARGIN,
+    GAIN,
+    LEANING_ANSWERS,
+    LEANING_NATS,
+    NATS_MARGIN,
+    READS,
+    SENSITIVE,
+)
+from analysis.class_names import name_ticks, shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.subject import Subject
 from trainables.data.dataset import NO_CLASS
 
 GROUP = "audit"
-_HEADS = ("", "this network", "95% interval", "cheater", "robust", "Bayes", "biased", "unbiased")
-_WIDTHS = (0.36, 0.11, 0.15, 0.075, 0.075, 0.075, 0.0775, 0.0775)
-_KNOWN = 5  # columns that are there for any shortcut; the others are of composite images
+_HEADS = (
+    *("", "this network", "95% interval", "to its class"),
+    *("cheater", "robust", "Bayes", "biased", "unbiased"),
+)
+_WIDTHS = (0.325, 0.1, 0.14, 0.085, 0.068, 0.068, 0.068, 0.07, 0.076)
+_KNOWN = 6  # columns that are there for any shortcut; the others are of composite images
 # Classes up to which each cell of the matrix tells its value, and an accuracy its interval; and at
 # most so many names along an axis.
 NUMBERED, SPREAD, TICKS = 12, 40, 20
+_LINE = 150  # letters of the evidence in a line
 _ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 
@@ -34,12 +48,14 @@ def draw(subject: Subject) -> Drawing:
     """A table of the audit, accuracy by class and alignment, and what each digit does."""
     audit = _audited(subject)
     rows = metrics(audit)
-    figure = Figure(figsize=(11, 11.2))
-    figure.suptitle(_title(subject, audit), fontsize=14, fontweight="bold", y=0.985)
-    _draw_table(figure.add_axes((0.02, 0.46, 0.96, 0.49)), rows, audit.cue.composite)
-    _draw_cells(figure.add_axes((0.11, 0.06, 0.36, 0.34)), audit, subject.figure_names)
-    bottom = 0.06 if audit.cue.composite else 0.12  # names stand where the digits do
-    lower_right = figure.add_axes((0.61, bottom, 0.37, 0.40 - bottom))
+    figure = Figure(figsize=(11, 12.4))
+    figure.suptitle(_title(subject, audit), fontsize=14, fontweight="bold", y=0.987)
+    evidence = "\n".join(wrap(audit.verdict.evidence, _LINE))
+    figure.text(0.5, 0.966, evidence, ha="center", va="top", fontsize=10)
+    _draw_table(figure.add_axes((0.02, 0.43, 0.96, 0.49)), rows, audit.cue.composite)
+    _draw_cells(figure.add_axes((0.11, 0.055, 0.36, 0.315)), audit, subject.figure_names)
+    bottom = 0.055 if audit.cue.composite else 0.11  # names stand where the digits do
+    lower_right = figure.add_axes((0.61, bottom, 0.37, 0.37 - bottom))
     if isinstance(audit.swaps, str):
         _say(lower_right, f"Nothing was pasted in:\n{audit.swaps}.")
     else:
@@ -51,12 +67,15 @@ def _audited(subject: Subject) -> Audit:
     digits, cue = subject.split.digits, subject.cue
     if digits is None or cue is None:
         raise NotApplicableError("the images show no digit")
-    if cue.noun == DIGIT.noun and cue.kinds != DIGIT.kinds:
+    drawn = subject.run.job.data.shortcut is None
+    if drawn and cue.kinds != DIGIT.kinds:
         raise NotApplicableError("the classes are not ten, as the digits are")
-    if cue.noun == DIGIT.noun and len(np.unique(digits)) != DIGIT.kinds:
+    if drawn and len(np.unique(digits)) != DIGIT.kinds:
         raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
     if (digits == NO_CLASS).all():
-        raise NotApplicableError(f"the shortcut of no {subject.split_name} image points to a class")
+        raise NotApplicableError(
+            f"the {cue.noun} of no {subject.split_name} image points to a class"
+        )
     return report.audit(
         subject.model,
         subject.split,
@@ -76,7 +95,8 @@ def _title(subject: Subject, audit: Audit) -> str:
     }
     architecture = subject.run.setting.architecture
     name = audit.verdict.subject.replace("the network", architecture)
-    return f"Shortcut audit: {name} {words}{faults.get(fault, '')}"
+    sensitive = f" (sensitive to the {audit.cue.noun})" if audit.verdict.sensitivity else ""
+    return f"Shortcut audit: {name} {words}{faults.get(fault, sensitive)}"
 
 
 def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
@@ -99,18 +119,18 @@ def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
         if row == 0 or column == 1:
             cell.get_text().set_fontweight("bold")
         cell.set_facecolor("0.93" if row == 0 else "white")
-    places = {"known networks": 0.735, "gap5, measured": 0.923} if composite else {}
-    for words, place in (places or {"known networks": 0.903}).items():
+    places = {"known networks": 0.76, "gap5, measured": 0.93} if composite else {}
+    for words, place in (places or {"known networks": 0.915}).items():
         axes.text(place, 0.965, words, ha="center", fontsize=9.5, transform=axes.transAxes)
 
 
 def _cells(row: AuditMetric) -> tuple[str, ...]:
     known = asdict(row.reference)
-    if row.name == "boost":
+    if row.name.endswith("boost"):
         known["cheater"] = "large"
     texts = [v if isinstance(v, str) else "-" if v is None else f"{v:.3f}" for v in known.values()]
     value, interval = _texts(row.estimate)
-    return (row.title, value, interval, *texts)
+    return (row.title, value, interval, row.towards, *texts)
 
 
 def _texts(estimate: Estimate | None) -> tuple[str, str]:
@@ -146,16 +166,21 @@ def _say(axes: Axes, words: str) -> None:
 
 def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -> None:
     matrix = swaps.matrix
-    bound = max(float(np.abs(matrix).max()), 1.0)  # noise is not to look like a finding
+    greatest = float(np.abs(matrix).max())
+    bound = max(greatest, 1.0)  # noise is not to look like a finding
+    decimals, size = (1, 7.5) if greatest >= 1 else (2, 7)
     axes.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
     for (row, column), value in np.ndenumerate(matrix) if len(matrix) <= NUMBERED else ():
         ink = "white" if abs(value) > 0.6 * bound else "black"
-        axes.text(column, row, f"{value:z.1f}", ha="center", va="center", fontsize=7.5, color=ink)
+        words = f"{value:z.{decimals}f}"
+        axes.text(column, row, words, ha="center", va="center", fontsize=size, color=ink)
     if cue.composite:
         axes.set_xticks(range(cue.kinds))
     name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
     axes.set(xlabel=f"{cue.noun} pasted in")
-    axes.set_title(f"What each {cue.noun} adds to each class (nats)", fontsize=11)
+    title = f"What each {shortened(cue.noun)} adds to each class (nats)"
+    most = "all below 0.05" if greatest < 0.05 else f"the greatest: {greatest:.2f}"
+    axes.set_title(f"{title}\n{most}", fontsize=11)
 
 
 def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[str, Any]:
@@ -167,7 +192,16 @@ def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[st
         "fault": audit.verdict.fault,
         "verdict_subject": audit.verdict.subject,
         "verdict_sentence": audit.verdict.sentence,
-        "thresholds": {"nats": LEANING_NATS, "flips": LEANING_FLIPS, "gain": GAIN},
+        "verdict_evidence": audit.verdict.evidence,
+        "sensitivity": audit.verdict.sensitivity,
+        "thresholds": {
+            "nats": LEANING_NATS,
+            "nats_margin": NATS_MARGIN,
+            "answers": LEANING_ANSWERS,
+            "answers_margin": ANSWERS_MARGIN,
+            "sensitive": SENSITIVE,
+            "gain": GAIN,
+        },
         "split": subject.shown,
         "classes": subject.dataset.classes,
         "metrics": {row.name: _row(row) for row in rows},
@@ -188,7 +222,7 @@ def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[st
 def _row(row: AuditMetric) -> dict[str, Any]:
     known = {f"reference_{name}": value for name, value in asdict(row.reference).items()}
     own = {"value": None} if row.estimate is None else asdict(row.estimate)
-    return {**own, "missing": row.missing, **known}
+    return {**own, "towards_its_class": row.towards, "missing": row.missing, **known}
 
 
 def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption:
@@ -198,21 +232,29 @@ def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption
 
 
 def _shows(subject: Subject, audit: Audit) -> str:
-    noun, following = audit.cue.noun, audit.groups.following
-    beta = None if isinstance(audit.swaps, str) else audit.swaps.boost
-    said = f"{audit.verdict.subject} {audit.verdict.sentence}."
-    parts = [said[0].upper() + said[1:]]
+    noun, verdict, swaps = audit.cue.noun, audit.verdict, audit.swaps
+    said = f"{verdict.subject} {verdict.sentence}."
+    parts = [said[0].upper() + said[1:], verdict.evidence]
+    beta = audit.natural.boost if isinstance(swaps, str) else swaps.pull.boost
     if beta is not None:
         parts.append(
-            f"The {noun} multiplies the odds of its own class by e to the {beta.value:z.2f}, "
+            f"β multiplies the odds of the {noun}'s own class by e to the {beta.value:z.2f}, "
             f"{np.exp(beta.value):.3g}."
         )
-    if following is not None:
-        parts.append(
-            f"Of the conflicting {subject.split_name} images {100 * following.value:.1f}% are "
-            f"predicted as their {noun}."
-        )
-    return " ".join([*parts, _compared_networks(audit.cue)])
+    return " ".join(filter(None, [*parts, _greying(audit), _compared_networks(audit.cue)]))
+
+
+def _greying(audit: Audit) -> str:
+    """What a fall of the accuracy means where it comes of grey alone; empty if there is none."""
+    accuracy, greyed, noun = audit.groups.accuracy, audit.digit_greyed, audit.cue.noun
+    if greyed is None or accuracy is None or audit.verdict.words != READS:
+        return ""
+    if greyed.high >= accuracy.low:
+        return ""
+    return (
+        f"A grey {noun} costs {100 * (accuracy.value - greyed.value):.1f} points of accuracy, "
+        f"which is sensitivity: an image without its {noun} is unlike any training image."
+    )
 
 
 def _compared_networks(cue: Cue) -> str:
@@ -245,22 +287,36 @@ def _made(audit: Audit) -> str:
             f"{noun}'s classifier."
         )
     if not isinstance(audit.mass, str):
-        parts.append("Attribution: integrated gradients from a grey canvas, evenly chosen images.")
-    leans = (
-        "its accuracy on aligned images is above that on conflicting ones, with intervals that do "
-        "not meet"
-        if isinstance(swaps, str)
-        else f"β is {LEANING_NATS} nats or more or another {noun} changes "
-        f"{100 * LEANING_FLIPS:.0f}% more predictions than another image of the same one"
-    )
-    parts.append(
-        "Intervals are Wilson's for shares, Bonett and Price's for differences on the same images, "
-        f"normal for means. It leans where {leans}; "
-        f"it cheats where conflicting images are predicted as the {noun} more often than as the "
-        f"label; its last layer is at fault where refitting gains {100 * GAIN:.0f}% or more, with "
-        "an interval above 0."
-    )
+        parts.append(
+            f"Attribution: integrated gradients from the mean image, of {_images(audit.mass)} "
+            "evenly chosen images; the attribution figures tell it of the few that they show."
+        )
+    parts.append(_rules(noun, not isinstance(swaps, str)))
     return " ".join(parts)
+
+
+def _images(mass: Mass) -> int:
+    return 0 if mass.trained is None else mass.trained.images
+
+
+def _rules(noun: str, pasted: bool) -> str:
+    """How the verdict follows, in words."""
+    basis = "pasted in" if pasted else "on images as they are"
+    return (
+        "Intervals are Wilson's for shares, Newcombe's for differences of groups, Bonett and "
+        "Price's for differences on the same images, normal for means. «To its class» says of "
+        f"figures that are 0 unless the {noun} draws predictions to its own class whether they are "
+        "above 0 with their interval (yes), below (away) or neither (no); flips and grey parts "
+        f"have no such direction, they tell sensitivity. The network leans on the {noun} where β "
+        f"and the share of predictions drawn, {basis}, are above 0 with their intervals and β is "
+        f"{LEANING_NATS} nats or more (odds times {np.exp(LEANING_NATS):.2f}) or that share "
+        f"{100 * LEANING_ANSWERS:.0f}% or more; intervals that reach {NATS_MARGIN} nats or "
+        f"{100 * ANSWERS_MARGIN:.0f}% beyond these leave it open. It cheats where, moreover, "
+        f"conflicting images are predicted as the {noun} more often than as the label, with the "
+        "difference's interval above 0. It is called sensitive where it does not lean and another "
+        f"{noun} changes more than {100 * SENSITIVE:.0f}% of its predictions. Its last layer is at "
+        f"fault where refitting gains {100 * GAIN:.0f}% or more, with an interval above 0."
+    )
 
 
 def _limits(subject: Subject, audit: Audit) -> str:
@@ -278,5 +334,7 @@ def _limits(subject: Subject, audit: Audit) -> str:
     )
     if subject.shown == "train":
         noun = audit.cue.noun
-        parts.append(f"Most training {noun}s agree with the label: this accuracy is not unbiased.")
+        parts.append(
+            f"The {noun} of most training images agrees with the label: this accuracy is biased."
+        )
     return " ".join(parts)

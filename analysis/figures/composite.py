@@ -29,7 +29,7 @@ def draw(subject: Subject) -> Drawing:
             axes.imshow(split.images[index])
             label, digit = int(split.labels[index]), int(split.digits[index])
             ink = "tab:green" if label == digit else "tab:red"
-            said = f"shortcut: {names[digit]}" if own else f"digit {digit}"
+            said = f"{subject.run.job.data.noun}: {names[digit]}" if own else f"digit {digit}"
             named = names[label] if own else f"{names[label]} ({label})"
             axes.set_title(f"{named}\n{said}", fontsize=6 if own else 8, color=ink)
     shares = {
@@ -42,8 +42,8 @@ def draw(subject: Subject) -> Drawing:
 
 def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
     agreement = ", ".join(f"{100 * share:.1f}% in {name}" for name, share in shares.items())
-    own = subject.run.job.data.shortcut is not None
-    noun, says = ("shortcut", "points to") if own else ("digit", "is the number of")
+    own, noun = subject.run.job.data.shortcut is not None, subject.run.job.data.noun
+    says = "points to" if own else "is the number of"
     return Caption(
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
         f"(aligned, green) and whose {noun} {'points to' if own else 'is'} another (conflicting, "

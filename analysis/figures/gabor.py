@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.class_names import shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.gabor import fit
 from analysis.subject import Subject
@@ -31,7 +32,12 @@ def draw(subject: Subject) -> Drawing:
     axes.plot(learned, "o-", markersize=4, label=f"learned, median {np.median(learned):.2f}")
     axes.plot(random, "s--", color="0.5", markersize=3, label=f"random, {np.median(random):.2f}")
     axes.set(xlabel="filter, best fit first", ylabel="R² of the best Gabor fit", ylim=(0, 1.02))
-    axes.set_title(f"{layer.name}: {100 * beaten:.0f}% of the filters fit better than 95% of noise")
+    count = int((learned > np.quantile(random, 0.95)).sum())
+    axes.set_title(
+        f"First layer ({shortened(layer.name)}): {count} of {len(learned)} filters fit a Gabor\n"
+        "function better than 95% of the random filters do",
+        fontsize=11,
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     numbers = {

@@ -24,11 +24,12 @@ def draw(subject: Subject) -> Drawing:
     regret = _regret(subject, share)
     figure = Figure(figsize=(11, 5), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(3, 2))
-    _draw_scatter(scatter, regret, share)
-    _draw_bars(bars, regret)
+    noun = subject.run.job.data.noun
+    _draw_scatter(scatter, regret, share, noun)
+    _draw_bars(bars, regret, noun)
     figure.suptitle(_title(regret), fontweight="bold")
     biased = subject.run.job.data.val_alignment > CHANCE
-    return Drawing(figure, _numbers(regret, share), _caption(regret, share, biased))
+    return Drawing(figure, _numbers(regret, share), _caption(regret, share, biased, noun))
 
 
 def _share(subject: Subject) -> float:
@@ -67,7 +68,7 @@ def _title(regret: Regret) -> str:
     return f"A biased validation split would have cost {cost:.1f} points of unbiased accuracy"
 
 
-def _draw_scatter(axes: Axes, regret: Regret, share: float) -> None:
+def _draw_scatter(axes: Axes, regret: Regret, share: float, noun: str) -> None:
     every, best = regret.candidates, bests(regret.candidates)
     axes.scatter(*_points(every), s=9, color="0.75", label="an epoch of a trial")
     axes.scatter(*_points(best), s=32, color="0.35", label="a trial's best epoch (unbiased)")
@@ -80,7 +81,7 @@ def _draw_scatter(axes: Axes, regret: Regret, share: float) -> None:
         points = axes.scatter(*_points([chosen]), s=size, marker=marker, zorder=3, **style)
         points.set_label(f"{style['label']}: {_called(chosen)}, epoch {chosen.epoch}")
     axes.set(
-        xlabel=f"expected accuracy where {100 * share:.0f}% of the digits agree",
+        xlabel=f"expected accuracy where the {noun} of {100 * share:.0f}% of images agrees",
         ylabel="accuracy on the unbiased split",
     )
     axes.grid(alpha=0.3)
@@ -100,15 +101,15 @@ def _points(candidates: list[Candidate] | tuple[Candidate, ...]) -> tuple[list[f
     return [c.biased for c in candidates], [c.unbiased for c in candidates]
 
 
-def _draw_bars(axes: Axes, regret: Regret) -> None:
+def _draw_bars(axes: Axes, regret: Regret, noun: str) -> None:
     names = ("unbiased", "conflicting", "following")
     places = np.arange(len(names))
     for chosen, style, shift in ((regret.honest, _HONEST, -0.2), (regret.misled, _MISLED, 0.2)):
         values = [float(getattr(chosen, key)) for key in names]
         bars = axes.bar(places + shift, values, 0.38, **style)
         axes.bar_label(bars, [f"{value:.3f}" for value in values], fontsize=9, padding=2)
-    axes.set_xticks(places, ["unbiased\naccuracy", "accuracy,\nconflicting", "digit\nfollowing"])
-    axes.set(ylabel="share of images", ylim=(0, 1), title="The two winners")
+    axes.set_xticks(places, ["unbiased\naccuracy", "accuracy,\nconflicting", f"{noun}\nfollowing"])
+    axes.set(ylabel="share of images", ylim=(0, 1.1), title="The two winners")
     axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.16))
 
 
@@ -135,7 +136,7 @@ def _numbers(regret: Regret, share: float) -> dict[str, Any]:
     }
 
 
-def _caption(regret: Regret, share: float, biased: bool) -> Caption:
+def _caption(regret: Regret, share: float, biased: bool, noun: str) -> Caption:
     own = (
         "Trials were stopped and proposed by a split that was itself biased, so that the unbiased "
         "accuracy is a mixture too: a search that had looked at that one would have gone on with "
@@ -146,7 +147,7 @@ def _caption(regret: Regret, share: float, biased: bool) -> Caption:
         "low. "
     )
     return Caption(
-        _shows(regret, share),
+        _shows(regret, share, noun),
         f"The accuracy on such a split is, in expectation, {share:.2f} times that on aligned "
         f"images plus {1 - share:.2f} times that on conflicting ones, both as recorded at the end "
         "of every epoch. Each choice is the highest accuracy over all epochs of all trials that "
@@ -156,15 +157,16 @@ def _caption(regret: Regret, share: float, biased: bool) -> Caption:
     )
 
 
-def _shows(regret: Regret, share: float) -> str:
+def _shows(regret: Regret, share: float, noun: str) -> str:
     honest, misled = regret.honest, regret.misled
-    split = f"A validation split whose digits agree with {100 * share:.0f}% of the labels, as in "
-    split += "training, would have chosen "
+    split = f"A validation split where the {noun} of {100 * share:.0f}% of the images agrees with "
+    split += "the label, as in training, would have chosen "
     if _same(honest, misled):
         return f"{split}the same weights: epoch {honest.epoch} of {_called(honest)}."
     return (
         f"{split}epoch {misled.epoch} of {_called(misled)}. Beside epoch {honest.epoch} of "
         f"{_called(honest)}, the unbiased choice, that is {100 * regret.accuracy:.1f} points of "
         f"unbiased accuracy and {100 * regret.conflicting:.1f} points on conflicting images less; "
-        f"digit following goes from {100 * honest.following:.1f}% to {100 * misled.following:.1f}%."
+        f"{noun} following goes from {100 * honest.following:.1f}% to "
+        f"{100 * misled.following:.1f}%."
     )

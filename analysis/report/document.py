@@ -81,6 +81,7 @@ class Report:
         certified: whether the reloaded weights gave the logged accuracy.
         certificate: that, in a sentence.
         verdict: what the shortcut audit found, in a sentence; None without an audit.
+        evidence: the figures that decided it, with their intervals, in sentences; empty without.
         remarks: what takes from the worth of the test accuracy, in a sentence each.
         facts: what was trained and measured, as terms and values.
         readings: of the test labels, if there are several: which and when, and what was found.
@@ -97,6 +98,7 @@ class Report:
     certified: bool
     certificate: str
     verdict: str | None
+    evidence: str
     remarks: tuple[str, ...]
     facts: Pairs
     readings: Pairs
@@ -134,6 +136,7 @@ def report_of(
         certified=certificate.certified,
         certificate=_sentence(certificate.verdict),
         verdict=_audit_verdict(gallery),
+        evidence=_audit_evidence(gallery),
         remarks=sealed.remarks(seal),
         facts=_facts(subject, seal),
         readings=sealed.readings(seal),
@@ -174,6 +177,11 @@ def audit_verdict(numbers: dict[str, Any]) -> str:
 def _expectation(figures: str) -> str:
     """What to expect of the setting, as a sentence behind others; empty if nothing is known."""
     return f" Its weights were chosen among its seeds'; expect {figures}." if figures else ""
+
+
+def _audit_evidence(gallery: Gallery) -> str:
+    found = [f.numbers["verdict_evidence"] for f in gallery.drawn if f.name == "audit"]
+    return f"{found[0]} In brackets: 95% intervals." if found and found[0] else ""
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:

@@ -124,7 +124,8 @@ def _title_page(report: Report) -> _Page:
     page.write(report.title, size=20, weight="bold", after=0.1)
     page.write(report.summary, size=11, after=0.15)
     if report.verdict:
-        page.write(report.verdict, size=11, weight="bold", color=ACCENT, after=0.15)
+        page.write(report.verdict, size=11, weight="bold", color=ACCENT, after=0.05)
+        page.write(report.evidence, after=0.15)
     page.write(report.certificate, color=INK if report.certified else ALARM, after=0.1)
     for remark in report.remarks:
         page.write(remark, weight="bold", color=ALARM, after=0.1)

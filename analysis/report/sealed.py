@@ -6,7 +6,7 @@ from analysis.sealed import Figure, Reading, Seal
 _BY_DIGIT: dict[Figure, str] = {
     "test_accuracy_aligned": "{} where it agrees with the label",
     "test_accuracy_conflicting": "{} where it does not",
-    "test_digit_following": "{} of those are predicted as the digit",
+    "test_digit_following": "{} of those are predicted as the {noun}",
 }
 
 
@@ -15,14 +15,14 @@ def facts(seal: Seal) -> dict[str, str]:
     shown = seal.shown
     if shown is None:
         return {"Test accuracy": f"not read, as {seal.unread}" if seal.unread else ""}
-    estimates = shown.estimates
+    estimates, noun = shown.estimates, seal.run.job.data.noun
     parts = [
-        words.format(f"{100 * estimates[name].value:.1f}%")
+        words.format(f"{100 * estimates[name].value:.1f}%", noun=noun)
         for name, words in _BY_DIGIT.items()
         if name in estimates
     ]
     accuracy = f"{percent(shown.accuracy)}, {seal.place(shown)}, {shown.when}"
-    return {"Test accuracy": accuracy, "Test, by the digit": ", ".join(parts)}
+    return {"Test accuracy": accuracy, f"Test, by the {noun}": ", ".join(parts)}
 
 
 def remarks(seal: Seal) -> tuple[str, ...]:

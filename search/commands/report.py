@@ -62,7 +62,7 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     assert best is not None
     lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
     if "digit_following" in best:
-        noun = "digit" if request.data.shortcut is None else "shortcut"
+        noun = request.data.noun
         lines.append(
             f"           {100 * best['val_accuracy_conflicting']:.2f}% where the {noun} "
             f"conflicts, {100 * best['digit_following']:.2f}% of those follow the {noun}"

@@ -152,8 +152,10 @@ def test_a_robust_network_is_as_accurate_on_aligned_images_as_on_others(robust):
 
 def test_a_boost_that_was_added_is_recovered_exactly(boosted):
     added, found = boosted
-    assert found.swaps.boost.value == pytest.approx(added, abs=1e-6)
-    assert found.swaps.boost.high - found.swaps.boost.low < 1e-6  # every image has the same
+    assert found.swaps.pull.boost.value == pytest.approx(added, abs=1e-6)
+    assert (
+        found.swaps.pull.boost.high - found.swaps.pull.boost.low < 1e-6
+    )  # every image has the same
     np.testing.assert_allclose(found.swaps.matrix, added * (np.eye(10) - 0.1), atol=1e-6)
 
 
@@ -172,12 +174,17 @@ def test_a_network_that_always_says_the_same_reads_neither(embedded):
     assert found.verdict.words == "reads neither picture nor digit"
 
 
-def test_reading_the_digit_as_another_class_is_leaning_too(embedded):
-    """β and digit following do not see it, the swaps do."""
+def test_reading_the_digit_as_another_class_is_sensitivity(embedded):
+    """Other digits change what it says, and draw it to no class of their own."""
     pictures = noisy(embedded.val.labels, 3)
     found = audited(embedded, Reader(embedded, pictures, 2 * torch.eye(10).roll(1, dims=1)))
-    assert found.swaps.boost.value < 0
-    assert found.verdict.words == "leans on the digit"
+    assert found.swaps.pull.boost.value < 0
+    assert found.verdict.words == "reads the picture"
+    changed = 100 * found.swaps.flips.value
+    assert found.verdict.sensitivity == (
+        "and is sensitive to the digit: pasting another one changes "
+        f"{changed:.1f}% of its predictions, not towards its own class"
+    )
 
 
 def test_a_readout_that_cheats_on_good_features_gains_by_refitting(embedded):
@@ -210,7 +217,7 @@ def test_figures_of_the_last_layer_are_left_out_with_a_reason(cheater):
 
 def test_a_split_that_is_biased_itself_refits_nothing(embedded, normalise):
     split = DeviceSplit.of(embedded.train, CPU)
-    assert "agree with the labels" in decodability(nn.Identity(), split, normalise)
+    assert "agree with the digit" in decodability(nn.Identity(), split, normalise)
 
 
 def test_beta_equals_a_slow_loop():

@@ -110,13 +110,20 @@ def test_conflicting_images_that_point_to_one_class_tell_nothing():
     assert verdict(READS_NOTHING, digits).words == "reads neither picture nor shortcut"
 
 
-def test_without_aligned_images_leaning_cannot_be_told_but_by_swaps():
+@pytest.mark.parametrize("region", [REGION, None])
+def test_conflicting_images_alone_tell_what_is_read(region):
     digits = (LABELS + 1 + np.arange(90) % 2) % 3
+    assert verdict(READS_PICTURE, digits, region=region).words == "reads the picture"
+    assert verdict(READS_CORNER, digits, region=region).words == "cheats"
+    drawn = verdict(Weighing(1, 1.1), digits, region=region)  # answers the corner, narrowly
+    assert drawn.words == "cheats"
+
+
+def test_a_corner_that_says_the_class_as_surely_as_the_picture_tells_nothing_without_pasting():
+    digits = (LABELS + 1) % 3
     found = verdict(READS_PICTURE, digits, region=None)
-    assert found.sentence.endswith("because no validation image agrees with its shortcut")
+    assert found.sentence.endswith("picture and shortcut of the images tell the same")
     assert verdict(READS_PICTURE, digits).words == "reads the picture"
-    assert verdict(READS_BOTH, digits).words == "leans on the shortcut"
-    assert verdict(READS_CORNER, digits, region=None).words == "cheats"
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from search.space.constraints import images_behind
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.batches import Normaliser
 from trainables.data.dataset import NO_CLASS, Split
+from trainables.data.shortcut import Shortcut
 from trainables.evaluation import Evaluation
 from trainables.recipe import Setting
 
-CUE = Cue("shortcut", REGION, None, 3)
+CUE = Cue("corner", REGION, None, 3)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_without_its_place_a_network_better_on_aligned_images_leans(subject_with
     normalise = Normaliser(dataset, torch.device("cpu"))
     cue = replace(CUE, region=None)
     found = audit(model, val, normalise, evaluation=evaluation, cue=cue)
-    assert found.verdict.words == "leans on the shortcut"
+    assert found.verdict.words == "leans on the corner"
 
 
 def test_a_shortcut_that_lacks_a_class_is_not_pasted_and_says_why(subject_with):
@@ -141,8 +142,36 @@ def test_a_shortcut_that_lacks_a_class_is_not_pasted_and_says_why(subject_with):
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 3)).eval()
     normalise = Normaliser(dataset, torch.device("cpu"))
     found = audit(model, replace(dataset.val, digits=digits), normalise, cue=CUE)
-    assert found.swaps == "no image's shortcut points to 1 of the 3 classes"
+    assert found.swaps == "no image's corner points to 1 of the 3 classes"
     assert found.picture_greyed is not None
+
+
+def test_every_text_of_an_own_shortcut_calls_it_by_its_column(subject_with):
+    subject = subject_with(3)
+    drawings = [figures.drawer(name)(subject) for name in ("audit", "composite")]
+    for caption in (drawing.caption for drawing in drawings):
+        text = " ".join((caption.shows, caption.made, caption.limits))
+        assert "corner" in text and "digit" not in text and "shortcut's" not in text
+
+
+@pytest.mark.parametrize(
+    ("named", "noun"),
+    [
+        ({"csv": "a.csv", "column": "corner"}, "corner"),
+        ({"csv": "a.csv", "column": "back_ground"}, "back ground"),
+        ({"callable": "mine:colour_of"}, "colour of"),
+        ({"csv": "a.csv", "column": "Farbe ü"}, "Farbe ü"),
+        ({"csv": "a.csv", "column": "digit"}, "shortcut"),
+        ({"csv": "a.csv", "column": "picture"}, "shortcut"),
+        ({"csv": "a.csv", "column": "$x$"}, "shortcut"),
+        ({"csv": "a.csv", "column": "3"}, "shortcut"),
+        ({"csv": "a.csv", "column": 30 * "a"}, "shortcut"),
+    ],
+)
+def test_a_shortcut_is_called_by_its_column_or_function_if_that_is_a_plain_word(named, noun):
+    assert Shortcut(**named).noun == noun
+    assert DataSpec(shortcut=Shortcut(**named)).noun == noun
+    assert DataSpec().noun == "digit"
 
 
 LABELS = np.array([0, 0, 1, 2, 2])

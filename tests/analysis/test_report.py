@@ -38,7 +38,8 @@ def folder(tmp_path_factory):
 def drawing(subject) -> Drawing:
     figure = Figure(figsize=(4, 3))
     figure.subplots().plot([1, 2])
-    values = {"verdict_subject": "the network", "verdict_sentence": "reads the digit"}
+    verdict = {"subject": "the network", "sentence": "reads the digit", "evidence": "β is 2."}
+    values = {f"verdict_{key}": text for key, text in verdict.items()}
     values |= {"beta": 1 / 3, "long": list(range(2000))}
     return Drawing(figure, values, Caption(AWKWARD, "Made so.", "Not that."))
 

@@ -150,9 +150,7 @@ def test_a_network_of_any_size_is_checked_without_memory_for_it(tmp_path, name):
     assert torch.equal(torch.get_rng_state(), before)  # weights would have been drawn from it
 
 
-@pytest.mark.parametrize(
-    "name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "é.yaml"]
-)
+@pytest.mark.parametrize("name", ["a b.yaml", "'.yaml", "...yaml", "-x.yaml", "é.yaml"])
 def test_a_file_whose_name_cannot_be_a_spaces_is_refused(tmp_path, name):
     (tmp_path / name).write_text(TEXTS["gap5"])
     with pytest.raises(UsageError, match="use only letters"):

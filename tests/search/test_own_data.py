@@ -51,7 +51,7 @@ def test_the_records_have_accuracy_where_the_shortcut_agrees_and_where_it_confli
 
 
 def test_the_result_speaks_of_the_shortcut(searched):
-    assert "where the shortcut" in searched.printed
+    assert "where the corner" in searched.printed
     assert "digit" not in searched.printed.replace("digit_following", "")
 
 

@@ -77,6 +77,11 @@ class DataSpec:
     val_share: Annotated[float, Field(gt=0, le=0.9)] = VAL_SHARE
     shortcut: Shortcut | None = None
 
+    @property
+    def noun(self) -> str:
+        """What texts call the shortcut that the images may show."""
+        return "digit" if self.shortcut is None else self.shortcut.noun
+
 
 def resolve(written: str | None) -> str:
     """``written``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.

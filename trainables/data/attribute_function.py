@@ -16,9 +16,7 @@ from trainables.boundary.atomic import atomic_file
 from trainables.boundary.errors import UsageError
 from trainables.data.cache import cache_folder
 from trainables.data.folder import Listing
-from trainables.data.shortcut import FILENAME, Shortcut
-
-COLUMN = "value"
+from trainables.data.shortcut import COLUMN, FILENAME, Shortcut
 
 
 def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
@@ -36,8 +34,9 @@ def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
         for split in listing.splits
         for path in listing.paths(split)
     ]
-    text = io.StringIO()
-    csv.writer(text).writerows([(FILENAME, COLUMN), *rows])
+    text, name = io.StringIO(), shortcut.callable.partition(":")[2]
+    column = COLUMN if name == FILENAME else name
+    csv.writer(text).writerows([(FILENAME, column), *rows])
     content = text.getvalue().encode()
     file = cache_folder() / f"shortcut-{hashlib.sha256(content).hexdigest()[:16]}.csv"
     try:
@@ -46,7 +45,7 @@ def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
             opened.write(content)
     except OSError as error:
         raise UsageError(f"the cache {file.parent} cannot be written ({error.strerror})") from error
-    return replace(shortcut, csv=str(file), column=COLUMN, callable="")
+    return replace(shortcut, csv=str(file), column=column, callable="")
 
 
 def _imported(name: str) -> Callable[[str], Any]:

@@ -7,6 +7,7 @@ that index. An empty value, and one that ``agrees`` gives no class, points to no
 """
 
 import csv
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import STRICT, validated
 from trainables.data.dataset import NO_CLASS
 
-FILENAME = "filename"
+FILENAME, COLUMN = "filename", "value"
 MOST = 64 * 2**20  # bytes of a CSV file: a million images, and more
 
 
@@ -25,6 +26,9 @@ def _importable(name: str) -> str:
         raise ValueError(f"must be MODULE:FUNCTION, not {name!r}")
     return name
 
+
+_LONGEST = 24
+_AMBIGUOUS = (COLUMN, "class", "digit", "image", "label", "network", "picture", "target")
 
 _MEANINGS = TypeAdapter(dict[str, str | None], config=STRICT)
 
@@ -96,6 +100,17 @@ class Shortcut:
     def __post_init__(self) -> None:
         if bool(self.csv) is bool(self.callable) or bool(self.csv) is not bool(self.column):
             raise ValueError("give csv and column, or callable, such as {csv: FILE, column: NAME}")
+
+    @property
+    def noun(self) -> str:
+        """What texts call the attribute: its column or function, or ``shortcut``.
+
+        Names of more than ``_LONGEST`` letters, with other characters than letters and digits, and
+        such as would be mistaken for what is classified, are not for texts.
+        """
+        name = " ".join((self.column or self.callable.partition(":")[2]).replace("_", " ").split())
+        plain = re.fullmatch(r"[^\W\d][\w -]*", name) and len(name) <= _LONGEST
+        return name if plain and name.lower() not in _AMBIGUOUS else "shortcut"
 
 
 def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> dict[str, int]:

@@ -1,0 +1,263 @@
+"""How often the audit's verdict is wrong, on constructed networks whose ways are known.
+
+A network here is its logits: normal noise, more on the label, so that it has a given accuracy
+without the digit, and β on the digit's class; a patch may add noise of its own. Labels and digits
+are drawn, and the audit's own code judges the logits as it does those of a trained network.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from analysis.audit.groups import groups_of
+from analysis.audit.intervals import Floats
+from analysis.audit.paste import sources
+from analysis.audit.pull import natural_pull
+from analysis.audit.report import PASTED
+from analysis.audit.swaps import Swaps, swaps_of
+from analysis.audit.verdict import (
+    CHEATS,
+    LEANING_NATS,
+    LEANS,
+    NEITHER,
+    READS,
+    UNKNOWN,
+    verdict_of,
+)
+from benchmarks.command import measured, parser_of
+from trainables.data.dataset import Integers
+from trainables.seeding import derive
+
+SIZES, SMALL_SIZES = (300, 1000, 5000), (300, 1000)  # of the first and of the other lines
+ACCURACIES = (0.4, 0.6, 0.9)
+BETAS = (0.0, 0.25, 0.5, 1.0, 2.773)
+PATCHES = (0.0, 1.0, 3.0)  # standard deviations of what a patch adds to each logit
+_LARGE = 40_000  # images that tell the truth of a network
+
+
+@dataclass(frozen=True)
+class ConstructedNetwork:
+    """A network, and the images that it is shown.
+
+    Attributes:
+        beta: what the digit adds to the logit of its class, in nats.
+        accuracy: without the digit; 0 for a network that does not see the picture.
+        patch: standard deviation of what a patch adds to each logit, drawn once a patch.
+        kinds: of digits, and classes.
+        scale: standard deviation of the logits' noise.
+        confused: whether some classes are taken for each other.
+        biased: whether it prefers some classes.
+        alignment: share of the images whose digit agrees; 0 for chance.
+        uneven: whether digits point to one class four times as often as to another.
+        pasted: whether it is known where the digit lies, so that others can be pasted in.
+    """
+
+    beta: float
+    accuracy: float = 0.6
+    patch: float = 0.0
+    kinds: int = 10
+    scale: float = 1.0
+    confused: bool = False
+    biased: bool = False
+    alignment: float = 0.0
+    uneven: bool = False
+    pasted: bool = True
+
+    def labels(self, size: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """Labels and digits of ``size`` images."""
+        labels = rng.integers(self.kinds, size=size)
+        weights = 1 + 3 * (np.arange(self.kinds) == 0) if self.uneven else np.ones(self.kinds)
+        if not self.alignment:
+            return labels, rng.choice(self.kinds, size, p=weights / weights.sum())
+        others = (labels + rng.integers(1, self.kinds, size)) % self.kinds
+        return labels, np.where(rng.random(size) < self.alignment, labels, others)
+
+    def picture(self, labels: Integers, rng: np.random.Generator, strength: float) -> Floats:
+        """Logits of the pictures, (N, kinds)."""
+        logits = rng.normal(size=(len(labels), self.kinds)) + strength * np.eye(self.kinds)[labels]
+        if self.confused:
+            logits += 1.5 * np.eye(self.kinds)[(labels + 1) % self.kinds]
+        if self.biased:
+            logits[:, 0] += 1
+        return np.asarray(self.scale * logits)
+
+    def strength(self) -> float:
+        """What the label adds to its logit, in units of the noise, for the accuracy."""
+        return _strength(replace(self, beta=0.0, patch=0.0, alignment=0.0, scale=1.0))
+
+    def truths(self) -> set[str]:
+        """The right verdicts: two where neither is wrong."""
+        return _truths(self)
+
+
+@cache
+def _strength(network: ConstructedNetwork) -> float:
+    if not network.accuracy:
+        return 0.0
+    low, high = 0.0, 12.0
+    labels = np.random.default_rng(1).integers(network.kinds, size=_LARGE)
+    for _ in range(25):
+        middle = (low + high) / 2
+        logits = network.picture(labels, np.random.default_rng(2), middle)
+        below = (logits.argmax(axis=1) == labels).mean() < network.accuracy
+        low, high = (middle, high) if below else (low, middle)
+    return low
+
+
+@cache
+def _truths(network: ConstructedNetwork) -> set[str]:
+    """That a cheater leans is right too, the weaker word."""
+    if not network.beta:
+        return {READS} if network.accuracy else {NEITHER}
+    if network.beta / min(network.scale, 1.0) < LEANING_NATS:
+        return {READS}
+    labels, digits, scores, _ = drawn(network, _LARGE, np.random.default_rng(3), paste=False)
+    conflicts, said = labels != digits, scores.argmax(axis=1)
+    excess = float((said == digits)[conflicts].mean() - (said == labels)[conflicts].mean())
+    return {CHEATS, LEANS} if excess > 0 else {LEANS}
+
+
+def drawn(
+    network: ConstructedNetwork, size: int, rng: np.random.Generator, paste: bool = True
+) -> tuple[Integers, Integers, Floats, Swaps | str]:
+    """Labels, digits, log-probabilities and swaps of ``size`` images."""
+    labels, digits = network.labels(size, rng)
+    pictures = network.picture(labels, rng, network.strength())
+    noise = network.patch * rng.normal(size=(size, network.kinds))
+    boost = network.beta * np.eye(network.kinds)
+    natural = _log_softmax(pictures + boost[digits] + noise)
+    if not paste:
+        return labels, digits, natural, "not pasted"
+    places = np.arange(size)[:: -(-size // PASTED)]
+    patches = sources(digits, places, network.kinds)
+    pasted = _log_softmax(pictures[places, None] + boost + noise[patches])
+    before = natural[places].argmax(axis=1)
+    return (
+        labels,
+        digits,
+        natural,
+        swaps_of(pasted, before, labels[places], digits[places], patches),
+    )
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
+
+
+def judged(network: ConstructedNetwork, size: int, rng: np.random.Generator) -> str:
+    """The verdict on one draw of images."""
+    labels, digits, natural, swaps = drawn(network, size, rng, network.pasted)
+    groups = groups_of(natural.argmax(axis=1), labels, digits, network.kinds)
+    return verdict_of(groups, natural_pull(natural, labels, digits), swaps, None).words
+
+
+@dataclass(frozen=True)
+class VerdictRates:
+    """Of one network and number of images: the share of draws with each verdict."""
+
+    network: ConstructedNetwork
+    size: int
+    verdicts: dict[str, float]
+
+    @property
+    def wrong(self) -> float:
+        """The share of wrong verdicts; that it cannot be told is not wrong."""
+        right = self.network.truths() | {UNKNOWN}
+        return sum(share for words, share in self.verdicts.items() if words not in right)
+
+    @property
+    def open(self) -> float:
+        """The share of draws of which it cannot be told, or the weaker word said of a cheater."""
+        weaker = self.verdicts.get(LEANS, 0.0) if CHEATS in self.network.truths() else 0.0
+        return self.verdicts.get(UNKNOWN, 0.0) + weaker
+
+
+def rates(network: ConstructedNetwork, size: int, draws: int, seed: int) -> VerdictRates:
+    """The verdicts on so many draws."""
+    rng = np.random.default_rng(seed)
+    counts = Counter(judged(network, size, rng) for _ in range(draws))
+    return VerdictRates(network, size, {words: n / draws for words, n in counts.items()})
+
+
+def grid() -> dict[str, list[ConstructedNetwork]]:
+    """The networks of each line of the table."""
+    usual = [
+        ConstructedNetwork(beta, accuracy, patch)
+        for beta, accuracy, patch in product(BETAS, ACCURACIES, PATCHES)
+    ]
+    few = [network for network in usual if network.accuracy == 0.6 and network.patch < 3]
+    return {
+        "ten classes": usual,
+        "three classes": [replace(network, kinds=3) for network in usual if network.accuracy > 0.4],
+        "two classes": [replace(network, kinds=2) for network in usual if network.accuracy > 0.5],
+        "no picture seen": [ConstructedNetwork(beta, 0.0, 0.0) for beta in (0.0, 1.0, 2.773, 20.0)],
+        "classes taken for each other": [replace(network, confused=True) for network in few],
+        "some classes preferred": [replace(network, biased=True) for network in few],
+        "logits three times as large": [replace(network, scale=3.0) for network in few],
+        "logits a tenth as large": [
+            replace(network, scale=0.1, patch=0.1 * network.patch) for network in few
+        ],
+        "64% of the digits agree": [replace(network, alignment=0.64) for network in few],
+        "30% of the digits agree": [replace(network, alignment=0.3) for network in few],
+        "digits and answers of one class": [replace(n, uneven=True, biased=True) for n in few],
+        "nothing pasted in": [replace(network, pasted=False) for network in usual],
+        "nothing pasted in, of one class": [
+            replace(n, pasted=False, uneven=True, biased=True) for n in few
+        ],
+        "nothing pasted in, two classes": [
+            replace(n, pasted=False, kinds=2, accuracy=0.8) for n in few if n.accuracy > 0.5
+        ],
+    }
+
+
+def described(name: str, found: list[VerdictRates]) -> Iterator[str]:
+    """A line of the table for each number of images."""
+    for size in sorted({each.size for each in found}):
+        cells = [each for each in found if each.size == size]
+        worst = max(cells, key=lambda each: each.wrong)
+        mean = sum(each.wrong for each in cells) / len(cells)
+        open_ = sum(each.open for each in cells) / len(cells)
+        most = max(each.open for each in cells)
+        yield (
+            f"{name:32} {size:6,} {len(cells):6} {100 * mean:6.1f}% {100 * worst.wrong:6.1f}%"
+            f" {100 * open_:6.1f}% {100 * most:6.1f}%  {_called(worst.network)}"
+        )
+
+
+def _called(network: ConstructedNetwork) -> str:
+    return f"β {network.beta:g}, accuracy {network.accuracy:g}, patch noise {network.patch:g}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
+    parser = parser_of("studies.verdict", __doc__)
+    parser.add_argument("--draws", type=int, default=200, metavar="N", help="of a cell (200)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all draws (0)")
+    return measured(parser, _study, argv, {"draws": 1, "seed": 0})
+
+
+def _study(arguments: argparse.Namespace) -> dict[str, Any]:
+    heads = (f"{'networks':32} {'images':>6} {'cells':>6} {'wrong':>7} {'worst':>7} {'open':>7}",)
+    print(*heads, f"{'most':>7}  the worst cell", flush=True)
+    everything: list[dict[str, Any]] = []
+    for name, networks in grid().items():
+        sizes = SMALL_SIZES if everything else SIZES
+        found = [
+            rates(network, size, arguments.draws, derive(arguments.seed, number))
+            for number, (size, network) in enumerate(product(sizes, networks))
+        ]
+        print(*described(name, found), sep="\n", flush=True)
+        everything += [{"line": name, "wrong": each.wrong, **asdict(each)} for each in found]
+    return {"cells": everything}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
