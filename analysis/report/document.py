@@ -164,6 +164,11 @@ def _audit_verdict(gallery: Gallery) -> str | None:
     return None
 
 
+def check_reportable(figure: DrawnFigure) -> None:
+    """Raise some error unless the head of a report can be made of what ``figure`` shows."""
+    _audit_verdict(Gallery((figure,), {}))
+
+
 def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
     side = dataset.image_size
