@@ -33,7 +33,10 @@ Figure = Literal[
 ]
 NO_TEST = "--no-test leaves the test labels sealed, and {} reads them; leave one of them out"
 LEFT_SEALED = "this analysis leaves its labels sealed (--read-test reads them, which is counted)"
-_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+)
 _Hex = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
 # Within which a time can be told in any zone.
 _Time = Annotated[
@@ -111,12 +114,15 @@ class Seal:
         return self.fresh or next(own, None)
 
     def place(self, reading: Reading) -> str:
-        """``first reading``, or which one it is and whose was the first."""
-        number, first = self.readings.index(reading) + 1, self.readings[0]
-        if number == 1:
-            return "first reading"
-        which = f"{_ORDINALS[number - 2]} reading" if number < 11 else f"reading {number}"
-        return f"{which} of these test images, the first: search {first.search}, {first.when}"
+        """Which reading of the test images it is."""
+        number = self.readings.index(reading)
+        which = f"{_ORDINALS[number]} reading" if number < 10 else f"reading {number + 1}"
+        return f"{which} of these test images" if number else which
+
+    def after(self, reading: Reading) -> str:
+        """Whose reading was the first, to follow the time of ``reading``; empty if it was that."""
+        first = self.readings[0]
+        return "" if reading == first else f"; first: search {first.search}, {first.when}"
 
     @property
     def spent(self) -> str:
@@ -144,7 +150,7 @@ class Seal:
             how = ", as --split test shows their labels"
         text = (
             f"test: {100 * accuracy.value:.2f}% of {accuracy.images:,} sealed images "
-            f"({self.place(self.shown)}, {self.shown.when}{how})"
+            f"({self.place(self.shown)}, {self.shown.when}{how}{self.after(self.shown)})"
         )
         if (conflicting := estimates.get("test_accuracy_conflicting")) is None:
             return text
