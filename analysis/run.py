@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from analysis.certificate import Certificate
     from analysis.drawn import Gallery
     from analysis.record import Records
-    from analysis.report.files import Reports
+    from analysis.report.files import RunReports
     from analysis.sealed import Command, Seal
     from analysis.subject import Subject
     from search.records.run_reader import RecordedRun
@@ -95,6 +95,13 @@ def command_line() -> argparse.ArgumentParser:
         help="draw these figures alone: the report that is there keeps all others, and the test "
         "stays sealed",
     )
+    _add_flags_of_the_test(parser)
+    parser.add_argument("--list", action="store_true", help="list the figures and exit")
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
+    return parser
+
+
+def _add_flags_of_the_test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("train", "val", "test"),
@@ -112,9 +119,6 @@ def command_line() -> argparse.ArgumentParser:
     sealed.add_argument(
         "--no-test", action="store_true", help="leave the test sealed in a whole analysis"
     )
-    parser.add_argument("--list", action="store_true", help="list the figures and exit")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
-    return parser
 
 
 def _list(console: Console) -> int:
@@ -136,7 +140,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     from analysis.certificate import certify
     from analysis.predictions import predictions_text
     from analysis.record import Records
-    from analysis.report.files import Reports
+    from analysis.report.files import RunReports
     from analysis.subject import open_subject
 
     only = arguments.only or []
@@ -152,7 +156,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
         soft_wrap=True,
     )
     out = out or _folder(run, arguments.split)
-    reports = Reports(out, records)
+    reports = RunReports(out, records)
     if only:  # which adds to them
         reports = reports.read(run.run_id, arguments.split)
     source = _source(arguments.data, run.job.source)
@@ -231,7 +235,7 @@ def _report(
     certificate: "Certificate",
     command: "Command | None",
     names: list[str],
-    reports: "Reports",
+    reports: "RunReports",
     console: Console,
 ) -> int:
     """Draw figures and write and log what they and ``reports`` hold; the exit status."""

@@ -72,7 +72,7 @@ class ReportRecord(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True)
-class Reports:
+class RunReports:
     """The two reports of a run.
 
     Attributes:
@@ -90,7 +90,7 @@ class Reports:
     logged: Gallery = field(default_factory=Gallery)
     lost: frozenset[str] = frozenset()
 
-    def read(self, run_id: str, split: str) -> "Reports":
+    def read(self, run_id: str, split: str) -> "RunReports":
         """The same two with what they hold by now.
 
         Raises:
