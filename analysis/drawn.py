@@ -3,7 +3,7 @@
 import json
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +47,42 @@ class Gallery:
         failed: why others that would apply could not be drawn, by name.
     """
 
-    drawn: tuple[DrawnFigure, ...]
-    left_out: dict[str, str]
+    drawn: tuple[DrawnFigure, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
+    def updated(self, other: "Gallery") -> "Gallery":
+        """What became of the figures of ``other`` and of all others here, in the usual order."""
+        order = {name: place for place, name in enumerate(figures.available())}
+        drawn = [figure for figure in self.drawn if figure.name not in other.names]
+        drawn = sorted((*drawn, *other.drawn), key=lambda each: order.get(each.name, len(order)))
+
+        def merged(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
+            reasons = {n: why for n, why in ours.items() if n not in other.names} | theirs
+            return dict(sorted(reasons.items(), key=lambda each: order.get(each[0], len(order))))
+
+        left_out, failed = merged(self.left_out, other.left_out), merged(self.failed, other.failed)
+        return Gallery(tuple(drawn), left_out, failed)
+
+    @property
+    def names(self) -> set[str]:
+        """Of all figures that were asked for."""
+        return {*(figure.name for figure in self.drawn), *self.left_out, *self.failed}
+
     def as_dict(self) -> dict[str, Any]:
-        """The names and the reasons, as JSON values."""
+        """The names, the reasons, and what the figures' own files do not hold, as JSON values."""
         return {
             "drawn": [figure.name for figure in self.drawn],
             "not_applicable": self.left_out,
             "failed": self.failed,
+            "figures": {
+                each.name: {
+                    "group": each.group,
+                    "caption": asdict(each.caption),
+                    "size": each.size,
+                }
+                for each in self.drawn
+            },
         }
 
 

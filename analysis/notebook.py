@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from analysis.run import HTML_FILE, analysed, command_line
+from analysis.report import HTML_FILE
+from analysis.run import analysed, command_line
 from search import environment
 from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
@@ -68,6 +69,7 @@ def analyse(
     only: Sequence[str] | None = None,
     split: Literal["train", "val", "test"] = "val",
     read_test: bool = False,
+    no_test: bool = False,
     tracking_uri: str | None = None,
     quiet: bool = True,
 ) -> Analysis:
@@ -85,6 +87,7 @@ def analyse(
     flags: dict[str, Any]
     flags = {"search": search, "run": [run] if run else None, "space": space, "data": data}
     flags |= {"only": list(only) if only else None, "split": split, "read_test": read_test}
+    flags |= {"no_test": no_test}
     flags |= {"out": str(out) if out is not None else None, "tracking_uri": tracking_uri}
     flags |= {"quiet": quiet}
     environment.prepare(loopback=True)

@@ -1,11 +1,13 @@
 """The tracking store as an analysis reads it: runs, and the searches that they belong to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-from mlflow.entities import Metric, Run, RunTag
+from mlflow.entities import FileInfo, Metric, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.records.experiment import experiment_name
@@ -39,7 +41,7 @@ class Records(RecordedRuns):
             own = self.client.get_run(run.run_id)
             search_id = quoted(own.data.tags.get("convoy.search_id", ""))
             condition = f"tags.convoy.search_id = '{search_id}'"
-            runs = self._pages(own.info.experiment_id, condition)
+            runs = self._pages([own.info.experiment_id], condition)
             parents = [r for r in runs if r.data.tags.get("convoy.kind") in _PARENTS]
             trials = [self._trial(r) for r in runs if r.data.tags.get("convoy.kind") == "trial"]
         trials.sort(key=lambda trial: trial.record.number)
@@ -75,20 +77,53 @@ class Records(RecordedRuns):
             run_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
             self.client.log_batch(run_id, metrics, tags=run_tags)
 
-    def log(self, run_id: str, folder: Path, name: str) -> None:
-        """Log ``folder`` as artifact ``name`` of a run.
+    def log(self, run_id: str, folder: Path, name: str, stale: Collection[str] = ()) -> None:
+        """Log ``folder`` as artifact ``name`` of a run, and remove the files ``stale`` from there.
 
         Raises:
             UsageError: the store refuses it.
         """
         with self.answering():
             self.client.log_artifacts(run_id, str(folder), name)
+            folders = {str(Path(name, file).parent) for file in stale}
+            logged = {file.path for each in folders for file in self._artifacts(run_id, each)}
+            if paths := logged & {f"{name}/{file}" for file in stale}:
+                uri = self.client.get_run(run_id).info.artifact_uri
+                artifacts: Any = get_artifact_repository(uri, tracking_uri=self.uri)
+                for path in paths:
+                    artifacts.delete_artifacts(path)
 
-    def _pages(self, experiment: str, condition: str) -> list[Run]:
+    def download(self, run_id: str, name: str, folder: Path) -> None:
+        """Download artifact ``name`` of a run, if there is one, into ``folder``.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self.answering():
+            if self._artifacts(run_id, name):
+                self.client.download_artifacts(run_id, name, str(folder))
+
+    def _artifacts(self, run_id: str, folder: str) -> list[FileInfo]:
+        return list(self.client.list_artifacts(run_id, folder))
+
+    def searches(self) -> list[Run]:
+        """The own runs of all searches in the store, those in its trash too.
+
+        Raises:
+            UsageError: the store does not answer.
+        """
+        with self.answering():
+            experiments = self.client.search_experiments(view_type=ViewType.ALL)
+            ids = [each.experiment_id for each in experiments]
+            return self._pages(ids, "tags.convoy.kind = 'search'", ViewType.ALL)
+
+    def _pages(
+        self, experiments: list[str], condition: str, view: int = ViewType.ACTIVE_ONLY
+    ) -> list[Run]:
         runs: list[Run] = []
         token = None
         while True:
-            page = self.client.search_runs([experiment], condition, page_token=token)
+            page = self.client.search_runs(experiments, condition, view, page_token=token)
             runs += page
             token = page.token
             if not token:

@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from analysis.output import progress, whole_folder
+from analysis.report import FIGURES, HTML_FILE, artifact_name
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.tracking import default_uri
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from analysis.certificate import Certificate
     from analysis.drawn import Gallery
     from analysis.record import Records
-    from analysis.sealed import Seal
+    from analysis.report.files import RunReports
+    from analysis.sealed import Command, Seal
     from analysis.subject import Subject
+    from search.records.run_reader import RecordedRun
 
-HTML_FILE, PDF_FILE, JSON_FILE = "report.html", "report.pdf", "report.json"
-ARTIFACTS = "analysis"  # where a run's artifacts hold the report
 
 _EXAMPLES = """examples:
   python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
@@ -82,23 +82,44 @@ def command_line() -> argparse.ArgumentParser:
         metavar="PATH",
         help=f"data folder, or {EMBEDDED} (default: where the search had it)",
     )
-    parser.add_argument("--out", metavar="DIR", help="default: ./runs/SEARCH/analysis")
-    parser.add_argument("--only", nargs="+", metavar="FIGURE", help="draw these figures alone")
     parser.add_argument(
-        "--split",
-        choices=("train", "val", "test"),
-        default="val",
-        help="the images that the figures show (default: val); test reads the sealed labels",
+        "--out",
+        metavar="DIR",
+        help="default: ./runs/SEARCH/analysis, and -RUN or -SPLIT behind it for another run than "
+        "the winner, another split than val",
     )
     parser.add_argument(
-        "--read-test",
-        action="store_true",
-        help="read the sealed test labels of a winner again, which is counted and told",
+        "--only",
+        nargs="+",
+        metavar="FIGURE",
+        help="draw these figures alone: the report that is there keeps all others, and the test "
+        "stays sealed",
     )
+    _add_flags_of_the_test(parser)
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
     parser.add_argument("--quiet", action="store_true", help="do not tell how far it has come")
     return parser
+
+
+def _add_flags_of_the_test(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        default="val",
+        help="the images that the figures show (default: val); test shows the sealed labels, and "
+        "wants --read-test but in the whole analysis of a winner or a comparison",
+    )
+    sealed = parser.add_mutually_exclusive_group()
+    sealed.add_argument(
+        "--read-test",
+        action="store_true",
+        help="read the sealed test labels, of a winner with --only or once more, or of any run "
+        "with --split test; it is counted and told",
+    )
+    sealed.add_argument(
+        "--no-test", action="store_true", help="leave the test sealed in a whole analysis"
+    )
 
 
 def _list(console: Console) -> int:
@@ -118,53 +139,40 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     """
     from analysis import figures
     from analysis.certificate import certify
-    from analysis.drawn import remove_figure
     from analysis.predictions import predictions_text
     from analysis.record import Records
-    from analysis.sealed import unseal
+    from analysis.report.files import RunReports
     from analysis.subject import open_subject
 
-    names = list(dict.fromkeys(arguments.only or figures.available()))
-    for name in names:
+    only = arguments.only or []
+    for name in only:
         figures.drawer(name)  # a wrong name is told before any work
     out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     run = records.load(_run_id(records, arguments))
+    command = _command(run, arguments)
     console.print(
         f"run {run.run_id}, {run.described}: {100 * run.val_accuracy:.2f}% of "
         f"{run.data['val']} validation images ({run.data['name']})",
         soft_wrap=True,
     )
+    out = out or _folder(run, arguments.split)
+    reports = RunReports(out, records)
+    if only:  # which adds to them
+        reports = reports.read(run.run_id, arguments.split)
     source = _source(arguments.data, run.job.source)
     subject = open_subject(run, source, arguments.split, records)
     print_left_out(run.job.data, source, console)
-    if arguments.read_test:
-        _check_readable(subject)
+    if arguments.read_test and not subject.dataset.test.labelled:
+        raise UsageError("--read-test: the test images have no labels; leave it out")
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
-    out = out or Path("runs", run.search, "analysis").resolve()
     with whole_folder(out) as folder:  # before any figure, so that none can cost them
         (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
         (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
         save(run.weights, folder / "model.pt")
-    with tempfile.TemporaryDirectory() as scratch:
-        with whole_folder(out) as folder:
-            seal = unseal(subject, arguments.read_test)
-            shown = progress(names, console, quiet=arguments.quiet)
-            gallery = _report(subject, certificate, seal, shown, folder, console)
-            shutil.copytree(folder, scratch, dirs_exist_ok=True)
-            (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
-        for name in (*gallery.left_out, *gallery.failed):
-            remove_figure(name, out / "figures")  # of an earlier analysis
-        logged = _log(records, run.run_id, Path(scratch))
-    tested, drawn = len(subject.dataset.test), len(gallery.drawn)
-    console.print(
-        f"{counted(tested, 'test image')} predicted, {counted(drawn, 'figure')}: {out}",
-        soft_wrap=True,
-    )
-    console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
-    status = max(_tell(seal, console), _verdict(certificate, console), logged, _failures(gallery))
-    return out, status
+    names = progress(_names(only, reports.lost, console), console, quiet=arguments.quiet)
+    return out, _report(subject, certificate, command, names, reports, console)
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> int:
@@ -172,7 +180,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     from analysis.comparison import compare
     from analysis.drawn import save_drawing
     from analysis.record import Records
-    from analysis.sealed import unseal
+    from analysis.sealed import NO_TEST, SHOWN, unseal
     from analysis.subject import open_subject
 
     if not len(set(arguments.run)) == len(arguments.run) == 2:
@@ -183,6 +191,8 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(
             "--read-test: a comparison reads test labels by --split test; leave it out"
         )
+    if arguments.no_test and arguments.split == "test":
+        raise UsageError(NO_TEST.format("--split test"))
     out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     runs = [records.load(run_id) for run_id in arguments.run]
@@ -195,7 +205,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     out = out or Path("runs", runs[0].search, name).resolve()
     with tempfile.TemporaryDirectory() as scratch:
         with whole_folder(out) as folder:
-            seals = [unseal(subject) for subject in subjects if subject.shown == "test"]
+            seals = [unseal(subject, SHOWN) for subject in subjects if subject.shown == "test"]
             save_drawing("comparison", drawing, folder)
             shutil.copytree(folder, scratch, dirs_exist_ok=True)
         logged = max(_log(records, run.run_id, Path(scratch), name) for run in runs)
@@ -206,31 +216,70 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     return max([logged, *(_tell(seal, console) for seal in seals)])
 
 
+def _names(only: list[str], lost: Collection[str], console: Console) -> list[str]:
+    """The figures to draw, in the usual order: those of ``--only``, and those that are ``lost``."""
+    from analysis import figures
+
+    if not only:
+        return list(figures.available())
+    names = [name for name in figures.available() if name in {*only, *lost}]
+    if anew := [name for name in names if name not in only]:
+        console.print(
+            f"drawn anew, as what an earlier analysis left of them is not whole: {', '.join(anew)}",
+            soft_wrap=True,
+        )
+    return names
+
+
 def _report(
     subject: "Subject",
     certificate: "Certificate",
-    seal: "Seal",
+    command: "Command | None",
     names: Iterable[str],
-    folder: Path,
+    reports: "RunReports",
     console: Console,
-) -> "Gallery":
-    """Draw the figures that apply, report them, and name those that do not."""
+) -> int:
+    """Draw figures and write and log what they and ``reports`` hold; the exit status."""
+    from analysis.drawn import remove_figure
+    from analysis.report.files import write_report
+    from analysis.sealed import unseal
+
+    run, out = subject.run, reports.folder
+    with tempfile.TemporaryDirectory() as scratch:
+        with whole_folder(out) as folder:
+            seal = unseal(subject, command)
+            gallery = _draw(subject, names, folder / FIGURES, console)
+            here, logged = reports.here.updated(gallery), reports.logged.updated(gallery)
+            write_report(subject, certificate, here, seal, folder)
+            shutil.copytree(folder, scratch, dirs_exist_ok=True)
+            (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
+        if logged != here:
+            write_report(subject, certificate, logged, seal, Path(scratch))
+        gone = [*gallery.left_out, *gallery.failed]  # whose images are of an earlier analysis
+        for name in gone:
+            remove_figure(name, out / FIGURES)
+        stale = [f"{FIGURES}/{name}.{kind}" for name in gone for kind in ("png", "json")]
+        place = artifact_name(subject.shown)
+        refused = _log(reports.records, run.run_id, Path(scratch), place, stale)
+    tested, drawn = len(subject.dataset.test), len(gallery.drawn)
+    console.print(
+        f"{counted(tested, 'test image')} predicted, {counted(drawn, 'figure')}: {out}",
+        soft_wrap=True,
+    )
+    console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
+    return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
+
+
+def _draw(subject: "Subject", names: Iterable[str], folder: Path, console: Console) -> "Gallery":
+    """Draw the figures that apply, and name those that do not."""
     from analysis.class_names import unwritten
     from analysis.drawn import draw_figures
-    from analysis.report.document import report_of
-    from analysis.report.html import html_text
-    from analysis.report.pdf import write_pdf
 
-    gallery = draw_figures(subject, names, folder / "figures")
+    gallery = draw_figures(subject, names, folder)
     for name, reason in gallery.left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
     if remark := unwritten(subject.dataset.classes):
         console.print(remark, soft_wrap=True)
-    report = report_of(subject, certificate, gallery, datetime.now().astimezone(), seal)
-    summary = {"run_id": subject.run.run_id, "certified": certificate.certified}
-    (folder / JSON_FILE).write_text(json.dumps(summary | gallery.as_dict(), indent=2))
-    (folder / HTML_FILE).write_text(html_text(report), encoding="utf-8")
-    write_pdf(report, folder / PDF_FILE)
     return gallery
 
 
@@ -241,10 +290,12 @@ def _failures(gallery: "Gallery") -> int:
     return 3 if gallery.failed else 0
 
 
-def _log(records: "Records", run_id: str, folder: Path, name: str = ARTIFACTS) -> int:
+def _log(
+    records: "Records", run_id: str, folder: Path, name: str, stale: Collection[str] = ()
+) -> int:
     """Log what is in ``folder`` to the run as ``name``; 0, or 3 if the store refuses it."""
     try:
-        records.log(run_id, folder, name)
+        records.log(run_id, folder, name, stale)
     except UsageError as error:
         print(f"the files are written, but not logged to their run: {error}", file=sys.stderr)
         return 3
@@ -273,16 +324,23 @@ def _source(data: str | None, recorded: str) -> str:
     return resolve(data)
 
 
-def _check_readable(subject: "Subject") -> None:
-    """Raise UsageError unless the test labels are the run's to read."""
-    run = subject.run
-    if not run.is_winner:
-        raise UsageError(
-            f"--read-test: run {run.run_id} is {run.described}, and the test labels are read for "
-            "winners alone; leave it out"
-        )
-    if not subject.dataset.test.labelled:
-        raise UsageError("--read-test: the test images have no labels; leave it out")
+def _command(run: "RecordedRun", arguments: argparse.Namespace) -> "Command | None":
+    """What asks for the test labels of ``run``; None if they stay sealed."""
+    from analysis.sealed import command_asking
+
+    return command_asking(
+        run,
+        arguments.split,
+        glance=bool(arguments.only),
+        read_test=arguments.read_test,
+        no_test=arguments.no_test,
+    )
+
+
+def _folder(run: "RecordedRun", split: str) -> Path:
+    """Where a report goes by default: no run's takes the place of another's, and no split's."""
+    place = "" if run.is_winner else f"-{run.run_id[:8]}"
+    return Path("runs", run.search, f"{artifact_name(split)}{place}").resolve()
 
 
 def _tell(seal: "Seal", console: Console) -> int:

@@ -1,7 +1,8 @@
 """The sealed test: a search's test labels are read once, of its winner, and every reading counts.
 
 A reading is kept on the search's own run as a tag that nothing overwrites: two analyses at once are
-two readings. The metrics beside it show the readings where MLflow draws metrics, a step for each.
+two readings. Readings of the same test images count together, whichever search of the store they
+are of. The metrics beside a tag show a search's readings where MLflow draws metrics, a step each.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from analysis.audit.groups import groups_of
 from analysis.audit.intervals import Estimate, share
 from analysis.record import Records
 from analysis.subject import Subject
+from analysis.tested_images import fingerprint
 from search.records.parsing import parsed
 from search.records.run_reader import RecordedRun
+from search.space.naming import is_name
 from trainables.boundary.errors import UsageError
 
 COUNT, PREFIX = "convoy.test_readings", "convoy.test_reading."
@@ -28,6 +31,12 @@ Command = Literal["analysis.run", "analysis.run --read-test", "analysis.run --sp
 Figure = Literal[
     "test_accuracy", "test_accuracy_aligned", "test_accuracy_conflicting", "test_digit_following"
 ]
+NO_TEST = "--no-test leaves the test labels sealed, and {} reads them; leave one of them out"
+LEFT_SEALED = "this analysis leaves its labels sealed (--read-test reads them, which is counted)"
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+)
 _Hex = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
 # Within which a time can be told in any zone.
 _Time = Annotated[
@@ -43,6 +52,9 @@ class Reading(BaseModel, frozen=True):
         run_id: whose predictions they were compared with.
         command: what asked for it.
         fingerprint: of the data.
+        test_images: fingerprint of the test images and their labels alone; None in the record of an
+            earlier version.
+        search: whose run it is, as the search is called now.
         estimates: accuracy; beside digits also that of aligned and of conflicting images, and the
             share of the conflicting that are predicted as their digit. One over no images is left
             out.
@@ -53,6 +65,8 @@ class Reading(BaseModel, frozen=True):
     command: Command
     fingerprint: _Hex
     estimates: dict[Figure, Estimate]
+    test_images: _Hex | None = None
+    search: str = ""
 
     @field_validator("estimates")
     @classmethod
@@ -77,11 +91,11 @@ class Reading(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class Seal:
-    """What has been read of the test labels of a run's search.
+    """What has been read of the labels of a run's test images.
 
     Attributes:
         run: the run.
-        readings: of its search, in the order of their times.
+        readings: of these images, in the order of their times, but for ``fresh``, which is last.
         fresh: the one made now; None if none was.
         unrecorded: why ``fresh`` is not in the store; empty if it is.
         unread: why a winner's labels stay unread; empty if they do not.
@@ -100,10 +114,15 @@ class Seal:
         return self.fresh or next(own, None)
 
     def place(self, reading: Reading) -> str:
-        """``first reading``, or which of how many."""
-        count = len(self.readings)
-        number = self.readings.index(reading) + 1
-        return "first reading" if count == 1 else f"reading {number} of {count}"
+        """Which reading of the test images it is."""
+        number = self.readings.index(reading)
+        which = f"{_ORDINALS[number]} reading" if number < 10 else f"reading {number + 1}"
+        return f"{which} of these test images" if number else which
+
+    def after(self, reading: Reading) -> str:
+        """Whose reading was the first, to follow the time of ``reading``; empty if it was that."""
+        first = self.readings[0]
+        return "" if reading == first else f"; first: search {first.search}, {first.when}"
 
     @property
     def spent(self) -> str:
@@ -111,9 +130,12 @@ class Seal:
         count, runs = len(self.readings), len({reading.run_id for reading in self.readings})
         if count < 2:
             return ""
-        whose = "one run" if runs == 1 else f"{runs} runs"
+        searches = len({reading.search for reading in self.readings})
+        whose = ("one run" if runs == 1 else f"{runs} runs") + (
+            f" of {searches} searches" if searches > 1 else ""
+        )
         return (
-            f"The test labels of search {self.run.search} were read {count} times, of {whose}: "
+            f"The labels of these test images were read {count} times, of {whose}: "
             "accuracy on them is no longer a clean estimate."
         )
 
@@ -128,7 +150,7 @@ class Seal:
             how = ", as --split test shows their labels"
         text = (
             f"test: {100 * accuracy.value:.2f}% of {accuracy.images:,} sealed images "
-            f"({self.place(self.shown)}, {self.shown.when}{how})"
+            f"({self.place(self.shown)}, {self.shown.when}{how}{self.after(self.shown)})"
         )
         if (conflicting := estimates.get("test_accuracy_conflicting")) is None:
             return text
@@ -153,12 +175,44 @@ class Seal:
         }
 
 
-def unseal(subject: Subject, again: bool = False) -> Seal:
-    """The readings of the test labels of the run's search, after a new one where one is due.
+def command_asking(
+    run: RecordedRun, shown: str, *, glance: bool, read_test: bool, no_test: bool
+) -> Command | None:
+    """What asks for the test labels of ``run``; None if they stay sealed.
 
-    It is due of a winner that none is of, of any run whose test images are shown with their labels,
-    and ``again`` if it is asked for. It is recorded before it is told; one that the store refuses
-    is told all the same.
+    Args:
+        run: to be analysed.
+        shown: the split whose images the figures show.
+        glance: some figures alone are drawn.
+        read_test: a reading is asked for.
+        no_test: none is wanted.
+
+    Raises:
+        UsageError: what is asked for does not go together, or is not the run's to read.
+    """
+    if no_test and (read_test or shown == "test"):
+        other = "--read-test" if read_test else "--split test"
+        raise UsageError(NO_TEST.format(other))
+    if shown == "test":
+        if not read_test and (glance or not run.is_winner):
+            raise UsageError(
+                "--split test shows sealed test labels, which the whole analysis of a winner alone "
+                "reads unasked; add --read-test, which is counted, or choose --split val"
+            )
+        return SHOWN
+    if read_test and not run.is_winner:
+        raise UsageError(
+            f"--read-test: run {run.run_id} is {run.described}, and the test labels are read for "
+            "winners alone; leave it out"
+        )
+    return AGAIN if read_test else None if glance or no_test else FIRST
+
+
+def unseal(subject: Subject, command: Command | None = FIRST) -> Seal:
+    """The readings of the run's test images, after a new one if ``command`` makes one due.
+
+    ``FIRST`` does so of a winner that was not read yet. A reading is recorded before it is told;
+    one that the store refuses is told all the same.
 
     Raises:
         UsageError: the record of an earlier one is damaged, or the store does not answer.
@@ -166,35 +220,27 @@ def unseal(subject: Subject, again: bool = False) -> Seal:
     run, records = subject.run, subject.records
     if not subject.dataset.test.labelled:
         return Seal(run)
+    images = fingerprint(subject)
     parent = None if records is None else records.parent_of(run.run_id)
-    past = () if parent is None else _recorded(parent)
-    command = _due(subject, past, again)
-    if command is None:
-        return Seal(run, past)
+    past = () if records is None else _recorded(records, subject, images, parent)
+    known = any(reading.run_id == run.run_id for reading in past)
+    if command is None or (command == FIRST and (known or not run.is_winner)):
+        return Seal(run, past, unread="" if known or not run.is_winner else LEFT_SEALED)
     missing = f"the record of search {run.search} itself, where readings count, is not there"
     if parent is None and command == FIRST:
-        return Seal(run, unread=missing)
-    fresh = _read(subject, command)
+        return Seal(run, past, unread=missing)
+    fresh = _read(subject, command, images)
     if records is None or parent is None:
-        return Seal(run, (fresh,), fresh, unrecorded=missing)
+        return Seal(run, (*past, fresh), fresh, unrecorded=missing)
     try:
-        return Seal(run, _record(records, run, parent, fresh), fresh)
+        _record(records, run, parent, fresh)
+        past = _recorded(records, subject, images, parent)  # another may have read meanwhile
+        return Seal(run, tuple(sorted(past, key=lambda each: each == fresh)), fresh)
     except UsageError as error:
         return Seal(run, (*past, fresh), fresh, unrecorded=str(error))
 
 
-def _due(subject: Subject, past: tuple[Reading, ...], again: bool) -> Command | None:
-    """What asks for a reading now; None if nothing does."""
-    run = subject.run
-    if subject.shown == "test":
-        return SHOWN
-    if again:
-        return AGAIN
-    known = any(reading.run_id == run.run_id for reading in past)
-    return FIRST if run.is_winner and not known else None
-
-
-def _read(subject: Subject, command: Command) -> Reading:
+def _read(subject: Subject, command: Command, images: str) -> Reading:
     """Compare the run's predictions of the test images with their labels."""
     return Reading(
         time=datetime.now().astimezone(),
@@ -202,6 +248,8 @@ def _read(subject: Subject, command: Command) -> Reading:
         command=command,
         fingerprint=subject.dataset.fingerprint,
         estimates=_estimates(subject),
+        test_images=images,
+        search=subject.run.search,
     )
 
 
@@ -221,35 +269,62 @@ def _estimates(subject: Subject) -> dict[Figure, Estimate]:
     return {name: each for name, each in estimates.items() if each is not None}
 
 
-def _recorded(parent: Run) -> tuple[Reading, ...]:
-    """The readings that a search's own run tells of, in the order of their times."""
-    tags = {key: text for key, text in parent.data.tags.items() if key.startswith(PREFIX)}
-    try:
-        readings = [parsed(Reading, text) for text in tags.values()]
-    except ValueError as error:
-        raise UsageError(
-            f"the record of a reading of the test labels, among the tags {PREFIX}* of run "
-            f"{parent.info.run_id}, is damaged ({error})"
-        ) from error
+def _recorded(
+    records: Records, subject: Subject, images: str, parent: Run | None
+) -> tuple[Reading, ...]:
+    """All readings of the test images in the store, in the order of their times.
+
+    They are those of the run's own search, and whatever names the test images, or data that are
+    known to have them: an earlier version recorded the fingerprint of all data alone.
+    """
+    own = None if parent is None else parent.info.run_id
+    texts = [(search, text) for search in records.searches() for text in _texts(search)]
+    same = [_reading(records, *each) for each in texts if images in each[1]]
+    marks = {images, subject.dataset.fingerprint, *(reading.fingerprint for reading in same)}
+    readings = [
+        _reading(records, search, text)
+        for search, text in texts
+        if search.info.run_id == own or any(mark in text for mark in marks)
+    ]
     return tuple(sorted(readings, key=lambda reading: reading.time))
 
 
-def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> tuple[Reading, ...]:
-    """Log ``fresh`` to the search's own run; all readings that it has then.
+def _texts(search: Run) -> list[str]:
+    """The readings that a search's own run tells of, as they are recorded."""
+    return [text for key, text in search.data.tags.items() if key.startswith(PREFIX)]
+
+
+def _reading(records: Records, search: Run, text: str) -> Reading:
+    try:
+        reading: Reading = parsed(Reading, text)
+        if not is_name(name := records.name_of(search)):
+            raise ValueError(f"{name!r} is not the name of a search")
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"the record of a reading of the test labels, among the tags {PREFIX}* of run "
+            f"{search.info.run_id}, is damaged ({error})"
+        ) from error
+    return reading.model_copy(update={"search": name})
+
+
+def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> None:
+    """Log ``fresh`` to the search's own run, and count that run's readings.
 
     Raises:
         UsageError: the store refuses it.
     """
     run_id = parent.info.run_id
-    key = f"{PREFIX}{fresh.time.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
-    records.annotate(run_id, tags={key: fresh.model_dump_json()})
-    # Read back, as another analysis may have read meanwhile.
-    readings = _recorded(records.parent_of(run.run_id) or parent)
-    step = sum(reading.time <= fresh.time for reading in readings)
-    time = int(fresh.time.timestamp() * 1000)
+
+    def recorded() -> list[str]:
+        tags = (records.parent_of(run.run_id) or parent).data.tags
+        return [tag for tag in tags if tag.startswith(PREFIX)]
+
+    tag = f"{PREFIX}{fresh.time.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+    records.annotate(run_id, tags={tag: fresh.model_dump_json()})
+    tags = recorded()
+    step, time = sum(each <= tag for each in tags), int(fresh.time.timestamp() * 1000)
     metrics = [Metric(name, each.value, time, step) for name, each in fresh.estimates.items()]
-    records.annotate(run_id, metrics, {COUNT: str(len(readings))})
-    while len(now := _recorded(records.parent_of(run.run_id) or parent)) > len(readings):
-        readings = now  # another was recorded before this one's count, which was then too low
-        records.annotate(run_id, tags={COUNT: str(len(readings))})
-    return readings
+    records.annotate(run_id, metrics, {COUNT: str(len(tags))})
+    while len(now := recorded()) > len(tags):
+        tags = now  # another was recorded before this one's count, which was then too low
+        records.annotate(run_id, tags={COUNT: str(len(tags))})

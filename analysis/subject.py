@@ -16,7 +16,7 @@ from analysis.record import Records
 from analysis.trials import RecordedSearch
 from search.records.run_reader import RecordedRun
 from trainables.boundary.errors import UsageError
-from trainables.data import Dataset
+from trainables.data import EMBEDDED, Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS
 from trainables.data.dataset import Split
@@ -40,6 +40,7 @@ class Subject:
         validation: the network's logits on the validation split.
         shown: the split whose images the figures show: ``train``, ``val`` or ``test``.
         records: the store that holds the run, for the other trials of its search.
+        source: where its data are, ``embedded`` or a folder.
     """
 
     run: RecordedRun
@@ -49,6 +50,7 @@ class Subject:
     validation: Evaluation
     shown: str = "val"
     records: Records | None = None
+    source: str = EMBEDDED
 
     @property
     def split(self) -> Split:
@@ -159,4 +161,4 @@ def open_subject(
     device = best_device()
     model = run.model(dataset).to(device).to(memory_format=torch.channels_last)
     validation = evaluate(model, DeviceSplit.of(dataset.val, device), Normaliser(dataset, device))
-    return Subject(run, dataset, model, device, validation, shown, records)
+    return Subject(run, dataset, model, device, validation, shown, records, source)

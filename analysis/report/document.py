@@ -184,6 +184,11 @@ def _audit_evidence(gallery: Gallery) -> str:
     return f"{found[0]} In brackets: 95% intervals." if found and found[0] else ""
 
 
+def check_reportable(figure: DrawnFigure) -> None:
+    """Raise some error unless the head of a report can be made of what ``figure`` shows."""
+    _audit_verdict(Gallery((figure,), {}))
+
+
 def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
     side = dataset.image_size

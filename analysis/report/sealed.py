@@ -21,7 +21,7 @@ def facts(seal: Seal) -> dict[str, str]:
         for name, words in _BY_DIGIT.items()
         if name in estimates
     ]
-    accuracy = f"{percent(shown.accuracy)}, {seal.place(shown)}, {shown.when}"
+    accuracy = f"{percent(shown.accuracy)}, {seal.place(shown)}, {shown.when}{seal.after(shown)}"
     return {"Test accuracy": accuracy, f"Test, by the {noun}": ", ".join(parts)}
 
 
@@ -34,7 +34,7 @@ def remarks(seal: Seal) -> tuple[str, ...]:
 
 
 def readings(seal: Seal) -> tuple[tuple[str, str], ...]:
-    """All readings of the search, if there are several: which and when, and what was found."""
+    """All readings of the test images, if there are several: which and when, and what was found."""
     if len(seal.readings) < 2:
         return ()
     return tuple((f"Reading {n}", _line(r)) for n, r in enumerate(seal.readings, 1))
@@ -48,4 +48,5 @@ def percent(estimate: Estimate) -> str:
 
 def _line(reading: Reading) -> str:
     accuracy = percent(reading.accuracy)
-    return f"{reading.when}: {accuracy}, run {reading.run_id[:8]}, by {reading.command}"
+    whose = f"run {reading.run_id[:8]}, by {reading.command}"
+    return f"{reading.when}: {accuracy}, search {reading.search}, {whose}"

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from conftest import copied_store, run_here
 from mlflow import MlflowClient
 from PIL import Image
+from pypdf import PdfReader
 from rich.console import Console
 from sklearn.metrics import confusion_matrix
 
@@ -22,7 +23,7 @@ from analysis.certificate import certify
 from analysis.figures import NotApplicableError
 from analysis.output import progress
 from analysis.record import Records
-from analysis.run import main
+from analysis.run import _folder, main
 from analysis.subject import Subject, open_subject
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
@@ -105,6 +106,131 @@ def test_nobody_is_told_who_asks_for_quiet(capsys):
     assert list(progress(["curves"], Console(), quiet=True)) == ["curves"]
     assert list(progress(["curves"], Console(quiet=True), quiet=False)) == ["curves"]
     assert capsys.readouterr() == ("", "")
+
+
+@dataclass(frozen=True)
+class Adding:
+    """A whole report of two figures, to which ``--only`` may add."""
+
+    uri: str
+    out: Path
+    run_id: str
+
+    def analyse(self, *flags: str, out: Path | None = None) -> tuple[int, str]:
+        where = ["--tracking-uri", self.uri, "--out", str(out or self.out)]
+        return run_here(main, ["--search", "small", *where, *flags])
+
+    @property
+    def drawn(self) -> list[str]:
+        return json.loads((self.out / "report.json").read_text())["drawn"]
+
+    def logged(self, folder: Path) -> Path:
+        folder.mkdir()
+        MlflowClient(self.uri).download_artifacts(self.run_id, "analysis", str(folder))
+        return folder / "analysis"
+
+
+@pytest.fixture
+def adding(finished, tmp_path, run) -> Adding:
+    uri, out = copied_store(finished, tmp_path), tmp_path / "out"
+    made = Adding(uri, out, run.run_id)
+    assert made.analyse("--only", "history", "curves")[0] == 0
+    return made
+
+
+def headings(folder: Path) -> list[str]:
+    page = (folder / "report.html").read_text()
+    return re.findall(r"<h3[^>]*>([^<]*)</h3>", page)
+
+
+def test_only_adds_its_figures_to_the_report_in_the_usual_order(adding, tmp_path):
+    before = files_in(adding.out / "figures")
+    assert adding.analyse("--only", "schedule", "confusion")[0] == 0
+    assert adding.drawn == ["confusion", "curves", "schedule", "history"]
+    whole = ["Confusion matrix", "Training curves", "Learning rate schedule", "Search history"]
+    logged = adding.logged(tmp_path / "logged")
+    assert headings(adding.out) == headings(logged) == whole
+    assert len(PdfReader(adding.out / "report.pdf").pages) >= 4
+    assert before.items() <= files_in(adding.out / "figures").items()
+    assert files_in(logged / "figures") == files_in(adding.out / "figures")
+    assert (adding.out / "report.html").read_text().count("<img") == 4
+
+
+def test_only_adds_to_the_logged_report_whatever_the_folder_holds(adding, tmp_path):
+    other = tmp_path / "other"
+    assert adding.analyse("--only", "schedule", out=other)[0] == 0
+    assert headings(other) == ["Learning rate schedule"]
+    logged = adding.logged(tmp_path / "logged")
+    assert headings(logged) == ["Training curves", "Learning rate schedule", "Search history"]
+
+
+def test_a_figure_that_fails_now_takes_its_earlier_picture_with_it(adding, tmp_path, monkeypatch):
+    def fail(subject):
+        raise ZeroDivisionError("of no kind")
+
+    draw = figures.drawer
+    monkeypatch.setattr(figures, "drawer", lambda n: fail if n == "curves" else draw(n))
+    assert adding.analyse("--only", "curves")[0] == 3
+    report = json.loads((adding.out / "report.json").read_text())
+    assert (report["drawn"], [*report["failed"]]) == (["history"], ["curves"])
+    for folder in (adding.out, adding.logged(tmp_path / "logged")):
+        assert {path.stem for path in (folder / "figures").iterdir()} == {"history"}
+        assert "of no kind" in (folder / "report.html").read_text()
+    monkeypatch.undo()
+    assert adding.analyse("--only", "curves")[0] == 0
+    assert json.loads((adding.out / "report.json").read_text())["failed"] == {}
+
+
+def _edited(file: Path, **values: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+LOSSES = {
+    "no image": lambda out: (out / "figures" / "curves.png").unlink(),
+    "half an image": lambda out: (out / "figures" / "curves.png").write_bytes(b"\x89PNG\r\n"),
+    "no numbers": lambda out: (out / "figures" / "curves.json").write_text("[1]"),
+    "an earlier version": lambda out: _edited(out / "report.json", figures={}),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_a_figure_of_which_the_record_is_not_whole_is_drawn_anew(adding, lose):
+    lose(adding.out)
+    status, printed = adding.analyse("--only", "schedule")
+    assert status == 0
+    assert adding.drawn == ["curves", "schedule", "history"]
+    assert "drawn anew, as what an earlier analysis left of them is not whole: curves" in printed
+    assert "curves" in json.loads((adding.out / "report.json").read_text())["figures"]
+
+
+STRANGE = {
+    "of another run": {"run_id": "another"},
+    "of other images": {"split": "train"},
+    "with a figure elsewhere": {"drawn": ["../../secret"]},
+    "of no form": {"drawn": 3},
+}
+
+
+@pytest.mark.parametrize("values", STRANGE.values(), ids=STRANGE)
+def test_a_report_of_something_else_is_not_added_to(adding, values):
+    _edited(adding.out / "report.json", **values)
+    before = files_in(adding.out)
+    status, printed = adding.analyse("--only", "schedule")
+    assert (status, files_in(adding.out)) == (2, before)
+    assert "leave out --only to replace it, or give another --out" in printed
+
+
+def test_every_run_and_split_has_a_default_folder_of_its_own(run):
+    other = replace(run, is_winner=False)
+    places = [_folder(each, split) for each in (run, other) for split in ("val", "train")]
+    names = [str(place.relative_to(Path("runs").resolve())) for place in places]
+    short = run.run_id[:8]
+    assert names == [
+        "small/analysis",
+        "small/analysis-train",
+        f"small/analysis-{short}",
+        f"small/analysis-train-{short}",
+    ]
 
 
 def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(

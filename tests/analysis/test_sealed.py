@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sqlite3
 import threading
 from contextlib import closing, redirect_stderr, redirect_stdout
@@ -14,13 +15,18 @@ import pytest
 import torch
 from conftest import copied_store
 from mlflow import MlflowClient
+from PIL import Image
 from pypdf import PdfReader
 from subjects import constructed
 
+from analysis import figures
+from analysis.certificate import certify
+from analysis.predictions import predictions_text
 from analysis.record import Records
 from analysis.run import main
-from analysis.sealed import COUNT, PREFIX, unseal
+from analysis.sealed import COUNT, PREFIX, SHOWN, unseal
 from analysis.subject import Subject, open_subject
+from analysis.tested_images import fingerprint
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.dataset import UNLABELLED
@@ -86,6 +92,14 @@ def analysed(uri: str, out: Path, *flags: str) -> Analysed:
 CURVES = ("--only", "curves")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _two_figures():
+    """A whole analysis draws two figures here, which is soon done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "available", lambda: dict.fromkeys(("curves", "schedule"), ""))
+        yield
+
+
 @pytest.fixture(scope="module")
 def story(finished, tmp_path_factory) -> dict[str, Analysed]:
     """Five analyses of one search, one after the other."""
@@ -96,10 +110,10 @@ def story(finished, tmp_path_factory) -> dict[str, Analysed]:
         "other": other,
         "first": (),
         "later": (),
-        "again": ("--read-test",),
-        "shown": (*other, "--split", "test"),
+        "again": ("--read-test", *CURVES),
+        "shown": (*other, "--split", "test", "--read-test"),
     }
-    return {name: analysed(uri, folder / name, *flags, *CURVES) for name, flags in steps.items()}
+    return {name: analysed(uri, folder / name, *flags) for name, flags in steps.items()}
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +203,7 @@ def test_a_reading_that_is_asked_for_again_is_counted_and_told(story):
     again = story["again"]
     assert [step for step, _ in again.steps] == [1, 2]
     assert again.tags["convoy.test_readings"] == "2"
-    assert "(reading 2 of 2, 20" in again.line
+    assert "(second reading of these test images, 20" in again.line
     remark = "were read 2 times, of one run: accuracy on them is no longer a clean estimate"
     assert remark in again.printed
     assert remark in again.page
@@ -199,6 +213,7 @@ def test_a_reading_that_is_asked_for_again_is_counted_and_told(story):
 def test_the_report_shows_every_reading(story):
     page, readings = story["shown"].page, story["shown"].told["readings"]
     text = PdfReader(story["shown"].folder / "report.pdf").pages[0].extract_text()
+    text = " ".join(text.split())
     for number, reading in enumerate(readings, 1):
         found = f"{100 * reading['estimates']['test_accuracy']['value']:.2f}%"
         row = page[page.index(f"<dt>Reading {number}</dt><dd>20") :].split("</dd>")[0]
@@ -206,7 +221,7 @@ def test_the_report_shows_every_reading(story):
         assert f"run {reading['run_id'][:8]}, by {reading['command']}" in row
         assert f"run {reading['run_id'][:8]}" in text
     assert len(readings) == 3
-    assert "no longer a clean estimate" in " ".join(text.split())
+    assert "no longer a clean estimate" in text
 
 
 def test_figures_of_the_test_images_count_as_a_reading_of_their_run(story, winner):
@@ -215,7 +230,7 @@ def test_figures_of_the_test_images_count_as_a_reading_of_their_run(story, winne
     last = shown.told["readings"][-1]
     assert last["run_id"] != winner.run_id
     assert last["command"] == "analysis.run --split test"
-    assert "(reading 3 of 3, 20" in shown.line
+    assert "(third reading of these test images, 20" in shown.line
     assert "as --split test shows their labels" in shown.line
     assert "were read 3 times, of 2 runs" in shown.printed
 
@@ -231,13 +246,13 @@ def test_a_run_that_is_no_winner_is_not_read(story):
 def test_another_winner_is_read_too_and_that_is_told(finished, tmp_path):
     uri, client = copied_store(finished, tmp_path), MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (old,), new = runs_of(uri, "tags.convoy.winner = 'true'"), other_of(uri)
-    analysed(uri, tmp_path / "old", *CURVES)
+    analysed(uri, tmp_path / "old")
     client.delete_tag(old, "convoy.winner")
     client.set_tag(new, "convoy.winner", "true")
-    found = analysed(uri, tmp_path / "new", *CURVES)
+    found = analysed(uri, tmp_path / "new")
     assert [reading["run_id"] for reading in found.told["readings"]] == [old, new]
     assert "were read 2 times, of 2 runs" in found.page
-    assert "(reading 2 of 2, 20" in found.line
+    assert "(second reading of these test images, 20" in found.line
 
 
 def test_a_comparison_on_the_test_images_is_a_reading_of_both_runs(finished, tmp_path):
@@ -273,7 +288,7 @@ def accept(uri: str) -> None:
 def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(finished, tmp_path):
     uri = copied_store(finished, tmp_path)
     refuse(uri, "tags")
-    found = analysed(uri, tmp_path / "out", *CURVES, "--quiet")
+    found = analysed(uri, tmp_path / "out", "--quiet")
     assert (found.status, found.tags, found.steps) == (3, {}, [])
     assert found.errors.startswith("this reading of the test labels is not recorded: sqlite:")
     assert found.errors.count("\n") == 1
@@ -281,14 +296,14 @@ def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(fin
     assert "This reading of the test labels could not be recorded" in found.page
     assert "nowhere" in found.told["unrecorded"]
     accept(uri)
-    later = analysed(uri, tmp_path / "later", *CURVES)
+    later = analysed(uri, tmp_path / "later")
     assert (later.status, [step for step, _ in later.steps]) == (0, [1])
 
 
 def test_a_winner_whose_search_has_no_record_is_not_read_and_that_is_said(finished, tmp_path):
     uri = copied_store(finished, tmp_path)
     MlflowClient(uri).delete_tag(Records(uri).winner_of("small"), "mlflow.parentRunId")
-    found = analysed(uri, tmp_path / "out", *CURVES)
+    found = analysed(uri, tmp_path / "out")
     missing = "as the record of search small itself, where readings count, is not there"
     assert (found.status, found.tags) == (0, {})
     assert found.line == f"test: not read, {missing}"
@@ -396,7 +411,7 @@ def test_a_damaged_reading_is_refused(store, subject, text):
 def test_an_analysis_with_a_damaged_reading_ends_in_one_line(finished, tmp_path):
     uri, out = copied_store(finished, tmp_path), tmp_path / "out"
     MlflowClient(uri).set_tag(parent_of(uri), f"{PREFIX}1", "damaged")
-    found = analysed(uri, out, *CURVES)
+    found = analysed(uri, out)
     assert found.status == 2
     assert found.errors.count("\n") == 1
     assert f"{PREFIX}* of run {parent_of(uri)}, is damaged" in found.errors
@@ -435,7 +450,7 @@ def test_an_empty_test_split_is_not_read():
 def test_without_digits_the_accuracy_alone_is_read():
     subject = constructed("conv3", "cifar10")
     right = subject.tested.predictions.numpy() == load(DataSpec(), "embedded").test.labels
-    (reading,) = unseal(replace(subject, shown="test")).readings
+    (reading,) = unseal(replace(subject, shown="test"), SHOWN).readings
     assert reading.estimates.keys() == {"test_accuracy"}
     assert reading.accuracy.value == pytest.approx(np.mean(right))
 
@@ -460,3 +475,160 @@ def test_reading_again_is_refused_where_there_is_nothing_to_read(
     assert message in found.errors
     assert found.errors.count("\n") == 1
     assert not out.exists()
+
+
+GLANCES = {
+    "one figure": CURVES,
+    "one figure of the training images": (*CURVES, "--split", "train"),
+    "a whole analysis without the test": ("--no-test",),
+}
+
+
+@pytest.mark.parametrize("flags", GLANCES.values(), ids=GLANCES)
+def test_a_glance_leaves_the_test_sealed_and_says_so(finished, tmp_path, flags):
+    found = analysed(copied_store(finished, tmp_path), tmp_path / "out", *flags)
+    assert (found.status, found.tags, found.steps) == (0, {}, [])
+    assert found.told["readings"] == []
+    assert found.line.startswith("test: not read, as this analysis leaves its labels sealed")
+    assert "<dt>Test accuracy</dt><dd>not read, as this analysis" in found.page
+
+
+def test_a_glance_at_a_winner_that_was_read_shows_its_reading(story, finished, tmp_path):
+    uri = copied_store(finished, tmp_path)
+    first = analysed(uri, tmp_path / "first")
+    glance = analysed(uri, tmp_path / "glance", *CURVES)
+    assert glance.tags == first.tags
+    assert "first reading, 20" in glance.page
+
+
+REFUSED = {
+    "figures of test images": (*CURVES, "--split", "test"),
+    "figures of test images of another run": ("--run", "OTHER", "--split", "test"),
+    "nothing to read and to show": ("--no-test", "--split", "test"),
+    "both": ("--no-test", "--read-test"),
+    "a comparison": ("--run", "OTHER", "--run", "WINNER", "--split", "test", "--no-test"),
+}
+
+
+@pytest.mark.parametrize("flags", REFUSED.values(), ids=REFUSED)
+def test_test_labels_are_shown_only_where_they_may_be_read(finished, tmp_path, flags):
+    known = {"OTHER": other_of(finished.uri), "WINNER": Records(finished.uri).winner_of("small")}
+    found = analysed(finished.uri, tmp_path / "out", *(known.get(f, f) for f in flags))
+    assert (found.status, found.tags, found.errors.count("\n")) == (2, {}, 1)
+    assert "test" in found.errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_certificate_and_predictions_need_no_test_label(winner, store):
+    subject = open_subject(winner, "embedded", "val", Records(store))
+    assert predictions_text(without_labels(subject)) == predictions_text(subject)
+    assert certify(without_labels(subject)).certified
+
+
+def second_search(uri: str, **changes: object) -> str:
+    """Record a reading of another search; the id of the run that it is kept on."""
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("convoy/another")
+    tags = {"convoy.kind": "search", "convoy.search": "another", "convoy.search_id": "another"}
+    run = client.create_run(experiment, tags=tags).info.run_id
+    client.set_tag(run, f"{PREFIX}1", json.dumps(SOUND | changes))
+    return run
+
+
+@pytest.fixture(scope="module")
+def images(winner) -> str:
+    return fingerprint(open_subject(winner, "embedded"))
+
+
+def test_a_reading_of_another_search_counts_where_it_is_of_the_same_test_images(
+    finished, tmp_path, images
+):
+    uri = copied_store(finished, tmp_path)
+    second_search(uri, test_images=images)
+    found = analysed(uri, tmp_path / "out")
+    assert re.search(
+        r"\(second reading of these test images, 20.*; first: search another, 20.*\)", found.line
+    )
+    assert "were read 2 times, of 2 runs of 2 searches: accuracy" in found.page
+    assert "search another, run aaaaaaaa, by analysis.run" in found.page
+
+
+def test_a_reading_counts_though_its_search_is_in_the_trash(finished, tmp_path, winner, images):
+    uri = copied_store(finished, tmp_path)
+    MlflowClient(uri).delete_run(second_search(uri, test_images=images))
+    assert len(unseal(open_subject(winner, "embedded", "val", Records(uri))).readings) == 2
+
+
+def test_a_reading_of_an_earlier_version_counts_where_the_data_are_the_same(
+    finished, tmp_path, winner
+):
+    uri = copied_store(finished, tmp_path)
+    second_search(uri, fingerprint=winner.data["fingerprint"])
+    assert len(unseal(open_subject(winner, "embedded", "val", Records(uri))).readings) == 2
+
+
+def test_a_reading_of_an_earlier_version_counts_where_its_data_have_the_same_test_images(
+    finished, tmp_path, winner, images
+):
+    uri = copied_store(finished, tmp_path)
+    run = second_search(uri, test_images=images)
+    MlflowClient(uri).set_tag(run, f"{PREFIX}2", json.dumps(SOUND))  # of the same data
+    assert len(unseal(open_subject(winner, "embedded", "val", Records(uri))).readings) == 3
+
+
+@pytest.mark.parametrize("text", [json.dumps(SOUND), "damaged"])
+def test_what_is_recorded_of_other_test_images_is_no_reading_of_these(
+    finished, tmp_path, winner, text
+):
+    uri = copied_store(finished, tmp_path)
+    MlflowClient(uri).set_tag(second_search(uri), f"{PREFIX}1", text)
+    assert len(unseal(open_subject(winner, "embedded", "val", Records(uri))).readings) == 1
+
+
+def test_a_damaged_reading_of_the_same_test_images_is_refused(finished, tmp_path, winner, images):
+    uri = copied_store(finished, tmp_path)
+    second_search(uri, test_images=images, command="rm")
+    with pytest.raises(UsageError, match="is damaged"):
+        unseal(open_subject(winner, "embedded", "val", Records(uri)))
+
+
+def folder_of_images(root: Path, name: str, train: int, rng_of_test: int = 0) -> Path:
+    """Three classes of noise; the test images are drawn apart from the others."""
+    for split, count, seed in (("train", train, train), ("val", 2, 1), ("test", 4, rng_of_test)):
+        rng = np.random.default_rng([seed, len(split)])
+        for label in ("cat", "dog", "owl"):
+            (root / name / split / label).mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / name / split / label / f"{index}.png")
+    return root / name
+
+
+def fingerprint_of(folder: Path, **spec: object) -> str:
+    data = load(DataSpec(**spec), str(folder))
+    return fingerprint(replace(constructed("gap5"), dataset=data, source=str(folder)))
+
+
+def test_the_fingerprint_is_of_the_test_images_and_their_labels_alone(tmp_path):
+    plain = folder_of_images(tmp_path, "plain", 3)
+    same = fingerprint_of(plain)
+    assert fingerprint_of(plain, image_size=8) == same
+    assert fingerprint_of(folder_of_images(tmp_path, "more", 5)) == same
+    renamed = folder_of_images(tmp_path, "renamed", 3)
+    for file in (renamed / "test").rglob("*.png"):
+        file.rename(file.with_name(f"{9 - int(file.stem)}.png"))
+    (renamed / "test").rename(renamed / "Test")
+    assert fingerprint_of(renamed) == same
+    assert fingerprint_of(folder_of_images(tmp_path, "other", 3, rng_of_test=1)) != same
+    moved = folder_of_images(tmp_path, "moved", 3)
+    (moved / "test" / "cat" / "0.png").rename(moved / "test" / "owl" / "9.png")
+    assert fingerprint_of(moved) != same
+
+
+@pytest.mark.parametrize("spec", [DataSpec(forced=0), DataSpec(val_alignment=0.64)])
+def test_digits_that_are_drawn_anew_leave_the_fingerprint_of_composite_images(embedded, spec):
+    subject = constructed("gap5")
+    other = replace(subject, dataset=load(spec, "embedded"))
+    assert fingerprint(other) == fingerprint(subject)
+    assert fingerprint(replace(subject, dataset=embedded.limited(100, 100))) == fingerprint(subject)
+    assert fingerprint(constructed("conv3", "cifar10")) != fingerprint(subject)
