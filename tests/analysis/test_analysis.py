@@ -270,7 +270,7 @@ def failing(finished, tmp_path, monkeypatch):
         monkeypatch.setattr(figures, "drawer", lambda n: fail if n == "curves" else draw(n))
         uri = copied_store(finished, tmp_path)
         flags = ["--search", "small", "--tracking-uri", uri, "--out", str(out)]
-        return main([*flags, "--only", "curves", "schedule"]), out
+        return main([*flags, "--quiet", "--only", "curves", "schedule"]), out
 
     return analyse
 
