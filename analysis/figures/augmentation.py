@@ -23,11 +23,11 @@ def draw(subject: Subject) -> Drawing:
         raise NotApplicableError("the run augments nothing")
     originals = subject.dataset.train.images[:COUNT]
     rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
-    figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.2)
+    figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.15, words=0.05)
     for axes, image in zip(panels, np.concatenate(rows), strict=True):
         axes.imshow(image)
     for row, label in enumerate(("original", *(f"draw {n + 1}" for n in range(DRAWS)))):
-        panels[row * len(originals)].set_ylabel(label, fontsize=9)
+        panels[row * len(originals)].set_ylabel(label)
     settings = {name: getattr(recipe, name) for name in used}
     return Drawing(figure, {"augmentation": settings, "images": len(originals)}, _caption(settings))
 
