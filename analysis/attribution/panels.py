@@ -67,9 +67,14 @@ def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> PanelRow:
     return PanelRow(label, list(values), Scale(SIGNED, -limit, limit, unit), notes)
 
 
-def on_one_scale(first: PanelRow, *others: PanelRow) -> list[PanelRow]:
-    """The rows, all on the first one's scale: a control is compared with what it controls."""
-    return [first, *(replace(row, scale=first.scale) for row in others)]
+def control(label: str, maps: Tensor, like: PanelRow, notes: list[str]) -> PanelRow:
+    """Signed maps on the scale of the row that they control, times the factor in their label."""
+    assert like.scale is not None
+    row = signed(label, maps, like.scale.unit, notes)
+    assert row.scale is not None
+    factor = like.scale.high / row.scale.high if maps.any() else 1.0
+    pictures = [picture * np.float32(factor) for picture in row.pictures]
+    return replace(row, label=f"{label}, x {factor:.2g}", pictures=pictures, scale=like.scale)
 
 
 def strengths(label: str, maps: Tensor, notes: list[str]) -> PanelRow:

@@ -9,7 +9,7 @@ from torch import Tensor
 from analysis.attribution.cam import cam
 from analysis.attribution.explanation import Explanation, explain
 from analysis.attribution.head import head_of
-from analysis.attribution.panels import PanelRow, draw_rows, on_one_scale, sanity_notes, signed
+from analysis.attribution.panels import PanelRow, control, draw_rows, sanity_notes, signed
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
@@ -58,8 +58,9 @@ def _overlaid(
         for label, maps, targets in shown
     ]
     notes = sanity_notes(explanation)
-    rows.append(signed("predicted, last\nlayer redrawn", explanation.redrawn[0], unit, notes))
-    return [replace(row, backdrops=grey) for row in on_one_scale(both, *rows)[1:]]
+    rows = [replace(row, scale=both.scale) for row in rows]
+    rows.append(control("predicted, last\nlayer redrawn", explanation.redrawn[0], both, notes))
+    return [replace(row, backdrops=grey) for row in rows]
 
 
 def _caption(explanation: Explanation, exact: bool) -> Caption:
@@ -87,6 +88,6 @@ def _caption(explanation: Explanation, exact: bool) -> Caption:
         made
         + " Stretched bilinearly. All rows have one scale, which ends at the value that 99.5% of "
         "the pixels of the predicted class and of its rival stay below; where a map is weak, the "
-        "picture shows through.",
+        "picture shows through. The control is multiplied by the factor beside it.",
         limits + explanation.controls(),
     )

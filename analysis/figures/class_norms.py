@@ -15,6 +15,7 @@ from analysis.look import SMALL, TEXT, WIDTH, class_colours
 from analysis.subject import Subject
 
 GROUP = "activations"
+HEAD = 0.45  # inches above the bars of a layer
 COLUMNS, MAX_FILTERS = 10, 128
 MAX_BARS = 20  # classes; of more, a filter is a row of colours
 
@@ -30,13 +31,13 @@ def draw(subject: Subject) -> Drawing:
 def _bars(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
     """A small bar plot a filter."""
     rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
-    heights = [0.8 * count + 0.6 for count in rows]
+    heights = [0.8 * count + HEAD for count in rows]
     ncols = min(len(names), int(WIDTH / (0.5 + 0.08 * max(map(len, names)))))
     below = 0.1 + 0.2 * -(-len(names) // ncols)
     figure = Figure(figsize=(WIDTH, sum(heights) + below))
     grid = figure.add_gridspec(1 + len(layers), 1, height_ratios=[*heights, below], hspace=0)
     for place, (each, count) in enumerate(zip(layers, rows, strict=True)):
-        _draw_layer(figure.add_subfigure(grid[place, 0]), each, count)
+        _draw_layer(figure.add_subfigure(grid[place, 0]), each, count, HEAD / heights[place])
     pairs = zip(class_colours(len(names)), names, strict=True)
     handles = [Patch(facecolor=colour, edgecolor="0.4", label=name) for colour, name in pairs]
     figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=TEXT)
@@ -72,11 +73,11 @@ def selectivity(norms: Floats) -> Floats:
     return index
 
 
-def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
+def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int, head: float) -> None:
     """One axes for the whole layer: hundreds of them would take minutes to draw."""
     norms = each.norms["raw"][:MAX_FILTERS]
     top = float(np.nanmax(norms)) or 1.0
-    axes = part.add_axes((0.02, 0.07, 0.97, 0.8))
+    axes = part.add_axes((0.02, 0.0, 0.97, 1 - head))
     classes = norms.shape[1]
     style: dict[str, Any] = {"color": class_colours(classes), "edgecolor": "0.4", "linewidth": 0.4}
     for number, row in enumerate(norms):
@@ -90,7 +91,7 @@ def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
     axes.axis("off")
     part.suptitle(
         f"{each.layer.name}: mean norm of each filter's map by class; full height is {top:.3g}",
-        y=0.97,
+        y=1 - 0.1 * head,
     )
 
 

@@ -31,7 +31,8 @@ def draw(subject: Subject) -> Drawing:
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
             said = names[digit] if own else f"digit {digit}"
-            axes.set_xlabel(said, fontsize=TEXT, color=INKS[kind])
+            axes.set_xlabel(said, fontsize=TEXT)
+            axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(np.mean(part.aligned))
         for name, part in (("train", dataset.train), ("val", dataset.val))
@@ -46,8 +47,8 @@ def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
     noun, says = ("shortcut", "points to") if own else ("digit", "is the number of")
     return Caption(
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
-        f"(aligned, above) and whose {noun} {'points to' if own else 'is'} another (conflicting, "
-        f"below); what it says stands under each. Aligned: {agreement}.",
+        f"(aligned, framed orange) and whose {noun} {'points to' if own else 'is'} another "
+        f"(conflicting, framed blue); what it says stands under each. Aligned: {agreement}.",
         "The first of each kind in the split.",
         f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",

@@ -97,7 +97,7 @@ def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
 
 def _height(layer: Layer) -> float:
     """Inches of a later layer's row."""
-    return 0.55 + 0.33 * min(DOWN, layer.convolution.out_channels)
+    return 0.5 + 0.33 * min(DOWN, layer.convolution.out_channels)
 
 
 def _numbers(layer: Layer) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def _colours() -> Colormap:
 
 def _caption(trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The settings of {trials} trials, a line each, coloured by their best accuracy of the "
-        f"first {epoch} epochs, which all had; the most accurate is thick.",
+        f"The settings of {trials} trials, a line each, coloured by their best accuracy up to "
+        f"epoch {epoch}, which all reached; the most accurate is thick.",
         "Over the settings that every trial has and that differ. Whole numbers and names lie "
         "evenly, fractions by their value or, over a wide range, its logarithm; labels are values "
         "that were tried. Lines are shifted a little, so that those of one value lie side by side.",

@@ -37,6 +37,7 @@ def draw(subject: Subject) -> Drawing:
         numbers[key] = [[trial.params[key], trial.value] for trial in having]
     for axes in panels[len(ranges) :]:
         axes.axis("off")
+    panels[0].margins(y=0.12)  # for the rings; all panels share it
     for row in range(rows):
         panels[row * COLUMNS].set_ylabel("accuracy")
     return Drawing(figure, {"epoch": epoch, "settings": numbers}, _caption(len(trials), epoch))
@@ -66,7 +67,7 @@ def _draw_setting(
 
 def _caption(trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The best accuracy of the first {epoch} epochs of {trials} trials against each setting "
+        f"The best accuracy up to epoch {epoch} of {trials} trials against each setting "
         "that was tried in more than one way; later trials are darker. The purple ring is this "
         "run's setting, the black one the baseline.",
         "As recorded. All these trials had as many epochs, so that stopped ones compare fairly. "

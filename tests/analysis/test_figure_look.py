@@ -9,8 +9,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
@@ -20,6 +21,7 @@ from subjects import constructed, drawing_of, noisy, small_search
 from torch import nn
 
 from analysis import figures, look
+from analysis.attribution.panels import control, signed
 from analysis.certificate import certify
 from analysis.drawn import draw_figures
 from analysis.figures import NotApplicableError
@@ -282,8 +284,10 @@ def test_no_legend_of_the_counts_lies_over_a_bar():
 
 
 def test_aligned_and_conflicting_images_have_the_colours_of_every_figure():
-    inks = [axes.xaxis.label.get_color() for axes in drawing_of("composite").figure.axes]
-    assert inks == [look.ALIGNED] * (len(inks) // 2) + [look.CONFLICTING] * (len(inks) // 2)
+    panels = drawing_of("composite").figure.axes
+    inks = [axes.spines["top"].get_edgecolor() for axes in panels if axes.images]
+    expected = [look.ALIGNED, look.CONFLICTING]
+    assert inks == [to_rgba(ink) for ink in expected for _ in range(len(inks) // 2)]
 
 
 def test_a_colour_stands_for_one_thing():
@@ -341,6 +345,23 @@ def test_a_map_and_its_control_have_one_scale(name):
         if axes.images and axes.images[-1].get_cmap().name == look.SIGNED
     }
     assert len(scales) == 1
+
+
+def test_a_control_is_drawn_as_strong_as_what_it_controls_times_the_factor_in_its_label():
+    maps = torch.linspace(-4, 4, 200).reshape(2, 1, 10, 10)
+    like = signed("map", maps, "logit", [])
+    row = control("redrawn", maps / 8, like, [])
+    assert row.label == "redrawn, x 8"
+    assert row.scale == like.scale
+    assert np.allclose(row.pictures, like.pictures)
+
+
+def test_a_control_that_is_nothing_is_left_so():
+    row = control(
+        "redrawn", torch.zeros(1, 1, 2, 2), signed("map", torch.ones(1, 1, 2, 2), "", []), []
+    )
+    assert row.label == "redrawn, x 1"
+    assert not np.any(row.pictures)
 
 
 def test_no_cell_of_the_table_of_layers_is_cut():
