@@ -132,8 +132,8 @@ class Explanation:
         """The controls of these maps in a sentence; ``introduction`` says what they are."""
         words = (
             f"The control: a mean rank correlation of {_number(self.correlation)} over "
-            f"{len(self.examples)} images and {len(self.redrawn)} draw(s) of {self.layer}, so "
-            f"{self.meaning}."
+            f"{len(self.examples)} images and {len(self.redrawn)} draw(s) of {self.layer} "
+            f"({self.meaning})."
         )
         if self.unlearned is not None:
             own, control = self._masses

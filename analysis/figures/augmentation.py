@@ -46,7 +46,7 @@ def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
 
 
 def _caption(settings: dict[str, object]) -> Caption:
-    values = ", ".join(f"{name}={value}" for name, value in settings.items())
+    values = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
     return Caption(
         f"Training images as they are, and three draws of this run's augmentation ({values}).",
         "Drawn as in training, from a fixed seed; then de-normalised with the run's own mean and "
@@ -54,3 +54,7 @@ def _caption(settings: dict[str, object]) -> Caption:
         "A few draws of what is random. Validation and everything else in this analysis see the "
         "images unaugmented. MixUp, if it was used, is not shown.",
     )
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

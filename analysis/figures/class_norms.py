@@ -15,7 +15,7 @@ from analysis.look import SMALL, TEXT, WIDTH, class_colours
 from analysis.subject import Subject
 
 GROUP = "activations"
-HEAD = 0.45  # inches above the bars of a layer
+HEAD = 0.6  # inches above the bars of a layer
 COLUMNS, MAX_FILTERS = 10, 128
 MAX_BARS = 20  # classes; of more, a filter is a row of colours
 
@@ -91,7 +91,7 @@ def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int, head: float)
     axes.axis("off")
     part.suptitle(
         f"{each.layer.name}: mean norm of each filter's map by class; full height is {top:.3g}",
-        y=1 - 0.1 * head,
+        y=1 - 0.35 * head,
     )
 
 

@@ -97,8 +97,8 @@ def _caption(subject: Subject) -> Caption:
     return Caption(
         f"Validation accuracy of the {len(search.trials)} trials of search {search.name}: "
         f"{count['completed']} completed, {count['pruned']} were stopped (crosses).{finals} The "
-        f"thick line is the run of this report. Dotted lines that stand: ASHA's rungs, after "
-        f"epochs {rungs}.",
+        f"thick line is the run of this report. Upright dotted lines are ASHA's rungs, "
+        f"by epoch: {rungs}.",
         "As recorded after every epoch, on the whole validation split.",
         "Trials whose rate anneals and the others are compared on ladders of their own, so a "
         "stopped trial may lie above one that went on. Each is one seed.",
