@@ -20,6 +20,7 @@ from analysis.look import SIGNED, SMALL, STRENGTHS, TEXT
 Floats = NDArray[np.float32]
 _SIDE, _GAP, _NOTE = 1.22, 0.08, 0.25  # inches: of a panel, between panels, of the line below one
 _LEFT, _RIGHT, _TOP = 0.65, 1.05, 0.9
+_HEAD = 8.0  # inches of the words above, at least
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figu
     rows = [PanelRow("image", list(explanation.pictures)), *rows]
     columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
-    width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
+    width = max(_LEFT + columns * (_SIDE + _GAP) + _RIGHT, _HEAD)
+    height = _TOP + sum(heights) + 0.05
     figure = Figure(figsize=(width, height))
     head = "\n".join(line for line in (name, explanation.sanity(), explanation.digit()) if line)
     figure.text(0.01, 1 - 0.06 / height, head, va="top", fontsize=TEXT, linespacing=1.35)

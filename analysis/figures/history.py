@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.class_names import shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.look import BASELINE, FINALIST, MARK, STOPPED, THIS_RUN, TRIAL
 from analysis.subject import Subject
@@ -28,7 +29,11 @@ def draw(subject: Subject) -> Drawing:
     if baseline is not None:
         line = axes.axhline(baseline, color=BASELINE, linestyle="--", linewidth=1)
         line.set_label(f"baseline {100 * baseline:.2f}%")
-    axes.set(title=f"search {search.name}", xlabel="trial", ylabel="best validation accuracy")
+    axes.set(
+        title=f"search {shortened(search.name, 40)}",
+        xlabel="trial",
+        ylabel="best validation accuracy",
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid()
     figure.legend(loc="outside lower center", ncols=3)

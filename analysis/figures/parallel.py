@@ -10,6 +10,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
+from analysis.class_names import shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.look import ACCURACIES, SMALL, TEXT
 from analysis.setting_scale import SettingScale
@@ -34,11 +35,11 @@ def draw(subject: Subject) -> Drawing:
         key: SettingScale.of(trials[0].distributions[key], [t.params[key] for t in trials])
         for key in shared
     }
-    figure = Figure(figsize=(WIDTH, 1.6 + 0.46 * len(shared)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.8 + 0.46 * len(shared)), layout="constrained")
     axes = figure.subplots()
     _draw_axes(axes, scales)
     _draw_trials(axes, trials, scales)
-    axes.set_title(f"search {search.name}: accuracy after epoch {epoch}")
+    axes.set_title(f"search {shortened(search.name, 40)}: accuracy after epoch {epoch}")
     rows = [{"accuracy": trial.value, **trial.params} for trial in trials]
     return Drawing(figure, {"epoch": epoch, "trials": rows}, _caption(len(rows), epoch))
 

@@ -35,7 +35,10 @@ from analysis.trials import RecordedTrial
 from search.trials.record import Status
 from trainables.data.shortcut import Shortcut
 
-NAMES = tuple(f"a-name-that-is-far-too-long-{n}" for n in range(12))
+NAMES = tuple(
+    f"{stem}-{n}" for n in range(4) for stem in ("a-name-that-is-too-long", "W" * 40, "wM")
+)
+SUBJECTS = ("gap5", "long names", "two classes")
 LEFT_OUT = ("audit", "gabor", "selection_regret")
 every = pytest.mark.parametrize("name", [n for n in figures.available() if n not in LEFT_OUT])
 
@@ -55,7 +58,8 @@ def drawn_texts() -> Iterator[list[Text]]:
 
 
 @cache
-def long_names() -> Subject:
+def hostile(names: tuple[str, ...]) -> Subject:
+    """Classes of these names, and a search whose name is long."""
     model = nn.Sequential(
         nn.Conv2d(3, 12, 5, padding=2),
         nn.ReLU(),
@@ -64,18 +68,21 @@ def long_names() -> Subject:
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(70, len(NAMES)),
+        nn.Linear(70, len(names)),
     )
     shortcut = Shortcut(csv="corners.csv", column="corner", region=(0, 0, 4, 4))
-    return noisy(NAMES, model, shortcut=shortcut)
+    subject = noisy(names, model, shortcut=shortcut)
+    subject.__dict__["search"] = replace(small_search(), name="a-search-of-a-long-name" * 5)
+    return subject
 
 
 @cache
-def figure_of(name: str, long: bool) -> Figure:
+def figure_of(name: str, subject: str) -> Figure:
     try:
-        if long:
-            return figures.drawer(name)(long_names()).figure
-        return drawing_of(name).figure
+        if subject == "gap5":
+            return drawing_of(name).figure
+        names = NAMES if subject == "long names" else ("no", "yes")
+        return figures.drawer(name)(hostile(names)).figure
     except NotApplicableError as reason:
         pytest.skip(str(reason))
 
@@ -96,9 +103,9 @@ def boxes(figure: Figure, slanted: bool = True) -> dict[str, Bbox]:
 
 
 @every
-@pytest.mark.parametrize("long", [False, True])
-def test_no_text_leaves_the_figures_frame(name, long):
-    figure = figure_of(name, long)
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_no_text_leaves_the_figures_frame(name, subject):
+    figure = figure_of(name, subject)
     frame = figure.bbox.padded(1)
     outside = {
         text: (box.extents - frame.extents).round()
@@ -109,9 +116,9 @@ def test_no_text_leaves_the_figures_frame(name, long):
 
 
 @every
-@pytest.mark.parametrize("long", [False, True])
-def test_no_text_lies_over_another(name, long):
-    found = boxes(figure_of(name, long), slanted=False)
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_no_text_lies_over_another(name, subject):
+    found = boxes(figure_of(name, subject), slanted=False)
     over = [
         (first, second)
         for (first, a), (second, b) in combinations(found.items(), 2)
@@ -121,8 +128,9 @@ def test_no_text_lies_over_another(name, long):
 
 
 @every
-def test_letters_are_large_enough_and_the_figure_fits_a_page(name):
-    figure = figure_of(name, False)
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_letters_are_large_enough_and_the_figure_fits_a_page(name, subject):
+    figure = figure_of(name, subject)
     assert figure.get_figwidth() <= look.WIDTH + 1e-6
     with styled(), drawn_texts() as texts:
         FigureCanvasAgg(figure).draw()
