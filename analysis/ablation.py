@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from analysis.look import PLAIN
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -59,7 +60,7 @@ def draw(document: dict[str, Any]) -> Figure:
         axes.plot(seeds, [row] * len(seeds), "o", color="0.65", markersize=5, zorder=2)
         if mean := variant["accuracy"]:
             centre, reach = 100 * mean["mean"], 100 * (mean["high"] - mean["mean"])
-            axes.errorbar(centre, row, xerr=reach, fmt="D", color="C0", capsize=4, zorder=3)
+            axes.errorbar(centre, row, xerr=reach, fmt="D", color=PLAIN, capsize=4, zorder=3)
     labels = [" +\n".join(variant["on"]) or "none" for variant in variants]
     axes.set_yticks(range(len(variants)), labels)
     axes.set_ylim(len(variants) - 0.5, -0.5)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from analysis.fonts import unwritable
 
+_BROAD = frozenset("MWmw@%")
 LONGEST = 16  # letters, as ``text_width`` counts them
 TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
 
@@ -67,12 +68,18 @@ def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy", most: int 
 
 def _begin(name: str, widest: float) -> str:
     """The longest beginning of ``name`` that is at most ``widest`` letters wide."""
-    end, width = 0, 0
+    end, width = 0, 0.0
     while end < len(name) and (width := width + text_width(name[end])) <= widest:
         end += 1
     return name[:end]
 
 
-def text_width(text: str) -> int:
-    """Its letters, of which a wide one, such as a Chinese one, counts twice."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+def text_width(text: str) -> float:
+    """Its letters, of which a wide one, such as a W, counts one and a half, a Chinese one two."""
+    return sum(_width(letter) for letter in text)
+
+
+def _width(letter: str) -> float:
+    if east_asian_width(letter) in "WF":
+        return 2
+    return 1.5 if letter in _BROAD else 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis import figures
 from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.look import styled
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError
 
@@ -130,7 +131,8 @@ def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
     """Write ``NAME.json`` and ``NAME.png`` into ``folder``, which is there; the image's path."""
     path = folder / f"{name}.png"
     longest = float(max(drawing.figure.get_size_inches()))
-    drawing.figure.savefig(path, dpi=min(DPI, MAX_SIDE / longest))
+    with styled():  # ticks are made as they are drawn
+        drawing.figure.savefig(path, dpi=min(DPI, MAX_SIDE / longest))
     path.with_suffix(".json").write_text(json.dumps(drawing.numbers, allow_nan=False))
     return path
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.look import RIGHT, WRONG
 from analysis.subject import Subject
 from trainables.data.dataset import rank_in_class
 
@@ -65,7 +66,7 @@ def title(subject: Subject, example: Example) -> str:
 
 def colour(example: Example) -> str:
     """Green for right, red for wrong."""
-    return "tab:green" if example.correct else "tab:red"
+    return RIGHT if example.correct else WRONG
 
 
 def _first(subject: Subject, chosen: np.ndarray, count: int) -> list[int]:

@@ -9,11 +9,18 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from analysis.look import TEXT
 
-def image_grid(count: int, columns: int, size: float = 1.6) -> tuple[Figure, list[Axes]]:
-    """A figure with ``count`` panels for images, without ticks, ``size`` inches wide each."""
+
+def image_grid(
+    count: int, columns: int, size: float = 1.6, words: float = 0.3
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels for images, without ticks, ``size`` inches wide each.
+
+    There are ``words`` inches for what is written above and below each.
+    """
     rows = -(-count // columns)
-    figure = Figure(figsize=(size * columns, (size + 0.3) * rows), layout="constrained")
+    figure = Figure(figsize=(size * columns, (size + words) * rows), layout="constrained")
     panels = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
     for axes in panels:
         bare(axes)
@@ -29,7 +36,7 @@ def bare(axes: Axes) -> None:
 def show(axes: Axes, image: NDArray[np.generic], title: str, **style: Any) -> AxesImage:
     """Draw an image without ticks under its title; ``style`` is what ``imshow`` takes."""
     bare(axes)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=TEXT)
     return axes.imshow(image, **style)
 
 

@@ -43,9 +43,8 @@ class Records(RecordedRuns):
             condition = f"tags.convoy.search_id = '{search_id}'"
             runs = self._pages([own.info.experiment_id], condition)
             parents = [r for r in runs if r.data.tags.get("convoy.kind") in _PARENTS]
-            trials = [self._trial(r) for r in runs if r.data.tags.get("convoy.kind") == "trial"]
-        trials.sort(key=lambda trial: trial.record.number)
-        return RecordedSearch(run.search, tuple(trials), _rungs(parents))
+            trials, repeats = (self._trials(runs, kind) for kind in ("trial", "finalist"))
+        return RecordedSearch(run.search, trials, _rungs(parents), repeats)
 
     def parent_of(self, run_id: str) -> Run | None:
         """The own run of the search that run ``run_id`` belongs to; None if it is not there.
@@ -128,6 +127,11 @@ class Records(RecordedRuns):
             token = page.token
             if not token:
                 return runs
+
+    def _trials(self, runs: list[Run], kind: str) -> tuple[RecordedTrial, ...]:
+        """Those of a kind, by number."""
+        trials = [self._trial(run) for run in runs if run.data.tags.get("convoy.kind") == kind]
+        return tuple(sorted(trials, key=lambda trial: trial.record.number))
 
     def _trial(self, run: Run) -> RecordedTrial:
         try:

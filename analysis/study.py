@@ -14,6 +14,7 @@ from optuna.distributions import (
 
 from analysis.trials import RecordedSearch, RecordedTrial
 
+NUMBER = "number"  # attribute of a trial: its number in the search, where some are left out
 WIDE = 20  # a positive range whose ends differ by more is drawn on a logarithmic scale
 
 
@@ -38,7 +39,12 @@ def study_of(
             key: _as(ranges[key], v) for key, v in trial.record.values.items() if key in ranges
         }
         own = {key: ranges[key] for key in params}
-        study.add_trial(optuna.create_trial(params=params, distributions=own, value=result))
+        attributes = {NUMBER: trial.record.number}
+        study.add_trial(
+            optuna.create_trial(
+                params=params, distributions=own, value=result, user_attrs=attributes
+            )
+        )
     return study
 
 

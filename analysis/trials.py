@@ -44,11 +44,28 @@ class RecordedSearch:
         name: of the search.
         trials: in the order of suggestion.
         rungs: epochs after which ASHA stopped trials; empty if it stopped none or is unknown.
+        repeats: finalists' settings, trained again with fresh seeds.
     """
 
     name: str
     trials: tuple[RecordedTrial, ...]
     rungs: tuple[int, ...]
+    repeats: tuple[RecordedTrial, ...] = ()
+
+    @property
+    def finalists(self) -> frozenset[int]:
+        """Numbers of the trials whose settings were trained again."""
+        return frozenset(
+            r.record.spec.repeats for r in self.repeats if r.record.spec.repeats is not None
+        )
+
+    def setting_of(self, run_id: str) -> int | None:
+        """Number of the trial whose setting a run trained, first or again; None if unknown."""
+        for trial in (*self.trials, *self.repeats):
+            if trial.run_id == run_id:
+                repeated = trial.record.spec.repeats
+                return trial.record.number if repeated is None else repeated
+        return None
 
 
 def rungs(grace: int, factor: int, epochs: int) -> tuple[int, ...]:

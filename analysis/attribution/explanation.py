@@ -128,23 +128,39 @@ class Explanation:
             }
         return numbers
 
-    def limits(self) -> str:
-        """The sentences on the controls that every caption ends with."""
+    def controls(self) -> str:
+        """The controls of these maps in a sentence; ``introduction`` says what they are."""
         words = (
-            f"Redrawing the last layer ({self.layer}) leaves a mean rank correlation of "
-            f"{_number(self.correlation)} over these {len(self.examples)} images and "
-            f"{len(self.redrawn)} draw(s): {self.meaning}. A value near 1 means that the map "
-            "follows the picture (its edges, or where it is busy) and not what the last layer "
-            "learned (Adebayo et al. 2018)."
+            f"The control: a mean rank correlation of {_number(self.correlation)} over "
+            f"{len(self.examples)} images and {len(self.redrawn)} draw(s) of {self.layer} "
+            f"({self.meaning})."
         )
         if self.unlearned is not None:
             noun, (own, control) = self._cue.noun, self._masses
             words += (
-                f" The {noun}'s square has {own} of these images' mass; a "
-                "share above its area proves nothing by itself, as the untrained network has "
-                f"{control}: see the audit for what the {noun} does."
+                f" The {noun}'s square has {own} of these images' mass, of the untrained network's "
+                f"{control}."
             )
         return words
+
+
+def introduction(subject: Subject) -> str:
+    """What holds for every figure of this kind, above the first."""
+    words = (
+        "Each figure shows maps of images predicted rightly and wrongly and, below, a control: the "
+        "maps once the last layer is drawn anew. Under each stands the rank correlation of map and "
+        "control. A value near 1 means that the map follows the picture (its edges, or where it is "
+        "busy) and not what the last layer learned (Adebayo et al. 2018)."
+    )
+    cue = subject.cue
+    if cue is None or cue.region is None:
+        return words
+    area = _percent(cue.area(subject.dataset.image_size))
+    return (
+        f"{words} The {cue.noun}'s square is dotted and has {area} of the area. A share of the "
+        "maps' mass above that proves nothing by itself, as the "
+        f"untrained network's shows: see the audit for what the {cue.noun} does."
+    )
 
 
 def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:

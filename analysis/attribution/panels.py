@@ -1,6 +1,6 @@
 """Rows of maps below the images that they explain."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,10 +15,12 @@ from analysis.attribution import strength
 from analysis.attribution.explanation import Explanation
 from analysis.audit.cue import Region
 from analysis.examples import colour, title
+from analysis.look import SIGNED, SMALL, STRENGTHS, TEXT
 
 Floats = NDArray[np.float32]
-_SIDE, _GAP, _NOTE = 1.45, 0.08, 0.27  # inches: of a panel, between panels, of the line below one
+_SIDE, _GAP, _NOTE = 1.22, 0.08, 0.25  # inches: of a panel, between panels, of the line below one
 _LEFT, _RIGHT, _TOP = 0.65, 1.05, 0.9
+_HEAD = 8.0  # inches of the words above, at least
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,24 @@ def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> PanelRow:
     """
     values = maps.sum(dim=1).numpy()
     limit = float(np.quantile(np.abs(values), 0.995)) or 1.0
-    return PanelRow(label, list(values), Scale("RdBu_r", -limit, limit, unit), notes)
+    return PanelRow(label, list(values), Scale(SIGNED, -limit, limit, unit), notes)
+
+
+def control(label: str, maps: Tensor, like: PanelRow, notes: list[str]) -> PanelRow:
+    """Signed maps on the scale of the row that they control, times the factor in their label."""
+    assert like.scale is not None
+    row = signed(label, maps, like.scale.unit, notes)
+    assert row.scale is not None
+    factor = like.scale.high / row.scale.high if maps.any() else 1.0
+    pictures = [picture * np.float32(factor) for picture in row.pictures]
+    return replace(row, label=f"{label}, x {factor:.2g}", pictures=pictures, scale=like.scale)
 
 
 def strengths(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
     """Absolute values of maps (N, C, H, W) summed over C, each as a share of its own greatest."""
     values = strength(maps)
     shares = values / values.amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)
-    scale = Scale("magma", 0, 1, "share of the\npanel's greatest")
+    scale = Scale(STRENGTHS, 0, 1, "share of the\npanel's greatest")
     return PanelRow(label, list(shares.numpy()), scale, notes)
 
 
@@ -92,10 +104,11 @@ def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figu
     rows = [PanelRow("image", list(explanation.pictures)), *rows]
     columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
-    width, height = _LEFT + columns * (_SIDE + _GAP) + _RIGHT, _TOP + sum(heights) + 0.05
+    width = max(_LEFT + columns * (_SIDE + _GAP) + _RIGHT, _HEAD)
+    height = _TOP + sum(heights) + 0.05
     figure = Figure(figsize=(width, height))
     head = "\n".join(line for line in (name, explanation.sanity(), explanation.digit()) if line)
-    figure.text(0.01, 1 - 0.06 / height, head, va="top", fontsize=8.5, linespacing=1.35)
+    figure.text(0.01, 1 - 0.06 / height, head, va="top", fontsize=TEXT, linespacing=1.35)
     for number, row in enumerate(rows):
         bottom = height - _TOP - sum(heights[:number]) - _SIDE
         all_axes = [
@@ -103,11 +116,11 @@ def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figu
         ]
         _draw_row(all_axes, row, cue.region if cue else None)
         if row.scale:
-            _draw_scale(figure, row.scale, _LEFT + columns * (_SIDE + _GAP), bottom)
+            _draw_scale(figure, row, row.scale, _LEFT + columns * (_SIDE + _GAP), bottom)
         if number == 0:
             for axes, example in zip(all_axes, explanation.examples, strict=True):
                 words = title(explanation.subject, example)
-                axes.set_title(words, color=colour(example), fontsize=8.5, pad=3)
+                axes.set_title(words, color=colour(example), fontsize=SMALL, pad=3)
     return figure
 
 
@@ -120,19 +133,19 @@ def _panel(figure: Figure, left: float, bottom: float, width: float = _SIDE) -> 
 
 
 def _draw_row(all_axes: list[Axes], row: PanelRow, region: Region | None) -> None:
-    all_axes[0].set_ylabel(row.label, fontsize=8.5)
+    all_axes[0].set_ylabel(row.label, fontsize=TEXT)
     for place, axes in enumerate(all_axes):
         picture, scale = row.pictures[place], row.scale
         if row.backdrops:
-            # Light, for the colours.
-            axes.imshow(row.backdrops[place], cmap="gray", vmin=-255, vmax=255)
+            axes.imshow(row.backdrops[place], cmap="gray", vmin=-60, vmax=255)
         if scale is None:
             axes.imshow(picture)
         else:
-            norm, alpha = Normalize(scale.low, scale.high), 0.6 if row.backdrops else None
+            norm = Normalize(scale.low, scale.high)
+            alpha = _opacity(picture, scale) if row.backdrops else None
             axes.imshow(picture, cmap=scale.colours, norm=norm, alpha=alpha)
         if row.notes:
-            axes.set_xlabel(row.notes[place], fontsize=8, labelpad=2)
+            axes.set_xlabel(row.notes[place], fontsize=SMALL, labelpad=2)
         if region is not None and scale is not None:
             top, left, bottom, right = region
             square = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False)
@@ -140,9 +153,19 @@ def _draw_row(all_axes: list[Axes], row: PanelRow, region: Region | None) -> Non
             axes.add_patch(square)
 
 
-def _draw_scale(figure: Figure, scale: Scale, left: float, bottom: float) -> None:
+def _opacity(picture: Floats, scale: Scale) -> Floats:
+    """Full colours where a map is strong, and the picture where it says nothing."""
+    opacity: Floats = 0.9 * np.sqrt((np.abs(picture) / scale.high).clip(0, 1))
+    return opacity
+
+
+def _draw_scale(figure: Figure, row: PanelRow, scale: Scale, left: float, bottom: float) -> None:
+    """The colours and their values; arrows where a picture goes further."""
     axes = _panel(figure, left + 0.02, bottom, width=0.12)
     colours = ScalarMappable(Normalize(scale.low, scale.high), scale.colours)
-    bar = figure.colorbar(colours, cax=axes)
-    bar.set_label(scale.unit, fontsize=7.5)
-    bar.ax.tick_params(labelsize=7)
+    above = any(picture.max() > scale.high for picture in row.pictures)
+    below = any(picture.min() < scale.low for picture in row.pictures)
+    extend = {(True, True): "both", (True, False): "max", (False, True): "min"}
+    bar = figure.colorbar(colours, cax=axes, extend=extend.get((above, below), "neither"))
+    bar.set_label(scale.unit, fontsize=SMALL)
+    bar.ax.tick_params(labelsize=SMALL)

@@ -14,10 +14,10 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from analysis.fonts import families
+from analysis.look import styled
 from analysis.subject import NotApplicableError, Subject
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
@@ -105,12 +105,12 @@ def _drawn(name: str, subject: Subject) -> Drawing:
 
 @contextmanager
 def naming(subject: Subject, formulas: bool = False) -> Iterator[None]:
-    """Make text in fonts that have the letters of the classes' names.
+    """Draw in the style of all figures, in fonts that have the letters of the classes' names.
 
     A ``$`` begins a formula with ``formulas`` alone.
     """
     letters = families("".join(subject.figure_names))
-    with matplotlib.rc_context({"font.family": letters, "text.parse_math": formulas}):
+    with styled(**{"font.family": letters, "text.parse_math": formulas}):
         yield
 
 

@@ -12,6 +12,7 @@ from analysis.activation_maximisation import STEP_SIZE, STEPS, WEIGHT, Maximised
 from analysis.audit.cue import Region, shares_inside
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.layers import Layer
+from analysis.look import SMALL, TEXT, series_colours
 from analysis.subject import Subject
 
 GROUP = "synthesis"
@@ -49,8 +50,8 @@ def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.in
 
 def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> Figure:
     columns = len(filters)
-    figure = Figure(figsize=(1.75 * columns + 4.2, 6), layout="constrained")
-    grid = figure.add_gridspec(1, 2, width_ratios=(1.75 * columns, 4.2))
+    figure = Figure(figsize=(1.5 * columns + 3.4, 5.4), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=(1.5 * columns, 3.4))
     pictures, traces = (figure.add_subfigure(grid[0, side]) for side in (0, 1))
     start, result = maximised.start.cpu().numpy(), maximised.result.cpu().numpy()
     difference = result - start
@@ -61,24 +62,25 @@ def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> F
         for axes, image in zip(all_axes[row], images, strict=True):
             axes.imshow(image)
             axes.set(xticks=[], yticks=[])
-        all_axes[row, 0].set_ylabel(label, fontsize=9)
+        all_axes[row, 0].set_ylabel(label)
     for axes, limit in zip(all_axes[-1], greatest.ravel(), strict=True):
-        axes.set_xlabel(f"grey 0, ends ±{limit:.2f}", fontsize=8)
+        axes.set_xlabel(f"grey 0, ends ±{limit:.2f}", fontsize=SMALL)
     for axes, number in zip(all_axes[0], filters, strict=True):
-        axes.set_title(f"{layer.name}\nfilter {number}", fontsize=9)
+        axes.set_title(f"{layer.name}\nfilter {number}", fontsize=TEXT)
     activation, distance = traces.subplots(2, 1, sharex=True)
     _trace(activation, maximised.activations, filters, "mean activation")
     _trace(distance, maximised.distances, filters, "distance to the start (RMS)")
-    distance.legend(fontsize=8, loc="lower right")
+    distance.legend(loc="lower right")
     distance.set_xlabel("step")
     return figure
 
 
 def _trace(axes: Axes, values: torch.Tensor, filters: NDArray[np.int64], label: str) -> None:
-    for number, line in zip(filters, values.cpu().numpy().T, strict=True):
-        axes.plot(line, label=f"filter {number}")
-    axes.set_ylabel(label, fontsize=9)
-    axes.grid(alpha=0.3)
+    lines = zip(filters, values.cpu().numpy().T, series_colours(len(filters)), strict=True)
+    for number, line, colour in lines:
+        axes.plot(line, color=colour, label=f"filter {number}")
+    axes.set_ylabel(label)
+    axes.grid()
 
 
 def _numbers(

@@ -23,11 +23,11 @@ def draw(subject: Subject) -> Drawing:
         raise NotApplicableError("the run augments nothing")
     originals = subject.dataset.train.images[:COUNT]
     rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
-    figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.2)
+    figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.15, words=0.05)
     for axes, image in zip(panels, np.concatenate(rows), strict=True):
         axes.imshow(image)
     for row, label in enumerate(("original", *(f"draw {n + 1}" for n in range(DRAWS)))):
-        panels[row * len(originals)].set_ylabel(label, fontsize=9)
+        panels[row * len(originals)].set_ylabel(label)
     settings = {name: getattr(recipe, name) for name in used}
     return Drawing(figure, {"augmentation": settings, "images": len(originals)}, _caption(settings))
 
@@ -46,7 +46,7 @@ def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
 
 
 def _caption(settings: dict[str, object]) -> Caption:
-    values = ", ".join(f"{name}={value}" for name, value in settings.items())
+    values = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
     return Caption(
         f"Training images as they are, and three draws of this run's augmentation ({values}).",
         "Drawn as in training, from a fixed seed; then de-normalised with the run's own mean and "
@@ -54,3 +54,7 @@ def _caption(settings: dict[str, object]) -> Caption:
         "A few draws of what is random. Validation and everything else in this analysis see the "
         "images unaugmented. MixUp, if it was used, is not shown.",
     )
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ from torch import Tensor
 from analysis.attribution.cam import cam
 from analysis.attribution.explanation import Explanation, explain
 from analysis.attribution.head import head_of
-from analysis.attribution.panels import PanelRow, draw_rows, sanity_notes, signed
+from analysis.attribution.panels import PanelRow, control, draw_rows, sanity_notes, signed
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
@@ -28,15 +28,7 @@ def draw(subject: Subject) -> Drawing:
         (f"{kind},\npredicted", explanation.maps, explanation.targets),
         (f"{kind},\nrival", rival_maps, rivals),
     ]
-    rows = [
-        *_overlaid(explanation, both, unit),
-        signed(
-            "predicted, last\nlayer redrawn",
-            explanation.redrawn[0],
-            unit,
-            sanity_notes(explanation),
-        ),
-    ]
+    rows = _overlaid(explanation, both, unit)
     title = "Class activation maps" if exact else "Grad-CAM (the head is dense: no exact CAM)"
     figure = draw_rows(explanation, title, rows)
     numbers = explanation.numbers() | {"method": kind, "rivals": rivals.tolist()}
@@ -54,15 +46,21 @@ def _rivals(explanation: Explanation) -> Tensor:
 def _overlaid(
     explanation: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str
 ) -> list[PanelRow]:
-    """Of each label, maps and their classes: the maps over the grey images, all on one scale."""
-    scale = signed("", torch.cat([maps for _, maps, _ in shown]), unit, []).scale
+    """Of each label, maps and their classes, and the control: over the grey images, on one scale.
+
+    The scale is that of the predicted class and its rival.
+    """
+    both = signed("", torch.cat([maps for _, maps, _ in shown]), unit, [])
     grey = list(explanation.pictures.mean(axis=3, dtype=np.float32))
     names = np.array(explanation.subject.figure_names)
     rows = [
         signed(label, maps, unit, names[targets.tolist()].tolist())
         for label, maps, targets in shown
     ]
-    return [replace(row, scale=scale, backdrops=grey) for row in rows]
+    notes = sanity_notes(explanation)
+    rows = [replace(row, scale=both.scale) for row in rows]
+    rows.append(control("predicted, last\nlayer redrawn", explanation.redrawn[0], both, notes))
+    return [replace(row, backdrops=grey) for row in rows]
 
 
 def _caption(explanation: Explanation, exact: bool) -> Caption:
@@ -87,6 +85,9 @@ def _caption(explanation: Explanation, exact: bool) -> Caption:
     )
     return Caption(
         shows,
-        made + " Stretched bilinearly; one scale for both rows, another for the control.",
-        limits + explanation.limits(),
+        made
+        + " Stretched bilinearly. All rows have one scale, which ends at the value that 99.5% of "
+        "the pixels of the predicted class and of its rival stay below; where a map is weak, the "
+        "picture shows through. The control is multiplied by the factor beside it.",
+        limits + explanation.controls(),
     )

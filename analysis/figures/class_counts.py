@@ -7,9 +7,11 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing
+from analysis.look import SMALL, TRAINING, VALIDATION
 from analysis.subject import Subject
 
 GROUP = "data"
+_COLOURS = {"training": TRAINING, "validation": VALIDATION}
 NUMBERED, MAX_BARS = 20, 40  # classes up to which a bar has its number, and there are bars
 
 
@@ -20,16 +22,16 @@ def draw(subject: Subject) -> Drawing:
     counts = {
         split: np.bincount(images.labels, minlength=len(names)) for split, images in splits.items()
     }
-    figure = Figure(figsize=(8 if len(names) <= NUMBERED else 12, 3.6), layout="constrained")
+    figure = Figure(figsize=(8 if len(names) <= NUMBERED else 9.5, 3.6), layout="constrained")
     axes = figure.subplots()
     for place, (split, values) in enumerate(counts.items()):
         _draw_split(axes, split, values, 0.4 * place - 0.2)
     name_ticks(axes, names, "x")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("images")
-    axes.margins(x=0.01, y=0.12)
+    axes.margins(x=0.01, y=0.2)
     axes.set_ylim(bottom=0)
-    figure.legend(fontsize=8, loc="outside upper right", ncols=2)
+    figure.legend(loc="outside upper right", ncols=2)
     caption = Caption(
         "The number of images of each class in the training and validation splits.",
         "Counted over the images that this search used, limits included.",
@@ -42,8 +44,9 @@ def _draw_split(axes: Axes, split: str, counts: np.ndarray, shift: float) -> Non
     """Bars beside those of the other split, or of many classes an outline."""
     classes = len(counts)
     if classes > MAX_BARS:
-        axes.stairs(counts, np.arange(classes + 1) - 0.5, label=split)
+        axes.stairs(counts, np.arange(classes + 1) - 0.5, label=split, color=_COLOURS[split])
         return
-    bars = axes.bar(np.arange(classes) + shift, counts, 0.4, label=split)
+    bars = axes.bar(np.arange(classes) + shift, counts, 0.4, label=split, color=_COLOURS[split])
     if classes <= NUMBERED:
-        axes.bar_label(bars, fontsize=6, padding=1)
+        upright = 90 if classes > NUMBERED // 2 else 0  # beside each other they would touch
+        axes.bar_label(bars, fontsize=SMALL, padding=2, rotation=upright)

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -12,11 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from analysis.activations import FilterStatistics, Floats
 from analysis.class_names import name_ticks
 from analysis.figures import Caption, Drawing
+from analysis.look import SMALL, TEXT, WIDTH, class_colours
 from analysis.subject import Subject
 
 GROUP = "activations"
-WIDTH = 14  # inches
-COLUMNS, MAX_FILTERS = 12, 128
+HEAD = 0.6  # inches above the bars of a layer
+COLUMNS, MAX_FILTERS = 10, 128
 MAX_BARS = 20  # classes; of more, a filter is a row of colours
 
 
@@ -31,16 +31,16 @@ def draw(subject: Subject) -> Drawing:
 def _bars(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
     """A small bar plot a filter."""
     rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
-    heights = [0.85 * count + 0.6 for count in rows]
+    heights = [0.8 * count + HEAD for count in rows]
     ncols = min(len(names), int(WIDTH / (0.5 + 0.08 * max(map(len, names)))))
     below = 0.1 + 0.2 * -(-len(names) // ncols)
     figure = Figure(figsize=(WIDTH, sum(heights) + below))
     grid = figure.add_gridspec(1 + len(layers), 1, height_ratios=[*heights, below], hspace=0)
     for place, (each, count) in enumerate(zip(layers, rows, strict=True)):
-        _draw_layer(figure.add_subfigure(grid[place, 0]), each, count)
-    pairs = zip(_colours(len(names)), names, strict=True)
-    handles = [Patch(color=colour, label=name) for colour, name in pairs]
-    figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=8, frameon=False)
+        _draw_layer(figure.add_subfigure(grid[place, 0]), each, count, HEAD / heights[place])
+    pairs = zip(class_colours(len(names)), names, strict=True)
+    handles = [Patch(facecolor=colour, edgecolor="0.4", label=name) for colour, name in pairs]
+    figure.legend(handles=handles, loc="lower center", ncols=ncols, fontsize=TEXT)
     return figure
 
 
@@ -56,7 +56,7 @@ def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
         name_ticks(axes, names, "x")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("filter")
-        axes.set_title(f"{each.layer.name}: mean norm of each filter's map by class", fontsize=10)
+        axes.set_title(f"{each.layer.name}: mean norm of each filter's map by class")
     return figure
 
 
@@ -73,32 +73,25 @@ def selectivity(norms: Floats) -> Floats:
     return index
 
 
-def _colours(classes: int) -> list[Any]:
-    """One for each class; the usual ten if they are enough."""
-    if classes <= 10:
-        return [f"C{label}" for label in range(classes)]
-    return list(colormaps["nipy_spectral"](np.linspace(0.05, 0.95, classes)))
-
-
-def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int) -> None:
+def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int, head: float) -> None:
     """One axes for the whole layer: hundreds of them would take minutes to draw."""
     norms = each.norms["raw"][:MAX_FILTERS]
     top = float(np.nanmax(norms)) or 1.0
-    axes = part.add_axes((0.02, 0.07, 0.97, 0.8))
+    axes = part.add_axes((0.02, 0.0, 0.97, 1 - head))
     classes = norms.shape[1]
+    style: dict[str, Any] = {"color": class_colours(classes), "edgecolor": "0.4", "linewidth": 0.4}
     for number, row in enumerate(norms):
         line, column = divmod(number, COLUMNS)
-        left, base = column * (classes + 3), (rows - 1 - line) * 1.35
+        left, base = column * (classes + 2), (rows - 1 - line) * 1.4
         places = left + np.arange(classes)
-        axes.bar(places, np.nan_to_num(row) / top, 0.9, base, color=_colours(classes))
-        axes.text(left - 0.5, base + 1.03, str(number), fontsize=6, va="bottom")
+        axes.bar(places, np.nan_to_num(row) / top, 0.9, base, **style)
+        axes.text(left - 0.5, base + 1.03, f"filter {number}", fontsize=SMALL, va="bottom")
         axes.plot((left - 0.6, left + classes - 0.4), (base, base), color="0.6", linewidth=0.5)
-    axes.set(xlim=(-1, COLUMNS * (classes + 3) - 2), ylim=(-0.05, rows * 1.35))
+    axes.set(xlim=(-1, COLUMNS * (classes + 2) - 2), ylim=(-0.05, rows * 1.4))
     axes.axis("off")
     part.suptitle(
         f"{each.layer.name}: mean norm of each filter's map by class; full height is {top:.3g}",
-        fontsize=10,
-        y=0.97,
+        y=1 - 0.35 * head,
     )
 
 

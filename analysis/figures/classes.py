@@ -7,7 +7,7 @@ from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
 GROUP = "data"
-COLUMNS, MANY_COLUMNS = 5, 8  # of up to 20 classes, and of more
+COLUMNS, MANY_COLUMNS = 5, 6  # of up to 20 classes, and of more
 MAX_SHOWN = 64  # classes; of more, some that are evenly spaced are shown
 
 
@@ -18,7 +18,7 @@ def draw(subject: Subject) -> Drawing:
     held = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
     count = min(len(held), MAX_SHOWN)
     shown = [held[place * len(held) // count] for place in range(count)]
-    figure, panels = image_grid(count, COLUMNS if count <= 20 else MANY_COLUMNS)
+    figure, panels = image_grid(count, COLUMNS if count <= 20 else MANY_COLUMNS, 1.55)
     for axes, (label, index) in zip(panels, shown, strict=True):
         show(axes, split.images[index], subject.figure_names[label])
     some = f" {count} of {len(held)} classes are shown, evenly spaced." if count < len(held) else ""

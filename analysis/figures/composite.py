@@ -3,11 +3,13 @@
 import numpy as np
 
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.panels import image_grid
+from analysis.look import ALIGNED, CONFLICTING, TEXT
+from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
 GROUP = "data"
 COUNT = 8
+INKS = {"aligned": ALIGNED, "conflicting": CONFLICTING}
 
 
 def draw(subject: Subject) -> Drawing:
@@ -22,16 +24,15 @@ def draw(subject: Subject) -> Drawing:
         "aligned": np.flatnonzero(split.aligned),
         "conflicting": np.flatnonzero(split.conflicting),
     }
-    figure, panels = image_grid(2 * COUNT, COUNT, 1.3)
+    figure, panels = image_grid(2 * COUNT, COUNT, 1.15, words=0.45)
     for row, (kind, indices) in enumerate(kinds.items()):
-        panels[row * COUNT].set_ylabel(kind, fontsize=9)
+        panels[row * COUNT].set_ylabel(kind, color=INKS[kind], fontweight="bold")
         for axes, index in zip(panels[row * COUNT :], indices[:COUNT], strict=False):
-            axes.imshow(split.images[index])
             label, digit = int(split.labels[index]), int(split.digits[index])
-            ink = "tab:green" if label == digit else "tab:red"
+            show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
             said = f"{subject.run.job.data.noun}: {names[digit]}" if own else f"digit {digit}"
-            named = names[label] if own else f"{names[label]} ({label})"
-            axes.set_title(f"{named}\n{said}", fontsize=6 if own else 8, color=ink)
+            axes.set_xlabel(said, fontsize=TEXT)
+            axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(np.mean(part.aligned))
         for name, part in (("train", dataset.train), ("val", dataset.val))
@@ -46,8 +47,8 @@ def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
     says = "points to" if own else "is the number of"
     return Caption(
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
-        f"(aligned, green) and whose {noun} {'points to' if own else 'is'} another (conflicting, "
-        f"red). Aligned: {agreement}.",
+        f"(aligned, framed orange) and whose {noun} {'points to' if own else 'is'} another "
+        f"(conflicting, framed blue); what it says stands under each. Aligned: {agreement}.",
         "The first of each kind in the split.",
         f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",

@@ -1,15 +1,32 @@
 """Loss and accuracy by epoch, with the best epoch and the least validation loss marked."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import Caption, Drawing
+from analysis.look import ALIGNED, CONFLICTING, MARK, TRAINING, VALIDATION
 from analysis.subject import Subject
 from search.records.parsing import History
 
 GROUP = "training"
-_SHORTCUT = {"val_accuracy_aligned": "aligned", "val_accuracy_conflicting": "conflicting"}
-_CLEAN = {"train_accuracy_clean": "training, unmixed"}
+Look = dict[str, Any]
+Lines = dict[str, Look]
+# Of each panel its metrics, with name and look in the legend.
+_TRAINING: Look = {"label": "training", "color": TRAINING}
+_VALIDATION: Look = {"label": "validation", "color": VALIDATION}
+_LOSS: Lines = {"train_loss": _TRAINING, "val_loss": _VALIDATION}
+_ACCURACY: Lines = {
+    "train_accuracy": _TRAINING,
+    "train_accuracy_clean": {"label": "training, unmixed", "color": TRAINING, "linestyle": "--"},
+    "val_accuracy": _VALIDATION,
+}
+_SHORTCUT: Lines = {
+    "val_accuracy_aligned": {"label": "aligned", "color": ALIGNED},
+    "val_accuracy_conflicting": {"label": "conflicting", "color": CONFLICTING},
+}
 # What the sources print of their own trainings, by architecture: loss by epoch, from epoch 1.
 # Source 000_82391c71948bbb2f.txt, its training log.
 _PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
@@ -30,46 +47,40 @@ def draw(subject: Subject) -> Drawing:
     """Training figures are of augmented batches in passing; validation's follow each."""
     history, best = subject.run.history, subject.run.best_epoch
     lowest = min(history["val_loss"], key=lambda point: point[1])[0]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    _plot(loss, history, {"train_loss": "training", "val_loss": "validation"})
-    published = _plot_published(loss, subject.run.setting.architecture)
-    loss.axvline(lowest, color="0.4", linestyle=":", label=f"least validation loss: epoch {lowest}")
-    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
-    _plot(accuracy, history, {"train_accuracy": "training", "val_accuracy": "validation"})
-    _plot(accuracy, history, _CLEAN | _SHORTCUT, linestyle="--", linewidth=1)
-    accuracy.axvline(best, color="0.4", linestyle=":", label=f"best: epoch {best}")
-    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="share of images", ylim=(0, 1))
-    for axes in (loss, accuracy):
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    shown = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", *_CLEAN, *_SHORTCUT)
+    parts = {"Loss": _LOSS, "Accuracy": _ACCURACY, "Validation accuracy by alignment": _SHORTCUT}
+    parts = {title: lines for title, lines in parts.items() if lines.keys() & history.keys()}
+    figure = Figure(figsize=(3.15 * len(parts), 3.9), layout="constrained")
+    panels = figure.subplots(1, len(parts))
+    for axes, (title, lines) in zip(panels, parts.items(), strict=True):
+        _plot(axes, history, lines)
+        axes.set(title=title, xlabel="epoch", ylabel="share of images")
+    panels[0].set_ylabel("cross-entropy (nats)")
+    published = _plot_published(panels[0], subject.run.setting.architecture)
+    marks = [(lowest, "least validation loss"), *[(best, "most accurate")] * (len(parts) - 1)]
+    for axes, (epoch, what) in zip(panels, marks, strict=True):
+        axes.axvline(epoch, color=MARK, linestyle=":", label=f"{what}: epoch {epoch}")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17))
+    shown = (*_LOSS, "train_accuracy", "val_accuracy", "train_accuracy_clean", *_SHORTCUT)
     numbers = {name: history[name] for name in shown if name in history}
-    marks = {"best_epoch": best, "least_val_loss_epoch": lowest, "published": published}
-    return Drawing(figure, {**numbers, **marks}, _caption(best, lowest, bool(published)))
+    epochs = {"best_epoch": best, "least_val_loss_epoch": lowest, "published": published}
+    return Drawing(figure, {**numbers, **epochs}, _caption(best, lowest, bool(published)))
 
 
-def _plot(
-    axes: Axes,
-    history: History,
-    names: dict[str, str],
-    linestyle: str = "-",
-    linewidth: float = 1.8,
-) -> None:
-    for name, label in names.items():
+def _plot(axes: Axes, history: History, lines: Lines) -> None:
+    for name, look in lines.items():
         if name in history:
             epochs, values = zip(*history[name], strict=True)
-            (line,) = axes.plot(epochs, values, marker="o", markersize=3, label=label)
-            line.set(linestyle=linestyle, linewidth=linewidth)
+            axes.plot(epochs, values, marker="o", markersize=3, **look)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid()
 
 
 def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
     """The source's own losses as points, where it prints them."""
     losses = _PUBLISHED.get(architecture, {})
-    for (name, values), colour in zip(losses.items(), ("C0", "C1"), strict=False):
-        label = {"train_loss": "source, training", "val_loss": "source, validation"}[name]
-        axes.plot(range(1, len(values) + 1), values, "x", color=colour, markersize=4, label=label)
+    for name, values in losses.items():
+        look = _LOSS[name] | {"label": f"source, {_LOSS[name]['label']}"}
+        axes.plot(range(1, len(values) + 1), values, "x", markersize=4, **look)
     return {name: list(values) for name, values in losses.items()}
 
 

@@ -71,5 +71,5 @@ def _caption(explanation: Explanation, residual: bool) -> Caption:
         "zero. Each panel is scaled by its own greatest value; filters are in colours around grey.",
         "It shows which pattern the switches allow, not what the class owes to the pixels. The "
         "control is of the class: a filter lies below the last layer where that is linear, and "
-        "would not change. " + explanation.limits(),
+        "would not change. " + explanation.controls(),
     )

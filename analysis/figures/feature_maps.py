@@ -7,11 +7,13 @@ from matplotlib.figure import Figure
 from analysis.examples import Example, colour, examples, title
 from analysis.figures import Caption, Drawing
 from analysis.layers import Layer, captured
+from analysis.look import STRENGTHS
 from analysis.panels import mosaic, show
 from analysis.subject import Subject
 
 GROUP = "activations"
-LAYERS, MAX_MAPS, COLUMNS = 3, 32, 8
+LAYERS, SIDE = 3, 4
+MAX_MAPS = SIDE**2  # of a layer, in a square
 
 
 def draw(subject: Subject) -> Drawing:
@@ -19,9 +21,9 @@ def draw(subject: Subject) -> Drawing:
     shown = examples(subject, 1, 1)
     places = np.unique(np.linspace(0, len(subject.layers) - 1, LAYERS).astype(int))
     layers = [subject.layers[place] for place in places]
-    figure = Figure(figsize=(3 + 3.6 * len(layers), 2.6 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(1.7 + 2.5 * len(layers), 2.9 * len(shown)), layout="constrained")
     grid = figure.subplots(
-        len(shown), 1 + len(layers), squeeze=False, width_ratios=[1, *[2.4] * len(layers)]
+        len(shown), 1 + len(layers), squeeze=False, width_ratios=[1.6, *[2.5] * len(layers)]
     )
     maps = _maps(subject, layers, shown)
     for row, example in enumerate(shown):
@@ -30,10 +32,10 @@ def draw(subject: Subject) -> Drawing:
         for axes, layer in zip(grid[row, 1:], layers, strict=True):
             tiles = maps[layer.name][row][:MAX_MAPS]
             reach = float(np.abs(maps[layer.name]).max())
-            count, side = maps[layer.name].shape[1], tiles.shape[-1]
-            heading = f"{layer.name}: {len(tiles)} of {count} maps of {side}x{side}"
-            heading += f", up to {reach:.1f}"
-            show(axes, mosaic(_scaled(tiles), COLUMNS), heading, cmap="magma", vmin=0, vmax=1)
+            count, (height, width) = maps[layer.name].shape[1], tiles.shape[1:]
+            heading = f"{layer.name}: {len(tiles)} of {count} maps\n"
+            heading += f"of {height}x{width}, up to {reach:.1f}"
+            show(axes, _square(tiles), heading, cmap=STRENGTHS, vmin=0, vmax=1)
     numbers = [_numbers(example, maps, row) for row, example in enumerate(shown)]
     return Drawing(figure, {"images": numbers}, _caption(subject))
 
@@ -47,6 +49,12 @@ def _maps(subject: Subject, layers: list[Layer], shown: list[Example]) -> dict[s
         layer.name: layer.activated(outputs[layer.normalised]).float().cpu().numpy()
         for layer in layers
     }
+
+
+def _square(tiles: np.ndarray) -> np.ndarray:
+    """As many places for every layer; those that a small layer leaves are blank."""
+    blank = np.full((MAX_MAPS - len(tiles), *tiles.shape[1:]), np.nan)
+    return mosaic(np.concatenate([_scaled(tiles), blank]), SIDE)
 
 
 def _scaled(maps: np.ndarray) -> np.ndarray:

@@ -8,11 +8,14 @@ from matplotlib.gridspec import GridSpec
 
 from analysis.figures import Caption, Drawing
 from analysis.layers import Layer
+from analysis.look import SIGNED, TEXT
 from analysis.panels import mosaic, show
 from analysis.subject import Subject
 
 GROUP = "filters"
-MAX_FILTERS, LATER = 64, 3  # filters of a layer; layers beside the first
+MAX_FILTERS, LATER = 64, 4  # filters of a layer; layers beside the first
+DOWN, ACROSS = 6, 24  # kernels of a later layer: of its first filters, of their first inputs
+NAMED = 6  # layers that are not drawn, in the caption
 CHANNELS = ("red", "green", "blue")
 
 
@@ -22,13 +25,18 @@ def draw(subject: Subject) -> Drawing:
     later = _spread([layer for layer in rest if max(layer.convolution.kernel_size) > 1])
     coloured = _weights(first).shape[1] == len(CHANNELS)
     above, below = ([first], later) if coloured else ([], [first, *later])
-    figure = Figure(figsize=(11, 3.2 * len(above) + 2.2 * len(below)), layout="constrained")
-    grid = GridSpec(1 + len(later), 4, figure=figure)
+    heights = [2.6] * len(above) + [_height(layer) for layer in below]
+    figure = Figure(figsize=(9.4, sum(heights)), layout="constrained")
+    grid = GridSpec(len(heights), 4, figure=figure, height_ratios=heights)
     if coloured:
         _draw_first(figure, grid, first)
     for row, layer in enumerate(below, start=len(above)):
         _draw_later(figure, grid, row, layer)
-    return Drawing(figure, {"layers": [*map(_numbers, (first, *later))]}, _caption(first, coloured))
+    numbers = [_numbers(layer) for layer in (first, *later)]
+    missing = [layer.name for layer in rest if layer not in later]
+    return Drawing(
+        figure, {"layers": numbers, "not_drawn": missing}, _caption(first, coloured, missing)
+    )
 
 
 def _draw_first(figure: Figure, grid: GridSpec, first: Layer) -> None:
@@ -65,20 +73,31 @@ def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
 def _scale(weights: np.ndarray) -> dict[str, Any]:
     """Blue below 0, red above, both as far as the largest weight."""
     reach = float(np.abs(weights).max())
-    return {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+    return {"cmap": SIGNED, "vmin": -reach, "vmax": reach}
 
 
 def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
-    """Single kernels: rows are the layer's first filters, columns their first inputs."""
-    weights = _weights(layer)[:8, :40]
+    """Single kernels: rows are the layer's first filters, columns their first inputs.
+
+    A kernel has one size in all layers, however many inputs they have.
+    """
+    weights = _weights(layer)[:DOWN, :ACROSS]
     axes = figure.add_subplot(grid[row, :])
     tiles = mosaic(weights.reshape(-1, *weights.shape[2:]), weights.shape[1])
-    image = show(axes, tiles, "", **_scale(weights))
+    places = (0, weights.shape[1], len(weights), 0)
+    image = show(axes, tiles, "", **_scale(weights), extent=places)
+    axes.set_xlim(0, ACROSS)
+    axes.spines[:].set_visible(False)
     heading = f"{layer.name}: first {len(weights)} filters (down), "
     heading += f"first {weights.shape[1]} input channels (across)"
-    axes.set_title(heading, fontsize=9, loc="left")
+    axes.set_title(heading, fontsize=TEXT, loc="left")
     axes.set_anchor("W")
     figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def _height(layer: Layer) -> float:
+    """Inches of a later layer's row."""
+    return 0.5 + 0.33 * min(DOWN, layer.convolution.out_channels)
 
 
 def _numbers(layer: Layer) -> dict[str, Any]:
@@ -91,7 +110,7 @@ def _numbers(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _caption(first: Layer, coloured: bool) -> Caption:
+def _caption(first: Layer, coloured: bool, missing: list[str]) -> Caption:
     height, width = first.convolution.kernel_size
     inputs = (
         "together as colours, then what each does with the red, green and blue input, all on one "
@@ -100,11 +119,17 @@ def _caption(first: Layer, coloured: bool) -> Caption:
         else "single kernels, as a filter does not read all three colours; below, those of later "
         "layers"
     )
+    names = ", ".join(missing[:NAMED]) + (
+        f" and {len(missing) - NAMED} more" * (len(missing) > NAMED)
+    )
+    others = f" Not drawn: {names}." if missing else ""
     return Caption(
-        f"The {height}x{width} filters of {first.name}: {inputs}.",
+        f"The {height}x{width} filters of {first.name}: {inputs}.{others}",
         "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
         "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
-        f"does nothing. At most {MAX_FILTERS} filters of a layer are shown.",
+        f"does nothing. Of the first layer at most {MAX_FILTERS} filters are shown, of later ones "
+        f"{DOWN} with {ACROSS} inputs; of later layers at most {LATER}, evenly "
+        "spaced, with kernels larger than 1x1.",
         "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
         "layers act on features, not on pixels.",
     )

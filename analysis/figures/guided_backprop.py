@@ -27,6 +27,6 @@ def draw(subject: Subject) -> Drawing:
         "captum's GuidedBackprop: the gradient of the logit, of which every ReLU passes the "
         "positive part alone. Each panel is scaled by its own greatest value.",
         "It draws the picture's edges sharply even where the network does not use them. "
-        + explanation.limits(),
+        + explanation.controls(),
     )
     return Drawing(figure, explanation.numbers(), caption)

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.look import PLAIN, TEXT
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 from trainables.boundary.wording import counted
@@ -24,8 +25,9 @@ def draw(subject: Subject) -> Drawing:
     left_out = sorted({key for trial in study.trials for key in trial.params} - set(importances))
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(importances)), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh(list(importances)[::-1], list(importances.values())[::-1])
-    axes.bar_label(bars, [f"{value:.2f}" for value in list(importances.values())[::-1]], padding=3)
+    bars = axes.barh(list(importances)[::-1], list(importances.values())[::-1], color=PLAIN)
+    values = [f"{value:.2f}" for value in list(importances.values())[::-1]]
+    axes.bar_label(bars, values, padding=3, fontsize=TEXT)
     axes.set(xlabel="share of the variance explained", xlim=(0, 1.1 * max(importances.values())))
     numbers = {
         "epoch": epoch,

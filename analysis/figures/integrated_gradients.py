@@ -10,7 +10,7 @@ from analysis.attribution.integrated_gradients import (
     completeness_error,
     integrated_gradients,
 )
-from analysis.attribution.panels import draw_rows, sanity_notes, signed
+from analysis.attribution.panels import control, draw_rows, sanity_notes, signed
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
@@ -31,10 +31,9 @@ def draw(subject: Subject) -> Drawing:
         f"sum {total:+.1f} (error {error:+.2f})"
         for total, error in zip(totals, errors, strict=True)
     ]
-    rows = [
-        signed("integrated\ngradients", explanation.maps, "logit", sums),
-        signed("last layer\nredrawn", explanation.redrawn[0], "logit", sanity_notes(explanation)),
-    ]
+    row = signed("integrated\ngradients", explanation.maps, "logit", sums)
+    notes = sanity_notes(explanation)
+    rows = [row, control("last layer\nredrawn", explanation.redrawn[0], row, notes)]
     figure = draw_rows(explanation, "Integrated gradients of the predicted class", rows)
     numbers = explanation.numbers() | _completeness(totals, errors)
     return Drawing(figure, numbers, _caption(explanation, errors))
@@ -56,9 +55,10 @@ def _caption(explanation: Explanation, errors: Tensor) -> Caption:
         "against an image of the mean colour. Below the control: the same with the last layer "
         "drawn anew, and the rank correlation of both maps' absolute values.",
         f"captum's IntegratedGradients with {STEPS} steps from the mean image, which is zero after "
-        "normalisation; summed over the colours. A row has one scale, which ends at the value "
-        "that 99.5% of its pixels stay below. A map should sum to the logit less that of the mean "
+        "normalisation; summed over the colours. Both rows have one scale, which ends at the "
+        "value that 99.5% of the first row's pixels stay below; the control is "
+        "multiplied by the factor beside it. A map should sum to the logit less that of the mean "
         f"image; it misses that by {float(errors.abs().max()):.2g} at most.",
         "Pixels of the mean colour get nothing whatever they mean, and another baseline gives "
-        "other maps. " + explanation.limits(),
+        "other maps. " + explanation.controls(),
     )

@@ -2,7 +2,7 @@
 
 from analysis.attribution.explanation import Explanation, explain
 from analysis.attribution.occlusion import STRIDE, WINDOW, occlusion
-from analysis.attribution.panels import draw_rows, sanity_notes, signed
+from analysis.attribution.panels import control, draw_rows, sanity_notes, signed
 from analysis.figures import Caption, Drawing
 from analysis.subject import Subject
 
@@ -13,10 +13,9 @@ def draw(subject: Subject) -> Drawing:
     """The maps, signed, and the same with the last layer redrawn."""
     explanation = explain(subject, occlusion, draws=1)  # hundreds of passes a draw
     greatest = [f"greatest {value:+.1f}" for value in explanation.maps.amax(dim=(1, 2, 3)).tolist()]
-    rows = [
-        signed("loss under\nthe patch", explanation.maps, "logit", greatest),
-        signed("last layer\nredrawn", explanation.redrawn[0], "logit", sanity_notes(explanation)),
-    ]
+    row = signed("loss under\nthe patch", explanation.maps, "logit", greatest)
+    notes = sanity_notes(explanation)
+    rows = [row, control("last layer\nredrawn", explanation.redrawn[0], row, notes)]
     figure = draw_rows(explanation, "Occlusion, logit of the predicted class", rows)
     numbers = explanation.numbers() | {
         "window": WINDOW,
@@ -32,8 +31,9 @@ def _caption(explanation: Explanation) -> Caption:
         "the place. Below the control: the same with the last layer drawn anew, and the rank "
         "correlation of both maps' absolute values.",
         f"captum's Occlusion: a square of {WINDOW}x{WINDOW} pixels of the mean colour in steps of "
-        f"{STRIDE}; a pixel has the mean over the patches that cover it. A row has one scale, "
-        "which ends at the value that 99.5% of its pixels stay below.",
+        f"{STRIDE}; a pixel has the mean over the patches that cover it. Both rows have one "
+        "scale, which ends at the value that 99.5% of the first row's pixels stay "
+        "below; the control is multiplied by the factor beside it.",
         "The patch is itself an edge that no training image had, and evidence in two places at "
-        "once shows in neither. " + explanation.limits(),
+        "once shows in neither. " + explanation.controls(),
     )

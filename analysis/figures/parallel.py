@@ -1,37 +1,95 @@
 """Parallel coordinates: the settings of every trial, coloured by accuracy."""
 
-from matplotlib.figure import Figure
-from optuna.visualization.matplotlib import plot_parallel_coordinate
+from typing import Any
 
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.figure import Figure
+from optuna.trial import FrozenTrial
+
+from analysis.class_names import shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.optuna_axes import clean_pyplot
+from analysis.look import ACCURACIES, SMALL, TEXT
+from analysis.setting_scale import SettingScale
 from analysis.study import after, common_epoch, study_of
 from analysis.subject import Subject
 from trainables.boundary.wording import counted
 
 GROUP = "search"
-WIDEST = 24  # inches
+WIDTH = 8.0  # inches
+SPREAD = 0.025  # of the axis, over which the lines of one value lie, so that each can be followed
 
 
 def draw(subject: Subject) -> Drawing:
-    """Optuna's plot, over the settings that all trials have."""
+    """An axis below the other for each setting that all trials have; a line a trial."""
     search = subject.search
     epoch = common_epoch(search)
-    study = study_of(search, after(epoch))
-    sets = [set(trial.params) for trial in study.trials]
+    trials = study_of(search, after(epoch)).trials
+    sets = [set(trial.params) for trial in trials]
     shared = sorted(set.intersection(*sets)) if sets else []
     if len(sets) < 2 or not shared:
         raise NotApplicableError("no two trials differ in a setting that both have")
-    with clean_pyplot((min(3 + 1.3 * len(shared), WIDEST), 4.8)):
-        axes = plot_parallel_coordinate(study, params=shared, target_name="accuracy")
-        axes.set_title(f"search {search.name}: accuracy after {counted(epoch, 'epoch')}")
-        axes.tick_params(axis="x", rotation=30)
-    trials = [{"accuracy": trial.value, **trial.params} for trial in study.trials]
-    caption = Caption(
-        f"The settings of {counted(len(trials), 'trial')}, a line each, coloured by their best "
-        f"accuracy of the first {counted(epoch, 'epoch')}, which all had.",
-        "optuna.visualization, over the settings that every trial has and that differ.",
-        "Lines lie over each other; settings that only some trials have are missing.",
+    scales = {
+        key: SettingScale.of(trials[0].distributions[key], [t.params[key] for t in trials])
+        for key in shared
+    }
+    figure = Figure(figsize=(WIDTH, 1.8 + 0.46 * len(shared)), layout="constrained")
+    axes = figure.subplots()
+    _draw_axes(axes, scales)
+    _draw_trials(axes, trials, scales)
+    axes.set_title(f"search {shortened(search.name, 40)}: accuracy after epoch {epoch}")
+    rows = [{"accuracy": trial.value, **trial.params} for trial in trials]
+    return Drawing(figure, {"epoch": epoch, "trials": rows}, _caption(len(rows), epoch))
+
+
+def _draw_axes(axes: Axes, scales: dict[str, SettingScale]) -> None:
+    """A level line a setting, its labelled values below it."""
+    for row, scale in enumerate(scales.values()):
+        axes.plot((0, 1), (row, row), color="0.8", linewidth=0.8, zorder=0)
+        for place, text in zip(*scale.ticks, strict=True):
+            axes.plot((place, place), (row - 0.08, row + 0.08), color="0.6", linewidth=0.8)
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
+            style: dict[str, Any] = {"fontsize": SMALL, "ha": "center", "va": "top", "bbox": box}
+            axes.text(place, row + 0.14, text, zorder=4, **style)
+    axes.set_yticks(range(len(scales)), list(scales), fontsize=TEXT)
+    axes.tick_params(left=False)
+    axes.set(xticks=[], xlim=(-0.06, 1.06), ylim=(len(scales) - 0.3, -0.4))
+    axes.spines[:].set_visible(False)
+
+
+def _draw_trials(axes: Axes, trials: list[FrozenTrial], scales: dict[str, SettingScale]) -> None:
+    """A line a trial, the most accurate on top."""
+    values = np.array([trial.value for trial in trials])
+    norm, colours = Normalize(values.min(), values.max()), _colours()
+    shifts = np.linspace(-SPREAD, SPREAD, len(trials))
+    order = np.argsort(values, kind="stable")
+    for rank, place in enumerate(order):
+        across = [
+            scale.places[trials[place].params[key]] + shifts[place] for key, scale in scales.items()
+        ]
+        width = 2.4 if rank == len(order) - 1 else 1.2
+        colour = colours(norm(values[place]))
+        axes.plot(across, range(len(scales)), "-o", color=colour, linewidth=width, markersize=3)
+    bar = axes.figure.colorbar(
+        ScalarMappable(norm, colours), ax=axes, location="bottom", aspect=40, shrink=0.6, pad=0.02
     )
-    assert isinstance(axes.figure, Figure)
-    return Drawing(axes.figure, {"epoch": epoch, "trials": trials}, caption)
+    bar.set_label("accuracy")
+
+
+def _colours() -> Colormap:
+    """From dark to bright, without the yellows that paper swallows."""
+    return ListedColormap(colormaps[ACCURACIES](np.linspace(0, 0.87, 256)))
+
+
+def _caption(trials: int, epoch: int) -> Caption:
+    return Caption(
+        f"The settings of {counted(trials, 'trial')}, a line each, coloured by their best accuracy "
+        f"up to epoch {epoch}, which all reached; the most accurate is thick.",
+        "Over the settings that every trial has and that differ. Whole numbers and names lie "
+        "evenly, fractions by their value or, over a wide range, its logarithm; labels are values "
+        "that were tried. Lines are shifted a little, so that those of one value lie side by side.",
+        "Settings that only some trials have are missing.",
+    )

@@ -1,4 +1,4 @@
-"""Accuracy of each class, sorted."""
+"""Accuracy of each class, the least first."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.audit.intervals import Estimate, share
 from analysis.figures import Caption, Drawing
+from analysis.look import MARK, PALE, PLAIN, TEXT
 from analysis.subject import Subject
 
 GROUP = "predictions"
@@ -45,24 +47,34 @@ def _figure(
     figure = Figure(figsize=(7, 1.2 + 0.35 * max(len(drawn), 2)), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(drawn)) + (np.arange(len(drawn)) >= half) * bool(between)
-    bars = axes.barh(places, shares[drawn], color="tab:blue")
+    intervals = [_interval(shares[i], images[i]) for i in drawn]
+    reach = np.array([(i.value - i.low, i.high - i.value) for i in intervals]).T
+    error = {"ecolor": PLAIN, "capsize": 2, "elinewidth": 1}
+    axes.barh(places, shares[drawn], color=PALE, xerr=np.maximum(reach, 0), error_kw=error)
     axes.set_yticks(places, [subject.figure_names[i] for i in drawn])
-    axes.axvline(overall, color="0.3", linestyle="--", label=f"all: {100 * overall:.1f}%")
-    texts = [f"{100 * shares[i]:.1f}%  (n={images[i]})" for i in drawn]
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    axes.bar_label(bars, texts, padding=4, fontsize=8, bbox=box)
+    axes.axvline(overall, color=MARK, linestyle="--", linewidth=1)
+    for place, i in zip(places, drawn, strict=True):
+        text = f"{100 * shares[i]:.1f}% of {images[i]:,}"
+        beside = axes.get_yaxis_transform()
+        axes.text(1.02, place, text, transform=beside, va="center", fontsize=TEXT)
     if between:
         _summarise(axes, half, shares[between])
-    axes.set(xlim=(0, 1.2), xlabel=f"{subject.split_name} accuracy")
-    axes.set_xticks(np.linspace(0, 1, 6))
-    axes.legend(loc="lower right", fontsize=8)
+    axes.set(xlim=(0, 1), xlabel=f"{subject.split_name} accuracy, with its 95% interval")
+    axes.set_title(f"dashed: {100 * overall:.1f}% of all images")
+    axes.invert_yaxis()
     return figure
+
+
+def _interval(accuracy: float, images: int) -> Estimate:
+    estimate = share(np.arange(images) < round(accuracy * images))
+    assert estimate is not None
+    return estimate
 
 
 def _summarise(axes: Axes, place: int, shares: np.ndarray) -> None:
     """A line for the classes between the least and the most accurate."""
     ends = f"{100 * shares[0]:.1f}% to {100 * shares[-1]:.1f}%"
-    axes.text(0.01, place, f"… {len(shares)} classes, {ends} …", va="center", fontsize=8)
+    axes.text(0.01, place, f"… {len(shares)} classes, {ends} …", va="center", fontsize=TEXT)
 
 
 def _caption(subject: Subject, count: int) -> Caption:
@@ -75,6 +87,7 @@ def _caption(subject: Subject, count: int) -> Caption:
     return Caption(
         f"The share of each class's {subject.split_name} images that is predicted right, least "
         f"first.{''.join(text for text, holds in parts.items() if holds)}",
-        "The diagonal of the confusion matrix over its row; the dashed line is over all images.",
+        "The diagonal of the confusion matrix over its row, with Wilson's interval; the dashed "
+        "line is over all images.",
         "With a few hundred images a class, differences of some points are chance.",
     )

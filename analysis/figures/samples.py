@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from analysis.examples import colour, example_at, title
 from analysis.figures import Caption, Drawing
+from analysis.look import TEXT
 from analysis.subject import Subject
 
 GROUP = "predictions"
@@ -13,7 +14,7 @@ ROWS, COLUMNS = 4, 6
 
 def draw(subject: Subject) -> Drawing:
     """The first images of the split, not chosen."""
-    figure = Figure(figsize=(1.9 * COLUMNS, 2.25 * ROWS), layout="constrained")
+    figure = Figure(figsize=(1.55 * COLUMNS, 1.95 * ROWS), layout="constrained")
     rows = []
     for index, axes in enumerate(np.ravel(figure.subplots(ROWS, COLUMNS))):
         axes.axis("off")
@@ -21,7 +22,7 @@ def draw(subject: Subject) -> Drawing:
             continue
         example = example_at(subject, index)
         axes.imshow(subject.split.images[index])
-        axes.set_title(title(subject, example), color=colour(example), fontsize=9)
+        axes.set_title(title(subject, example), color=colour(example), fontsize=TEXT)
         rows.append(example.numbers())
     numbers = {"classes": subject.dataset.classes, "images": rows}
     return Drawing(figure, numbers, _caption(subject))

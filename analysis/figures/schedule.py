@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import Caption, Drawing
+from analysis.look import MARK, PLAIN
 from analysis.subject import Subject
 
 GROUP = "training"
@@ -16,13 +17,13 @@ def draw(subject: Subject) -> Drawing:
     epochs, rates = zip(*points, strict=True)
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    axes.plot(epochs, rates, marker="o", markersize=3)
+    axes.plot(epochs, rates, marker="o", markersize=3, color=PLAIN)
     best = subject.run.best_epoch
-    axes.axvline(best, color="0.4", linestyle=":", label=f"best: epoch {best}")
+    axes.axvline(best, color=MARK, linestyle=":")
+    axes.set_title(f"dotted: the best epoch, {best}")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.grid()
     caption = Caption(
         f"The learning rate of {recipe.optimizer} with schedule {recipe.schedule}.",
         "As recorded at the start of every epoch; it changes with every step between them.",

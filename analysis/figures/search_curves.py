@@ -1,63 +1,105 @@
 """Validation accuracy by epoch of every trial, with ASHA's rungs and stops."""
 
+from typing import Any
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import Caption, Drawing
+from analysis.look import BASELINE, FINALIST, STOPPED, THIS_RUN, TRIAL
 from analysis.subject import Subject
+from analysis.trials import RecordedSearch, RecordedTrial
 from search.trials.record import Status
 from trainables.boundary.wording import counted
 
 GROUP = "search"
+_LOOKS: dict[str, dict[str, Any]] = {
+    "stopped by ASHA": {"color": STOPPED, "linewidth": 1},
+    "trial": {"color": TRIAL, "linewidth": 1},
+    "finalist": {"color": FINALIST, "linewidth": 1.6},
+    "finalist, trained again": {"color": FINALIST, "linewidth": 1, "linestyle": ":"},
+    "baseline": {"color": BASELINE, "linewidth": 1.8, "linestyle": "--"},
+    "this run": {"color": THIS_RUN, "linewidth": 2.4},
+}
 
 
 def draw(subject: Subject) -> Drawing:
-    """A line a trial: the baseline dashed, this run thick, a cross where ASHA stopped one."""
+    """A line a trial, in the colour of what became of it; those that matter lie on top."""
     search = subject.search
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.subplots()
     for rung in search.rungs:
         axes.axvline(rung, color="0.8", linestyle=":", zorder=0)
-    for trial in search.trials:
-        if not trial.accuracies:
-            continue
-        epochs, accuracies = zip(*trial.accuracies, strict=True)
-        mine = trial.run_id == subject.run.run_id
-        style = "--" if trial.record.spec.is_baseline else "-"
-        colour = "C3" if mine else "k" if trial.record.spec.is_baseline else "C0"
-        label = _label(mine, trial.record.spec.is_baseline)
-        width, alpha = (2.2, 1.0) if mine or trial.record.spec.is_baseline else (1.0, 0.5)
-        marker = "o" if len(epochs) == 1 else ""  # a line of one point is not to be seen
-        (line,) = axes.plot(epochs, accuracies, style, color=colour, label=label)
-        line.set(linewidth=width, alpha=alpha, marker=marker)
-        if trial.record.status is Status.PRUNED:
-            axes.plot(epochs[-1], accuracies[-1], "x", color=colour, markersize=6)
-    axes.plot([], [], "x", color="C0", label="stopped by ASHA")
+    kinds: dict[str, list[RecordedTrial]] = {kind: [] for kind in _LOOKS}
+    for trial in (*search.trials, *search.repeats):
+        if trial.accuracies:
+            kinds[_kind(trial, search, subject.run.run_id)].append(trial)
+    names = {"this run": "winner" if subject.run.is_winner else "this run"}
+    for kind, members in kinds.items():
+        _draw_kind(axes, _LOOKS[kind], members, names.get(kind, kind))
     axes.set(xlabel="epoch", ylabel="validation accuracy")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.2)
-    axes.legend(fontsize=8)
-    trials = {
-        t.record.label: {"status": t.record.status, "val_accuracy": t.accuracies}
-        for t in search.trials
+    axes.grid()
+    figure.legend(loc="outside lower center", ncols=3)
+    numbers = {
+        "rungs": search.rungs,
+        "trials": _numbers(search.trials),
+        "finals": _numbers(search.repeats),
     }
-    return Drawing(figure, {"rungs": search.rungs, "trials": trials}, _caption(subject))
+    return Drawing(figure, numbers, _caption(subject))
 
 
-def _label(mine: bool, baseline: bool) -> str | None:
-    if mine:
-        return "this run, the baseline" if baseline else "this run"
-    return "baseline" if baseline else None
+def _kind(trial: RecordedTrial, search: RecordedSearch, own: str) -> str:
+    """What became of a trial, one of ``_LOOKS``."""
+    if trial.run_id == own:
+        return "this run"
+    if trial.record.spec.repeats is not None:
+        return "finalist, trained again"
+    if trial.record.spec.is_baseline:
+        return "baseline"
+    if trial.record.number in search.finalists:
+        return "finalist"
+    return "stopped by ASHA" if trial.record.status is Status.PRUNED else "trial"
+
+
+def _draw_kind(axes: Axes, look: dict[str, Any], trials: list[RecordedTrial], name: str) -> None:
+    """The lines of a kind, one of them in the legend; a cross ends those that were stopped."""
+    for number, trial in enumerate(trials):
+        epochs, accuracies = zip(*trial.accuracies, strict=True)
+        stopped = trial.record.status is Status.PRUNED
+        axes.plot(
+            epochs,
+            accuracies,
+            label=None if number else name,
+            marker="x" if stopped else "o" if len(epochs) == 1 else "",
+            markevery=[-1],
+            markersize=6,
+            **look,
+        )
+
+
+def _numbers(trials: tuple[RecordedTrial, ...]) -> dict[str, Any]:
+    return {
+        t.record.label: {"status": t.record.status, "val_accuracy": t.accuracies} for t in trials
+    }
 
 
 def _caption(subject: Subject) -> Caption:
     search = subject.search
     count = {s: sum(t.record.status == s for t in search.trials) for s in ("completed", "pruned")}
     rungs = ", ".join(map(str, search.rungs)) or "none"
+    finals = (
+        f" The settings of {len(search.finalists)} finalists were trained again, "
+        f"{len(search.repeats)} times in all (dotted)."
+        if search.repeats
+        else ""
+    )
     return Caption(
         f"Validation accuracy of the {counted(len(search.trials), 'trial')} of search "
         f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped "
-        f"(crosses). Dotted: ASHA's rungs, after epochs {rungs}.",
+        f"(crosses).{finals} The thick line is the run of this report. Upright dotted lines are "
+        f"ASHA's rungs, by epoch: {rungs}.",
         "As recorded after every epoch, on the whole validation split.",
         "Trials whose rate anneals and the others are compared on ladders of their own, so a "
         "stopped trial may lie above one that went on. Each is one seed.",

@@ -1,12 +1,16 @@
 """Accuracy of every trial against each setting by itself."""
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
 
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.study import after, common_epoch, study_of
+from analysis.look import BASELINE, SMALL, STYLE, THIS_RUN
+from analysis.setting_scale import SettingScale
+from analysis.study import NUMBER, after, common_epoch, study_of
 from analysis.subject import Subject
 from trainables.boundary.wording import counted
 
@@ -23,37 +27,52 @@ def draw(subject: Subject) -> Drawing:
     if not ranges:
         raise NotApplicableError("no two trials differ in a setting")
     rows = -(-len(ranges) // COLUMNS)
-    figure = Figure(figsize=(3 * COLUMNS, 2.4 * rows), layout="constrained")
+    figure = Figure(figsize=(2.35 * COLUMNS, 2.1 * rows), layout="constrained")
     panels = np.ravel(figure.subplots(rows, COLUMNS, sharey=True, squeeze=False))
+    own = search.setting_of(subject.run.run_id)
     numbers = {}
-    for axes, (key, distribution) in zip(panels, sorted(ranges.items()), strict=False):
-        points = [(t.params[key], t.value, t.number) for t in trials if key in t.params]
-        tried, accuracies, order = zip(*points, strict=True)
-        if isinstance(distribution, CategoricalDistribution):
-            tried = tuple(map(str, tried))
-        axes.scatter(
-            tried, accuracies, c=order, cmap="Blues", vmin=-len(trials) / 3, ec="0.4", s=25
-        )
-        if isinstance(distribution, FloatDistribution | IntDistribution):
-            if distribution.log:
-                axes.set_xscale("log")
-            else:
-                axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.set_xlabel(key, fontsize=9)
-        axes.tick_params(labelsize=7)
-        axes.grid(alpha=0.2)
-        numbers[key] = [[value, accuracy] for value, accuracy, _ in points]
+    for axes, key in zip(panels, sorted(ranges), strict=False):
+        having = [trial for trial in trials if key in trial.params]
+        scale = SettingScale.of(ranges[key], [trial.params[key] for trial in having])
+        _draw_setting(axes, key, scale, having, own)
+        numbers[key] = [[trial.params[key], trial.value] for trial in having]
     for axes in panels[len(ranges) :]:
         axes.axis("off")
+    panels[0].margins(y=0.12)  # for the rings; all panels share it
     for row in range(rows):
         panels[row * COLUMNS].set_ylabel("accuracy")
     return Drawing(figure, {"epoch": epoch, "settings": numbers}, _caption(len(trials), epoch))
 
 
+def _draw_setting(
+    axes: Axes, key: str, scale: SettingScale, trials: list[FrozenTrial], own: int | None
+) -> None:
+    """A dot a trial; rings around the baseline's and this run's setting."""
+    points = np.array([(scale.places[trial.params[key]], trial.value) for trial in trials])
+    order = [trial.number for trial in trials]
+    last = max(max(order), 1)
+    dots: dict[str, Any] = {"cmap": "Greys", "vmin": -last / 3, "vmax": last, "edgecolors": "0.4"}
+    axes.scatter(points[:, 0], points[:, 1], c=order, s=22, linewidths=0.6, **dots)
+    for number, colour, size, width in ((0, BASELINE, 110, 0.8), (own, THIS_RUN, 60, 1.6)):
+        ringed = points[[trial.user_attrs[NUMBER] == number for trial in trials]]
+        ring: dict[str, Any] = {"s": size, "edgecolors": colour, "linewidths": width}
+        axes.scatter(ringed[:, 0], ringed[:, 1], facecolors="none", **ring)
+    where, labels = scale.ticks
+    axes.set_xticks(where, labels, fontsize=SMALL)
+    if max(map(len, labels)) * len(labels) > 24:
+        axes.tick_params(axis="x", rotation=30)
+    axes.set(xlim=(-0.15, 1.15))
+    axes.set_xlabel(key, fontsize=STYLE["axes.labelsize"])
+    axes.grid()
+
+
 def _caption(trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The best accuracy of the first {counted(epoch, 'epoch')} of {counted(trials, 'trial')} "
-        "against each setting that was tried in more than one way; later trials are darker.",
-        "As recorded. All these trials had as many epochs, so that stopped ones compare fairly.",
+        f"The best accuracy up to epoch {epoch} of {counted(trials, 'trial')} against each setting "
+        "that was tried in more than one way; later trials are darker. The purple ring is this "
+        "run's setting, the black one the baseline.",
+        "As recorded. All these trials had as many epochs, so that stopped ones compare fairly. "
+        "Whole numbers and names lie evenly, fractions by their value or, over a wide range, its "
+        "logarithm; labels are values that were tried.",
         "Other settings change from point to point too: a slope here is not yet an effect.",
     )

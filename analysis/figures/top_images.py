@@ -3,31 +3,52 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.activations import FilterStatistics
+from analysis.activations import TOP, FilterStatistics
+from analysis.class_names import shortened
 from analysis.figures import Caption, Drawing
-from analysis.panels import mosaic, show
+from analysis.look import SMALL
 from analysis.subject import Subject
 
 GROUP = "activations"
-MAX_FILTERS = 16
+MAX_FILTERS, STEP = 6, 5  # filters of a layer, and how far apart where it has enough
+LONGEST = 12  # letters of a class's name above a thumbnail
 
 
 def draw(subject: Subject) -> Drawing:
     """A row a filter of the first and last convolution, by mean on the left, by maximum right."""
     layers = list(subject.activations.values())
-    rows = max(min(MAX_FILTERS, len(each.top["mean"].images)) for each in layers)
-    figure = Figure(figsize=(5.6 * len(layers), 1 + 0.5 * rows), layout="constrained")
-    for place, axes in enumerate(np.ravel(figure.subplots(1, 2 * len(layers), squeeze=False))):
-        each, statistic = layers[place // 2], ("mean", "max")[place % 2]
-        chosen = each.top[statistic].images[:MAX_FILTERS]
-        tiles = mosaic(subject.split.images[chosen.ravel()], chosen.shape[1])
-        show(axes, tiles, f"{each.layer.name}, by {statistic}")
-        size = subject.dataset.image_size + 1
-        axes.set_yticks(size * np.arange(len(chosen)) + size / 2, range(len(chosen)), fontsize=7)
+    shown = [_spread(len(each.top["mean"].images)) for each in layers]
+    rows = [len(filters) for filters in shown]
+    figure = Figure(figsize=(9.4, sum(0.95 * count + 0.4 for count in rows)), layout="constrained")
+    panels = figure.subplots(len(layers), 2, squeeze=False, height_ratios=rows)
+    for each, filters, line in zip(layers, shown, panels, strict=True):
+        for axes, statistic in zip(line, ("mean", "max"), strict=True):
+            _draw_tops(axes, subject, filters, each.top[statistic].images[filters])
+            axes.set_title(f"{each.layer.name}: largest {statistic}")
     numbers = {each.layer.name: _numbers(each) for each in layers}
     return Drawing(figure, numbers, _caption(subject, layers))
+
+
+def _spread(count: int) -> list[int]:
+    """Some filters from the first on, as far apart as a small layer allows."""
+    return list(range(0, count, min(STEP, max(1, count // MAX_FILTERS))))[:MAX_FILTERS]
+
+
+def _draw_tops(axes: Axes, subject: Subject, filters: list[int], chosen: np.ndarray) -> None:
+    """A row of thumbnails a filter, each below the name of its class."""
+    for (row, column), index in np.ndenumerate(chosen):
+        left, top = column * 1.08, row * 1.22
+        axes.imshow(subject.split.images[index], extent=(left, left + 1, top + 1, top))
+        name = shortened(subject.figure_names[subject.split.labels[index]], LONGEST)
+        axes.text(left + 0.5, top - 0.02, name, fontsize=SMALL, ha="center", va="bottom")
+    places = 0.5 + 1.22 * np.arange(len(chosen))
+    axes.set_yticks(places, [f"filter\n{number}" for number in filters], fontsize=SMALL)
+    axes.set(xticks=[], xlim=(-0.05, TOP * 1.08), ylim=(1.22 * len(chosen) - 0.1, -0.25))
+    axes.tick_params(left=False)
+    axes.spines[:].set_visible(False)
 
 
 def overlap(each: FilterStatistics) -> np.ndarray:
@@ -68,11 +89,11 @@ def _caption(subject: Subject, layers: list[FilterStatistics]) -> Caption:
         for each in layers
     )
     return Caption(
-        f"For the first {MAX_FILTERS} filters of the first and of the last convolution, the five "
+        f"For up to {MAX_FILTERS} filters of the first and of the last convolution, the five "
         f"{subject.split_name} images with the largest mean and the largest maximum of the "
         f"filter's map. Shared by both rankings: {overlaps}. Shared by two filters: {alike}.",
         f"All {len(subject.split):,} images are ranked, by the map after BN and ReLU where they "
-        "follow, before pooling.",
+        "follow, before pooling. The filters are evenly spaced, not chosen; the numbers hold all.",
         "The mean rewards bright and uniform images, whatever the filter detects; the maximum "
         "rewards one spot. Top images show what excites a filter most, not what it does for the "
         "others.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.attribution.explanation import introduction
 from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import DrawnFigure, Gallery
@@ -64,11 +65,12 @@ _LIBRARIES = ("matplotlib", "captum", "scikit-learn", "numpy")
 
 @dataclass(frozen=True)
 class Section:
-    """The figures of one group, and its title."""
+    """The figures of one group, its title, and what holds for all of them."""
 
     group: str
     title: str
     figures: tuple[DrawnFigure, ...]
+    introduction: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def report_of(
         facts=_facts(subject, seal),
         readings=sealed.readings(seal),
         settings=_settings(subject),
-        sections=_sections(gallery),
+        sections=_sections(gallery, {"attribution": introduction(subject)}),
         left_out=tuple((heading(name), why) for name, why in gallery.left_out.items()),
         failed=tuple((heading(name), why) for name, why in gallery.failed.items()),
         made=made,
@@ -154,10 +156,15 @@ def heading(name: str) -> str:
     return _HEADINGS.get(name) or name.replace("_", " ").capitalize()
 
 
-def _sections(gallery: Gallery) -> tuple[Section, ...]:
+def _sections(gallery: Gallery, introductions: dict[str, str]) -> tuple[Section, ...]:
     grouped = {g: tuple(f for f in gallery.drawn if f.group == g) for g in GROUPS}
     return tuple(
-        Section(group, _TITLES.get(group, group.capitalize()), figures)
+        Section(
+            group,
+            _TITLES.get(group, group.capitalize()),
+            figures,
+            introductions.get(group, ""),
+        )
         for group, figures in grouped.items()
         if figures
     )

@@ -108,8 +108,9 @@ def _pages(report: Report) -> Iterator[_Page]:
     begin = {"Readings of the test labels": report.readings, "Settings": report.settings}
     yield from _tables(report, begin, _title_page(report))
     for section in report.sections:
-        for drawn in section.figures:
-            yield _figure_page(report, section, drawn)
+        for place, drawn in enumerate(section.figures):
+            head = section.introduction if place == 0 else ""
+            yield _figure_page(report, section, drawn, head)
     end = {
         "Could not be drawn": report.failed,
         "Left out": report.left_out,
@@ -148,9 +149,11 @@ def _tables(report: Report, tables: dict[str, Pairs], page: _Page) -> Iterator[_
     yield page
 
 
-def _figure_page(report: Report, section: Section, drawn: DrawnFigure) -> _Page:
+def _figure_page(report: Report, section: Section, drawn: DrawnFigure, head: str) -> _Page:
     page = _Page(_foot(report))
     page.write(section.title.upper(), size=SMALL, color=MUTED, after=0.02)
+    if head:
+        page.write(head, after=0.1)
     page.write(heading(drawn.name), size=15, weight="bold", after=0.12)
     caption = {
         "What it shows": drawn.caption.shows,

@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 
-import matplotlib
 import pytest
-from matplotlib import pyplot
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from subjects import constructed, drawing_of, small_search
 
 from analysis import figures
-from analysis.optuna_axes import clean_pyplot
 from analysis.study import after, common_epoch, study_of
 from analysis.trials import RecordedSearch, rungs
 
@@ -84,13 +81,3 @@ def test_rungs_are_the_grace_times_powers_of_the_factor():
     assert rungs(5, 3, 20) == (5, 15)
     assert rungs(2, 3, 6) == (2,)
     assert rungs(20, 3, 20) == ()
-
-
-def test_optunas_plots_leave_pyplot_and_its_style_as_they_were():
-    before, numbers = dict(matplotlib.rcParams), pyplot.get_fignums()
-    with clean_pyplot((3, 2)):
-        pyplot.style.use("ggplot")
-        figure, _ = pyplot.subplots()
-    assert pyplot.get_fignums() == numbers
-    assert dict(matplotlib.rcParams) == before
-    assert figure.get_size_inches().tolist() == [3, 2]

@@ -11,8 +11,9 @@ from subjects import constructed
 from analysis import figures
 from analysis.certificate import certify
 from analysis.drawn import draw_figures
+from analysis.look import WIDTH
 from analysis.report.document import Report, report_of
-from analysis.report.html import html_text
+from analysis.report.html import CSS_INCH, html_text
 
 pytestmark = pytest.mark.slow
 DESK, PHONE = 1280, 390  # pixels
@@ -63,18 +64,24 @@ def test_no_request_leaves_the_page(opened, address):
     assert {url for url in opened.requests if not url.startswith("data:")} == {address}
 
 
-def test_every_figure_is_visible_within_the_window(opened, report):
-    images = opened.page.locator("figure img").all()
-    assert len(images) == len(report.figures)
-    for image in images:
-        image.scroll_into_view_if_needed()
-        box = image.bounding_box()
+def test_every_figure_is_visible_in_a_plate_within_the_window(opened, report):
+    plates = opened.page.locator("figure .plate").all()
+    assert len(plates) == len(report.figures)
+    for plate in plates:
+        plate.scroll_into_view_if_needed()
+        image, box = plate.locator("img"), plate.bounding_box()
         assert image.evaluate("image => image.complete && image.naturalWidth > 0")
         assert image.is_visible()
-        assert box["width"] > 100
         assert box["height"] > 50
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= opened.width
+
+
+def test_a_figures_letters_are_as_large_as_they_were_drawn(opened, report):
+    for drawn, image in zip(report.figures, opened.page.locator("figure img").all(), strict=True):
+        if drawn.size[0] <= WIDTH:
+            shown = image.bounding_box()["width"]
+            assert shown == pytest.approx(CSS_INCH * drawn.size[0], abs=3), drawn.name
 
 
 def overflow(page: Page) -> int:
@@ -92,13 +99,23 @@ def test_open_numbers_do_not_widen_the_page(opened):
     assert overflow(opened.page) <= 0
 
 
-def test_full_size_scrolls_within_its_frame(opened):
-    image = opened.page.locator("figure img").first
+def test_full_size_on_a_desk_and_the_whole_figure_on_a_phone_stay_within_the_frame(opened):
+    image, box = opened.page.locator("figure img").first, opened.page.locator(".full").first
     natural = image.evaluate("image => image.naturalWidth")
-    opened.page.get_by_label("Full size").first.check()
-    assert image.bounding_box()["width"] == pytest.approx(natural, abs=1)
+    box.check()
+    width = image.bounding_box()["width"]
+    if opened.width == DESK:
+        assert width == pytest.approx(natural, abs=1)
+    else:
+        assert width < PHONE
     assert overflow(opened.page) <= 0
-    opened.page.get_by_label("Full size").first.uncheck()
+    box.uncheck()
+
+
+@pytest.mark.parametrize("words", ["Full size", "Fit to the screen"])
+def test_the_switch_says_what_it_does(opened, words):
+    expected = (words == "Full size") == (opened.width == DESK)
+    assert opened.page.get_by_text(words, exact=True).first.is_visible() == expected
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
