@@ -84,8 +84,8 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: int | None) -> str:
 def _caption(trials: int) -> Caption:
     return Caption(
         f"The best validation accuracy of each of {counted(trials, 'trial')}, in the order in "
-        "which they were suggested: dots were trained to the end, crosses were stopped early, diamonds became "
-        "finalists. The line is the best so far, the dashed one the baseline's.",
+        "which they were suggested: dots were trained to the end, crosses were stopped early, "
+        "diamonds became finalists. The line is the best so far, the dashed one the baseline's.",
         "Of each trial's best epoch, as recorded.",
         "Stopped trials had fewer epochs, so their points are lower than they might have become. "
         "The best of many trials is a little lucky.",
