@@ -5,6 +5,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,35 @@ def test_a_split_within_itself_is_read(tmp_path):
     assert data.test.labels.tolist() == [0, 0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ("train2017", "val2017"),
+        ("seg_train/seg_train", "seg_val/seg_val"),
+        ("pets-training", "pets-validation"),
+        ("2020 Train", "2020 valid"),
+    ],
+)
+def test_folders_that_differ_in_the_splits_name_alone_are_the_splits(tmp_path, train, val):
+    put(tmp_path, *moved(TRAIN, train), *moved(VAL, val), "seg_pred/1.png")
+    data = load(DataSpec(), str(tmp_path))
+    assert (data.classes, len(data.train), len(data.val)) == (("ant", "bee"), 4, 2)
+    assert "1 image in no class folder (seg_pred/1.png)" in left_out(DataSpec(), str(tmp_path))
+
+
+def test_folds_of_splits_are_refused_by_their_names(tmp_path):
+    folds = [moved(TRAIN, f"{split}{fold}") for split in ("train", "test") for fold in (1, 2)]
+    put(tmp_path, *chain.from_iterable(folds))
+    with pytest.raises(UsageError, match="test1/ and test2/, which all mean test; leave one"):
+        list_folder(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("steam_train", "car"), ("train stop", "bus stop")])
+def test_vehicles_and_stops_are_classes(tmp_path, names):
+    put(tmp_path, *(f"{name}/{number}.png" for name in names for number in (1, 2)))
+    assert set(list_folder(tmp_path).classes) == set(names)
+
+
 def test_a_class_may_be_called_test(tmp_path):
     put(tmp_path, *TRAIN, "train/test/1.png", "train/test/2.png", "test/test/1.png")
     data = load(DataSpec(), str(tmp_path))
@@ -226,10 +256,9 @@ def test_vehicles_may_be_trains(tmp_path):
         (["train/ant/1.png"], "two class folders or more and holds the folder 'ant'"),
         ([f"pets/{name}" for name in TRAIN], "but pets/train/; give --data {}/pets"),
         (["ant/train/1.png", "bee/train/2.png"], "has no folder train/, but ant/train/;"),
-        (
-            ["seg_train/ant/1.png", "seg_test/ant/1.png"],
-            "seg_test/, whose name is that of no split",
-        ),
+        (["train_val/ant/1.png", "test/1.png"], "train_val/, whose name is that of no split"),
+        (["train2017/ant/1.png", "pets/ant/1.png"], "train2017/, whose name is that of no split"),
+        (["train2017/1.png", "val2017/2.png"], "train2017 needs two class folders or more"),
         (
             ["notes.txt", "pets.zip"],
             "no images, but 2 files of no image format that is read (notes",

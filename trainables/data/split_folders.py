@@ -2,7 +2,8 @@
 
 Below ``train`` a class may have any name, ``test`` too. At the top ``train`` and ``val`` are
 classes (of vehicles, say) if they hold no folders and others beside them hold images; ``test``
-there is always the split.
+there is always the split. Where no folder is called ``train``, folders that differ in the split's
+name alone are the splits, as ``seg_train`` and ``seg_test``, or ``train2017`` and ``val2017``.
 """
 
 import re
@@ -14,17 +15,32 @@ from trainables.data.tree import FolderTree
 
 FORM = "expected train/CLASS/*.png, and if you have them val/CLASS/*.png and test/*.png"
 
-_SPLIT = re.compile(
-    r"(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev(?:elopment)?)|(test(?:ing)?))"
-    r"(?:[-_. ]?(?:set|data|images|split))?",
-    re.IGNORECASE,
-)
+_NAMES = r"(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev(?:elopment)?)|(test(?:ing)?))"
+_SPLIT = re.compile(rf"{_NAMES}(?:[-_. ]?(?:set|data|images|split))?", re.IGNORECASE)
+_PART = re.compile(rf"(?<![^\W\d_]){_NAMES}(?![^\W\d_])", re.IGNORECASE)  # no letters beside it
 
 
 def split_of(name: str) -> str | None:
     """The split that a folder of this name usually holds: train, val, test or none."""
-    found = _SPLIT.fullmatch(name)
+    return _split(_SPLIT.fullmatch(name))
+
+
+def _split(found: re.Match[str] | None) -> str | None:
     return ("train", "val", "test")[found.lastindex - 1] if found and found.lastindex else None
+
+
+def _alike(names: Iterable[str]) -> dict[str, str]:
+    """The split of each of ``names`` that differs from another in the name of its split alone."""
+    groups: dict[str, dict[str, str]] = {}
+    for name in names:
+        if split := _split(_PART.search(name)):
+            groups.setdefault(_PART.sub("", name, count=1), {})[name] = split
+    return {
+        name: split
+        for group in groups.values()
+        if "train" in group.values() and len(set(group.values())) > 1
+        for name, split in group.items()
+    }
 
 
 def top_of(path: str) -> str:
@@ -44,10 +60,14 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
         UsageError: two folders mean the same split, or a link of a split's name leads nowhere.
     """
     named: dict[str, list[str]] = {}
-    candidates = {name for name in tree.folders if "/" not in name and split_of(name)}
+    tops = [name for name in tree.folders if "/" not in name]
+    means = {name: split for name in tops if (split := split_of(name))}
+    if "train" not in means.values():
+        means = {**_alike(tops), **means}
+    candidates = set(means)
     others, nested = tops_of(tree.images) - candidates, tops_of(tree.folders)
     for name in sorted(candidates):
-        split = str(split_of(name))
+        split = means[name]
         if split == "test" or name in nested or not others:
             named.setdefault(split, []).append(name)
     for split, names in named.items():
@@ -65,7 +85,7 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
 
 
 def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> str:
-    """``folder``, or the one of the same split that alone is in it, as in ``train/train``.
+    """``folder``, or the one of its name or split that alone is in it, as in ``train/train``.
 
     Unless that is one of the ``classes``.
     """
@@ -73,7 +93,7 @@ def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> 
         top_of(path) for path in within([*tree.folders, *tree.images], {split: folder}, split)
     }
     only = inside.pop() if len(inside) == 1 else ""
-    if split_of(only) != split or only in classes:
+    if (split_of(only) != split and only != Path(folder).name) or only in classes:
         return folder
     return _unwrapped(f"{folder}/{only}", split, tree, classes)
 
@@ -96,7 +116,7 @@ def check_no_splits_within(root: Path, tree: FolderTree, folders: dict[str, str]
             )
     direct = {top_of(path) for path in images if path.count("/") == 1}
     for top in sorted(tops_of(images) - direct):
-        if any(map(split_of, re.split(r"[-_. ]+", top))) and not split_of(top):
+        if any(map(split_of, re.split(r"[-_. \d]+", top))) and not split_of(top):
             raise UsageError(
                 f"{root} holds folders within {top}/, whose name is that of no split; rename it "
                 f"to train, val or test; {FORM}"
