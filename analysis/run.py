@@ -135,7 +135,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     )
     source = _source(arguments.data, run.job.source)
     subject = open_subject(run, source, arguments.split, records)
-    print_left_out(run.job.data, source, console)
+    print_left_out(run.job.data, source, console, subject.dataset)
     if arguments.read_test:
         _check_readable(subject)
     certificate, predictions = certify(subject), predictions_text(subject)

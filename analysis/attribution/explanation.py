@@ -148,7 +148,7 @@ class Explanation:
 
 
 def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
-    """``method`` on the first images predicted rightly and wrongly, and on its controls.
+    """``method`` on images predicted rightly and wrongly, and on its controls.
 
     The last layer is redrawn ``draws`` times.
     """

@@ -87,20 +87,19 @@ class Groups:
 
 def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
     """The groups of N images, from (N,) class indices each."""
-    right, aligned = predictions == labels, digits == labels
-    conflicting = ~aligned & (digits != NO_CLASS)
+    right, known = predictions == labels, digits != NO_CLASS
+    aligned, conflicting = known & (digits == labels), known & (digits != labels)
     cells = tuple(
         Cell(label, wanted, share(right[(labels == label) & group]))
         for label in range(classes)
         for wanted, group in ((True, aligned), (False, conflicting))
     )
     following = share((predictions == digits)[conflicting])
-    pointing = aligned | conflicting
     constant = Constant(
         conflicting=_commonest(labels[conflicting]),
         following=_commonest(digits[conflicting]),
-        accuracy=_commonest(labels[pointing]),
-        pointing=_commonest(digits[pointing]),
+        accuracy=_commonest(labels[known]),
+        pointing=_commonest(digits[known]),
     )
     return Groups(
         share(right), share(right[aligned]), share(right[conflicting]), following, cells, constant

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.panels import image_grid
 from analysis.subject import Subject
@@ -19,13 +20,13 @@ def draw(subject: Subject) -> Drawing:
     assert split.digits is not None
     own = subject.run.job.data.shortcut is not None
     kinds = {
-        "aligned": np.flatnonzero(split.aligned),
-        "conflicting": np.flatnonzero(split.conflicting),
+        "aligned": sample(split.labels, COUNT, np.flatnonzero(split.aligned)),
+        "conflicting": sample(split.labels, COUNT, np.flatnonzero(split.conflicting)),
     }
     figure, panels = image_grid(2 * COUNT, COUNT, 1.3)
     for row, (kind, indices) in enumerate(kinds.items()):
         panels[row * COUNT].set_ylabel(kind, fontsize=9)
-        for axes, index in zip(panels[row * COUNT :], indices[:COUNT], strict=False):
+        for axes, index in zip(panels[row * COUNT :], indices, strict=False):
             axes.imshow(split.images[index])
             label, digit = int(split.labels[index]), int(split.digits[index])
             ink = "tab:green" if label == digit else "tab:red"
@@ -33,7 +34,7 @@ def draw(subject: Subject) -> Drawing:
             named = names[label] if own else f"{names[label]} ({label})"
             axes.set_title(f"{named}\n{said}", fontsize=6 if own else 8, color=ink)
     shares = {
-        name: float(np.mean(part.aligned))
+        name: float(part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1))
         for name, part in (("train", dataset.train), ("val", dataset.val))
         if part.digits is not None
     }
@@ -48,7 +49,7 @@ def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
         f"(aligned, green) and whose {noun} {'points to' if own else 'is'} another (conflicting, "
         f"red). Aligned: {agreement}.",
-        "The first of each kind in the split.",
+        "Drawn from all classes with a fixed seed.",
         f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",
     )
