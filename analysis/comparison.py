@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from analysis.audit.intervals import Booleans, Estimate, difference
+from analysis.examples import sample
 from analysis.figures import Caption, Drawing, naming
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError
+from trainables.data.dataset import Integers
 
 COLUMNS = 6  # images of each kind of disagreement
 
@@ -158,9 +160,13 @@ def _draw_gallery(
         top = 1 - (3.75 + 2.25 * row) / height
         text = f"{kind} ({len(indices):,})"
         figure.text(0.03, top, text, fontsize=11, fontweight="bold", va="bottom")
-        for column, index in enumerate(indices[:COLUMNS]):
+        for column, index in enumerate(_shown(subject, indices)):
             place = (0.03 + 0.16 * column, top - 1.9 / height, 0.135, 1.45 / height)
             _draw_image(figure.add_axes(place), subject, answers, int(index))
+
+
+def _shown(subject: Subject, indices: Integers) -> Integers:
+    return sample(subject.split.labels, COLUMNS, indices)
 
 
 def _draw_image(axes: Axes, subject: Subject, answers: list[np.ndarray], index: int) -> None:
@@ -193,7 +199,7 @@ def _numbers(
         "difference": None if gap is None else [gap.value, gap.low, gap.high],
         "mcnemar_p": counts.p,
         "disagreements": {kind: len(indices) for kind, indices in kinds.items()},
-        "shown": {kind: indices[:COLUMNS].tolist() for kind, indices in kinds.items()},
+        "shown": {kind: _shown(first, indices).tolist() for kind, indices in kinds.items()},
     }
 
 
@@ -205,7 +211,7 @@ def _caption(subject: Subject, counts: Agreement) -> Caption:
         f"Of {counts.images:,} {subject.split_name} images both networks get {counts.both:,} right "
         f"and {counts.neither:,} wrong; A alone gets {counts.only_first:,} right, B alone "
         f"{counts.only_second:,}. The two {chance} (p = {_p(counts.p)}). Below, images that one "
-        "alone gets right, the first of each kind in the split, not chosen.",
+        "alone gets right, of each kind some that are drawn from all classes with a fixed seed.",
         "The weights of each run's best epoch, in eval mode, on the same unaugmented images. p is "
         "McNemar's in its exact form: the two-sided binomial test that each of the images that one "
         "alone gets right is as likely A's as B's. The interval of the difference is Bonett and "

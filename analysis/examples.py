@@ -1,4 +1,4 @@
-"""Images to show: some that the network gets right and some that it gets wrong."""
+"""Images to show, drawn from all classes: a folder's images lie class by class."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.look import RIGHT, WRONG
 from analysis.subject import Subject
-from trainables.data.dataset import rank_in_class
+from trainables.data.dataset import Integers, rank_in_class
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,31 @@ class Example:
 
 
 def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example]:
-    """The first images of the split that are predicted rightly, then the first wrongly.
+    """Images of the split that are predicted rightly, then some that are not, as ``sample`` draws.
 
-    Not chosen by hand, but of different classes as long as there are; fewer where there are fewer.
+    Fewer where there are fewer.
     """
     hits = (subject.evaluation.predictions == subject.evaluation.labels).numpy()
-    chosen = [*_first(subject, hits, correct), *_first(subject, ~hits, wrong)]
-    return [example_at(subject, index) for index in chosen]
+    kinds = ((np.flatnonzero(hits), correct), (np.flatnonzero(~hits), wrong))
+    chosen = [sample(subject.split.labels, count, among) for among, count in kinds]
+    return [example_at(subject, int(index)) for index in np.concatenate(chosen)]
+
+
+def sample(labels: Integers, count: int, among: Integers | None = None) -> Integers:
+    """Indices of images, drawn with a fixed seed, each class once before any comes twice.
+
+    Args:
+        labels: of all images.
+        count: how many, at most.
+        among: indices of those to draw from; all if None.
+
+    Returns:
+        In the order of the images.
+    """
+    among = np.arange(len(labels)) if among is None else among
+    drawn = np.random.default_rng(0).permutation(among)
+    order = np.argsort(rank_in_class(labels[drawn]), kind="stable")
+    return np.sort(drawn[order[:count]])
 
 
 def example_at(subject: Subject, index: int) -> Example:
@@ -67,10 +85,3 @@ def title(subject: Subject, example: Example) -> str:
 def colour(example: Example) -> str:
     """Green for right, red for wrong."""
     return RIGHT if example.correct else WRONG
-
-
-def _first(subject: Subject, chosen: np.ndarray, count: int) -> list[int]:
-    """The first ``count`` of the ``chosen``, each class once before any comes twice."""
-    indices = np.flatnonzero(chosen)
-    order = np.lexsort((indices, rank_in_class(subject.split.labels[indices])))
-    return sorted(indices[order[:count]].tolist())

@@ -162,7 +162,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
         reports = reports.read(run.run_id, arguments.split)
     source = _source(arguments.data, run.job.source)
     subject = open_subject(run, source, arguments.split, records)
-    print_left_out(run.job.data, source, console)
+    print_left_out(run.job.data, source, console, subject.dataset)
     if arguments.read_test and not subject.dataset.test.labelled:
         raise UsageError("--read-test: the test images have no labels; leave it out")
     certificate, predictions = certify(subject), predictions_text(subject)

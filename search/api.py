@@ -131,7 +131,7 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
         raise UsageError("space: a call searches one; call it once for each")
     console = Console(highlight=False, markup=False, force_jupyter=False)
     if not request.quiet:
-        print_left_out(request.data, request.source, console)
+        print_left_out(request.data, request.source, console, request.dataset)
     outcome = run(request, console)
     uri, records = request.tracking_uri, tuple(outcome.records)
     return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))

@@ -52,8 +52,9 @@ class Evaluation:
             "val_accuracy": _share(right),
         }
         if self.digits is not None:
-            aligned = self.digits == self.labels
-            conflicting = ~aligned & (self.digits != NO_CLASS)
+            known = self.digits != NO_CLASS
+            aligned = known & (self.digits == self.labels)
+            conflicting = known & ~aligned
             groups = {
                 "val_accuracy_aligned": right[aligned],
                 "val_accuracy_conflicting": right[conflicting],

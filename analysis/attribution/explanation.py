@@ -164,7 +164,7 @@ def introduction(subject: Subject) -> str:
 
 
 def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
-    """``method`` on the first images predicted rightly and wrongly, and on its controls.
+    """``method`` on images predicted rightly and wrongly, and on its controls.
 
     The last layer is redrawn ``draws`` times.
     """

@@ -94,22 +94,21 @@ class Groups:
 
 def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
     """The groups of N images, from (N,) class indices each."""
-    right, aligned = predictions == labels, digits == labels
-    conflicting = ~aligned & (digits != NO_CLASS)
+    right, known = predictions == labels, digits != NO_CLASS
+    aligned, conflicting = known & (digits == labels), known & (digits != labels)
     cells = tuple(
         Cell(label, wanted, share(right[(labels == label) & group]))
         for label in range(classes)
         for wanted, group in ((True, aligned), (False, conflicting))
     )
     follows = (predictions == digits)[conflicting]
-    pointing = aligned | conflicting
     constant = Constant(
         conflicting=_commonest(labels[conflicting]),
         following=_commonest(digits[conflicting]),
-        accuracy=_commonest(labels[pointing]),
-        pointing=_commonest(digits[pointing]),
+        accuracy=_commonest(labels[known]),
+        pointing=_commonest(digits[known]),
     )
-    said = np.eye(classes)[predictions[pointing]]
+    said = np.eye(classes)[predictions[known]]
     return Groups(
         accuracy=share(right),
         aligned=share(right[aligned]),
@@ -117,7 +116,7 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
         following=share(follows),
         gap=difference_of_groups(right[aligned], right[conflicting]),
         excess=difference(follows, right[conflicting]),
-        picture=association(said, digits[pointing], labels[pointing]),
+        picture=association(said, digits[known], labels[known]),
         cells=cells,
         constant=constant,
     )

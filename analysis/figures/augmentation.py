@@ -3,11 +3,13 @@
 import numpy as np
 import torch
 
+from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.panels import image_grid
 from analysis.subject import Subject
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import Normaliser
+from trainables.data.dataset import Dataset, Images
 from trainables.recipe import Recipe
 from trainables.seeding import generator
 
@@ -21,7 +23,7 @@ def draw(subject: Subject) -> Drawing:
     used = [name for name, key in recipe.augmentations.items() if key.changes == "images"]
     if not used:
         raise NotApplicableError("the run augments nothing")
-    originals = subject.dataset.train.images[:COUNT]
+    originals = _originals(subject.dataset)
     rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
     figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.15, words=0.05)
     for axes, image in zip(panels, np.concatenate(rows), strict=True):
@@ -32,11 +34,16 @@ def draw(subject: Subject) -> Drawing:
     return Drawing(figure, {"augmentation": settings, "images": len(originals)}, _caption(settings))
 
 
+def _originals(dataset: Dataset) -> Images:
+    """Training images, drawn from all classes."""
+    return dataset.train.images[sample(dataset.train.labels, COUNT)]
+
+
 def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
-    """The first training images, augmented and de-normalised with the run's own statistics."""
+    """The same training images, augmented and de-normalised with the run's own statistics."""
     device = torch.device("cpu")
     draws = generator(device, 0, "figure", number)
-    images = torch.from_numpy(np.ascontiguousarray(subject.dataset.train.images[:COUNT]))
+    images = torch.from_numpy(_originals(subject.dataset))
     augment = Augmentation(recipe)
     pixels = augment.pixels(images, draws)
     values = augment.values(Normaliser(subject.dataset, device)(pixels), draws)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.look import ALIGNED, CONFLICTING, TEXT
 from analysis.panels import image_grid, show
@@ -21,20 +22,20 @@ def draw(subject: Subject) -> Drawing:
     assert split.digits is not None
     own = subject.run.job.data.shortcut is not None
     kinds = {
-        "aligned": np.flatnonzero(split.aligned),
-        "conflicting": np.flatnonzero(split.conflicting),
+        "aligned": sample(split.labels, COUNT, np.flatnonzero(split.aligned)),
+        "conflicting": sample(split.labels, COUNT, np.flatnonzero(split.conflicting)),
     }
     figure, panels = image_grid(2 * COUNT, COUNT, 1.15, words=0.45)
     for row, (kind, indices) in enumerate(kinds.items()):
         panels[row * COUNT].set_ylabel(kind, color=INKS[kind], fontweight="bold")
-        for axes, index in zip(panels[row * COUNT :], indices[:COUNT], strict=False):
+        for axes, index in zip(panels[row * COUNT :], indices, strict=False):
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
             said = f"{subject.run.job.data.noun}: {names[digit]}" if own else f"digit {digit}"
             axes.set_xlabel(said, fontsize=TEXT)
             axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
-        name: float(np.mean(part.aligned))
+        name: float(part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1))
         for name, part in (("train", dataset.train), ("val", dataset.val))
         if part.digits is not None
     }
@@ -49,7 +50,7 @@ def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
         f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
         f"(aligned, framed orange) and whose {noun} {'points to' if own else 'is'} another "
         f"(conflicting, framed blue); what it says stands under each. Aligned: {agreement}.",
-        "The first of each kind in the split.",
+        "Drawn from all classes with a fixed seed.",
         f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
         "shortcut that pays in training and is worthless later.",
     )

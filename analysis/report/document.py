@@ -213,6 +213,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         ),
         "Classes": _classes(subject),
         "Validation digits": _digits(subject),
+        "Remark on the data": dataset.remark,
         "Figures show": f"{subject.split_name} images",
         "Assumption": run.setting.recipe.assumption,
         "Search": run.search,

@@ -26,7 +26,7 @@ def run(argv: list[str]) -> int:
     console = Console(highlight=False, markup=False)
     request, combinations = ablation(options)
     if not options.quiet:
-        print_left_out(request.data, request.source, console)
+        print_left_out(request.data, request.source, console, request.dataset)
     outcome = run_search(request, console)
     status = report_briefly(outcome, request, console)
     if outcome.stop is None:

@@ -1,11 +1,14 @@
-"""The line that says which files of a folder of images are not read."""
+"""What is to be known of a folder of images before it is used, a line each."""
 
 from rich.console import Console
 
-from trainables.data import DataSpec, left_out
+from trainables.data import Dataset, DataSpec, left_out
 
 
-def print_left_out(data: DataSpec, source: str, console: Console) -> None:
-    """Print it, if ``data`` from ``source`` leave out any."""
-    if line := left_out(data, source):
-        console.print(line, markup=False, soft_wrap=True)
+def print_left_out(
+    data: DataSpec, source: str, console: Console, dataset: Dataset | None = None
+) -> None:
+    """Print which files ``data`` from ``source`` leave out, and the remark on the ``dataset``."""
+    for line in (left_out(data, source), dataset.remark if dataset else ""):
+        if line:
+            console.print(line, markup=False, soft_wrap=True)

@@ -100,7 +100,7 @@ def _search(options: SearchOptions, console: Console) -> int:
 
     asked = requests(options)
     if not options.quiet:
-        print_left_out(asked[0].data, asked[0].source, console)
+        print_left_out(asked[0].data, asked[0].source, console, asked[0].dataset)
     return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
 
 

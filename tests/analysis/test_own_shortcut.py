@@ -22,7 +22,7 @@ from analysis.subject import Subject
 from search.space.constraints import images_behind
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.batches import Normaliser
-from trainables.data.dataset import NO_CLASS, Split
+from trainables.data.dataset import NO_CLASS, UNLABELLED, Split
 from trainables.data.shortcut import Shortcut
 from trainables.evaluation import Evaluation
 from trainables.recipe import Setting
@@ -192,3 +192,9 @@ def test_images_whose_shortcut_points_to_none_are_neither_aligned_nor_conflictin
     split = Split(np.zeros((5, 4, 4, 3), np.uint8), LABELS, POINTS)
     assert images_behind(split)["val_accuracy_aligned"] == 1
     assert images_behind(split)["digit_following"] == 2
+
+
+def test_an_image_of_neither_label_nor_digit_is_not_aligned():
+    unknown = np.array([NO_CLASS, 1])
+    split = Split(np.zeros((2, 4, 4, 3), np.uint8), np.array([UNLABELLED, 1]), unknown)
+    assert split.aligned.tolist() == [False, True]

@@ -1,7 +1,9 @@
 """The course's folder form: read, written, and refused with the reason."""
 
 import csv
+import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.__main__ import main
-from trainables.data.dataset import UNLABELLED
+from trainables.data.dataset import NO_CLASS, UNLABELLED
 from trainables.data.export import export
 from trainables.data.folder import list_folder, read_folder
 
@@ -22,7 +24,7 @@ def read(folder):
 @pytest.fixture(scope="session")
 def exported(embedded, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "set"
-    export(embedded.truncated(60), folder)
+    export(embedded.truncated(60), folder, test_labels=True)
     return folder
 
 
@@ -225,6 +227,46 @@ def test_the_command_line_exports_a_limited_set(tmp_path, capsys):
     assert main(["export", "--set", "embedded", "--out", str(out), "--limit", "20"]) == 0
     assert len(read(out).val) == 20
     assert "train: 20 images" in capsys.readouterr().out
+
+
+def test_an_export_seals_the_labels_of_the_test_images_and_reads_back_so(embedded, tmp_path):
+    export(embedded.truncated(60), tmp_path / "set")
+    back = read(tmp_path / "set")
+    assert (back.test.labels == UNLABELLED).all()
+    assert np.array_equal(back.test.digits, embedded.truncated(60).test.digits)
+    assert np.array_equal(back.val.labels, embedded.truncated(60).val.labels)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_labels_csv_tells_the_test_labels_only_if_asked(tmp_path, capsys, asked):
+    flags = ["--with-test-labels"] if asked else []
+    arguments = ["--set", "embedded", "--limit", "20", "--out", str(tmp_path / "out"), *flags]
+    assert main(["export", *arguments]) == 0
+    with (tmp_path / "out" / "labels.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    assert [row["label"] != "" for row in rows] == [asked] * 20
+    assert ("without the test images' labels" in capsys.readouterr().out) is not asked
+
+
+def test_a_label_that_labels_csv_leaves_empty_is_that_of_the_folder(folder):
+    before = read(folder).train.labels
+    rewrite(folder, lambda text: re.sub(r"^(train,[^,]*),\d,", r"\1,,", text, flags=re.MULTILINE))
+    assert np.array_equal(read(folder).train.labels, before)
+
+
+def test_a_digit_that_labels_csv_leaves_empty_beside_others_points_to_no_class(folder):
+    first = read(folder).train.digits
+    rewrite(
+        folder, lambda text: re.sub(r"^(train,.*),\d$", r"\1,", text, count=1, flags=re.MULTILINE)
+    )
+    assert read(folder).train.digits.tolist() == [NO_CLASS, *first[1:]]
+
+
+def test_an_unknown_digit_is_exported_as_an_empty_one(embedded, tmp_path):
+    few = embedded.truncated(60)
+    digits = np.where(np.arange(60) % 3, few.val.digits, NO_CLASS)
+    export(replace(few, val=replace(few.val, digits=digits)), tmp_path / "set")
+    assert np.array_equal(read(tmp_path / "set").val.digits, digits)
 
 
 def test_the_command_line_exports_real_images_that_read_back(tmp_path, real_data, composite):

@@ -15,6 +15,8 @@ from trainables.boundary.validation import validated
 from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
+from trainables.data.digit_reader import VERSION as READER
+from trainables.data.digit_reader import with_read_digits
 from trainables.data.folder import (
     VAL_SHARE,
     Listing,
@@ -23,7 +25,7 @@ from trainables.data.folder import (
     read_folder,
     with_shortcut,
 )
-from trainables.data.image_files import LARGEST
+from trainables.data.image_files import LARGEST, common_size
 from trainables.data.shortcut import Shortcut
 
 __all__ = [
@@ -161,10 +163,22 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
         "files": _stamps(root, listing.files()),
         "listing": listing.described(),
         "image_size": spec.image_size,
+        "digits": None if listing.has_digits else READER,
     }
-    dataset = cached(recipe, partial(read_folder, listing, spec.image_size))
+    dataset = cached(recipe, partial(_build_folder, listing, spec.image_size))
     _check_region(spec.shortcut, dataset.image_size)
     return dataset
+
+
+def _build_folder(listing: Listing, image_size: int) -> Dataset:
+    """The listed images, with the digits that composite images show if no file has them."""
+    dataset = read_folder(listing, image_size)
+    if listing.has_digits:
+        return dataset
+    resized = image_size and dataset.image_size != composite.CANVAS
+    if not resized or common_size(listing.images()) != composite.CANVAS:
+        return with_read_digits(dataset, dataset)
+    return with_read_digits(dataset, read_folder(listing))
 
 
 def _check_region(shortcut: Shortcut | None, size: int) -> None:

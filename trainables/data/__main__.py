@@ -10,8 +10,11 @@ from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import counted
 from trainables.data import EMBEDDED, DataSpec, load, resolve
+from trainables.data.composite import CANVAS
+from trainables.data.digit_reader import are_composite
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder, list_folder
+from trainables.data.image_files import UnreadableImage, decode
 
 
 @command
@@ -19,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status."""
     arguments = command_line().parse_args(argv)
     if arguments.command == "export":
-        _export(arguments.set, arguments.data, user_path(arguments.out, "--out"), arguments.limit)
+        _export(arguments)
     else:
         _show(arguments.data)
     return 0
@@ -40,27 +43,34 @@ def command_line() -> argparse.ArgumentParser:
     )
     flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
     flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
-    does = "say how a folder of images is read, and what is left out; no image is opened"
+    flags.add_argument(
+        "--with-test-labels",
+        action="store_true",
+        help="write the test images' labels, which are sealed, into labels.csv too",
+    )
+    does = "say how a folder of images is read, and what is left out; one image is opened"
     flags = commands.add_parser("show", help=does, description=does)
     flags.add_argument("--data", required=True, metavar="PATH", help="the folder")
     return parser
 
 
-def _export(name: str, data: str | None, out: Path, limit: int | None) -> None:
+def _export(arguments: argparse.Namespace) -> None:
+    name, limit, out = arguments.set, arguments.limit, user_path(arguments.out, "--out")
     if limit is not None and limit < 1:
         raise UsageError(f"--limit must be 1 or more, not {limit}")
     spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
-    source = EMBEDDED if name == "embedded" else resolve(data)
+    source = EMBEDDED if name == "embedded" else resolve(arguments.data)
     if source != EMBEDDED and is_image_folder(Path(source)):
         raise UsageError(
             f"--data {source} holds a folder of images already, or other files, not CIFAR-10"
         )
     dataset = load(spec, source).truncated(limit)
-    export(dataset, out)
+    export(dataset, out, arguments.with_test_labels)
     for split_name, split in dataset.splits.items():
         size = f"{dataset.image_size}x{dataset.image_size}"
         print(f"{split_name}: {counted(len(split), 'image')} of {size}")
-    print(f"written to {out}")
+    sealed = "" if arguments.with_test_labels else ", without the test images' labels"
+    print(f"written to {out}{sealed}")
 
 
 def _show(data: str) -> None:
@@ -72,6 +82,15 @@ def _show(data: str) -> None:
     for split, images in listing.splits.items():
         print(printable(f"{split}: {len(images)} images of {listing.folders[split]}/"))
     print(listing.left_out_line() or "nothing is left out")
+    if not listing.has_digits and _is_composite(listing.images()[0]):
+        print("composite images, of which no file has the digits: they are read from the pictures")
+
+
+def _is_composite(path: Path) -> bool:
+    try:
+        return bool(are_composite(decode(path, CANVAS)[None])[0])
+    except UnreadableImage:
+        return False
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def _meta(dataset: Dataset) -> dict[str, Any]:
         "mean": dataset.mean,
         "std": dataset.std,
         "fingerprint": fingerprint(dataset),
+        "remark": dataset.remark,
         "filenames": {name: split.filenames for name, split in dataset.splits.items()},
     }
 
@@ -119,7 +120,9 @@ def _check(dataset: Dataset) -> None:
     figures = [*dataset.mean, *dataset.std]
     if len(figures) != 6 or not all(isinstance(f, float) and math.isfinite(f) for f in figures):
         raise ValueError("mean or std is not three numbers")
-    if not all(isinstance(name, str) for name in (*dataset.classes, dataset.fingerprint)):
+    if not all(
+        isinstance(name, str) for name in (*dataset.classes, dataset.fingerprint, dataset.remark)
+    ):
         raise ValueError("a name is not text")
     for split in dataset.splits.values():
         count, *shape = split.images.shape

@@ -25,7 +25,8 @@ class Split:
         images: (N, H, W, 3), uint8, RGB.
         labels: (N,), int64, class index, or ``UNLABELLED``.
         digits: (N,), int64, the digit shown beside the picture, 0-9; of a folder with a shortcut of
-            its own the class that it points to, or ``NO_CLASS``. None where nothing is known.
+            its own the class that it points to. ``NO_CLASS`` where it points to none or is not
+            known; None where nothing is known of any.
         filenames: N paths relative to the split's folder, where the images came from files.
     """
 
@@ -45,7 +46,9 @@ class Split:
     @property
     def aligned(self) -> Booleans:
         """Whether each image's digit says its label, (N,)."""
-        return np.zeros(len(self), bool) if self.digits is None else self.digits == self.labels
+        if self.digits is None:
+            return np.zeros(len(self), bool)
+        return np.asarray((self.digits == self.labels) & (self.digits != NO_CLASS))
 
     @property
     def conflicting(self) -> Booleans:
@@ -88,6 +91,7 @@ class Dataset:
         mean: per-channel mean for normalisation, of images scaled to [0, 1].
         std: per-channel standard deviation likewise.
         fingerprint: SHA-256 over all images, labels, digits and class names of the whole set.
+        remark: how its digits were had, or why they were not, where no file has them.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Dataset:
     val: Split
     test: Split
     fingerprint: str = ""
+    remark: str = ""
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -134,12 +139,13 @@ class Dataset:
         return replace(self, train=train, val=val, test=test)
 
     def described(self) -> dict[str, Any]:
-        """Name, sizes and fingerprint, as the records show them."""
+        """Name, sizes and fingerprint, and a remark if there is one, as the records show them."""
         return {
             "name": self.name,
             "train": len(self.train),
             "val": len(self.val),
             "fingerprint": self.fingerprint,
+            **({"remark": self.remark} if self.remark else {}),
         }
 
 

@@ -3,20 +3,27 @@
 import csv
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from trainables.boundary.errors import UsageError
-from trainables.data.dataset import UNLABELLED, Dataset, Split
+from trainables.data.dataset import NO_CLASS, UNLABELLED, Dataset, Split
 from trainables.data.labels_file import COLUMNS, LABELS_FILE
 
 
-def export(dataset: Dataset, out: Path) -> None:
+def export(dataset: Dataset, out: Path, test_labels: bool = False) -> None:
     """Write ``train/CLASS/*.png``, ``val/CLASS/*.png``, ``test/*.png`` and ``labels.csv``.
 
     PNG keeps every pixel, and labels.csv the order, so that reading ``out`` gives the same arrays.
     The folder appears under its name only when it is whole.
+
+    Args:
+        dataset: what is written.
+        out: the folder to make.
+        test_labels: write the labels of the test images too, which are sealed otherwise.
 
     Raises:
         UsageError: ``out`` is there already, or cannot be written.
@@ -28,10 +35,16 @@ def export(dataset: Dataset, out: Path) -> None:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as scratch:
             folder = Path(scratch, out.name)
             folder.mkdir(0o755)
-            _write(dataset, folder)
+            _write(dataset if test_labels else _sealed(dataset), folder)
             folder.rename(out)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written ({error.strerror})") from error
+
+
+def _sealed(dataset: Dataset) -> Dataset:
+    """``dataset`` without the labels of its test images."""
+    unlabelled = np.full_like(dataset.test.labels, UNLABELLED)
+    return replace(dataset, test=replace(dataset.test, labels=unlabelled))
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
@@ -44,13 +57,19 @@ def _write(dataset: Dataset, folder: Path) -> None:
 
 def _write_split(
     split: Split, name: str, classes: tuple[str, ...], folder: Path
-) -> Iterator[tuple[str, str, int, int | str]]:
+) -> Iterator[tuple[str, str, int | str, int | str]]:
     """Write the images of a split, yielding a row of labels.csv for each."""
+    digits = np.full(len(split), NO_CLASS) if split.digits is None else split.digits
     for parent in classes if name != "test" else [""]:
         (folder / name / parent).mkdir(parents=True)
-    for index, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+    for index, (image, label, digit) in enumerate(
+        zip(split.images, split.labels, digits, strict=True)
+    ):
         parent = "" if name == "test" or label == UNLABELLED else f"{classes[label]}/"
         filename = f"{parent}{index:06d}.png"
         Image.fromarray(image).save(folder / name / filename, compress_level=1)
-        digit = "" if split.digits is None else int(split.digits[index])
-        yield name, filename, int(label), digit
+        yield name, filename, _cell(label, UNLABELLED), _cell(digit, NO_CLASS)
+
+
+def _cell(value: np.int64, unknown: int) -> int | str:
+    return "" if value == unknown else int(value)

@@ -88,10 +88,18 @@ class Listing:
         prefix = "" if folder == "." else f"{folder}/"
         return [prefix + name for name in self.splits[split]]
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether a file has digits, or a shortcut's classes, of any images."""
+        return any(digit is not None for each in self.splits.values() for _, digit in each.values())
+
+    def images(self) -> list[Path]:
+        """The images of all splits, in order."""
+        return [self.root / path for split in self.splits for path in self.paths(split)]
+
     def files(self) -> list[Path]:
         """Every file that the set depends on."""
-        images = [self.root / path for split in self.splits for path in self.paths(split)]
-        return [*images, *([self.root / LABELS_FILE] if self.labels else [])]
+        return [*self.images(), *([self.root / LABELS_FILE] if self.labels else [])]
 
     def described(self) -> list[Any]:
         """Which image stands where, and with what label and digit, as JSON values."""
@@ -192,7 +200,7 @@ def read_folder(listing: Listing, image_size: int = 0) -> Dataset:
     Raises:
         UsageError: images do not decode, or are not RGB-convertible; all are named.
     """
-    images = [listing.root / path for split in listing.splits for path in listing.paths(split)]
+    images = listing.images()
     size, faults = image_size or common_size(images), list[UnreadableImage]()
     train, val, test = (_read_split(listing, n, size, faults) for n in ("train", "val", "test"))
     refuse(faults, listing.root, len(images))

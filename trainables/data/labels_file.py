@@ -8,7 +8,7 @@ import csv
 from pathlib import Path
 
 from trainables.boundary.errors import UsageError, some
-from trainables.data.dataset import UNLABELLED
+from trainables.data.dataset import NO_CLASS, UNLABELLED
 
 LABELS_FILE = "labels.csv"
 COLUMNS = ("split", "filename", "label", "digit")
@@ -49,11 +49,19 @@ def read_labels(root: Path, classes: int) -> dict[str, Entries]:
             f"{path}, line {line}: {error}; "
             f"expected the columns {','.join(COLUMNS)} with whole numbers"
         ) from error
-    return listed
+    return {split: _with_unknown_digits(entries) for split, entries in listed.items()}
+
+
+def _with_unknown_digits(entries: Entries) -> Entries:
+    """``entries`` with ``NO_CLASS`` for a digit that is not known while others of them are."""
+    if all(digit is None for _, digit in entries.values()):
+        return entries
+    return {n: (label, NO_CLASS if d is None else d) for n, (label, d) in entries.items()}
 
 
 def _label(row: dict[str, str], classes: int) -> Label:
-    label, digit = int(row["label"]), int(row["digit"]) if row["digit"] else None
+    label = int(row["label"]) if row["label"] else UNLABELLED
+    digit = int(row["digit"]) if row["digit"] else None
     if not UNLABELLED <= label < classes:
         raise ValueError(f"label {label} is not below {classes}, the number of classes")
     if digit is not None and not 0 <= digit <= 9:
@@ -63,6 +71,8 @@ def _label(row: dict[str, str], classes: int) -> Label:
 
 def reconcile(root: Path, folder: str, found: Entries, listed: Entries) -> Entries:
     """``listed``, once it names exactly the files that are there, with the labels they have.
+
+    A label that is not listed is that of the image's folder.
 
     Raises:
         UsageError: it does not.
@@ -77,10 +87,13 @@ def reconcile(root: Path, folder: str, found: Entries, listed: Entries) -> Entri
                 f"{some(strange)} {are} {where} {root / folder}; "
                 f"write {LABELS_FILE} anew or delete it"
             )
-    false = [n for n, (label, _) in found.items() if label not in (UNLABELLED, listed[n][0])]
+    labels = {name: {label, listed[name][0]} - {UNLABELLED} for name, (label, _) in found.items()}
+    false = [name for name, either in labels.items() if len(either) > 1]
     if false:
         raise UsageError(
             f"{root / LABELS_FILE} gives {folder}/{false[0]} label {listed[false[0]][0]}, but its "
             f"folder is of label {found[false[0]][0]} ({len(false):,} of its labels are false)"
         )
-    return listed
+    return {
+        name: (next(iter(labels[name]), UNLABELLED), digit) for name, (_, digit) in listed.items()
+    }
