@@ -193,7 +193,9 @@ def _audit_evidence(gallery: Gallery) -> str:
 
 def check_reportable(figure: DrawnFigure) -> None:
     """Raise some error unless the head of a report can be made of what ``figure`` shows."""
-    _audit_verdict(Gallery((figure,), {}))
+    gallery = Gallery((figure,), {})
+    _audit_verdict(gallery)
+    _audit_evidence(gallery)
 
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:
