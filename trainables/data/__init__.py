@@ -16,7 +16,7 @@ from trainables.data import cifar, composite, embedded
 from trainables.data.cache import cached
 from trainables.data.dataset import Dataset, Split, statistics
 from trainables.data.digit_reader import VERSION as READER
-from trainables.data.digit_reader import with_read_digits
+from trainables.data.digit_reader import is_composite, with_read_digits
 from trainables.data.folder import (
     VAL_SHARE,
     Listing,
@@ -25,7 +25,7 @@ from trainables.data.folder import (
     read_folder,
     with_shortcut,
 )
-from trainables.data.image_files import LARGEST, common_size
+from trainables.data.image_files import LARGEST
 from trainables.data.shortcut import Shortcut
 
 __all__ = [
@@ -175,10 +175,8 @@ def _build_folder(listing: Listing, image_size: int) -> Dataset:
     dataset = read_folder(listing, image_size)
     if listing.has_digits:
         return dataset
-    resized = image_size and dataset.image_size != composite.CANVAS
-    if not resized or common_size(listing.images()) != composite.CANVAS:
-        return with_read_digits(dataset, dataset)
-    return with_read_digits(dataset, read_folder(listing))
+    resized = dataset.image_size != composite.CANVAS and is_composite(listing.images()[0])
+    return with_read_digits(dataset, read_folder(listing, composite.CANVAS) if resized else dataset)
 
 
 def _check_region(shortcut: Shortcut | None, size: int) -> None:

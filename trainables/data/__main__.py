@@ -10,11 +10,9 @@ from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import counted
 from trainables.data import EMBEDDED, DataSpec, load, resolve
-from trainables.data.composite import CANVAS
-from trainables.data.digit_reader import are_composite
+from trainables.data.digit_reader import is_composite
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder, list_folder
-from trainables.data.image_files import UnreadableImage, decode
 
 
 @command
@@ -82,15 +80,8 @@ def _show(data: str) -> None:
     for split, images in listing.splits.items():
         print(printable(f"{split}: {len(images)} images of {listing.folders[split]}/"))
     print(listing.left_out_line() or "nothing is left out")
-    if not listing.has_digits and _is_composite(listing.images()[0]):
+    if not listing.has_digits and is_composite(listing.images()[0]):
         print("composite images, of which no file has the digits: they are read from the pictures")
-
-
-def _is_composite(path: Path) -> bool:
-    try:
-        return bool(are_composite(decode(path, CANVAS)[None])[0])
-    except UnreadableImage:
-        return False
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ precision every machine reads the same, so that fingerprints agree.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from trainables.data.composite import BACKGROUND, CANVAS, KINDS, PICTURE
 from trainables.data.dataset import NO_CLASS, Booleans, Dataset, Images, Integers, Split
+from trainables.data.image_files import UnreadableImage, decode
 
 VERSION = 1  # of the reading: a change here reads every folder anew
 FEWEST, MOST = 500, 20_000  # training images: to learn from at all; that are learnt from
@@ -66,6 +68,14 @@ def are_composite(images: Images) -> Booleans:
         greys = [np.abs(part - BACKGROUND).mean(axis=(1, 2, 3)) for part in (beside, below)]
         found[start : start + 1000] = np.max([colours, *greys], axis=0) <= TOLERANCE
     return found
+
+
+def is_composite(path: Path) -> bool:
+    """Whether an image file shows a composite image, in whatever size."""
+    try:
+        return bool(are_composite(decode(path, CANVAS)[None])[0])
+    except UnreadableImage:
+        return False
 
 
 class _UntrustedError(Exception):
