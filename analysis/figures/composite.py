@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.look import ALIGNED, CONFLICTING, TEXT
+from analysis.look import ALIGNED, CONFLICTING, SMALL
 from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
@@ -31,7 +31,8 @@ def draw(subject: Subject) -> Drawing:
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
             said = names[digit] if own else f"digit {digit}"
-            axes.set_xlabel(said, fontsize=TEXT)
+            axes.title.set_fontsize(SMALL)
+            axes.set_xlabel(said, fontsize=SMALL)
             axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(np.mean(part.aligned))
