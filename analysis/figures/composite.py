@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.look import ALIGNED, CONFLICTING, TEXT
+from analysis.look import ALIGNED, CONFLICTING, SMALL
 from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
@@ -31,8 +31,9 @@ def draw(subject: Subject) -> Drawing:
         for axes, index in zip(panels[row * COUNT :], indices, strict=False):
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
-            said = f"{subject.run.job.data.noun}: {names[digit]}" if own else f"digit {digit}"
-            axes.set_xlabel(said, fontsize=TEXT)
+            said = names[digit] if own else f"digit {digit}"
+            axes.title.set_fontsize(SMALL)
+            axes.set_xlabel(said, fontsize=SMALL)
             axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1))

@@ -37,10 +37,11 @@ def draw(subject: Subject) -> Drawing:
         for key in shared
     }
     figure = Figure(figsize=(WIDTH, 1.8 + 0.46 * len(shared)), layout="constrained")
+    figure.set_layout_engine("constrained", h_pad=0.1)
     axes = figure.subplots()
     _draw_axes(axes, scales)
     _draw_trials(axes, trials, scales)
-    axes.set_title(f"search {shortened(search.name, 40)}: accuracy after epoch {epoch}")
+    axes.set_title(f"search {shortened(search.name, 32)}, coloured by accuracy after epoch {epoch}")
     rows = [{"accuracy": trial.value, **trial.params} for trial in trials]
     return Drawing(figure, {"epoch": epoch, "trials": rows}, _caption(len(rows), epoch))
 
@@ -73,10 +74,9 @@ def _draw_trials(axes: Axes, trials: list[FrozenTrial], scales: dict[str, Settin
         width = 2.4 if rank == len(order) - 1 else 1.2
         colour = colours(norm(values[place]))
         axes.plot(across, range(len(scales)), "-o", color=colour, linewidth=width, markersize=3)
-    bar = axes.figure.colorbar(
+    axes.figure.colorbar(
         ScalarMappable(norm, colours), ax=axes, location="bottom", aspect=40, shrink=0.6, pad=0.02
     )
-    bar.set_label("accuracy")
 
 
 def _colours() -> Colormap:
