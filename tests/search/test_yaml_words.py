@@ -232,7 +232,7 @@ def test_a_number_that_begins_with_0_is_refused_without_a_word_of_quotes(tmp_pat
         (
             "lr: 0.001\n",
             "lr: !!python/name:os.system 1\n",
-            "line {}, column 7: could not determine",
+            "line {}, column 7: could not",
         ),
     ],
 )
