@@ -83,6 +83,10 @@ class Document:
             self.values()
         except RecursionError as error:
             raise UsageError(_TOO_DEEP) from error
+        except UnicodeDecodeError as error:
+            raise UsageError("is not written in UTF-8; save it as UTF-8") from error
+        except yaml.MarkedYAMLError as error:
+            raise UsageError(_fault(error)) from error
         except Exception as error:  # PyYAML lets through what Python raises for a value and its tag
             raise UsageError(str(error)) from error
 
@@ -116,6 +120,14 @@ class Document:
                         raise UsageError(first_fault(error)) from error
         except RecursionError as error:
             raise UsageError(_TOO_DEEP) from error
+
+
+def _fault(error: yaml.MarkedYAMLError) -> str:
+    """Where PyYAML's fault is, and what is wrong there."""
+    mark, began = error.problem_mark or error.context_mark, error.context_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    since = f" that begins in line {began.line + 1}" if began and began is not mark else ""
+    return where + ", ".join(filter(None, (error.context and error.context + since, error.problem)))
 
 
 _WANTS_TEXT = ("string_type", "literal_error")

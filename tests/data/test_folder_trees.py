@@ -243,6 +243,17 @@ def test_class_folders_at_the_top_are_training_images_where_there_is_val_too(tmp
     assert "1 folder without images (docs/)" in listing.left_out_line()
 
 
+def test_accents_are_the_same_however_a_system_writes_them(tmp_path):
+    """macOS writes the letter and the accent apart, other systems as one."""
+    one, apart = "caf\u00e9", "cafe\u0301"
+    put(tmp_path, f"train/{one}/1.png", f"train/{apart}/2.png", "train/bee/1.png")
+    put(tmp_path, f"val/{apart}/1.png", "val/bee/1.png", f"test/{apart}/1.png")
+    data = load(DataSpec(), str(tmp_path))
+    assert data.classes == ("bee", one)
+    assert [split.labels.tolist() for split in data.splits.values()] == [[0, 1, 1], [0, 1], [1]]
+    assert left_out(DataSpec(), str(tmp_path)) == ""
+
+
 def test_vehicles_may_be_trains(tmp_path):
     put(tmp_path, "train/1.png", "train/2.png", "car/1.png", "car/2.png")
     assert list_folder(tmp_path).classes == ("car", "train")

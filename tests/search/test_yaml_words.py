@@ -221,6 +221,37 @@ def test_a_wrong_line_is_refused_with_what_to_write(tmp_path, old, new, line):
         space_of(tmp_path, GAP5.replace(old, new))
 
 
+def test_a_number_that_begins_with_0_is_refused_without_a_word_of_quotes(tmp_path):
+    assert refusal(tmp_path, "batch_size", "010").endswith("must be of type int, not '010'")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("lr: 0.001\n", "lr: [0.001\n", "line {}, column"),
+        (
+            "lr: 0.001\n",
+            "lr: !!python/name:os.system 1\n",
+            "line {}, column 7: could not",
+        ),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_line_alone(tmp_path, old, new, line):
+    number = GAP5.partition(old)[0].count("\n") + 1
+    with pytest.raises(UsageError) as refused:
+        space_of(tmp_path, GAP5.replace(old, new, 1))
+    assert "unicode string" not in str(refused.value)
+    assert line.format(number if "!!" in new else number + 1) in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_space_of_another_encoding_is_refused_with_the_right_one(tmp_path, encoding):
+    path = tmp_path / "space.yaml"
+    path.write_text(f"# größer\n{GAP5}", encoding=encoding)
+    with pytest.raises(UsageError, match="is not written in UTF-8; save it as UTF-8"):
+        read_space(path)
+
+
 def test_switches_and_numbers_mean_what_they_meant(tmp_path):
     text = GAP5.replace("  flip: true\n", "  flip: yes\n").replace("lr: 0.001\n", "lr: 1e-3\n")
     baseline = space_of(tmp_path, text).baseline

@@ -49,7 +49,7 @@ _MEANINGS = {
     **dict.fromkeys(("missing", "missing_argument"), "is missing"),
 }
 _UNQUOTED = ("bool_type", "int_type", "float_type")
-_PLAIN = re.compile(r"true|false|[-+]?\d*\.?\d+([eE][-+]?\d+)?")
+_PLAIN = re.compile(r"true|false|(?![-+]?0\d)[-+]?\d*\.?\d+([eE][-+]?\d+)?")
 _Kind = TypeVar("_Kind")
 
 

@@ -31,6 +31,7 @@ from trainables.data.shortcut import Shortcut, read_attribute
 from trainables.data.split_folders import (
     FORM,
     check_no_splits_within,
+    class_of,
     split_folders,
     split_of,
     top_of,
@@ -218,9 +219,10 @@ def _but(files: list[str]) -> str:
 
 def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str, ...]:
     parts = [split for split in folders if split != "test"]
-    found = {s: {n for n in within(tree.folders, folders, s) if "/" not in n} for s in parts}
+    inside = {s: [n for n in within(tree.folders, folders, s) if "/" not in n] for s in parts}
     if folders["train"] == ".":  # beside the classes there may be other folders
-        found["train"] &= tops_of(tree.images)
+        inside["train"] = sorted({*inside["train"]} & tops_of(tree.images))
+    found = {split: set(map(class_of, names)) for split, names in inside.items()}
     names, first = found["train"], root / folders["train"]
     if "val" in found and (unlike := names ^ found["val"]):
         lacks = [
@@ -279,14 +281,14 @@ def _labelled(
 
 def _by_class(paths: Iterable[str], classes: tuple[str, ...]) -> Entries:
     label = {name: index for index, name in enumerate(classes)}
-    found = [(label[top_of(path)], path) for path in paths if "/" in path]
+    found = [(label[class_of(path)], path) for path in paths if "/" in path]
     return {path: (index, None) for index, path in sorted(found)}
 
 
 def _test(root: Path, tree: FolderTree, folder: str, classes: tuple[str, ...]) -> Entries:
     """Labelled images of the class folders; where none holds any, all images, unlabelled."""
     paths = [path[len(folder) + 1 :] for path in tree.images if path.startswith(f"{folder}/")]
-    tops, known = tops_of(paths), {name.casefold() for name in classes}
+    tops, known = set(map(class_of, tops_of(paths))), {name.casefold() for name in classes}
     if not any(top.casefold() in known for top in tops):
         return dict.fromkeys(paths, (UNLABELLED, None))
     if strange := sorted(tops.difference(classes)):
@@ -324,10 +326,10 @@ def _check_none_empty(
     for split in ("train", "val"):
         if split not in folders:
             continue
-        empty = sorted(set(classes) - tops_of(splits[split]))
+        empty = sorted(set(classes) - set(map(class_of, splits[split])))
         if empty and not (labels and splits[split]):
             others = within(tree.others, folders, split)
-            inside = [name for name in others if top_of(name) in empty and "/" in name]
+            inside = [name for name in others if class_of(name) in empty and "/" in name]
             raise UsageError(
                 f"{root / folders[split]}: {some(empty)} {'hold' if len(empty) > 1 else 'holds'} "
                 f"no images{_but(inside)}; put some there, or move the folder elsewhere"

@@ -9,6 +9,7 @@ name alone are the splits, as ``seg_train`` and ``seg_test``, or ``train2017`` a
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from unicodedata import normalize
 
 from trainables.boundary.errors import UsageError
 from trainables.data.tree import FolderTree
@@ -46,6 +47,11 @@ def _alike(names: Iterable[str]) -> dict[str, str]:
 def top_of(path: str) -> str:
     """The first part of ``path``."""
     return path.partition("/")[0]
+
+
+def class_of(path: str) -> str:
+    """The class that the first part of ``path`` names, its accents as macOS does not write them."""
+    return normalize("NFC", top_of(path))
 
 
 def tops_of(paths: Iterable[str]) -> set[str]:
