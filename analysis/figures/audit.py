@@ -27,6 +27,7 @@ from analysis.audit.verdict import (
 )
 from analysis.class_names import name_ticks, shortened
 from analysis.figures import Caption, Drawing, NotApplicableError
+from analysis.look import ALIGNED, CONFLICTING
 from analysis.subject import Subject
 from trainables.data.dataset import NO_CLASS
 
@@ -41,7 +42,6 @@ _KNOWN = 6  # columns that are there for any shortcut; the others are of composi
 # most so many names along an axis.
 NUMBERED, SPREAD, TICKS = 12, 40, 20
 _LINE = 150  # letters of the evidence in a line
-_ALIGNED, _CONFLICTING = "tab:orange", "tab:blue"
 
 
 def draw(subject: Subject) -> Drawing:
@@ -140,7 +140,7 @@ def _texts(estimate: Estimate | None) -> tuple[str, str]:
 
 
 def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
-    groups = {True: (_ALIGNED, "aligned", 0.15), False: (_CONFLICTING, "conflicting", -0.15)}
+    groups = {True: (ALIGNED, "aligned", 0.15), False: (CONFLICTING, "conflicting", -0.15)}
     for aligned, (colour, name, shift) in groups.items():
         cells = [c for c in audit.groups.cells if c.aligned == aligned and c.accuracy is not None]
         estimates = [cell.accuracy for cell in cells if cell.accuracy is not None]

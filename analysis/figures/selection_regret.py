@@ -22,7 +22,7 @@ def draw(subject: Subject) -> Drawing:
     """Every trial by both accuracies, and the two winners beside each other."""
     share = _share(subject)
     regret = _regret(subject, share)
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(9.5, 5), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(3, 2))
     noun = subject.run.job.data.noun
     _draw_scatter(scatter, regret, share, noun)

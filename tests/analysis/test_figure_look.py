@@ -39,7 +39,7 @@ NAMES = tuple(
     f"{stem}-{n}" for n in range(4) for stem in ("a-name-that-is-too-long", "W" * 40, "wM")
 )
 SUBJECTS = ("gap5", "long names", "two classes")
-LEFT_OUT = ("audit", "gabor", "selection_regret")
+LEFT_OUT = ("audit",)  # a wide table, which the page scrolls
 every = pytest.mark.parametrize("name", [n for n in figures.available() if n not in LEFT_OUT])
 
 
