@@ -335,3 +335,33 @@ def test_width_scales_the_filters(name):
     full, half = filters(1.0), filters(0.5)
     scaled = [(a, b) for a, b in zip(full, half, strict=True) if a != 10]
     assert all(b == round(a * 0.5) for a, b in scaled)
+
+
+class Tuple(nn.Linear):
+    """A network that gives its logits in a tuple, as torchvision's Inception does."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        return (super().forward(images.flatten(1)),)
+
+
+PIXELS = 3 * 8 * 8
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "1.weight has no size yet; use no lazy"),
+        (nn.Flatten(), "it has no weights"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(7, 5)), "fails on images of shape (2, 3, 8, 8): "),
+        (nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 4)), "gives (2, 4) for images"),
+        (Tuple(PIXELS, 5), "gives tuple for images of shape (2, 3, 8, 8); return logits of shape"),
+    ],
+)
+def test_a_network_that_cannot_be_trained_is_refused(model, line):
+    with pytest.raises(UsageError, match=re.escape(line)):
+        architectures.check_trainable("mine", model, image_size=8, classes=5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_that_comes_along_is_not_refused(name):
+    architectures.check_trainable(name, build(name), image_size=32, classes=10)

@@ -45,8 +45,8 @@ def _check_enough(study: optuna.Study) -> None:
     wanted = max(MIN_TRIALS, TRIALS_A_SETTING * settings)
     if len(trials) < wanted:
         raise NotApplicableError(
-            f"{len(trials)} trials are too few for {settings} settings; it wants {wanted}, "
-            f"{TRIALS_A_SETTING} a setting"
+            f"too few trials ({len(trials)}) for {counted(settings, 'setting')}; it "
+            f"wants {wanted}, {TRIALS_A_SETTING} a setting"
         )
 
 

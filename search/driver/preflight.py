@@ -17,6 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.driver.resources import Resources
 from search.request.request import Request
 from search.selection.choice import SAVED_TRIALS
+from trainables.architectures import check_trainable
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.recipe import Setting
@@ -42,9 +43,15 @@ def check_room(request: Request, resources: Resources) -> None:
 
 
 def _checkpoint(request: Request) -> int:
-    """Bytes of a checkpoint of the first setting."""
-    values = request.proposals.first()
-    model = network(Setting.of(request.architecture, values, 1, 0), request.dataset)
+    """Bytes of a checkpoint of the first setting, whose network is run once."""
+    values, dataset = request.proposals.first(), request.dataset
+    model = network(Setting.of(request.architecture, values, 1, 0), dataset)
+    check_trainable(
+        request.architecture,
+        model,
+        image_size=dataset.image_size,
+        classes=len(dataset.classes),
+    )
     return COPIES * FLOAT * sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
@@ -55,3 +56,30 @@ def check_builds(name: str, *, image_size: int, classes: int, **parameters: Any)
     """
     with torch.device("meta"):
         builder(name)(image_size=image_size, classes=classes, **parameters)
+
+
+def check_trainable(name: str, model: nn.Module, *, image_size: int, classes: int) -> None:
+    """Run ``model``, which is of architecture ``name``, once.
+
+    Raises:
+        UsageError: it has no weights, or some of no size yet, fails, or gives no logits.
+    """
+    weights = dict(model.named_parameters())
+    lazy = [key for key, weight in weights.items() if isinstance(weight, UninitializedParameter)]
+    if lazy or not weights:
+        what = f"{lazy[0]} has no size yet; use no lazy layer" if lazy else "it has no weights"
+        raise UsageError(f"architecture {name}: {what}")
+    shape = (2, 3, image_size, image_size)
+    try:
+        with torch.no_grad():
+            logits = model.eval()(torch.zeros(shape))
+    except Exception as error:  # whatever the network raises
+        raise UsageError(
+            f"architecture {name} fails on images of shape {shape}: {error}"
+        ) from error
+    given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if given != (2, classes):
+        raise UsageError(
+            f"architecture {name} gives {given} for images of shape {shape}; "
+            f"return logits of shape {(2, classes)}"
+        )
