@@ -20,6 +20,8 @@ that fewer than ``UNMOVED`` of the predictions are drawn, with the interval, is 
 * ``leans on the digit``: as above.
 * ``reads neither picture nor digit``: it does not lean, and its predictions do not depend on the
   label either, among images of one digit.
+* ``reads the digit, but not as its own class``: as ``reads neither``, but another digit changes
+  more of its predictions than another image of the same digit, with intervals that do not meet.
 * ``reads the picture``: it does not lean, and they do.
 * ``cannot be told``: what would decide was not measured, or too few images leave it open.
 
@@ -55,6 +57,7 @@ FEWEST = 20  # images of a group that tells something
 
 READS, LEANS, CHEATS = "reads the picture", "leans on the digit", "cheats"
 NEITHER, UNKNOWN = "reads neither picture nor digit", "cannot be told"
+OTHERWISE = "reads the digit, but not as its own class"
 _ALIKE = "picture and digit of the images tell the same"
 
 
@@ -64,7 +67,8 @@ class Verdict:
 
     Attributes:
         words: ``reads the picture``, ``leans on the digit``, ``cheats``,
-            ``reads neither picture nor digit`` or ``cannot be told``.
+            ``reads neither picture nor digit``, ``reads the digit, but not as its own class`` or
+            ``cannot be told``.
         fault: ``readout``, ``features`` or ``unknown``; empty where there is none.
         reason: why it cannot be told; empty where it can.
         sensitivity: how another digit disturbs a network that does not lean on it; else empty.
@@ -132,6 +136,8 @@ def verdict_of(
     if not isinstance(swaps, str):
         pull = swaps.pull
     words, reason = _decided(groups, pull, greyed, lacking)
+    if words == NEITHER and not isinstance(swaps, str) and _tells_digits_apart(swaps):
+        words = OTHERWISE
     by_part = _greyed_evidence(greyed) if lacking else _conflict_evidence(groups)
     evidence = (_pull_evidence(pull, not isinstance(swaps, str)), by_part)
     sensitivity = "" if isinstance(swaps, str) else _sensitivity(words, swaps)
@@ -177,6 +183,12 @@ def _by_parts(picture: bool | None, digit: bool | None, leans: bool | None) -> s
     if picture is None or digit is None or (picture and leans is None):
         return UNKNOWN
     return READS if picture else UNKNOWN if digit else NEITHER
+
+
+def _tells_digits_apart(swaps: Swaps) -> bool:
+    """Whether another digit changes more than another image of the same one does."""
+    flips, control = swaps.flips, swaps.control
+    return flips is not None and control is not None and flips.low > max(control.high, SENSITIVE)
 
 
 def _above(estimate: Estimate | None, constant: float) -> bool | None:
@@ -268,7 +280,11 @@ def _greyed_evidence(greyed: Greyed) -> str:
 
 
 def _sensitivity(words: str, swaps: Swaps) -> str:
-    if words not in (READS, NEITHER) or swaps.flips is None or swaps.flips.low <= SENSITIVE:
+    if (
+        words not in (READS, NEITHER, OTHERWISE)
+        or swaps.flips is None
+        or swaps.flips.low <= SENSITIVE
+    ):
         return ""
     changed = f"pasting another one changes {100 * swaps.flips.value:.1f}% of its predictions"
     answers = swaps.pull.answers
@@ -276,6 +292,8 @@ def _sensitivity(words: str, swaps: Swaps) -> str:
         drawn = f"few of them towards its own class ({100 * answers.value:.1f}%)"
     else:
         drawn = "not towards its own class"
+    if words == OTHERWISE:
+        return f"{changed}, {drawn}"
     joint = "and" if words == READS else "yet"
     return f"{joint} is sensitive to the digit: {changed}, {drawn}"
 

@@ -187,6 +187,17 @@ def test_reading_the_digit_as_another_class_is_sensitivity(embedded):
     )
 
 
+def test_reading_the_digit_alone_as_another_class_is_named_so(embedded):
+    """It reads no picture, and the digit draws it to no class of its own, but is read."""
+    pictures = torch.zeros(len(embedded.val), 10)
+    found = audited(embedded, Reader(embedded, pictures, 50 * torch.eye(10).roll(1, dims=1)))
+    assert found.swaps.flips.value == 1
+    assert found.verdict.words == "reads the digit, but not as its own class"
+    assert found.verdict.sentence.endswith(
+        "changes 100.0% of its predictions, not towards its own class"
+    )
+
+
 def test_a_readout_that_cheats_on_good_features_gains_by_refitting(embedded):
     found = audited(embedded, Readout(embedded, noisy(embedded.val.labels, 3), trust=1, boost=2))
     assert found.decodability.gain.low > 0.02

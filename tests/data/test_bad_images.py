@@ -19,7 +19,7 @@ from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load
 from trainables.data.dataset import Dataset
 from trainables.data.folder import list_folder, read_folder
-from trainables.data.image_files import MOST_PIXELS
+from trainables.data.image_files import MOST_PIXELS, decode
 
 ANY_FILE = settings(
     deadline=None,
@@ -121,7 +121,7 @@ CONTENTS = {
     "text": (b"not an image", "does not decode"),
     "a Targa image": (encoded("RGB", "TGA"), "does not decode"),
     "a PostScript program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "not decode"),
-    "16 bits of grey": (encoded("I;16"), "has mode I;16"),
+    "32 bits of grey": (encoded("I", "TIFF"), "has mode I,"),
     "an animation": (frames("PNG"), "is animated"),
     "an animated GIF": (frames("GIF"), "is animated"),
     "an animated WebP": (frames("WEBP"), "is animated"),
@@ -320,3 +320,12 @@ def test_a_damaged_folder_leaves_nothing_in_the_cache(folder, tmp_path, monkeypa
     with pytest.raises(UsageError, match="does not decode"):
         load(DataSpec(), str(folder))
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_of_grey_are_read_by_their_upper_eight(tmp_path, kind):
+    greys = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
+    path = tmp_path / f"grey.{kind.lower()}"
+    Image.fromarray(greys).save(path, kind)
+    expected = [[[grey // 256] * 3 for grey in row] for row in greys.tolist()]
+    assert decode(path, 8).tolist() == expected

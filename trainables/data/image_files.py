@@ -34,7 +34,8 @@ _ONE_PICTURE = ("MPO", "PSD")  # the other frames are a camera's second view, an
 MOST_PIXELS = 10_000  # a side, of a file
 LARGEST = 1024  # a side, of the images that are trained on
 DEFAULT_SIZE = 32  # of images of unequal sizes
-# 16- and 32-bit greys clip or wrap when PIL makes RGB of them, so they are refused.
+DEEP_GREY = {"I;16", "I;16L", "I;16B", "I;16N"}  # of which the upper eight bits are taken
+# 32-bit greys have no range that is known, so they are refused.
 RGB_CONVERTIBLE = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 
 
@@ -132,7 +133,10 @@ def decode(path: Path, size: int) -> Images:
     from PIL import Image
 
     with warnings.catch_warnings(action="ignore"):  # of damaged notes, and of transparency
-        image = _upright(_opened(path, pixels=True)).convert("RGB")
+        image = _upright(_opened(path, pixels=True))
+        if image.mode in DEEP_GREY:  # Pillow would clip them
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = image.convert("RGB")
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(image)
@@ -178,7 +182,7 @@ def _check_header(path: Path, image: "Image.Image") -> None:
         raise UnreadableImage(
             path, "is animated or has several pages", "save the one that is meant"
         )
-    if image.mode not in RGB_CONVERTIBLE:
+    if image.mode not in RGB_CONVERTIBLE | DEEP_GREY:
         raise UnreadableImage(
             path, f"has mode {image.mode}, which is not RGB-convertible", "save it as RGB"
         )
