@@ -104,9 +104,13 @@ def _imports(module: ModuleType, content: bytes) -> Iterator[str]:
 
 
 def _objects(module: ModuleType) -> Iterator[str]:
-    """The modules that a module's own names lead to, however they were imported."""
+    """The modules that a module's own names lead to, however they were imported.
+
+    A package names each of its own modules that anybody has imported, so these lead nowhere.
+    """
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):
-            yield value.__name__
+            if not value.__name__.startswith(f"{module.__name__}."):
+                yield value.__name__
         elif isinstance(value, type | FunctionType):
             yield value.__module__ or ""

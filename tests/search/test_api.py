@@ -160,7 +160,7 @@ def test_the_verdict_of_an_analysis_is_the_audits_as_the_report_has_it(store, tm
     analysis = analyse(search="small", tracking_uri=store, out=tmp_path, only=["audit"])
     numbers = json.loads(analysis.figures["audit"].with_suffix(".json").read_text())
     assert numbers["verdict_sentence"] in analysis.verdict
-    assert f'<p class="verdict">{analysis.verdict}</p>' in unescape(analysis.report.read_text())
+    assert f'<p class="verdict">{analysis.verdict}<span>' in unescape(analysis.report.read_text())
     assert analysis.verdict in unescape(analysis._repr_html_())
 
 
