@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 
 import matplotlib
@@ -50,10 +51,8 @@ def _others() -> Iterator[tuple[str, FT2Font]]:
     manager = font_manager.fontManager
     known = {entry.fname for entry in manager.ttflist}
     for path in sorted(set(font_manager.findSystemFonts()) - known):  # newer than its list
-        try:
+        with suppress(Exception):  # matplotlib lets through what FreeType raises for no font
             manager.addfont(path)
-        except Exception:  # a file that is no font is another's fault
-            continue
     for entry in manager.ttflist:
         if entry.name.startswith(_PLACEHOLDERS):
             continue

@@ -53,7 +53,7 @@ def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
         closing(sqlite3.connect(file, timeout=10)) as store,
         store,
     ):
-        for experiment, name, location, tag in store.execute(_EXPERIMENTS).fetchall():
+        for experiment, name, location, tag in store.execute(_EXPERIMENTS, (_BESIDE,)).fetchall():
             runs_of = store.execute(_RUNS, (experiment,)).fetchall()
             before = Path(unquote(urlsplit(location).path))
             beside = file.parent / (tag or f"artifacts/{name}")
@@ -69,9 +69,9 @@ def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
                 store.execute(_MOVE_RUNS, (after.as_uri(), len(location) + 1, experiment, location))
 
 
-_EXPERIMENTS = f"""
+_EXPERIMENTS = """
 select e.experiment_id, e.name, e.artifact_location, t.value from experiments e left join
-experiment_tags t on t.experiment_id = e.experiment_id and t.key = '{_BESIDE}'
+experiment_tags t on t.experiment_id = e.experiment_id and t.key = ?
 where e.name like 'convoy/%' and e.artifact_location like 'file:%'"""
 _RUNS = "select run_uuid from runs where experiment_id = ?"
 _TAG = "insert into experiment_tags (key, value, experiment_id) values (?, ?, ?)"
