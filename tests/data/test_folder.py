@@ -161,7 +161,7 @@ def break_truncated(folder):
 
 def break_mode(folder):
     path = next((folder / "val").rglob("*.png"))
-    Image.fromarray(np.zeros((40, 40), dtype=np.uint16)).save(path)
+    Image.fromarray(np.zeros((40, 40), dtype=np.float32)).save(path, "TIFF")  # whatever its name
 
 
 BROKEN = [
