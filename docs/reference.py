@@ -12,6 +12,7 @@ from analysis import conv_check
 from analysis import run as analysis_run
 from search import ui
 from search.commands import new, reconcile, replay, submit
+from search.proposals import samplers, schedulers
 from search.request.parser import ablation_parser, search_parser
 from search.space.json_schema import described, recipe_keys, schema
 from search.trials.files import METRICS
@@ -51,6 +52,11 @@ whole numbers if both ends are; `log` draws it by its order of magnitude |
 options; the keys under it exist only when it is chosen |
 
 An architecture or recipe key that a space leaves out has the default below.
+"""
+_OPTIONS = """\
+`scheduler: NAME` names one, `scheduler: {NAME: {OPTION: VALUE}}` one with options. Those that \
+`budget` has too may stand there or here. On the embedded data the scheduler and the budget of \
+`embedded` come first.
 """
 
 
@@ -122,6 +128,7 @@ def _space(found: dict[str, Any]) -> list[str]:
         "`configs/spaces/space.schema.json`.",
         _table(_KEY, _keys(found)),
         *_section("data", inner["DataSpec"]),
+        *_methods(),
         *_section("budget", inner["Budget"]),
         *_section("embedded", inner["Embedded"]),
         *_section("source", inner["Source"]),
@@ -130,6 +137,31 @@ def _space(found: dict[str, Any]) -> list[str]:
         "### search",
         _DOMAINS,
     ]
+
+
+def _methods() -> list[str]:
+    """The samplers, and the schedulers with their options."""
+    kinds = {"sampler": samplers, "scheduler": schedulers}
+    parts = []
+    for kind, package in kinds.items():
+        modules = {
+            name: import_module(f"{package.__name__}.{name}") for name in package.available()
+        }
+        rows = [(f"`{name}`", _marked(_summary(module))) for name, module in modules.items()]
+        parts += [f"### {kind}", _table((kind, "what"), rows)]
+    rows = [(f"`{name}`", *row) for name, module in modules.items() for row in _options(module)]
+    return [*parts, _OPTIONS, _table(("scheduler", "option", *_KEY[1:]), rows)]
+
+
+def _options(module: Any) -> list[tuple[str, ...]]:
+    """The options of a scheduler's file, each with what it inherits described once."""
+    says: dict[str, str] = {}
+    for kind in reversed(module.OPTIONS.__mro__[:-1]):
+        says |= described(kind)
+    keys = module.OPTIONS.model_json_schema()["properties"]
+    for key, of in keys.items():
+        of["description"] = says[key]
+    return _keys({"properties": keys})
 
 
 _KEY = ("key", "value", "default", "what")
@@ -195,9 +227,13 @@ def _architecture(name: str) -> list[str]:
         (f"`{key}`", _default(default), _marked(says.get(key, "")))
         for key, default in architectures.parameters(name).items()
     ]
-    summary = " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
     own = _table(("parameter", "default", "what"), rows) if rows else "It has no parameters."
-    return [f"#### {name}", _marked(summary) + ".", own]
+    return [f"#### {name}", _marked(_summary(module)) + ".", own]
+
+
+def _summary(module: Any) -> str:
+    """The first paragraph of a module's docstring, in one line."""
+    return " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from search.clusters.base import Submission
 from search.clusters.config import Cluster
 from search.request.flags import ALL, new_name
+from search.request.methods import check_flags, space_in
 from search.request.options import SearchOptions
 from search.request.parser import search_options
-from search.space.reader import available, read_space, space_file
+from search.space.reader import available, space_file
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 
@@ -21,6 +22,7 @@ def submission(cluster: Cluster, flags: list[str]) -> Submission:
     """
     options = search_options(flags)
     _check(options)
+    check_flags(options)
     places = {name: _place(name) for name in options.space}
     changes = {"space": tuple(places.values()), "address": "auto", **_by_cluster(options, cluster)}
     name = job = Path(options.resume).name if options.resume else _name(options)
@@ -52,7 +54,7 @@ def _place(name: str) -> str:
     """How a space is named on the cluster: one that is not shipped by the path it gets there."""
     if name == ALL or name in available():
         return name
-    read_space(space_file(name))
+    space_in(space_file(name))
     return f"spaces/{space_file(name).stem}.yaml"
 
 

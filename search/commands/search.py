@@ -13,6 +13,7 @@ from rich.console import Console
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.summary import is_whole, summary_in
+from search.request.methods import check_flags, notes, space_in, with_methods
 from search.request.options import SearchOptions
 from search.request.parser import search_options
 from search.request.resume import resumed
@@ -39,6 +40,7 @@ def run(argv: list[str]) -> int:
         console.print(_listing(), markup=False, soft_wrap=True)
         return 0
     if options.check is not None:
+        check_flags(options)
         for name in options.check:
             _check(name, options, console)
         return 0
@@ -80,13 +82,14 @@ def _check(name: str, options: SearchOptions, console: Console) -> None:
     """
     path = user_path(name, "--check")
     shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
-    space = read_space(path if shipped else space_file(name, "--check"))
+    space = space_in(path if shipped else space_file(name, "--check"))
+    space = with_methods(space, options, "")
     keys = {key for key, _ in every_key(space.search)}
     budget = space.budget.asked(options.trials, options.epochs)
-    remark = f"; {budget.remark}" if budget.remark else ""
     console.print(
         f"{name}: ok: {space.architecture} on {space.data.set}, {counted(len(keys), 'key')}, "
-        f"{counted(budget.trials, 'trial')} of {counted(budget.epochs, 'epoch')}{remark}",
+        f"{counted(budget.trials, 'trial')} of {counted(budget.epochs, 'epoch')}"
+        f"{''.join(f'; {note}' for note in notes(space, budget))}",
         soft_wrap=True,
     )
     if options.data is not None:

@@ -133,6 +133,7 @@ class _SearchRun:
         siblings = tuple(request.out / name for name in request.siblings)
         self._concurrency = Concurrency(request.limits, resources, siblings)
         budget, dataset, folder = request.budget, request.dataset, request.folder
+        methods = request.proposals.params(budget)
         self._files = TrialFiles(folder)
         self._board = SearchBoard(
             budget.trials,
@@ -149,6 +150,7 @@ class _SearchRun:
             "data": dataset.described(),
             "resources": asdict(resources),
             "unmeasured": list(request.unmeasured),
+            **{key: methods[key] for key in ("sampler", "scheduler") if key in methods},
         }
 
     def run(self) -> Outcome:
@@ -171,7 +173,7 @@ class _SearchRun:
         own = [history for history in histories if history.record.spec.repeats is None]
         repeated = [history for history in histories if history.record.spec.repeats is not None]
         searcher = request.proposals.searcher(self._job, budget)
-        scheduler = request.proposals.scheduler(budget)
+        scheduler = request.proposals.scheduler(self._job, budget)
         unfinished = self._recall(own, searcher, scheduler)
         to_end = TrainToTheEnd(budget.epochs)
         unfinished_finals = self._recall(repeated, None, to_end)
@@ -300,8 +302,8 @@ class _SearchRun:
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
-        if request.kind == "search" and request.budget.remark:
-            console.print(f"{request.name}: {request.budget.remark}", soft_wrap=True)
+        if remark := request.proposals.remark(request.budget):
+            console.print(f"{request.name}: {remark}", soft_wrap=True)
         usual = request.proposals.first()
         with kind(self._board, request.rule, title, console, usual) as display:
             yield display
@@ -325,9 +327,10 @@ def _about(request: Request, resources: Resources) -> About:
         request.kind,
         request.group,
     )
-    budget = request.budget.model_dump()
-    if request.kind == "ablation":  # which stops nothing early
-        budget = {"trials": request.budget.trials, "epochs": request.budget.epochs}
+    counts = {"trials", "epochs"}
+    if request.kind == "search":
+        counts |= {"finalists", "finalist_seeds"}
+    budget = request.budget.model_dump(include=counts)
     shared = {
         "space": request.space_name,
         "architecture": request.architecture,
@@ -337,7 +340,8 @@ def _about(request: Request, resources: Resources) -> About:
         "val_images": len(request.dataset.val),
         "search_seed": request.seed,
     }
-    params = {**shared, **budget, **asdict(resources), **request.about}
+    methods = request.proposals.params(request.budget)
+    params = {**shared, **budget, **methods, **asdict(resources), **request.about}
     job, data, rule = request.job(resources.cpus), request.dataset.described(), request.rule
     bounds: dict[str, Any] = {
         name: limit.model_dump(exclude_none=True) for name, limit in rule.constraints.items()

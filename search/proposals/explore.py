@@ -32,7 +32,7 @@ class Explore:
 
     def __post_init__(self) -> None:
         samplers.check(self.space.sampler)
-        schedulers.check(self.space.scheduler)
+        schedulers.check(self.space.scheduler.name, self.space.scheduler.options)
 
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """Optuna's search over the space."""
@@ -40,19 +40,37 @@ class Explore:
         method, constraints = self.space.sampler, self.constraints
         return OptunaSearcher(points, job, budget.trials, constraints=constraints, method=method)
 
-    def scheduler(self, budget: Budget) -> Stopper:
+    def scheduler(self, job: Job, budget: Budget) -> Stopper:
         """What the space names."""
-        return schedulers.create(self.space.scheduler, budget)
+        choice = self.space.scheduler
+        return schedulers.create(choice.name, budget, job.seed, choice.options)
+
+    def params(self, budget: Budget) -> dict[str, Any]:
+        """The names of sampler and scheduler, and all options of the scheduler."""
+        choice = self.space.scheduler
+        options = schedulers.settings(choice.name, budget, choice.options).model_dump()
+        return {"sampler": self.space.sampler, "scheduler": choice.name, **options}
+
+    def remark(self, budget: Budget) -> str:
+        """That no trial is stopped early, where that follows from the grace."""
+        return schedulers.remark(self.space.scheduler.name, budget)
 
     def first(self) -> dict[str, Value]:
         """The baseline."""
         return self.space.baseline_with(self.fixed)
 
     def described(self) -> dict[str, Any]:
-        """What is searched, and what is fixed."""
-        keys = {"baseline", "guesses", "search", "embedded"}
-        # Only where they are named, so that searches of earlier versions can be resumed.
-        keys |= self.space.model_fields_set & {"sampler", "scheduler"}
-        space = self.space.model_dump(mode="json", include=keys)
+        """What is searched, by which methods, and what is fixed."""
+        keys = {"baseline", "guesses", "search", "embedded", "sampler"}
+        unused = {"embedded": {"sampler", "scheduler"}}  # those in use are the space's
+        space = self.space.model_dump(mode="json", include=keys, exclude=unused)
         bounds = {name: limit.model_dump() for name, limit in self.constraints.items()}
-        return {**space, "set": self.fixed, "constraints": bounds, "warm": list(self.warm)}
+        own = {"set": self.fixed, "constraints": bounds, "warm": list(self.warm)}
+        return {**space, "scheduler": self._scheduler(), **own}
+
+    def _scheduler(self) -> Any:
+        """The scheduler as a space names it, with all options that are not the budget's."""
+        choice, budget = self.space.scheduler, self.space.budget
+        options = schedulers.settings(choice.name, budget, choice.options).model_dump()
+        own = {key: value for key, value in options.items() if key not in schedulers.SHARED}
+        return {choice.name: own} if own else choice.name

@@ -27,9 +27,17 @@ class Planned:
             for number, point in enumerate(self.points)
         )
 
-    def scheduler(self, budget: Budget) -> Stopper:
+    def scheduler(self, job: Job, budget: Budget) -> Stopper:
         """One that stops nothing."""
         return TrainToTheEnd(budget.epochs)
+
+    def params(self, budget: Budget) -> dict[str, Any]:
+        """Nothing: all that a list follows from is recorded with it."""
+        return {}
+
+    def remark(self, budget: Budget) -> str:
+        """Nothing: no one expects that a trial is stopped early."""
+        return ""
 
     def first(self) -> dict[str, Value]:
         """The first of the list."""

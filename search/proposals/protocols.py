@@ -42,8 +42,14 @@ class Proposals(Protocol):
     def searcher(self, job: Job, budget: Budget) -> Proposer:
         """What proposes the trials."""
 
-    def scheduler(self, budget: Budget) -> Stopper:
+    def scheduler(self, job: Job, budget: Budget) -> Stopper:
         """What stops the losing ones."""
+
+    def params(self, budget: Budget) -> dict[str, Any]:
+        """How they are drawn and stopped, for the records."""
+
+    def remark(self, budget: Budget) -> str:
+        """What is to be said of the stopping before the search begins; empty if nothing."""
 
     def first(self) -> dict[str, Value]:
         """The first trial's values."""

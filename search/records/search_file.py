@@ -15,6 +15,8 @@ from trainables.boundary.errors import UsageError
 FILE, SPACE_FILE = "search.json", "space.yaml"
 MAX_DIFFERENCES = 5  # that a message names
 _MISSING = "nothing"
+# Of a search that an earlier version recorded, whatever the default has become since.
+_UNNAMED = {"sampler": "tpe", "scheduler": "asha"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class SearchFile:
     search_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: str = field(default="", compare=False)
     inode: int = field(default=0, compare=False)
+
+    @property
+    def methods(self) -> dict[str, Any]:
+        """The sampler and the scheduler with which it began; of a group, as far as is known."""
+        settings = self.identity.get("settings", {})
+        recorded = {key: settings[key] for key in _UNNAMED if key in settings}
+        return recorded if "sampler" in self.flags else {**_UNNAMED, **recorded}
 
     def is_in(self, folder: Path) -> bool:
         """True if ``folder`` is the one that the file was written for, there or moved."""
@@ -110,7 +119,10 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
         UsageError: there is no search, or what differs.
     """
     search_file = read_search_file(folder)
-    check_same(folder.name, search_file.identity, identity)
+    old = search_file.identity
+    if search_file.command == "search.run" and "settings" in old:
+        old = {**old, "settings": {**old["settings"], **search_file.methods}}
+    check_same(folder.name, old, identity)
     return search_file
 
 

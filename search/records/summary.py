@@ -47,6 +47,8 @@ class Summary:
         feasible: whether it holds all of it; None without constraints.
         data: name, sizes and fingerprint.
         resources: CPUs and GPUs of a trial, and how many trials run at once.
+        sampler: what drew the settings; None of a list of settings, or in an earlier version.
+        scheduler: what stopped the losing trials; likewise.
     """
 
     search: str
@@ -66,6 +68,8 @@ class Summary:
     constraints: dict[str, Any] = field(default_factory=dict)
     unmeasured: list[str] = field(default_factory=list)
     feasible: bool | None = None
+    sampler: str | None = None
+    scheduler: str | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 

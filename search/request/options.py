@@ -139,6 +139,10 @@ class SearchOptions(TrainingOptions):
         "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0
     )
     finalist_seeds: int | None = _count("how often each (default: space, 3)", CHOICE, metavar="S")
+    sampler: str | None = _flag(None, "what draws the settings (default: space)", "NAME", CHOICE)
+    scheduler: str | None = _flag(
+        None, "what stops the losing trials (default: space)", "NAME", CHOICE
+    )
     unconstrained: bool = _flag(False, "leave the space's constraints aside", group=CHOICE)
     val_alignment: float | None = _flag(
         None, "share of validation digits that agree (space: 0.1)", "A", CHOICE

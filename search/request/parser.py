@@ -20,7 +20,6 @@ _ABOUT = """Search the hyperparameters of small CNNs, for example:
   python -m search.run --space gap5 --data embedded      nothing to download
   python -m search.run --space gap5 --set pool_stride=2  without a GPU
   python -m search.run --space all --trials 8            all, and a leaderboard
-  python -m search.run --resume NAME                     after an interruption
 """
 _ABLATIONS = """examples:
   python -m search.ablate --space nin --toggle batch_norm --toggle dropout
@@ -37,7 +36,7 @@ class ScreenfulHelp(argparse.RawDescriptionHelpFormatter):
     def format_help(self) -> str:
         """Usage, description and groups."""
         usage, description, *groups = super().format_help().split("\n\n")
-        return "\n\n".join([usage, description, "\n".join(groups)])
+        return "\n\n".join([usage, "\n".join([description, *groups])])
 
 
 def search_parser() -> argparse.ArgumentParser:

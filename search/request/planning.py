@@ -18,13 +18,14 @@ from search.request.flags import (
     out_folder,
     tracking_uri,
 )
+from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable, unmeasured
 from search.space.narrowing import narrowed
-from search.space.reader import available, read_space, space_file
+from search.space.reader import available, space_file
 from search.space.space import Space
 from trainables import architectures
 from trainables.boundary.errors import UsageError
@@ -58,6 +59,7 @@ def requests(options: SearchOptions) -> list[Request]:
         UsageError: a flag or file is wrong.
     """
     check_address(options.address)
+    check_flags(options)
     names, setting = _origin(options)
     if not names:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
@@ -85,7 +87,7 @@ def _request(
     budget: Budget,
 ) -> Request:
     """The request for one space, of the ``searches`` of a call."""
-    space = asked.space
+    space = with_methods(asked.space, options, source, _methods(options, name))
     data = _data(options, space, source)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
     drawn = dataset.has_digits and dataset.name != "folder"
@@ -153,6 +155,16 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
     return best_settings(out, options.warm_start)
 
 
+def _methods(options: SearchOptions, name: str) -> dict[str, Any]:
+    """Sampler and scheduler of a search that is resumed; of one of several that has not begun, as
+    far as those are known with which the others did."""
+    if options.resume is None:
+        return {}
+    folders = (out_folder(options) / each for each in (name, options.resume))
+    folder = next((each for each in folders if each.exists()), None)
+    return {} if folder is None else read_search_file(folder).methods
+
+
 def _as_begun(options: SearchOptions, name: str, budget: Budget, epochs: int) -> Budget:
     """The budget; of a search that is resumed and began when the grace kept its share of the
     space's ``epochs``, with that grace.
@@ -208,7 +220,7 @@ def _spaces(
     paths = {name: space_file(name) for name in named}
     if len({path.stem for path in paths.values()}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
-    read = {name: read_space(path) for name, path in paths.items()}
+    read = {name: space_in(path) for name, path in paths.items()}
     spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     texts = assignments(assigned)
     for key, text in texts.items():

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from search.space.methods import Scheduler
 from trainables.boundary.validation import ClosedModel
 from trainables.recipe import Value
 
@@ -15,15 +16,14 @@ class Strict(ClosedModel):
 
 
 class Budget(Strict):
-    """How much a search may spend, and how ASHA divides it (Li et al. 2020, "A System for
-    Massively Parallel Hyperparameter Tuning").
+    """How much a search may spend, and how its scheduler divides it.
 
     Attributes:
         trials: settings to try, the baseline included.
         epochs: maximum of one trial.
         grace_epochs: epochs that every trial gets; the first rung. Trials of no more epochs are
-            all trained to the end.
-        reduction_factor: one over the share of trials that is trained past a rung.
+            all trained to the end. ``scheduler: {asha: {grace_epochs: 5}}`` says the same.
+        reduction_factor: one over the share of trials that is trained past a rung; likewise.
         finalists: of the best settings, how many are trained again to the end, beside the
             baseline's, before one of them is named the winner; 0 trains none.
         finalist_seeds: how often each of them is, with fresh seeds.
@@ -73,10 +73,14 @@ class Embedded(Strict):
 
     Attributes:
         budget: trials and epochs there.
+        sampler: what draws the settings there, if it is another one.
+        scheduler: what stops the losing trials there, if it is another one.
         fix: values that every trial has there, the baseline too, instead of searched ones.
     """
 
     budget: Budget
+    sampler: str | None = None
+    scheduler: Scheduler | None = None
     fix: dict[str, Value] = Field(default={})
 
 

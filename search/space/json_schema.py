@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from search.space.budget import Budget, Embedded, Source
 from search.space.constraints import Limit
 from search.space.domain import Range
+from search.space.methods import SCHEDULER
 from search.space.reader import SPACES
 from search.space.space import Space
 from trainables.data import DataSpec
@@ -52,11 +53,27 @@ def schema() -> Schema:
     models["Embedded"]["properties"]["fix"] |= _ref("Values")
     models["Range"]["properties"] |= {end: {"type": "number"} for end in ("low", "high")}
     properties = document["properties"]
+    for of in (properties, models["Embedded"]["properties"]):
+        of["scheduler"] = _SCHEDULER | {"description": of["scheduler"]["description"]}
+    properties["scheduler"]["default"] = SCHEDULER
     for key, name in {"baseline": "Values", "search": "Domains"}.items():
         properties[key] = _ref(name) | {"description": properties[key]["description"]}
     properties["guesses"]["items"] = _ref("Values")
     document["$defs"] = models | _written()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+
+
+_SCHEDULER: Schema = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "additionalProperties": {"type": ["object", "null"]},
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    ]
+}
 
 
 def _written() -> dict[str, Schema]:

@@ -27,7 +27,8 @@ def narrowed(space: Space, values: dict[str, Value]) -> Space:
     search = _narrowed(space.search, values)
     changed = {"search": search, "baseline": values, "guesses": [], "data": space.data}
     try:
-        return Space.model_validate({**dict(space), **changed})
+        written = {key: value for key, value in space if key in space.model_fields_set}
+        return Space.model_validate({**written, **changed})
     except ValidationError as error:
         fault = first_fault(error)
         raise UsageError(f"--from-run: its setting is not one of the space's ({fault})") from error

@@ -20,6 +20,7 @@ from search.space.domain import (
     typed,
     values_of,
 )
+from search.space.methods import SAMPLER, SCHEDULER, Scheduler, SchedulerChoice
 from trainables import architectures
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
@@ -51,7 +52,8 @@ class Space(Strict):
         embedded: what is different on the embedded data.
         source: where the baseline comes from; None of a network of one's own.
         sampler: what draws the settings, see ``search/proposals/samplers``.
-        scheduler: what stops the losing trials, see ``search/proposals/schedulers``.
+        scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
+            name with options, such as ``{asha: {grace_epochs: 5}}``.
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings worth trying right after it; keys that one leaves out are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
@@ -64,8 +66,8 @@ class Space(Strict):
     budget: Budget
     embedded: Embedded
     source: Source | None = None
-    sampler: str = "tpe"
-    scheduler: str = "asha"
+    sampler: str = SAMPLER
+    scheduler: Scheduler = SchedulerChoice(name=SCHEDULER)
     baseline: dict[str, Value]
     guesses: list[dict[str, Value]] = Field(default=[])
     shortcut: Shortcut | None = None

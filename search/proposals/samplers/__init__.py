@@ -10,10 +10,11 @@ from importlib import import_module
 
 from optuna.samplers import BaseSampler
 
+from search.space.methods import SAMPLER
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
-DEFAULT = "tpe"
+DEFAULT = SAMPLER
 
 
 class SeededSampler(BaseSampler):
@@ -40,8 +41,8 @@ def create(name: str, seed: int, startup: int) -> SeededSampler:
     return sampler
 
 
-def check(name: str) -> None:
-    """Raise UsageError unless there is a sampler ``name``."""
+def check(name: str, place: str = "sampler") -> None:
+    """Raise UsageError, which says that ``place`` names it, unless there is a sampler ``name``."""
     if name not in available():
         near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
-        raise UsageError(f"sampler {name!r} does not exist{near}")
+        raise UsageError(f"{place} {name!r} does not exist{near}")

@@ -1,18 +1,27 @@
-"""Schedulers, found by the name of their file: ``NAME.py`` with a function ``create``.
+"""Schedulers, found by the name of their file: ``NAME.py`` with ``OPTIONS`` and ``create``.
 
-``create(budget: Budget) -> Stopper`` returns one of Tune's schedulers that can learn of the trials
-of a search that is resumed.
+``OPTIONS`` is the model of what a space may write below the scheduler's name.
+``create(budget: Budget, seed: int, options: OPTIONS) -> Stopper`` returns one of Tune's schedulers
+that can learn of the trials of a search that is resumed.
 """
 
 import pkgutil
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from search.proposals.protocols import Stopper
-from search.space.budget import Budget
+from pydantic import ValidationError
+
+from search.space.budget import Budget, Strict
+from search.space.methods import SCHEDULER
 from trainables.boundary.errors import UsageError
+from trainables.boundary.validation import first_fault
 from trainables.boundary.wording import nearest
 
-DEFAULT = "asha"
+if TYPE_CHECKING:  # it imports Ray, which takes a second
+    from search.proposals.protocols import Stopper
+
+DEFAULT = SCHEDULER
+SHARED = ("grace_epochs", "reduction_factor")  # options that a budget has too
 
 
 def available() -> list[str]:
@@ -20,19 +29,66 @@ def available() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def create(name: str, budget: Budget) -> Stopper:
-    """The scheduler ``name`` for a search of ``budget``.
+def create(
+    name: str, budget: Budget, seed: int = 0, options: dict[str, Any] | None = None
+) -> "Stopper":
+    """The scheduler ``name`` for a search of ``budget`` and ``seed``.
 
     Raises:
-        UsageError: there is no such scheduler.
+        UsageError: there is no such scheduler, or it has no such options.
     """
-    check(name)
-    scheduler: Stopper = import_module(f"{__name__}.{name}").create(budget)
+    given = options or {}
+    check(name, given)
+    scheduler: Stopper = _module(name).create(budget, seed, settings(name, budget, given))
     return scheduler
 
 
-def check(name: str) -> None:
-    """Raise UsageError unless there is a scheduler ``name``."""
+def settings(name: str, budget: Budget, options: dict[str, Any]) -> Strict:
+    """All options of the scheduler ``name``: those that a budget has too are the budget's."""
+    shared = {key: getattr(budget, key) for key in SHARED if key in _options(name).model_fields}
+    return _options(name).model_validate({**options, **shared})
+
+
+def check(name: str, options: dict[str, Any], place: str = "scheduler") -> None:
+    """Check that there is a scheduler ``name``, and the ``options`` that ``place`` gives it.
+
+    Raises:
+        UsageError: it does not exist, or has no such options.
+    """
+    check_name(name, place)
+    if not options:
+        return
+    if not _options(name).model_fields:
+        raise UsageError(f"{place}: {name} takes no options; leave out {', '.join(options)}")
+    try:
+        _options(name).model_validate(options)
+    except ValidationError as error:
+        raise UsageError(f"{place}.{name}.{first_fault(error)}") from error
+
+
+def check_name(name: str, place: str = "scheduler") -> None:
+    """Raise UsageError, which says what ``place`` it is in, unless there is such a scheduler."""
     if name not in available():
         near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
-        raise UsageError(f"scheduler {name!r} does not exist{near}")
+        raise UsageError(f"{place} {name!r} does not exist{near}")
+
+
+def budget_of(options: dict[str, Any], budget: Budget) -> Budget:
+    """``budget`` with what a scheduler's ``options`` say in its stead."""
+    return budget.model_copy(update={key: options[key] for key in SHARED if key in options})
+
+
+def remark(name: str, budget: Budget) -> str:
+    """That no trial is stopped early, if that follows from the grace; else nothing."""
+    text = budget.remark
+    return text if text and "grace_epochs" in _options(name).model_fields else ""
+
+
+def _options(name: str) -> type[Strict]:
+    options: type[Strict] = _module(name).OPTIONS
+    return options
+
+
+def _module(name: str) -> Any:
+    check_name(name)
+    return import_module(f"{__name__}.{name}")

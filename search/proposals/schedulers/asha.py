@@ -1,19 +1,38 @@
 """ASHA (Li et al. 2020) on two ladders, with the baseline always trained to the end."""
 
-from types import SimpleNamespace
+from bisect import bisect
 from typing import Any
 
+import numpy as np
+from pydantic import Field
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
-from search.space.budget import Budget
+from search.proposals.recalling import recall
+from search.space.budget import Budget, Strict
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from trainables.best_epoch import METRIC
+from trainables.seeding import derive
 
 # Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
 ANNEALED = ("cosine", "one_cycle")
+
+
+class AshaOptions(Strict):
+    """How successive halving divides the epochs.
+
+    Attributes:
+        grace_epochs: epochs that every trial gets; the first rung.
+        reduction_factor: one over the share of trials that is trained past a rung.
+    """
+
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: int = Field(default=3, ge=2)
+
+
+OPTIONS = AshaOptions
 
 
 class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
@@ -24,13 +43,21 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     better. One ladder for all would stop it there.
 
     Trial 0 is measured on every rung as the others are, but never stopped: a search says by how
-    much it beats its baseline, and half a training would flatter it.
+    much it beats its baseline, and half a training would flatter it. A trial that failed is on no
+    rung: it cannot win, so it stops no other.
 
-    Which ladder a trial climbs follows from its setting. Tune would draw one of several brackets
-    from numpy's global generator, and the search would no longer follow its seed.
+    Which ladder a trial climbs follows from its setting, and which bracket from the search's seed
+    and its number. Tune would draw the bracket from numpy's global generator, and the search would
+    no longer follow its seed.
+
+    Args:
+        budget: with grace and reduction factor.
+        brackets: the most of them; each lacks the first rung of the one before, and there are no
+            two that stop nothing.
+        seed: of the search.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, brackets: int = 1, seed: int = 0) -> None:
         self._grace = min(budget.grace_epochs, budget.epochs)
         super().__init__(
             time_attr="epoch",
@@ -41,18 +68,31 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             reduction_factor=budget.reduction_factor,
             brackets=1,
         )
+        self._seed = seed
+        lowest = sum(rung < self._max_t for rung, _ in self._ladder(0)._rungs)
+        self._count = min(brackets, 1 + lowest)
         # Tune's name for them, under which it prints and saves them: annealed, and others.
-        self._brackets = [self._ladder(), self._ladder()]
+        self._brackets = [self._ladder(each) for _ in range(2) for each in range(self._count)]
+        weights = np.exp([-float(each) for each in range(self._count)])  # Tune's: e a rung
+        self._ends = list(np.cumsum(weights / weights.sum()))[:-1]
+        self._withdrawn: dict[str, list[tuple[dict[str, float], float]]] = {}
 
-    def _ladder(self) -> _Bracket:
-        return _Bracket(self._grace, self._max_t, self._reduction_factor, 0, self._stop_last_trials)
+    def _ladder(self, bracket: int) -> _Bracket:
+        return _Bracket(
+            self._grace, self._max_t, self._reduction_factor, bracket, self._stop_last_trials
+        )
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Put the trial on the ladder of its kind of schedule."""
-        self._trial_info[trial.trial_id] = self._ladder_of(trial.config["values"])
+        """Put the trial on its ladder; if it is tried again, on the rungs that it had reached."""
+        self._trial_info[trial.trial_id] = self._ladder_of(trial.config)
+        for rung, value in self._withdrawn.pop(trial.trial_id, ()):
+            rung[trial.trial_id] = value
 
-    def _ladder_of(self, values: dict[str, Any]) -> _Bracket:
-        return self._brackets[0 if values.get("schedule") in ANNEALED else 1]
+    def _ladder_of(self, config: dict[str, Any]) -> _Bracket:
+        """That of the trial's bracket, for its kind of schedule."""
+        kind = 0 if config["values"].get("schedule") in ANNEALED else 1
+        draw = derive(self._seed, "bracket", config["number"]) / 2**63 if self._ends else 0.0
+        return self._brackets[kind * self._count + bisect(self._ends, draw)]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""
@@ -66,31 +106,26 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """A trial ended, on whatever rung it stands."""
         if FAILED in result:
-            self.on_trial_remove(tune_controller, trial)
+            self.on_trial_error(tune_controller, trial)
         else:
             super().on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial failed. Tune says so too before it tries one again, and then adds it anew."""
+        name = trial.trial_id
+        rungs = [rung for _, rung in self._ladder_of(trial.config)._rungs if name in rung]
+        self._withdrawn[name] = [(rung, rung.pop(name)) for rung in rungs]
+        self.on_trial_remove(tune_controller, trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A trial is gone, whatever rung it stood on."""
         self._trial_info.pop(trial.trial_id, None)
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
-        """Put the trials on the rungs that they reached; the ids of those that end there.
-
-        In the order in which they did: each is compared with those that reached the rung earlier.
-        """
-        stopped = set()
-        reached = [(step, history.record) for history in histories for step in history.steps]
-        for step, record in sorted(reached, key=lambda pair: pair[0].at):
-            trial = SimpleNamespace(trial_id=record.trial_id)
-            ladder = self._ladder_of(record.values)
-            decision = ladder.on_result(trial, step.epochs, step.last[METRIC])
-            stops = decision == TrialScheduler.STOP and record.number > 0
-            if step.epochs == record.epochs and (stops or step.epochs >= self._max_t):
-                stopped.add(record.trial_id)
-        return stopped
+        """Put the trials on the rungs that they reached; the ids of those that end there."""
+        return recall(self, histories)
 
 
-def create(budget: Budget) -> AshaScheduler:
+def create(budget: Budget, seed: int, options: AshaOptions) -> AshaScheduler:
     """The scheduler of a search."""
     return AshaScheduler(budget)

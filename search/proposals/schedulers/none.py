@@ -2,8 +2,15 @@
 
 from ray.tune.schedulers import FIFOScheduler
 
-from search.space.budget import Budget
+from search.space.budget import Budget, Strict
 from search.trials.files import TrialHistory
+
+
+class NoOptions(Strict):
+    """There is nothing to say."""
+
+
+OPTIONS = NoOptions
 
 
 class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
@@ -23,6 +30,6 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
         return {record.trial_id for record in records if record.epochs >= self._epochs}
 
 
-def create(budget: Budget) -> TrainToTheEnd:
+def create(budget: Budget, seed: int, options: NoOptions) -> TrainToTheEnd:
     """The scheduler of a search."""
     return TrainToTheEnd(budget.epochs)

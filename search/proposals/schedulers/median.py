@@ -1,0 +1,132 @@
+"""The median stopping rule (Golovin et al. 2017, "Google Vizier"), Tune's own behind it."""
+
+from typing import Any, NamedTuple
+
+from pydantic import Field
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule, TrialScheduler
+
+from search.proposals.recalling import recall
+from search.proposals.schedulers.asha import ANNEALED
+from search.space.budget import Budget, Strict
+from search.trials.failure import FAILED
+from search.trials.files import TrialHistory
+from trainables.best_epoch import METRIC
+
+
+class MedianOptions(Strict):
+    """When the rule begins.
+
+    Attributes:
+        grace_epochs: epochs that every trial gets; earlier ones count in no mean.
+        min_samples: trials that have come as far, without which none is stopped.
+    """
+
+    grace_epochs: int = Field(default=1, ge=1)
+    min_samples: int = Field(default=3, ge=1)
+
+
+OPTIONS = MedianOptions
+
+
+class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops a trial whose best accuracy is below the median of the others' running means.
+
+    The means are those of the trials that have come as far, from the grace to the same epoch. As
+    the rule compares trials half-way, those whose learning rate anneals are compared with each
+    other alone, as by ASHA. Trial 0 counts as the others do, but is never stopped. A trial that
+    failed no longer counts.
+
+    Args:
+        epochs: the most of a trial.
+        options: of the space.
+    """
+
+    def __init__(self, epochs: int, options: MedianOptions) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._rules = [_Rule(options), _Rule(options)]  # annealed, and others
+
+    def _rule_of(self, trial: Trial) -> "_Rule":
+        return self._rules[0 if trial.config["values"].get("schedule") in ANNEALED else 1]
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial begins, goes on, or is tried again."""
+        self._rule_of(trial).restore(_Key(trial.trial_id))
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Tune's decision on the trial: CONTINUE or STOP."""
+        if FAILED in result:
+            return str(TrialScheduler.STOP)
+        stops = self._rule_of(trial).stops(_Key(trial.trial_id), result["epoch"], result[METRIC])
+        if result["epoch"] >= self._epochs or (stops and trial.config["number"] != 0):
+            return str(TrialScheduler.STOP)
+        return str(TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """A trial ended; its last epoch was reported before."""
+        if FAILED in result:
+            self.on_trial_error(tune_controller, trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial failed. Tune says so too before it tries one again, and then adds it anew."""
+        self._rule_of(trial).withdraw(_Key(trial.trial_id))
+
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
+        """Learn the curves of the trials; the ids of those that end where they stand."""
+        return recall(self, histories)
+
+
+class _Key(NamedTuple):
+    """What the rule knows a trial by: Tune makes a new object of one that is resumed."""
+
+    trial_id: str
+
+
+class _Rule(MedianStoppingRule):  # type: ignore[misc]
+    """Tune's rule over one kind of trials, each of whose epochs it takes once."""
+
+    def __init__(self, options: MedianOptions) -> None:
+        super().__init__(
+            time_attr="epoch",
+            metric=METRIC,
+            mode="max",
+            grace_period=options.grace_epochs,
+            min_samples_required=options.min_samples,
+        )
+        self._last_pause: dict[_Key, float] = {}  # none pauses here; Tune's cannot be pickled
+        self._withdrawn: dict[_Key, list[dict[str, Any]]] = {}
+        self._means: dict[tuple[_Key, int], float] = {}
+
+    def stops(self, trial: _Key, epoch: int, accuracy: float) -> bool:
+        """True if the trial ends after this epoch, which may have been reported before."""
+        known = self._results.get(trial)
+        if known and epoch <= known[-1]["epoch"]:
+            return False
+        decision = self.on_trial_result(None, trial, {"epoch": epoch, METRIC: accuracy})
+        self._stopped_trials.discard(trial)  # whether it goes on all the same is not decided here
+        return bool(decision == TrialScheduler.STOP)
+
+    def withdraw(self, trial: _Key) -> None:
+        """Leave a trial out from now on."""
+        if trial in self._results:
+            self._withdrawn[trial] = self._results.pop(trial)
+
+    def restore(self, trial: _Key) -> None:
+        """Count a trial that was left out again."""
+        if trial in self._withdrawn:
+            self._results[trial] = self._withdrawn.pop(trial)
+
+    def _running_mean(self, trial: _Key, time: int) -> float:
+        """Tune's, computed once: it never changes."""
+        if (trial, time) not in self._means:
+            self._means[trial, time] = float(super()._running_mean(trial, time))
+        return self._means[trial, time]
+
+    def _on_insufficient_samples(self, tune_controller: Any, trial: _Key, time: int) -> str:
+        return str(TrialScheduler.CONTINUE)
+
+
+def create(budget: Budget, seed: int, options: MedianOptions) -> MedianScheduler:
+    """The scheduler of a search."""
+    return MedianScheduler(budget.epochs, options)

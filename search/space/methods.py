@@ -1,0 +1,39 @@
+"""How a space names its sampler and its scheduler, and which it has where it names none."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from trainables.boundary.validation import ClosedModel
+
+SAMPLER, SCHEDULER = "tpe", "asha"  # where nothing names one
+
+
+class SchedulerChoice(ClosedModel):
+    """A scheduler by its name, with options of its own.
+
+    Attributes:
+        name: file name in ``search/proposals/schedulers``.
+        options: as the space writes them; that file checks them.
+    """
+
+    name: str
+    options: dict[str, Any] = Field(default={})
+
+
+def _parse(written: Any) -> Any:
+    """A choice from the form that YAML gives it: a name, or a name with options."""
+    if isinstance(written, str):
+        return SchedulerChoice(name=written)
+    if isinstance(written, SchedulerChoice):
+        return written
+    if not isinstance(written, dict) or len(written) != 1:
+        raise ValueError(f"must be a scheduler's name, such as {SCHEDULER}, or {_FORM}")
+    ((name, options),) = written.items()
+    if not isinstance(options, dict | None):
+        raise ValueError(f"must be a scheduler's name with its options, such as {_FORM}")
+    return SchedulerChoice(name=name, options=options or {})
+
+
+_FORM = "{asha: {grace_epochs: 5}}"
+Scheduler = Annotated[SchedulerChoice, BeforeValidator(_parse)]
