@@ -174,7 +174,7 @@ class Records(RecordedRuns):
 
 
 def _rungs(parents: list[Run]) -> tuple[int, ...]:
-    """ASHA's rungs as the search's own run tells them; none where it does not."""
+    """The rungs of ASHA or Hyperband, as the search's own run tells them; none of another."""
     params = parents[0].data.params if parents else {}
     try:
         grace, factor = int(params["grace_epochs"]), int(params["reduction_factor"])

@@ -84,7 +84,7 @@ def _as(distribution: BaseDistribution, value: Any) -> Any:
 def common_epoch(search: RecordedSearch) -> int:
     """The epoch after which trials are compared: the first rung, or the least that one reached.
 
-    Trials that ASHA stopped saw fewer epochs: comparing their best accuracy with that of whole
+    Trials that were stopped saw fewer epochs: comparing their best accuracy with that of whole
     trainings would tell who was stopped, not which settings are good.
     """
     reached = [len(trial.accuracies) for trial in search.trials if trial.accuracies]

@@ -43,7 +43,8 @@ class RecordedSearch:
     Attributes:
         name: of the search.
         trials: in the order of suggestion.
-        rungs: epochs after which ASHA stopped trials; empty if it stopped none or is unknown.
+        rungs: epochs after which trials were stopped; empty if the scheduler has none, or if they
+            are unknown.
         repeats: finalists' settings, trained again with fresh seeds.
     """
 
@@ -69,7 +70,7 @@ class RecordedSearch:
 
 
 def rungs(grace: int, factor: int, epochs: int) -> tuple[int, ...]:
-    """ASHA's rungs below the full budget: ``grace`` times the powers of ``factor``."""
+    """Rungs below the full budget: ``grace`` times the powers of ``factor``."""
     ladder, rung = [], grace
     while rung < epochs:
         ladder.append(rung)

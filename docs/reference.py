@@ -149,8 +149,8 @@ def _methods() -> list[str]:
         }
         rows = [(f"`{name}`", _marked(_summary(module))) for name, module in modules.items()]
         parts += [f"### {kind}", _table((kind, "what"), rows)]
-    rows = [(f"`{name}`", *row) for name, module in modules.items() for row in _options(module)]
-    return [*parts, _OPTIONS, _table(("scheduler", "option", *_KEY[1:]), rows)]
+    options = [(f"`{name}`", *row) for name, module in modules.items() for row in _options(module)]
+    return [*parts, _OPTIONS, _table(("scheduler", "option", *_KEY[1:]), options)]
 
 
 def _options(module: Any) -> list[tuple[str, ...]]:

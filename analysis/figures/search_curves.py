@@ -1,4 +1,4 @@
-"""Validation accuracy by epoch of every trial, with ASHA's rungs and stops."""
+"""Validation accuracy by epoch of every trial, with the scheduler's rungs and stops."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from trainables.boundary.wording import counted
 
 GROUP = "search"
 _LOOKS: dict[str, dict[str, Any]] = {
-    "stopped by ASHA": {"color": STOPPED, "linewidth": 1},
+    "stopped early": {"color": STOPPED, "linewidth": 1},
     "trial": {"color": TRIAL, "linewidth": 1},
     "finalist": {"color": FINALIST, "linewidth": 1.6},
     "finalist, trained again": {"color": FINALIST, "linewidth": 1, "linestyle": ":"},
@@ -60,7 +60,7 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: str) -> str:
         return "baseline"
     if trial.record.number in search.finalists:
         return "finalist"
-    return "stopped by ASHA" if trial.record.status is Status.PRUNED else "trial"
+    return "stopped early" if trial.record.status is Status.PRUNED else "trial"
 
 
 def _draw_kind(axes: Axes, look: dict[str, Any], trials: list[RecordedTrial], name: str) -> None:
@@ -99,7 +99,7 @@ def _caption(subject: Subject) -> Caption:
         f"Validation accuracy of the {counted(len(search.trials), 'trial')} of search "
         f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped "
         f"(crosses).{finals} The thick line is the run of this report. Upright dotted lines are "
-        f"ASHA's rungs, by epoch: {rungs}.",
+        f"the scheduler's rungs, by epoch: {rungs}.",
         "As recorded after every epoch, on the whole validation split.",
         "Trials whose rate anneals and the others are compared on ladders of their own, so a "
         "stopped trial may lie above one that went on. Each is one seed.",

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import ROOT
 
+from search.clusters.reader import read_cluster
+from search.clusters.submission import submission
 from search.proposals import samplers, schedulers
 from search.records.search_file import SearchFile, check_unchanged
 from search.request.methods import space_in
@@ -17,6 +20,7 @@ from search.request.planning import requests
 from search.request.request import Request
 from search.request.resume import resumed
 from search.run import main
+from search.space.narrowing import narrowed
 from search.space.reader import SPACES
 from trainables.boundary.errors import UsageError
 
@@ -175,6 +179,36 @@ def test_a_grace_that_lets_nothing_be_stopped_is_told_where_there_is_one(schedul
 
 
 FLAGS = ("--sampler", "random", "--scheduler", "hyperband")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "options"),
+    [
+        ("asha", {"grace_epochs": 3, "reduction_factor": 3}),
+        ("hyperband", {"grace_epochs": 3, "reduction_factor": 3, "brackets": 3}),
+        ("median", {"grace_epochs": 3, "min_samples": 3}),
+        ("none", {}),
+    ],
+)
+def test_the_records_hold_what_the_scheduler_uses(tmp_path, scheduler, options):
+    (request,) = asked(tmp_path, "--space", "gap5", "--scheduler", scheduler)
+    names = {"sampler": samplers.DEFAULT, "scheduler": scheduler}
+    assert request.proposals.params(request.budget) == {**names, **options}
+
+
+def test_what_is_sent_to_a_cluster_names_them_or_is_refused():
+    cluster = read_cluster(ROOT / "configs" / "clusters" / "ray.yaml")
+    sent = submission(cluster, ["--space", "gap5", *FLAGS])
+    assert {"--sampler=random", "--scheduler=hyperband"} <= set(sent.flags)
+    with pytest.raises(UsageError, match="--scheduler 'medain' does not exist; did you mean"):
+        submission(cluster, ["--space", "gap5", "--scheduler", "medain"])
+
+
+def test_a_narrowed_space_names_what_the_space_names(written):
+    space = space_in(written({"scheduler": "median"}))
+    near = narrowed(space, space.baseline)
+    assert near.model_fields_set & {"sampler", "scheduler"} == {"scheduler"}
+    assert (near.scheduler, near.budget) == (space.scheduler, space.budget)
 
 
 def test_flags_name_the_methods_of_all_spaces(written, tmp_path):

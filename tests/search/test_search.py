@@ -16,6 +16,7 @@ import torch
 from conftest import FLAGS, ROOT, SMALL, user_environment
 from mlflow import MlflowClient
 
+from search.proposals import samplers, schedulers
 from search.records.summary import SCHEMA
 
 MARK = "CONVOY_TEST_SEARCH"  # inherited by every process of a search under test
@@ -58,6 +59,16 @@ def test_the_summary_has_what_its_readers_rely_on(finished):
     assert (summary["data"]["train"], summary["data"]["val"]) == (600, 300)
     assert {"search", "space", "seed", "wall_seconds", "versions", "resources"} <= set(summary)
     assert Path(summary["best"]["checkpoint"]).is_file()
+
+
+def test_the_records_name_the_sampler_and_the_scheduler(finished):
+    names = {"sampler": samplers.DEFAULT, "scheduler": schedulers.DEFAULT}
+    assert names.items() <= finished.summary.items()
+    client = MlflowClient(finished.uri)
+    winner = client.get_run(finished.summary["best"]["run_id"])
+    search = client.get_run(winner.data.tags["mlflow.parentRunId"])
+    divided = {"grace_epochs": "3", "reduction_factor": "3", "trials": "6", "finalists": "0"}
+    assert (names | divided).items() <= search.data.params.items()
 
 
 def test_the_best_is_the_best_epoch_of_all_trials(finished):

@@ -1,0 +1,65 @@
+"""A search of each scheduler by the command line: killed and resumed, it stops the same trials."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from searches import ROOT, Run, Search, wait_for
+
+from search.proposals import schedulers
+
+# One kind of schedule, and one trial at a time, whose training then repeats every bit.
+FLAGS = ("--concurrency", "1", "--set", "schedule=cosine")
+TRIALS, EPOCHS, BEFORE = 10, 4, 14  # epochs that are recorded as the driver is killed
+OPTIONS = {
+    "asha": {"grace_epochs": 1, "reduction_factor": 2},
+    "hyperband": {"grace_epochs": 1, "reduction_factor": 4, "brackets": 2},
+    "median": {"grace_epochs": 1, "min_samples": 2},
+}
+
+
+def space(folder: Path, scheduler: str) -> Path:
+    """gap5's space with the scheduler, of which the embedded data have options of their own."""
+    written = yaml.safe_load((ROOT / "configs" / "spaces" / "gap5.yaml").read_text())
+    for key in ("grace_epochs", "reduction_factor"):
+        del written["embedded"]["budget"][key]
+    written["embedded"]["scheduler"] = {scheduler: OPTIONS.get(scheduler)}
+    path = folder / "scheduled.yaml"
+    path.write_text(yaml.safe_dump(written, sort_keys=False))
+    return path
+
+
+def run_to_its_end(run: Run) -> None:
+    assert run.wait() == 0, run.printed
+
+
+def course(search: Search) -> dict[int, tuple[str, list[float]]]:
+    """How each trial ended, and its accuracy after each epoch."""
+    return {
+        number: (status, [row["val_accuracy"] for row in search.recorded(number)])
+        for number, status in search.statuses().items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduler", schedulers.available())
+def test_a_killed_search_stops_the_trials_that_the_unbroken_one_stops(scheduler, tmp_path):
+    file = str(space(tmp_path, scheduler))
+    whole = Search(tmp_path / "whole", "search", TRIALS, EPOCHS, FLAGS, space=file)
+    with whole.begun() as run:
+        run_to_its_end(run)
+    broken = replace(whole, out=tmp_path / "broken")
+    with broken.begun() as run:
+        wait_for(
+            lambda: run.ended or sum(map(len, map(broken.recorded, range(TRIALS)))) >= BEFORE,
+            f"{BEFORE} epochs",
+        )
+        run.kill()
+        run.end()
+    with broken.resumed() as run:
+        run_to_its_end(run)
+    assert course(broken) == course(whole)
+    statuses = [status for status, _ in course(whole).values()]
+    assert statuses[0] == "completed"
+    assert ("pruned" in statuses) is (scheduler != "none")
