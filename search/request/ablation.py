@@ -12,13 +12,14 @@ from search.request.flags import (
     out_folder,
     tracking_uri,
 )
+from search.request.methods import space_in
 from search.request.options import AblationOptions
 from search.request.planning import limits, recorded
 from search.request.request import Request
 from search.selection.ablation import Variant, points, variants
 from search.space.budget import Budget
 from search.space.domain import values_of
-from search.space.reader import read_space, space_file
+from search.space.reader import space_file
 from search.trials.spec import Job, TrialSpec
 from trainables.boundary.errors import UsageError
 from trainables.data import load, resolve
@@ -57,7 +58,7 @@ def _of_run(options: AblationOptions, run_id: str) -> tuple[TrialSpec, str]:
 
 def _of_space(options: AblationOptions) -> tuple[TrialSpec, str]:
     path, source = space_file(str(options.space)), resolve(options.data)
-    space = read_space(path)
+    space = space_in(path)
     epochs = space.budget_on(source).epochs
     data = space.data_on(source)
     job = Job(space.architecture, data, source, None, None, epochs, options.seed, 1)

@@ -156,8 +156,10 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
 
 
 def _methods(options: SearchOptions, name: str) -> dict[str, Any]:
-    """Sampler and scheduler of a search that is resumed; of one of several that has not begun, as
-    far as those are known with which the others did."""
+    """Sampler and scheduler with which a search began that is resumed.
+
+    Of one of several that had not begun, as far as those are known with which the others did.
+    """
     if options.resume is None:
         return {}
     folders = (out_folder(options) / each for each in (name, options.resume))

@@ -9,8 +9,9 @@ from searches import ROOT, Run, Search, wait_for
 
 from search.proposals import schedulers
 
-# One kind of schedule, and one trial at a time, whose training then repeats every bit.
-FLAGS = ("--concurrency", "1", "--set", "schedule=cosine")
+# One kind of schedule, and one trial at a time, whose training then repeats every bit. Of enough
+# images to learn something from, else all trials are alike.
+FLAGS = ("--concurrency", "1", "--set", "schedule=cosine", "--train-limit", "1500")
 TRIALS, EPOCHS, BEFORE = 10, 4, 14  # epochs that are recorded as the driver is killed
 OPTIONS = {
     "asha": {"grace_epochs": 1, "reduction_factor": 2},

@@ -37,19 +37,18 @@ def create(
     Raises:
         UsageError: there is no such scheduler, or it has no such options.
     """
-    given = options or {}
-    check(name, given)
-    scheduler: Stopper = _module(name).create(budget, seed, settings(name, budget, given))
+    check(name, options)
+    scheduler: Stopper = _module(name).create(budget, seed, settings(name, budget, options))
     return scheduler
 
 
-def settings(name: str, budget: Budget, options: dict[str, Any]) -> Strict:
+def settings(name: str, budget: Budget, options: dict[str, Any] | None = None) -> Strict:
     """All options of the scheduler ``name``: those that a budget has too are the budget's."""
     shared = {key: getattr(budget, key) for key in SHARED if key in _options(name).model_fields}
-    return _options(name).model_validate({**options, **shared})
+    return _options(name).model_validate({**(options or {}), **shared})
 
 
-def check(name: str, options: dict[str, Any], place: str = "scheduler") -> None:
+def check(name: str, options: dict[str, Any] | None = None, place: str = "scheduler") -> None:
     """Check that there is a scheduler ``name``, and the ``options`` that ``place`` gives it.
 
     Raises:
