@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = parser_of("benchmarks.searchers", __doc__)
     add = parser.add_argument
     add("--half", choices=["tuning", "judging"], default="judging", help="(judging)")
-    add("--tasks", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=_some(KINDS))
+    add("--tasks", nargs="+", choices=KINDS, metavar="KIND", help=_some(KINDS))
     add(
         "--methods",
         nargs="+",
@@ -74,8 +74,21 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.list:
         print(*dict.fromkeys([*catalogue().curves, *catalogue().tables]), sep="\n")
         return {}
-    plans = [_plan(kind, arguments) for kind in arguments.tasks]
+    plans = [_plan(kind, arguments) for kind in arguments.tasks or _kinds(arguments.half)]
     return {"half": arguments.half, "results": [row for plan in plans for row in _run(plan)]}
+
+
+def _kinds(half: str) -> Iterator[str]:
+    """Those that have a table in the half, and whose package is installed."""
+    from benchmarks.searchers import tasks
+
+    for kind in tasks.KINDS:
+        try:
+            if names := tasks.names(kind, half):
+                tasks.read(kind, names[0])
+                yield kind
+        except UsageError as error:
+            print(f"{kind} are left out: {error}")
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def named(name: str) -> Make:
         )
     if not all(value.isdecimal() and int(value) > 0 for value in options.values()):
         raise UsageError(f"method {name!r}: grace and factor are whole numbers above 0")
+    if options.get("factor") == "1":
+        raise UsageError(f"method {name!r}: factor is 2 or more")
     numbers: dict[str, Any] = {key: int(value) for key, value in options.items()}
     fields: dict[str, Any] = dict(zip(("sampler", "scheduler"), parts, strict=False))
     return Combination(**fields, **numbers)
