@@ -33,7 +33,7 @@ class Combination:
 
     def __post_init__(self) -> None:
         samplers.check(self.sampler)
-        schedulers.check(self.scheduler)
+        schedulers.create(self.scheduler, Budget(trials=1, epochs=1))  # fails if there is none
 
     def __call__(self, task: Task, seed: int, trials: int) -> Method:
         """The method for a task."""
