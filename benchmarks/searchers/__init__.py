@@ -1,0 +1,1 @@
+"""How good a search's proposals are: methods compared on recorded trainings."""

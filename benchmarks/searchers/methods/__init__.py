@@ -1,0 +1,74 @@
+"""Methods of searching, found in the files of this folder.
+
+A file has dictionaries of ``Make`` by a method's name: ``METHODS`` for every task, ``CURVES`` for
+trainings of several epochs alone, ``TABLES`` for tables of final values alone; each may be missing.
+A file whose library cannot be imported is left out.
+"""
+
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from benchmarks.searchers.method import Make
+from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
+
+_PACKAGES = {"syne_tune": "syne-tune"}  # where a module's package has another name
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The methods by name, for tasks of several epochs and of one, and what was left out."""
+
+    curves: dict[str, Make]
+    tables: dict[str, Make]
+    missing: tuple[str, ...]
+
+    def of(self, epochs: int) -> dict[str, Make]:
+        """The methods for trainings of so many epochs."""
+        return self.curves if epochs > 1 else self.tables
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Everything that can be imported."""
+    curves, tables, missing = dict[str, Make](), dict[str, Make](), list[str]()
+    for file in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        try:
+            found = import_module(f"{__name__}.{file}")
+        except ImportError as error:
+            missing.append(_line(file, error))
+            continue
+        every = getattr(found, "METHODS", {})
+        curves |= every | getattr(found, "CURVES", {})
+        tables |= every | getattr(found, "TABLES", {})
+    return Catalogue(curves, tables, tuple(missing))
+
+
+def _line(file: str, error: ImportError) -> str:
+    module = (error.name or "").split(".")[0]
+    install = f"; pip install {_PACKAGES.get(module, module)}" if module else ""
+    return f"{file} is left out: {error}{install}"
+
+
+def make(name: str, epochs: int) -> Make | None:
+    """The method ``name``: one that was found, or Convoy's with a sampler and a scheduler.
+
+    None if it is for trainings of other numbers of epochs.
+
+    Raises:
+        UsageError: there is no such method.
+    """
+    from benchmarks.searchers.methods import convoy
+
+    found = catalogue()
+    if name in found.of(epochs):
+        return found.of(epochs)[name]
+    if name in found.curves or name in found.tables:
+        return None
+    if name.startswith("convoy "):
+        return convoy.named(name)
+    known = [*found.curves, *found.tables]
+    near = nearest(name, known) or f"; choose some of {', '.join(dict.fromkeys(known))}"
+    raise UsageError(f"method {name!r} does not exist{near}")

@@ -1,0 +1,128 @@
+"""Convoy's own searcher and schedulers, as a search drives them.
+
+``convoy`` is what a search does by default. ``convoy SAMPLER SCHEDULER`` has files of
+``search/proposals`` by name, and may end in ``grace=EPOCHS`` and ``factor=N``.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.schedulers import TrialScheduler
+
+from benchmarks.searchers.method import Lease, Make, Method, Task
+from search.proposals import samplers, schedulers
+from search.proposals.searcher import OptunaSearcher
+from search.space.budget import Budget
+from search.space.sampler import SpaceSampler
+from search.space.space import Space
+from search.trials.spec import Job
+from trainables.best_epoch import METRIC
+from trainables.boundary.errors import UsageError
+from trainables.data import EMBEDDED, DataSpec
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Which sampler and scheduler, and what a scheduler's budget has; None is the task's own."""
+
+    sampler: str = samplers.DEFAULT
+    scheduler: str = schedulers.DEFAULT
+    grace: int | None = None
+    factor: int = 3
+
+    def __post_init__(self) -> None:
+        samplers.check(self.sampler)
+        schedulers.check(self.scheduler)
+
+    def __call__(self, task: Task, seed: int, trials: int) -> Method:
+        """The method for a task."""
+        grace = min(self.grace or task.grace_epochs, task.epochs)
+        budget = Budget(
+            trials=trials,
+            epochs=task.epochs,
+            grace_epochs=grace,
+            reduction_factor=self.factor,
+        )
+        return ConvoyMethod(task, seed, budget, self)
+
+
+class ConvoyMethod:
+    """A search without a cluster: its searcher and scheduler hear what Tune would tell them."""
+
+    def __init__(self, task: Task, seed: int, budget: Budget, variant: Combination) -> None:
+        first, *others = task.first
+        space = Space.model_construct(search=task.domains, baseline=first, guesses=others)
+        job = Job(task.name, DataSpec("composite"), EMBEDDED, None, None, task.epochs, seed, 1)
+        points = SpaceSampler(space, {})
+        self._searcher = OptunaSearcher(points, job, budget.trials, method=variant.sampler)
+        self._scheduler: Any = schedulers.create(variant.scheduler, budget)
+        self._seed, self._epochs, self._issued = seed, task.epochs, 0
+        self._running: dict[int, SimpleNamespace] = {}
+
+    def next(self) -> Lease:
+        """The searcher's next trial, until its end."""
+        number, self._issued = self._issued, self._issued + 1
+        name = f"{self._seed:04x}{number:08x}"
+        config = self._searcher.suggest(name)
+        self._running[number] = SimpleNamespace(trial_id=name, config=config, last_result={})
+        self._scheduler.on_trial_add(None, self._running[number])
+        return Lease(number, config["values"], self._epochs)
+
+    def report(self, trial: int, epoch: int, value: float) -> bool:
+        """What the scheduler decides."""
+        stub = self._running[trial]
+        result = {METRIC: value, "epoch": epoch, "training_iteration": epoch}
+        stub.last_result = result
+        if epoch < self._epochs:
+            decision = self._scheduler.on_trial_result(None, stub, result)
+            if decision != TrialScheduler.STOP:
+                self._searcher.on_trial_result(stub.trial_id, result)
+                return True
+        else:
+            self._scheduler.on_trial_complete(None, stub, result)
+        self._searcher.on_trial_complete(stub.trial_id, result)
+        del self._running[trial]
+        return False
+
+    def ended(self, trial: int) -> None:
+        """A training that has neither been stopped nor reached its end has failed."""
+        if stub := self._running.pop(trial, None):
+            self._scheduler.on_trial_error(None, stub)
+            self._searcher.on_trial_complete(stub.trial_id, error=True)
+
+
+def named(name: str) -> Make:
+    """The variant that a name such as ``convoy tpe asha grace=2 factor=4`` describes.
+
+    Raises:
+        UsageError: it describes none.
+    """
+    words = name.split()[1:]
+    parts = [word for word in words if "=" not in word]
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    if len(parts) > 2 or options.keys() - {"grace", "factor"}:
+        raise UsageError(
+            f"method {name!r}: write convoy, a sampler and a scheduler, then grace=N or factor=N"
+        )
+    if not all(value.isdecimal() and int(value) > 0 for value in options.values()):
+        raise UsageError(f"method {name!r}: grace and factor are whole numbers above 0")
+    numbers: dict[str, Any] = {key: int(value) for key, value in options.items()}
+    fields: dict[str, Any] = dict(zip(("sampler", "scheduler"), parts, strict=False))
+    return Combination(**fields, **numbers)
+
+
+METHODS: dict[str, Make] = {
+    "convoy": Combination(),
+    **{f"convoy {name}": Combination(name) for name in samplers.available() if name != "random"},
+    "random": Combination("random", "none"),
+}
+del METHODS[f"convoy {samplers.DEFAULT}"]
+CURVES: dict[str, Make] = {
+    "random asha": Combination("random", "asha"),
+    **{
+        f"convoy {samplers.DEFAULT} {name}": Combination(samplers.DEFAULT, name)
+        for name in schedulers.available()
+        if name != schedulers.DEFAULT
+    },
+}

@@ -1,0 +1,75 @@
+"""A table of recorded trainings, and what is known of all of its settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import optuna
+
+from benchmarks.searchers.method import Curve, Task
+from search.space.domain import Domains, Fixed, active_keys, suggest
+from trainables.recipe import Value
+from trainables.seeding import derive
+
+FIRST = 10  # settings that all methods share
+
+
+@dataclass(frozen=True)
+class Table:
+    """A task and the values that regret is measured by.
+
+    Attributes:
+        name: of the table.
+        domains: what may be tried.
+        epochs: of a full training.
+        trials: the budget in full trainings.
+        curve: of a setting, without noise.
+        best: value of the table's best setting, each taken at its best epoch.
+        median: the same of its median setting.
+        starts: settings to begin with: a default, then guesses. Others are drawn.
+        grace_epochs: those that the table's own space gives every trial.
+        noise: standard deviation of what is added to every value that is reported.
+    """
+
+    name: str
+    domains: Domains
+    epochs: int
+    trials: int
+    curve: Curve
+    best: float
+    median: float
+    starts: tuple[dict[str, Value], ...] = ()
+    grace_epochs: int = 2
+    noise: float = 0.0
+
+    def task(self, seed: int) -> Task:
+        """The task of a seed, which draws what is tried first after ``starts``."""
+        first = list(self.starts)
+        for values in drawn(self.domains, derive(seed, "first", self.name), 2 * FIRST):
+            if len(first) < FIRST and values not in first:
+                first.append(values)
+        return Task(
+            self.name, self.domains, self.epochs, tuple(first), self.curve, self.grace_epochs
+        )
+
+    def regret(self, value: float) -> float:
+        """0 for the table's best setting, 1000 for its median one."""
+        return 1000 * (self.best - value) / (self.best - self.median)
+
+
+def drawn(domains: Domains, seed: int, count: int) -> Sequence[dict[str, Value]]:
+    """Settings drawn at random."""
+    study = _random_study(seed)
+    return [suggest(domains, study.ask(), {}) for _ in range(count)]
+
+
+def completed(domains: Domains, values: dict[str, Value]) -> dict[str, Value]:
+    """A setting with ``values``, the keys that they lack drawn at random."""
+    study = _random_study(0)
+    keys = [key for key in active_keys(domains, values) if not isinstance(key[2], Fixed)]
+    study.enqueue_trial({name: values[key] for name, key, _ in keys if key in values})
+    return suggest(domains, study.ask(), {})
+
+
+def _random_study(seed: int) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed % 2**32))

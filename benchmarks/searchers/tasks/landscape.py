@@ -1,0 +1,57 @@
+"""The space gap5 on the embedded data, by the curves of ``benchmarks/simulation.py``."""
+
+import numpy as np
+
+from benchmarks.searchers.table import Table, completed, drawn
+from benchmarks.simulation import NOISE, SPACE, Landscape, read_curves
+from search.space.domain import Domains, Fixed
+from search.space.reader import SPACES, read_space
+from trainables.best_epoch import METRIC
+from trainables.data import EMBEDDED
+from trainables.recipe import Value
+
+TUNING: tuple[str, ...] = ()
+JUDGING = ("gap5",)
+TRIALS = 47
+DRAWN = 2000  # settings by which the median one is known
+
+
+def read(name: str) -> Table:
+    """The landscape; the best of it is the best recorded curve.
+
+    A setting between others has a mean of their curves, which is no better.
+    """
+    space, curves = read_space(SPACES / f"{SPACE}.yaml"), read_curves()
+    fixed = space.fixed_on(EMBEDDED, {})
+    domains = {
+        key: Fixed(value=fixed[key]) if key in fixed else domain
+        for key, domain in space.search.items()
+    }
+    landscape = Landscape(space, curves)
+
+    def curve(values: dict[str, Value]) -> list[float]:
+        return landscape.curve(values).metrics[METRIC]
+
+    best = max(max(each.metrics[METRIC]) for each in curves)
+    settings = drawn(domains, 0, DRAWN)
+    median = float(np.median([max(curve(values)) for values in settings]))
+    budget = space.embedded.budget
+    return Table(
+        name,
+        domains,
+        budget.epochs,
+        TRIALS,
+        curve,
+        best,
+        median,
+        starts=_starts(domains, [space.baseline, *space.guesses], fixed),
+        grace_epochs=budget.grace_epochs,
+        noise=NOISE,
+    )
+
+
+def _starts(
+    domains: Domains, written: list[dict[str, Value]], fixed: dict[str, Value]
+) -> tuple[dict[str, Value], ...]:
+    """The baseline and the guesses as whole settings."""
+    return tuple(completed(domains, {**values, **fixed}) for values in written)
