@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from joblib import parallel_config
 from smac import HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
 from smac.runhistory import StatusType, TrialValue
 
@@ -14,6 +15,8 @@ from benchmarks.searchers.budgets import WORST, BudgetSearch, Job
 from benchmarks.searchers.configuration import configuration, space
 from benchmarks.searchers.method import Method, Task
 from benchmarks.searchers.places import setting
+
+LEAVES = 4096  # more than a search here has settings
 
 
 class SmacSearch(BudgetSearch):
@@ -38,12 +41,16 @@ class SmacSearch(BudgetSearch):
         facade = HyperparameterOptimizationFacade if one else MultiFidelityFacade
         first = [configuration(searched, task.domains, values) for values in task.first]
         design = facade.get_initial_design(scenario, n_configs=0, additional_configs=first)
-        self._smac = facade(scenario, initial_design=design, logging_level=False)
+        model = facade.get_model(scenario)
+        # scikit-learn makes room for all leaves that a tree may have: SMAC's 2**20 cost .8 s a forest.
+        model._rf_opts["max_leaf_nodes"] = LEAVES
+        self._smac = facade(scenario, model=model, initial_design=design, logging_level=False)
 
     def ask(self) -> Job | None:
         """The next configuration and budget."""
         try:
-            info = self._smac.ask()
+            with parallel_config("sequential"):  # threads by tree cost more than the trees
+                info = self._smac.ask()
         except StopIteration:
             return None
         values = setting(self.task.domains, dict(info.config))
