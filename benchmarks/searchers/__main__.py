@@ -7,23 +7,26 @@ networks (20 epochs, 1,512 settings), public tables of final values, and the lan
 gap5. All methods begin with the same ten settings. Each kind but the last has a half for tuning
 and one for judging.
 
-Regret x 1000 is that of the best epoch so far at 10, 25, 50 and 100% of the budget: 0 is a
-table's best setting, 1000 its median one. Differences are paired by table and seed, with 95%
-intervals: less regret is below 0.
+Regret x 1000 is that of the epoch that looks best so far, at 10, 25, 50 and 100% of the budget: 0
+is a table's best setting, 1000 its median one. Differences are paired by table and seed; below 0
+there is less regret. Each has a 95% interval over all pairs, as Student's t gives it, and the one
+for "other tables" draws the tables anew too: of four tables it is wide, and says how far the result
+carries. Ranks are means at the end. Milliseconds are of CPU, for each training that is proposed.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.command import measured, parser_of
 from search import environment
+from trainables.boundary.errors import UsageError
 
-SEEDS, QUICK_SEEDS = 20, 3
+SEEDS, QUICK_SEEDS, QUICK_TABLES = 20, 3, 2
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,86 +34,121 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     environment.prepare(loopback=True)
+    return measured(_parser(), _measure, argv, {"seeds": 2, "processes": 1})
+
+
+def _parser() -> argparse.ArgumentParser:
     from benchmarks.searchers.tasks import KINDS
 
     parser = parser_of("benchmarks.searchers", __doc__)
     add = parser.add_argument
     add("--half", choices=["tuning", "judging"], default="judging", help="(judging)")
-    add("--tasks", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=_tasks(KINDS))
+    add("--tasks", nargs="+", choices=KINDS, metavar="KIND", help=_some(KINDS))
     add(
         "--methods",
         nargs="+",
         metavar="NAME",
-        help='names in quotes, of those listed by --list, or such as "convoy tpe asha grace=2 '
-        'factor=4" (all)',
+        help="names in quotes: some of those that --list prints, or such as "
+        '"convoy tpe asha grace=2 factor=4" (all that --list prints)',
     )
-    add("--against", default="convoy", metavar="NAME", help="what the others are compared with")
-    add("--seeds", type=int, metavar="N", help=f"runs of each method on each table ({SEEDS})")
+    add("--against", default="convoy", metavar="NAME", help="the others less this one (convoy)")
+    add("--seeds", type=int, metavar="N", help=f"of each method on each table ({SEEDS})")
     add("--processes", type=int, default=2, metavar="N", help="at once (2)")
-    add("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds: some three minutes")
+    add("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds, {QUICK_TABLES} tables a kind")
     add("--list", action="store_true", help="name the methods, and run none")
     add("--record", action="store_true", help="train the curves again, and write their file")
-    return measured(parser, _measure, argv, {"seeds": 2, "processes": 1})
+    return parser
 
 
-def _tasks(kinds: Sequence[str]) -> str:
+def _some(kinds: Sequence[str]) -> str:
     return f"some of {', '.join(kinds)} (all)"
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    if arguments.record:
-        return _record()
-    if arguments.list:
-        return _list()
-    seeds = arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)
-    results = []
-    for kind in arguments.tasks:
-        results += _run(kind, arguments, seeds)
-    return {"half": arguments.half, "results": results}
-
-
-def _run(kind: str, arguments: argparse.Namespace, seeds: int) -> list[dict[str, Any]]:
-    from benchmarks.searchers import contest, figures, report, tasks
-
-    tables = tasks.names(kind, arguments.half)
-    if not tables:
-        print(f"{kind}: none for {arguments.half}\n")
-        return []
-    methods = _chosen(arguments, tasks.read(kind, tables[0]).epochs)
-    runs = [
-        contest.Run(kind, table, method, seed)
-        for table in tables
-        for seed in range(seeds)
-        for method in methods
-    ]
-    begun = time.monotonic()
-    results = list(contest.results(runs, arguments.processes))
-    title = (
-        f"{kind}, {arguments.half}: {', '.join(tables)}; {seeds} seeds, "
-        f"{time.monotonic() - begun:.0f} s"
-    )
-    standings = figures.standings(results, methods, arguments.against)
-    print(report.described(title, standings, len(tables), arguments.against) + "\n", flush=True)
-    return [{"kind": kind, **asdict(result)} for result in results]
-
-
-def _chosen(arguments: argparse.Namespace, epochs: int) -> list[str]:
-    """The methods for trainings of so many epochs, the reference first."""
-    from benchmarks.searchers.methods import catalogue, make
-
-    for line in catalogue().missing:
-        print(line)
-    names = arguments.methods or list(catalogue().of(epochs))
-    return [name for name in dict.fromkeys([arguments.against, *names]) if make(name, epochs)]
-
-
-def _list() -> dict[str, Any]:
     from benchmarks.searchers.methods import catalogue
 
-    found = catalogue()
-    print(*dict.fromkeys([*found.curves, *found.tables]), sep="\n")
-    print(*found.missing, sep="\n")
-    return {}
+    if arguments.record:
+        return _record()
+    for line in catalogue().missing:
+        print(line)
+    if arguments.list:
+        print(*dict.fromkeys([*catalogue().curves, *catalogue().tables]), sep="\n")
+        return {}
+    plans = [_plan(kind, arguments) for kind in arguments.tasks or _kinds(arguments.half)]
+    return {"half": arguments.half, "results": [row for plan in plans for row in _run(plan)]}
+
+
+def _kinds(half: str) -> Iterator[str]:
+    """Those that have a table in the half, and whose package is installed."""
+    from benchmarks.searchers import tasks
+
+    for kind in tasks.KINDS:
+        try:
+            if names := tasks.names(kind, half):
+                tasks.read(kind, names[0])
+                yield kind
+        except UsageError as error:
+            print(f"{kind} are left out: {error}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run of one kind of tables."""
+
+    kind: str
+    half: str
+    tables: tuple[str, ...]
+    methods: list[str]
+    against: str
+    seeds: int
+    processes: int
+
+
+def _plan(kind: str, arguments: argparse.Namespace) -> Plan:
+    from benchmarks.searchers import methods, tasks
+
+    against, quick = arguments.against, arguments.quick
+    tables = tasks.names(kind, arguments.half)[: QUICK_TABLES if quick else None]
+    epochs = tasks.read(kind, tables[0]).epochs if tables else 1
+    wanted = [against, *(arguments.methods or methods.catalogue().of(epochs))]
+    chosen = [name for name in dict.fromkeys(wanted) if methods.make(name, epochs)]
+    if against not in chosen:
+        raise UsageError(f"--against {against}: it does not run on {kind}; name other --tasks")
+    seeds = arguments.seeds or (QUICK_SEEDS if quick else SEEDS)
+    return Plan(kind, arguments.half, tables, chosen, against, seeds, arguments.processes)
+
+
+def _run(plan: Plan) -> list[dict[str, Any]]:
+    """Let the methods search, and print what came of them."""
+    from benchmarks.searchers import contest, figures, report
+
+    print(f"{plan.kind}, {plan.half}: {', '.join(plan.tables) or 'none'}; {plan.seeds} seeds")
+    runs = [
+        contest.Run(plan.kind, table, method, seed)
+        for seed in range(plan.seeds)
+        for table in plan.tables
+        for method in plan.methods
+    ]
+    results = list(_shown(contest.results(runs, plan.processes), len(runs)))
+    failed = {result.method: result.fault for result in results if result.fault}
+    for method, fault in failed.items():
+        print(f"{method} is left out: {fault}")
+    methods = [method for method in plan.methods if method not in failed]
+    if runs and plan.against in methods:
+        standings = figures.standings(results, methods, plan.against)
+        print(report.described(standings, len(plan.tables), plan.against))
+    print(flush=True)
+    return [{"kind": plan.kind, **asdict(result)} for result in results]
+
+
+def _shown(results: Iterable[Any], total: int) -> Iterator[Any]:
+    """The results, with a line on how far they are twice a minute."""
+    begun = told = time.monotonic()
+    for count, result in enumerate(results, start=1):
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            print(f"  {count} of {total} runs, {told - begun:.0f} s", file=sys.stderr, flush=True)
+        yield result
 
 
 def _record() -> dict[str, Any]:

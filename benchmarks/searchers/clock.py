@@ -3,6 +3,8 @@
 import heapq
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,7 +42,7 @@ class Simulation:
         workers: how many.
         improvements: time and noise-free value of each training that reported more than any before.
         leases: how many trainings were handed out.
-        seconds: of CPU that the method took to propose them.
+        seconds: of CPU that the method took for them.
     """
 
     table: Table
@@ -70,6 +72,12 @@ class Simulation:
             self._ask_idle(now)
         return [self.table.regret(self._at(mark * self.end)) for mark in MARKS]
 
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        begun = time.process_time()
+        yield
+        self.seconds += time.process_time() - begun
+
     def _at(self, moment: float) -> float:
         """Noise-free value of what looked best by then; the median setting's before the first."""
         values = [value for at, value in self.improvements if at <= moment]
@@ -83,9 +91,8 @@ class Simulation:
         self._idle.add(worker)
         if now >= self.end:
             return
-        begun = time.process_time()
-        lease = self.method.next()
-        self.seconds += time.process_time() - begun
+        with self._timed():
+            lease = self.method.next()
         if lease is None:
             return
         training = self._training(lease.trial, lease.values)
@@ -114,7 +121,8 @@ class Simulation:
             heapq.heappush(self._events, (now + 1, worker))
             return
         del self._under_way[worker]
-        self.method.ended(lease.trial)
+        with self._timed():
+            self.method.ended(lease.trial)
         self._ask(now, worker)
 
     def _goes_on(self, now: int, lease: Lease, training: TrainedCurve) -> bool:
@@ -125,5 +133,6 @@ class Simulation:
         if value > self._best:
             self._best = value
             self.improvements.append((now, true))
-        goes_on = self.method.report(lease.trial, training.epoch, value)
+        with self._timed():
+            goes_on = self.method.report(lease.trial, training.epoch, value)
         return goes_on and training.epoch < lease.until

@@ -10,6 +10,7 @@ import torch
 from benchmarks.searchers import tasks
 from benchmarks.searchers.clock import Simulation
 from benchmarks.searchers.methods import make
+from trainables.boundary.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RunResult:
         regrets: at each of ``MARKS``.
         leases: trainings that the method proposed.
         milliseconds: of CPU for each of them.
+        fault: the exception that the method ended with, in a line; empty if none.
     """
 
     table: str
@@ -41,10 +43,15 @@ class RunResult:
     regrets: tuple[float, ...]
     leases: int
     milliseconds: float
+    fault: str = ""
 
 
 def simulate(run: Run) -> RunResult:
-    """Run a run in this process."""
+    """Let the method search, in this process.
+
+    Raises:
+        UsageError: there is no such table or method.
+    """
     table = tasks.read(run.kind, run.name)
     create = make(run.method, table.epochs)
     assert create, f"{run.method} is not for {run.name}"
@@ -55,16 +62,20 @@ def simulate(run: Run) -> RunResult:
     return RunResult(run.name, run.method, run.seed, tuple(regrets), simulation.leases, cost)
 
 
+def tolerated(run: Run) -> RunResult:
+    """The same, but a method's own fault becomes a line: it should not cost the others' results."""
+    try:
+        return simulate(run)
+    except UsageError:
+        raise
+    except Exception as error:
+        fault = f"{run.name}, seed {run.seed}: {type(error).__name__}: {error}"
+        return RunResult(run.name, run.method, run.seed, (), 0, 0.0, " ".join(fault.split()))
+
+
 def results(runs: Sequence[Run], processes: int) -> Iterator[RunResult]:
     """What came of the runs, as they end."""
-    if processes == 1:
-        yield from map(simulate, runs)
-        return
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_one_thread) as pool:
-        for done in as_completed([pool.submit(simulate, run) for run in runs]):
+    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
+        for done in as_completed([pool.submit(tolerated, run) for run in runs]):
             yield done.result()
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)

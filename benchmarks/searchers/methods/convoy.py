@@ -74,12 +74,11 @@ class ConvoyMethod:
         stub = self._running[trial]
         result = {METRIC: value, "epoch": epoch, "training_iteration": epoch}
         stub.last_result = result
-        if epoch < self._epochs:
-            decision = self._scheduler.on_trial_result(None, stub, result)
-            if decision != TrialScheduler.STOP:
-                self._searcher.on_trial_result(stub.trial_id, result)
-                return True
-        else:
+        stops = self._scheduler.on_trial_result(None, stub, result) == TrialScheduler.STOP
+        if not stops and epoch < self._epochs:
+            self._searcher.on_trial_result(stub.trial_id, result)
+            return True
+        if not stops:  # it ends by itself
             self._scheduler.on_trial_complete(None, stub, result)
         self._searcher.on_trial_complete(stub.trial_id, result)
         del self._running[trial]
@@ -107,17 +106,19 @@ def named(name: str) -> Make:
         )
     if not all(value.isdecimal() and int(value) > 0 for value in options.values()):
         raise UsageError(f"method {name!r}: grace and factor are whole numbers above 0")
+    if options.get("factor") == "1":
+        raise UsageError(f"method {name!r}: factor is 2 or more")
     numbers: dict[str, Any] = {key: int(value) for key, value in options.items()}
     fields: dict[str, Any] = dict(zip(("sampler", "scheduler"), parts, strict=False))
     return Combination(**fields, **numbers)
 
 
+_OTHERS = [name for name in samplers.available() if name not in (samplers.DEFAULT, "random")]
 METHODS: dict[str, Make] = {
     "convoy": Combination(),
-    **{f"convoy {name}": Combination(name) for name in samplers.available() if name != "random"},
+    **{f"convoy {name}": Combination(name) for name in _OTHERS},
     "random": Combination("random", "none"),
 }
-del METHODS[f"convoy {samplers.DEFAULT}"]
 CURVES: dict[str, Make] = {
     "random asha": Combination("random", "asha"),
     **{
