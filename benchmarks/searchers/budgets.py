@@ -8,11 +8,11 @@ from typing import Any
 from benchmarks.searchers.method import Lease, Task
 from trainables.recipe import Value
 
-WORST = 1.0  # loss of a setting that diverged; accuracies are in [0, 1]
+WORST = 1.0  # loss of a setting that diverged: an accuracy of 0
 
 
 @dataclass(frozen=True)
-class Job:
+class BudgetedSetting:
     """What a library asks for.
 
     Attributes:
@@ -35,17 +35,31 @@ class Job:
 
 @dataclass
 class Spent:
-    """A setting's values by epoch, and what it was asked for last."""
+    """What was spent on a setting.
+
+    Attributes:
+        number: of the setting.
+        values: of its epochs.
+        wanted: evaluations that wait for epochs; DEHB may ask for the same one twice.
+        under_way: whether a worker trains it.
+        diverged: whether it has no more epochs.
+    """
 
     number: int
-    job: Job
     values: list[float] = field(default_factory=list)
+    wanted: list[BudgetedSetting] = field(default_factory=list)
+    under_way: bool = False
+    diverged: bool = False
 
-    @property
-    def loss(self) -> float:
-        """One minus the value of the best epoch within the budget."""
-        within = self.values[: self.job.until]
-        return WORST if len(within) < self.job.until else 1 - max(within)
+    def settled(self) -> list[BudgetedSetting]:
+        """The evaluations that need no more epochs, which wait no longer."""
+        done = [one for one in self.wanted if self.diverged or one.until <= len(self.values)]
+        self.wanted = [one for one in self.wanted if one not in done]
+        return done
+
+    def loss(self, until: int) -> float:
+        """One minus the value of the best epoch until that one."""
+        return WORST if len(self.values) < until else 1 - max(self.values[:until])
 
 
 class BudgetSearch(ABC):
@@ -57,39 +71,52 @@ class BudgetSearch(ABC):
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self._spent: dict[Hashable, Spent] = {}
-        self._by_number: list[Spent] = []
+        self._settings: list[Spent] = []
+        self._by_key: dict[Hashable, Spent] = {}
 
     @abstractmethod
-    def ask(self) -> Job | None:
+    def ask(self) -> BudgetedSetting | None:
         """What the library wants next; None if the space is exhausted."""
 
     @abstractmethod
-    def tell(self, job: Job, loss: float, diverged: bool) -> None:
+    def tell(self, done: BudgetedSetting, loss: float) -> None:
         """Tell the library."""
 
     def next(self) -> Lease | None:
         """A new setting, or one that goes on."""
-        while (job := self.ask()) is not None:
-            spent = self._of(job)
-            if len(spent.values) < job.until:
-                return Lease(spent.number, job.values, job.until)
-            self.tell(job, spent.loss, diverged=False)
+        waiting = (one for one in self._settings if one.wanted and not one.under_way)
+        spent = next(waiting, None) or self._asked()
+        if spent is None:
+            return None
+        spent.under_way = True
+        return Lease(spent.number, spent.wanted[0].values, spent.wanted[0].until)
+
+    def _asked(self) -> Spent | None:
+        """The next setting that the library wants epochs of."""
+        while (wanted := self.ask()) is not None:
+            if wanted.key not in self._by_key:
+                self._by_key[wanted.key] = Spent(len(self._settings))
+                self._settings.append(self._by_key[wanted.key])
+            spent = self._by_key[wanted.key]
+            spent.wanted.append(wanted)
+            if not spent.under_way:
+                self._settle(spent)
+                if spent.wanted:
+                    return spent
         return None
 
-    def _of(self, job: Job) -> Spent:
-        if job.key not in self._spent:
-            self._spent[job.key] = Spent(len(self._by_number), job)
-            self._by_number.append(self._spent[job.key])
-        self._spent[job.key].job = job
-        return self._spent[job.key]
+    def _settle(self, spent: Spent) -> None:
+        for done in spent.settled():
+            self.tell(done, spent.loss(done.until))
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
         """Note an epoch's value; no training is stopped before its budget is spent."""
-        self._by_number[trial].values.append(value)
+        self._settings[trial].values.append(value)
         return True
 
     def ended(self, trial: int) -> None:
         """Tell the library of a budget that was spent."""
-        spent = self._by_number[trial]
-        self.tell(spent.job, spent.loss, diverged=len(spent.values) < spent.job.until)
+        spent = self._settings[trial]
+        spent.under_way = False
+        spent.diverged = len(spent.values) < spent.wanted[0].until
+        self._settle(spent)

@@ -11,7 +11,8 @@ from ConfigSpace import (
     Integer,
 )
 
-from benchmarks.searchers.places import Place, places, positions, words
+from benchmarks.searchers.method import Task
+from benchmarks.searchers.places import DrawnKey, places, positions, words
 from search.space.domain import Domains, Range
 from trainables.recipe import Value
 
@@ -26,7 +27,7 @@ def space(domains: Domains, seed: int) -> ConfigurationSpace:
     return made
 
 
-def _key(place: Place) -> Any:
+def _key(place: DrawnKey) -> Any:
     domain = place.domain
     if not isinstance(domain, Range):
         return Categorical(place.name, words(domain))
@@ -34,8 +35,6 @@ def _key(place: Place) -> Any:
     return kind(place.name, (domain.low, domain.high), log=domain.log)
 
 
-def configuration(
-    space: ConfigurationSpace, domains: Domains, values: dict[str, Value]
-) -> Configuration:
-    """A setting as a configuration of ``space``."""
-    return Configuration(space, values=positions(domains, values))
+def configuration(space: ConfigurationSpace, task: Task, values: dict[str, Value]) -> Configuration:
+    """A setting of a task as a configuration of its ``space``."""
+    return Configuration(space, values=positions(task.domains, values))

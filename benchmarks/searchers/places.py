@@ -14,7 +14,7 @@ from trainables.recipe import Value
 
 
 @dataclass(frozen=True)
-class Place:
+class DrawnKey:
     """A key that is drawn, and the option under which it exists.
 
     Attributes:
@@ -32,11 +32,11 @@ class Place:
 
 def places(
     domains: Domains, parent: str = "", option: str = "", prefix: str = ""
-) -> Iterator[Place]:
+) -> Iterator[DrawnKey]:
     """All keys that are drawn, those under every option included; a parent before its children."""
     for key, domain in domains.items():
         if not isinstance(domain, Fixed):
-            yield Place(prefix + key, domain, parent, option)
+            yield DrawnKey(prefix + key, domain, parent, option)
         if isinstance(domain, Options):
             for position, (word, nested) in enumerate(domain.options.items()):
                 yield from places(nested, prefix + key, str(position), f"{prefix}{key}.{word}.")

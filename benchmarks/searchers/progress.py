@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """A training on a worker.
 
     Attributes:

@@ -5,15 +5,15 @@ given. Its first ones here take the place of the first that it would try, in its
 """
 
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from dehb import DEHB
 from loguru import logger
 
-from benchmarks.searchers.budgets import BudgetSearch, Job
+from benchmarks.searchers.budgets import BudgetedSetting, BudgetSearch
 from benchmarks.searchers.configuration import configuration, space
 from benchmarks.searchers.method import Method, Task
 from benchmarks.searchers.places import setting
+from trainables.recipe import Value
 
 
 class DehbSearch(BudgetSearch):
@@ -34,26 +34,28 @@ class DehbSearch(BudgetSearch):
         )
         logger.remove()  # it prints
         self._first = list(task.first)
-        self._known: set[int] = set()
+        self._values: dict[int, dict[str, Value]] = {}  # by DEHB's number of the setting
 
-    def ask(self) -> Job:
+    def ask(self) -> BudgetedSetting:
         """The next individual and fidelity."""
         job = self._dehb.ask()
-        if job["config_id"] not in self._known and self._first:
-            self._replace(job, configuration(self._space, self.task.domains, self._first.pop(0)))
-        self._known.add(job["config_id"])
-        values = setting(self.task.domains, dict(job["config"]))
-        return Job(job["config_id"], values, job["fidelity"], job)
+        number = job["config_id"]
+        if number not in self._values:
+            self._values[number] = (
+                self._replace(number) if self._first else setting(self.task.domains, job["config"])
+            )
+        return BudgetedSetting(number, self._values[number], job["fidelity"], job)
 
-    def _replace(self, job: dict[str, Any], first: Any) -> None:
-        """Let a new individual be ``first``, as DEHB does it when it resumes."""
-        job["config"] = first
-        record = self._dehb.config_repository.configs[job["config_id"]]
-        record.config = self._dehb.configspace_to_vector(first)
+    def _replace(self, number: int) -> dict[str, Value]:
+        """Let a new individual be the next of the first ones, as DEHB does it when it resumes."""
+        first = self._first.pop(0)
+        vector = self._dehb.configspace_to_vector(configuration(self._space, self.task, first))
+        self._dehb.config_repository.configs[number].config = vector
+        return first
 
-    def tell(self, job: Job, loss: float, diverged: bool) -> None:
+    def tell(self, done: BudgetedSetting, loss: float) -> None:
         """Let the individual take its parent's place if it is better."""
-        self._dehb.tell(job.handle, {"fitness": loss, "cost": job.budget})
+        self._dehb.tell(done.handle, {"fitness": loss, "cost": done.budget})
 
 
 def create(task: Task, seed: int, trials: int) -> Method:

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from benchmarks.searchers.method import Lease, Method, Task
 from benchmarks.searchers.places import named
-from benchmarks.searchers.progress import Progress
+from benchmarks.searchers.progress import TrainingState
 from search.space.domain import suggest
 
 
@@ -29,14 +29,14 @@ class OptunaStudy:
         for values in task.first:
             self._study.enqueue_trial(named(task.domains, values))
         self._trials: dict[int, optuna.Trial] = {}
-        self._running: dict[int, Progress] = {}
+        self._running: dict[int, TrainingState] = {}
 
     def next(self) -> Lease:
         """The next setting, always a new one."""
         trial = self._study.ask()
         values = suggest(self._task.domains, trial, {})
         self._trials[trial.number] = trial
-        self._running[trial.number] = Progress(self._task.epochs)
+        self._running[trial.number] = TrainingState(self._task.epochs)
         return Lease(trial.number, values, self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:

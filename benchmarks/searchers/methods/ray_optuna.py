@@ -13,7 +13,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.searchers.method import Lease, Method, Task
 from benchmarks.searchers.places import named
-from benchmarks.searchers.progress import Progress
+from benchmarks.searchers.progress import TrainingState
 from search.space.domain import suggest
 from trainables.recipe import Value
 
@@ -35,7 +35,7 @@ class RaySearch:
         )
         self._scheduler = AsyncHyperBandScheduler(metric=METRIC, mode="max", max_t=task.epochs)
         self._trials: list[SimpleNamespace] = []
-        self._running: dict[int, Progress] = {}
+        self._running: dict[int, TrainingState] = {}
 
     def _draw(self, trial: Trial) -> None:
         """Draw a setting, as a function that defines a space while it runs."""
@@ -48,7 +48,7 @@ class RaySearch:
         self._search.suggest(trial.trial_id)
         self._scheduler.on_trial_add(None, trial)
         self._trials.append(trial)
-        self._running[number] = Progress(self._task.epochs)
+        self._running[number] = TrainingState(self._task.epochs)
         return Lease(number, self._values, self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""Syne Tune's BOHB and ASHA-CQR: asynchronous successive halving with grace 1 and factor 3.
+"""Syne Tune's BOHB: kernel densities, and asynchronous successive halving (grace 1, factor 3).
 
 Its spaces have no nested keys: those are drawn in every trial, and left out of a setting that does
 not have them.
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from syne_tune.backend.trial_status import Trial
 from syne_tune.config_space import choice, lograndint, loguniform, randint, uniform
-from syne_tune.optimizer.baselines import ASHACQR, BOHB
+from syne_tune.optimizer.baselines import BOHB
 from syne_tune.optimizer.scheduler import SchedulerDecision
 
 from benchmarks.searchers.method import Lease, Method, Task
 from benchmarks.searchers.places import middle, places, positions, setting, words
-from benchmarks.searchers.progress import Progress
+from benchmarks.searchers.progress import TrainingState
 from search.space.domain import Options, Range, Values
 from trainables.recipe import Value
 
@@ -27,13 +27,13 @@ METRIC, EPOCH = "value", "epoch"
 
 
 class SyneTune:
-    """A scheduler of Syne Tune's, driven as its tuner does it."""
+    """``BOHB`` with its defaults, driven as Syne Tune's own tuner does it."""
 
-    def __init__(self, task: Task, seed: int, kind: type[Any]) -> None:
+    def __init__(self, task: Task, seed: int) -> None:
         self._task = task
         logging.getLogger("syne_tune").setLevel(logging.ERROR)
         self._draws: Any = np.random.RandomState(seed).get_state()
-        self._scheduler = kind(
+        self._scheduler = BOHB(
             {place.name: _domain(place.domain) for place in places(task.domains)},
             metric=METRIC,
             time_attr=EPOCH,
@@ -43,7 +43,7 @@ class SyneTune:
             points_to_evaluate=[_point(task, values) for values in task.first],
         )
         self._trials: list[Trial] = []
-        self._running: dict[int, Progress] = {}
+        self._running: dict[int, TrainingState] = {}
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
@@ -69,7 +69,7 @@ class SyneTune:
             number, config = len(self._trials), suggestion.config
             self._trials.append(Trial(number, config, datetime.fromtimestamp(0)))
             self._scheduler.on_trial_add(self._trials[number])
-        self._running[number] = Progress(self._task.epochs)
+        self._running[number] = TrainingState(self._task.epochs)
         return Lease(number, setting(self._task.domains, config), self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
@@ -102,14 +102,9 @@ def _point(task: Task, values: dict[str, Value]) -> dict[str, Value]:
     return middles | positions(task.domains, values)
 
 
-def bohb(task: Task, seed: int, trials: int) -> Method:
-    """BOHB, which draws from kernel densities."""
-    return SyneTune(task, seed, BOHB)
+def create(task: Task, seed: int, trials: int) -> Method:
+    """BOHB's search of a task."""
+    return SyneTune(task, seed)
 
 
-def cqr(task: Task, seed: int, trials: int) -> Method:
-    """ASHA-CQR, which draws by conformal quantile regression."""
-    return SyneTune(task, seed, ASHACQR)
-
-
-METHODS = {"syne-tune bohb": bohb, "syne-tune cqr": cqr}
+METHODS = {"syne-tune bohb": create}
