@@ -128,9 +128,8 @@ class Library(BudgetSearch):
 
     def __init__(self, *wanted: tuple[str, float]) -> None:
         super().__init__(Task("small", {}, 9, (), lambda values: []))
-        self._numbers = count()
         self._wanted = [
-            BudgetedSetting(key, {}, budget, next(self._numbers)) for key, budget in wanted
+            BudgetedSetting(key, {}, budget, handle) for handle, (key, budget) in enumerate(wanted)
         ]
         self.heard: list[tuple[int, float]] = []
 
