@@ -26,7 +26,8 @@ from benchmarks.command import measured, parser_of
 from search import environment
 from trainables.boundary.errors import UsageError
 
-SEEDS, QUICK_SEEDS, QUICK_TABLES = 20, 3, 2
+SEEDS, QUICK_SEEDS, QUICK_TABLES = 10, 3, 2
+_QUICK = f"{QUICK_SEEDS} seeds, {QUICK_TABLES} tables a kind, no slow methods"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,12 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         help="names in quotes: some of those that --list prints, or such as "
-        '"convoy tpe asha grace=2 factor=4" (all that --list prints)',
+        '"convoy tpe asha grace=2 factor=4" (all)',
     )
     add("--against", default="convoy", metavar="NAME", help="the others less this one (convoy)")
     add("--seeds", type=int, metavar="N", help=f"of each method on each table ({SEEDS})")
     add("--processes", type=int, default=2, metavar="N", help="at once (2)")
-    add("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds, {QUICK_TABLES} tables a kind")
+    add("--quick", action="store_true", help="a few minutes: " + _QUICK)
     add("--list", action="store_true", help="name the methods, and run none")
     add("--record", action="store_true", help="train the curves again, and write their file")
     return parser
@@ -72,7 +73,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for line in catalogue().missing:
         print(line)
     if arguments.list:
-        print(*dict.fromkeys([*catalogue().curves, *catalogue().tables]), sep="\n")
+        print(*catalogue().curves | catalogue().tables, sep="\n")
+        print(*(f"{name} (only where it is named)" for name in catalogue().on_request), sep="\n")
         return {}
     plans = [_plan(kind, arguments) for kind in arguments.tasks or _kinds(arguments.half)]
     return {"half": arguments.half, "results": [row for plan in plans for row in _run(plan)]}
@@ -110,7 +112,9 @@ def _plan(kind: str, arguments: argparse.Namespace) -> Plan:
     against, quick = arguments.against, arguments.quick
     tables = tasks.names(kind, arguments.half)[: QUICK_TABLES if quick else None]
     epochs = tasks.read(kind, tables[0]).epochs if tables else 1
-    wanted = [against, *(arguments.methods or methods.catalogue().of(epochs))]
+    found = methods.catalogue()
+    default = [name for name in found.of(epochs) if not (quick and name in found.slow)]
+    wanted = [against, *(arguments.methods or default)]
     chosen = [name for name in dict.fromkeys(wanted) if methods.make(name, epochs)]
     if against not in chosen:
         raise UsageError(f"--against {against}: it does not run on {kind}; name other --tasks")

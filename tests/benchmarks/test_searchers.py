@@ -375,7 +375,9 @@ def test_the_command_prints_and_writes_what_each_method_reached(tmp_path, capsys
 def test_the_list_names_every_method_and_what_is_left_out(capsys):
     assert main(["--list"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert {*catalogue().curves, *catalogue().tables, *catalogue().missing} <= set(printed)
+    found = catalogue()
+    assert {*found.curves, *found.tables, *found.missing} <= set(printed)
+    assert found.slow <= {*found.curves, *found.tables}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Methods of searching, found in the files of this folder.
 
 A file has dictionaries of ``Make`` by a method's name: ``METHODS`` for every task, ``CURVES`` for
-trainings of several epochs alone, ``TABLES`` for tables of final values alone; each may be missing.
-A file whose library cannot be imported is left out.
+trainings of several epochs alone, ``TABLES`` for tables of final values alone, ``ON_REQUEST`` for
+those that run only where they are named, as they take hours. ``SLOW`` names those that a quick
+comparison leaves out. Each may be missing. A file whose library cannot be imported is left out.
 """
 
 import pkgutil
@@ -20,10 +21,20 @@ _PACKAGES = {"syne_tune": "syne-tune", "dehb": "--no-deps dehb"}
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The methods by name, for tasks of several epochs and of one, and what was left out."""
+    """The methods by name.
+
+    Attributes:
+        curves: for trainings of several epochs.
+        tables: for tables of final values.
+        on_request: those that run only where they are named.
+        slow: names of those that a quick comparison leaves out.
+        missing: a line on each file that was left out.
+    """
 
     curves: dict[str, Make]
     tables: dict[str, Make]
+    on_request: dict[str, Make]
+    slow: frozenset[str]
     missing: tuple[str, ...]
 
     def of(self, epochs: int) -> dict[str, Make]:
@@ -34,7 +45,8 @@ class Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """Everything that can be imported."""
-    curves, tables, missing = dict[str, Make](), dict[str, Make](), list[str]()
+    curves, tables, on_request = dict[str, Make](), dict[str, Make](), dict[str, Make]()
+    slow, missing = set[str](), list[str]()
     for file in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         try:
             found = import_module(f"{__name__}.{file}")
@@ -44,7 +56,9 @@ def catalogue() -> Catalogue:
         every = getattr(found, "METHODS", {})
         curves |= every | getattr(found, "CURVES", {})
         tables |= every | getattr(found, "TABLES", {})
-    return Catalogue(curves, tables, tuple(missing))
+        on_request |= getattr(found, "ON_REQUEST", {})
+        slow |= set(getattr(found, "SLOW", ()))
+    return Catalogue(curves, tables, on_request, frozenset(slow), tuple(missing))
 
 
 def _line(file: str, error: ImportError) -> str:
@@ -64,12 +78,13 @@ def make(name: str, epochs: int) -> Make | None:
     from benchmarks.searchers.methods import convoy
 
     found = catalogue()
-    if name in found.of(epochs):
-        return found.of(epochs)[name]
+    known = found.of(epochs) | found.on_request
+    if name in known:
+        return known[name]
     if name in found.curves or name in found.tables:
         return None
     if name.startswith("convoy "):
         return convoy.named(name)
-    known = [*found.curves, *found.tables]
-    near = nearest(name, known) or f"; choose some of {', '.join(dict.fromkeys(known))}"
+    every = found.curves | found.tables | found.on_request
+    near = nearest(name, every) or f"; choose some of {', '.join(every)}"
     raise UsageError(f"method {name!r} does not exist{near}")

@@ -92,7 +92,7 @@ class ConvoyMethod:
 
 
 def named(name: str) -> Make:
-    """The variant that a name such as ``convoy tpe asha grace=2 factor=4`` describes.
+    """The combination that a name such as ``convoy tpe asha grace=2 factor=4`` describes.
 
     Raises:
         UsageError: it describes none.
@@ -119,11 +119,4 @@ METHODS: dict[str, Make] = {
     **{f"convoy {name}": Combination(name) for name in _OTHERS},
     "random": Combination("random", "none"),
 }
-CURVES: dict[str, Make] = {
-    "random asha": Combination("random", "asha"),
-    **{
-        f"convoy {samplers.DEFAULT} {name}": Combination(samplers.DEFAULT, name)
-        for name in schedulers.available()
-        if name != schedulers.DEFAULT
-    },
-}
+CURVES: dict[str, Make] = {"random asha": Combination("random", "asha")}
