@@ -75,3 +75,4 @@ def process(task: Task, seed: int, trials: int) -> Method:
 
 TABLES = {"optuna tpe": tpe, "optuna gp": process}
 CURVES = {"optuna tpe hyperband": hyperband, "optuna tpe median": partial(tpe, pruner=MedianPruner)}
+SLOW = ("optuna gp",)

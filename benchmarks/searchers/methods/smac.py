@@ -72,3 +72,4 @@ def create(task: Task, seed: int, trials: int) -> Method:
 
 
 METHODS = {"smac": create}
+SLOW = ("smac",)
