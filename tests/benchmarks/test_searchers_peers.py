@@ -68,7 +68,7 @@ def peers() -> Iterator[tuple[str, int]]:
         yield from ((name, epochs) for name in names)
 
 
-every_peer = pytest.mark.parametrize(("name", "epochs"), peers())
+every_peer = pytest.mark.parametrize(("name", "epochs"), list(peers()))
 
 
 def made(name: str, epochs: int, seed: int = 3) -> Method:
