@@ -73,8 +73,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for line in catalogue().missing:
         print(line)
     if arguments.list:
-        print(*catalogue().curves | catalogue().tables, sep="\n")
-        print(*(f"{name} (only where it is named)" for name in catalogue().on_request), sep="\n")
+        requested = [f"{name} (only where it is named)" for name in catalogue().on_request]
+        print(*catalogue().curves | catalogue().tables, *requested, sep="\n")
         return {}
     plans = [_plan(kind, arguments) for kind in arguments.tasks or _kinds(arguments.half)]
     return {"half": arguments.half, "results": [row for plan in plans for row in _run(plan)]}
