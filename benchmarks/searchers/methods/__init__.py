@@ -15,7 +15,8 @@ from benchmarks.searchers.method import Make
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
-_PACKAGES = {"syne_tune": "syne-tune"}  # where a module's package has another name
+# Where a module's package has another name, or would take the place of what Convoy needs.
+_PACKAGES = {"syne_tune": "syne-tune", "dehb": "--no-deps dehb"}
 
 
 @dataclass(frozen=True)
