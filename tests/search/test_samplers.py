@@ -1,46 +1,189 @@
 """What holds of every sampler that is found by the name of its file."""
 
+import tracemalloc
+from dataclasses import dataclass, field
+
+import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.proposals import samplers
-from search.proposals.study import BoundedStudy
+from search.proposals.explore import samplers
+from search.proposals.study import MAX_TRIALS, BoundedStudy
 from trainables.boundary.errors import UsageError
 
-
-def draws(sampler: str, seed: int, skipped: int = 0) -> list[tuple[float, str]]:
-    """What twelve trials draw; the first of them, ``skipped``, are recalled with their values."""
-    study, drawn = BoundedStudy(seed, 4, [], sampler=sampler), []
-    earlier = draws(sampler, seed)[:skipped] if skipped else []
-    for turn in range(12):
-        if turn < skipped:
-            point = dict(zip(("lr", "optimizer"), earlier[turn], strict=True))
-            number, trial = turn, study.ask_for(turn, point)
-        else:
-            number, trial = study.ask()
-        lr = trial.suggest_float("lr", 1e-4, 1.0, log=True)
-        drawn.append((lr, trial.suggest_categorical("optimizer", ["adam", "sgd"])))
-        study.report(number, 1, -abs(lr - 0.1))
-        state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[number % 3]
-        study.tell(number, state, -abs(lr - 0.1) if state == TrialState.COMPLETE else None)
-    return drawn
+STARTUP, WORKERS, EPOCHS = 6, 4, 4
+ENDS = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL)
 
 
-@pytest.mark.parametrize("sampler", samplers.available())
+def space(trial: optuna.Trial) -> dict:
+    """Keys of each kind, one of them under a choice alone."""
+    values = {
+        "lr": trial.suggest_float("lr", 1e-4, 1.0, log=True),
+        "depth": trial.suggest_int("depth", 1, 5),
+        "optimizer": trial.suggest_categorical("optimizer", ["adam", "sgd"]),
+        "flip": trial.suggest_categorical("flip", [False, True]),
+        "only": trial.suggest_categorical("only", ["one"]),
+    }
+    if values["optimizer"] == "sgd":
+        values["optimizer.sgd.momentum"] = trial.suggest_float("optimizer.sgd.momentum", 0, 0.99)
+    return values
+
+
+def merit(values: dict) -> float:
+    momentum = values.get("optimizer.sgd.momentum", 0.5)
+    return 1 - (values["lr"] - 0.1) ** 2 - 0.02 * abs(values["depth"] - 3) - 0.1 * momentum
+
+
+@dataclass
+class Search:
+    """A search of four workers, whose trials end in another order than they began."""
+
+    sampler: str
+    seed: int = 3
+    points: list[dict] = field(default_factory=list)
+    constrained: bool = False
+
+    def __post_init__(self) -> None:
+        self.study = BoundedStudy(self.seed, STARTUP, self.points, sampler=self.sampler)
+        self.drawn: list[dict] = []
+        self.ended: set[int] = set()
+
+    def run(self, trials: int) -> "Search":
+        while len(self.drawn) < trials:
+            self.begin()
+            running = [n for n in range(len(self.drawn)) if n not in self.ended]
+            if len(running) == WORKERS:
+                self.end(running[-1 if len(self.drawn) % 3 == 0 else 0])
+        return self
+
+    def begin(self) -> None:
+        number, trial = self.study.ask()
+        assert number == len(self.drawn)
+        self.drawn.append(space(trial))
+
+    def end(self, number: int) -> None:
+        state = ENDS[number % len(ENDS)]
+        for epoch in range(1, 1 + (EPOCHS if state == TrialState.COMPLETE else 2)):
+            self.study.report(number, epoch, merit(self.drawn[number]) - 0.5 / epoch)
+        if self.constrained:
+            self.study.constrain(number, {"depth": self.drawn[number]["depth"] - 2.0})
+        value = max(self.study.reported(number).values())
+        self.study.tell(number, state, value if state == TrialState.COMPLETE else None)
+        self.ended.add(number)
+
+    def resumed(self) -> "Search":
+        """A search that learns of this one's trials, in their order, after the driver died."""
+        other = Search(self.sampler, self.seed, self.points, self.constrained)
+        for number, values in enumerate(self.drawn):
+            other.drawn.append(space(other.study.ask_for(number, values)))
+            if number in self.ended:
+                other.end(number)
+        return other
+
+
+every_sampler = pytest.mark.parametrize("sampler", samplers.available())
+
+
+@every_sampler
 def test_a_sampler_draws_the_same_from_the_same_seed(sampler):
-    assert draws(sampler, 3) == draws(sampler, 3)
+    assert Search(sampler).run(24).drawn == Search(sampler).run(24).drawn
 
 
-@pytest.mark.parametrize("sampler", samplers.available())
+@every_sampler
 def test_a_sampler_draws_something_else_from_another_seed(sampler):
-    assert draws(sampler, 3) != draws(sampler, 4)
+    assert Search(sampler, 3).run(8).drawn != Search(sampler, 4).run(8).drawn
 
 
-@pytest.mark.parametrize("sampler", samplers.available())
-def test_a_sampler_that_is_resumed_draws_what_it_would_have_drawn(sampler):
-    assert draws(sampler, 3, skipped=7) == draws(sampler, 3)
+@every_sampler
+@pytest.mark.parametrize("trials", [3, 11, 18])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_a_sampler_that_is_resumed_draws_what_it_would_have_drawn(sampler, trials, constrained):
+    search = Search(sampler, constrained=constrained).run(trials)
+    resumed = search.resumed()
+    assert resumed.drawn == search.drawn
+    assert resumed.run(trials + 3).drawn == search.run(trials + 3).drawn
+
+
+@every_sampler
+def test_a_sampler_leaves_numpys_and_torchs_generators_as_they_are(sampler):
+    import numpy as np
+    import torch
+
+    before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    Search(sampler).run(12)
+    assert (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+
+
+@every_sampler
+def test_a_key_under_a_choice_is_drawn_where_it_exists_alone(sampler):
+    for values in Search(sampler).run(24).drawn:
+        exists = values["optimizer"] == "sgd"
+        assert ("optimizer.sgd.momentum" in values) is exists
+
+
+@every_sampler
+def test_points_come_first_and_what_they_lack_is_drawn(sampler):
+    first, second = {"lr": 0.5, "depth": 1, "optimizer": "adam", "flip": True}, {"lr": 0.25}
+    drawn = Search(sampler, points=[first, second]).run(12).drawn
+    assert first.items() <= drawn[0].items()
+    assert second.items() <= drawn[1].items()
+    assert drawn[1].keys() >= first.keys()
+
+
+@every_sampler
+def test_a_search_whose_trials_all_fail_goes_on(sampler):
+    search = Search(sampler)
+    for number in range(20):
+        search.begin()
+        search.study.tell(number, TrialState.FAIL)
+    assert len({values["lr"] for values in search.drawn}) == 20
+
+
+@every_sampler
+def test_a_search_whose_trials_are_all_alike_goes_on(sampler):
+    search = Search(sampler)
+    for number in range(14):
+        search.begin()
+        search.study.report(number, 1, 0.1)
+        search.study.tell(number, TrialState.COMPLETE, 0.1)
+    assert len({values["lr"] for values in search.drawn}) == 14
+
+
+@pytest.mark.parametrize("sampler", sorted(set(samplers.available()) - {"random"}))
+def test_a_sampler_that_learns_finds_better_settings_than_at_random(sampler):
+    def mean(name: str) -> float:
+        late = [v for seed in range(4) for v in Search(name, seed).run(30).drawn[20:]]
+        return sum(map(merit, late)) / len(late)
+
+    assert mean(sampler) > mean("random") + 0.02
+
+
+@pytest.mark.parametrize("sampler", sorted(set(samplers.available()) - {"random"}))
+def test_a_sampler_that_learns_keeps_to_constraints(sampler):
+    """Depths of 3 would be the best, but break a bound that 1 and 2 hold."""
+
+    def share(constrained: bool) -> float:
+        searches = [Search(sampler, seed, constrained=constrained).run(30) for seed in range(4)]
+        depths = [values["depth"] for search in searches for values in search.drawn[15:]]
+        return sum(depth <= 2 for depth in depths) / len(depths)
+
+    assert share(True) > share(False) + 0.2
+
+
+@every_sampler
+def test_a_thousand_trials_hold_no_more_than_the_bound(sampler):
+    search, sizes = Search(sampler), []
+    tracemalloc.start()
+    for number in range(1000):
+        search.begin()
+        search.end(number)
+        if number % 100 == 99:
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert len(search.study.study.trials) <= MAX_TRIALS
+    assert max(sizes[6:]) < 1.5 * max(sizes[:6])
 
 
 def test_a_sampler_that_does_not_exist_is_refused_with_the_names_of_the_others():
-    with pytest.raises(UsageError, match=r"'none' does not exist; choose one of random, tpe"):
+    with pytest.raises(UsageError, match=r"'none' does not exist; choose one of gp, random, tpe"):
         samplers.check("none")

@@ -14,7 +14,7 @@ from trainables.recipe import Value
 # median one.
 TUNING = ("letter", "penbased", "satimage", "splice")
 JUDGING = ("optdigits", "ring", "segment", "texture")
-TRIALS = 53
+TRIALS = 24
 WORDS = ("schedule", "optimizer")  # the other keys are whole ranges of the indices of a grid
 DOMAINS: Domains = {
     key: Values(options=values) if key in WORDS else Range(low=0, high=len(values) - 1)

@@ -1,0 +1,27 @@
+"""What a training that was stopped would probably have reached."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
+    """The expected value of each training's best epoch, had it gone on to the end of its budget.
+
+    That is its best value so far, and the median of what the trainings that went on from the same
+    epoch gained after it. These may have been stopped later themselves, and then count at their
+    own expected values. A training that none outlasted counts at its best.
+
+    Args:
+        histories: of each training its values by epoch; at least one.
+    """
+    best = [dict(zip(h, accumulate(h.values(), max), strict=True)) for h in histories]
+    last = [max(values) for values in best]
+    finals: dict[int, float] = {}
+    for training in sorted(range(len(best)), key=lambda each: -last[each]):
+        epoch = last[training]
+        gains = [final - best[other][epoch] for other, final in finals.items() if last[other] > epoch]
+        finals[training] = best[training][epoch] + (float(np.median(gains)) if gains else 0.0)
+    return [finals[training] for training in range(len(best))]
