@@ -101,6 +101,6 @@ def _caption(subject: Subject) -> Caption:
         f"(crosses).{finals} The thick line is the run of this report. Upright dotted lines are "
         f"the scheduler's rungs, by epoch: {rungs}.",
         "As recorded after every epoch, on the whole validation split.",
-        "Trials whose rate anneals and the others are compared on ladders of their own, so a "
-        "stopped trial may lie above one that went on. Each is one seed.",
+        "The baseline and the space's guesses are never stopped, so a stopped trial may lie above "
+        "one that went on. Each is one seed.",
     )

@@ -47,6 +47,7 @@ class Task:
         domains: what may be tried; grids of numbers are whole ranges of their indices.
         epochs: of a full training; 1 where a table has final values alone.
         first: settings that every method tries first, in this order.
+        written: how many of these are a default and guesses that somebody wrote; others are drawn.
         curve: a value for each epoch of a setting; fewer than ``epochs`` if it diverges.
         grace_epochs: those that the task's own space gives every trial.
     """
@@ -56,7 +57,8 @@ class Task:
     epochs: int
     first: tuple[dict[str, Value], ...]
     curve: Curve
-    grace_epochs: int = 2
+    grace_epochs: int = 1
+    written: int = 1
 
 
 # From a task, a seed, and a budget in full trainings.

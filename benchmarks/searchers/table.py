@@ -38,7 +38,7 @@ class Table:
     best: float
     median: float
     starts: tuple[dict[str, Value], ...] = ()
-    grace_epochs: int = 2
+    grace_epochs: int = 1
     noise: float = 0.0
 
     def task(self, seed: int) -> Task:
@@ -47,8 +47,9 @@ class Table:
         for values in drawn(self.domains, derive(seed, "first", self.name), 2 * FIRST):
             if len(first) < FIRST and values not in first:
                 first.append(values)
+        points, written = tuple(first), max(1, len(self.starts))
         return Task(
-            self.name, self.domains, self.epochs, tuple(first), self.curve, self.grace_epochs
+            self.name, self.domains, self.epochs, points, self.curve, self.grace_epochs, written
         )
 
     def regret(self, value: float) -> float:

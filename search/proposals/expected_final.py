@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
@@ -22,6 +21,8 @@ def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
     finals: dict[int, float] = {}
     for training in sorted(range(len(best)), key=lambda each: -last[each]):
         epoch = last[training]
-        gains = [final - best[other][epoch] for other, final in finals.items() if last[other] > epoch]
+        gains = [
+            final - best[other][epoch] for other, final in finals.items() if last[other] > epoch
+        ]
         finals[training] = best[training][epoch] + (float(np.median(gains)) if gains else 0.0)
     return [finals[training] for training in range(len(best))]

@@ -29,7 +29,8 @@ class OptunaSearcher(Proposer):
         sampler: draws a trial's values; its first points, the baseline's first of all, become
             the first trials.
         job: what all trials share.
-        trials: how many there will be; a quarter of them, 4 to 10, are drawn at random at first.
+        trials: how many there will be; half of them, 4 to 10, come before the first that is
+            drawn by what was learnt: the sampler's first points, and others at random.
         constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
             miss them by little.
         method: name of a file in ``search/proposals/samplers``.
@@ -44,8 +45,8 @@ class OptunaSearcher(Proposer):
         method: str = samplers.DEFAULT,
     ) -> None:
         super().__init__()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        startup = max(4, min(10, trials // 4))
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # a kernel that fits badly, for one
+        startup = max(4, min(10, trials // 2))
         self._sampler, self._job = sampler, job
         self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), sampler=method)
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
@@ -61,8 +62,9 @@ class OptunaSearcher(Proposer):
         """The configuration of the next trial."""
         number, trial = self._bounded.ask()
         self._numbers[trial_id] = number
-        label = BASELINE if number == 0 else ""
-        return TrialSpec(self._job, number, self._sampler(trial), label).as_config()
+        label, guessed = BASELINE if number == 0 else "", number in self._sampler.guessed()
+        values = self._sampler(trial)
+        return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an intermediate value, once an epoch."""

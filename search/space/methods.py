@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from trainables.boundary.validation import ClosedModel
 
-SAMPLER, SCHEDULER = "tpe", "asha"  # where nothing names one
+SAMPLER, SCHEDULER = "gp", "asha"  # where nothing names one
 
 
 class SchedulerChoice(ClosedModel):

@@ -34,9 +34,19 @@ class SpaceSampler:
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
         those are left to be drawn. None comes twice: an earlier search has often found one of them.
         """
-        space, points = self._space, list[dict[str, Value]]()
-        for written in (space.baseline, *self._warm, *space.guesses):
-            point = self.point(written)
+        return self._distinct(*self._before_guesses, *self._space.guesses)
+
+    def guessed(self) -> range:
+        """The places of the space's guesses among the first points."""
+        return range(len(self._distinct(*self._before_guesses)), len(self.first_points()))
+
+    @property
+    def _before_guesses(self) -> tuple[dict[str, Value], ...]:
+        return self._space.baseline, *self._warm
+
+    def _distinct(self, *written: dict[str, Value]) -> list[dict[str, Value]]:
+        points = list[dict[str, Value]]()
+        for point in map(self.point, written):
             if not point or point not in points:
                 points.append(point)
         return points

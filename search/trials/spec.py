@@ -51,6 +51,7 @@ class TrialSpec:
         label: its name in tables and records; empty if its number is its name.
         stream: which of the job's seeds it is trained with; None for one of its own.
         repeats: number of the trial whose setting a finalist's training repeats; else None.
+        guessed: True for a setting that somebody wrote into the space as worth trying.
     """
 
     job: Job
@@ -59,6 +60,7 @@ class TrialSpec:
     label: str = ""
     stream: int | None = None
     repeats: int | None = None
+    guessed: bool = False
 
     @property
     def name(self) -> str:

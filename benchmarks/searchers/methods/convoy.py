@@ -56,8 +56,9 @@ class ConvoyMethod:
         job = Job(task.name, DataSpec("composite"), EMBEDDED, None, None, task.epochs, seed, 1)
         points = SpaceSampler(space, {})
         self._searcher = OptunaSearcher(points, job, budget.trials, method=variant.sampler)
-        self._scheduler: Any = schedulers.create(variant.scheduler, budget)
+        self._scheduler: Any = schedulers.create(variant.scheduler, budget, seed)
         self._seed, self._epochs, self._issued = seed, task.epochs, 0
+        self._written = task.written
         self._running: dict[int, SimpleNamespace] = {}
 
     def next(self) -> Lease:
@@ -65,6 +66,8 @@ class ConvoyMethod:
         number, self._issued = self._issued, self._issued + 1
         name = f"{self._seed:04x}{number:08x}"
         config = self._searcher.suggest(name)
+        # The searcher takes all first settings for guesses; not those that were drawn.
+        config["guessed"] = 0 < number < self._written
         self._running[number] = SimpleNamespace(trial_id=name, config=config, last_result={})
         self._scheduler.on_trial_add(None, self._running[number])
         return Lease(number, config["values"], self._epochs)

@@ -70,8 +70,11 @@ class SeededGP(GPSampler, SeededSampler):
             return {}
         running = _trials(study, (TrialState.RUNNING,))
         known = [each for each in running if search_space.keys() <= each.params.keys()]
-        with _one_thread():
-            return self._sample_relative_impl(study, _scored(ended), known, search_space)
+        try:
+            with _one_thread():
+                return self._sample_relative_impl(study, _scored(ended), known, search_space)
+        except torch.linalg.LinAlgError:  # of trials too much alike; TPE draws each key by itself
+            return {}
 
 
 @contextmanager
@@ -104,7 +107,9 @@ def _scored(trials: list[FrozenTrial]) -> list[FrozenTrial]:
 def _normal_scores(values: list[float], excesses: list[float]) -> list[float]:
     """The normal quantile of each rank: those that exceed a bound rank below all others."""
     least = min(values)
-    merits = [v if excess == 0 else least - excess for v, excess in zip(values, excesses, strict=True)]
+    merits = [
+        v if excess == 0 else least - excess for v, excess in zip(values, excesses, strict=True)
+    ]
     scores: list[float] = norm.ppf((rankdata(merits) - 0.5) / len(merits)).tolist()
     return scores
 

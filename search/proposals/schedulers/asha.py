@@ -1,4 +1,4 @@
-"""ASHA (Li et al. 2020) on two ladders, with the baseline always trained to the end."""
+"""ASHA (Li et al. 2020), with the baseline and the guesses always trained to the end."""
 
 from bisect import bisect
 from typing import Any
@@ -9,15 +9,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
+from search.proposals.exemption import is_exempt
 from search.proposals.recalling import recall
 from search.space.budget import Budget, Strict
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from trainables.best_epoch import METRIC
 from trainables.seeding import derive
-
-# Schedules whose rate falls to almost nothing at the end, and most of the accuracy comes then.
-ANNEALED = ("cosine", "one_cycle")
 
 
 class AshaOptions(Strict):
@@ -38,17 +36,11 @@ OPTIONS = AshaOptions
 class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     """Asynchronous successive halving on validation accuracy.
 
-    Trials whose learning rate anneals are compared with each other alone, and so are the others:
-    half-way, a rate that falls only at the end looks worse than one that is low already, and ends
-    better. One ladder for all would stop it there.
+    The baseline and the guesses are measured on every rung as the others are, but never stopped. A
+    trial that failed is on no rung: it cannot win, so it stops no other.
 
-    Trial 0 is measured on every rung as the others are, but never stopped: a search says by how
-    much it beats its baseline, and half a training would flatter it. A trial that failed is on no
-    rung: it cannot win, so it stops no other.
-
-    Which ladder a trial climbs follows from its setting, and which bracket from the search's seed
-    and its number. Tune would draw the bracket from numpy's global generator, and the search would
-    no longer follow its seed.
+    Which bracket a trial is in follows from the search's seed and its number. Tune would draw it
+    from numpy's global generator, and the search would no longer follow its seed.
 
     Args:
         budget: with grace and reduction factor.
@@ -70,10 +62,9 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         )
         self._seed = seed
         lowest = sum(rung < self._max_t for rung, _ in self._ladder(0)._rungs)
-        self._count = min(brackets, 1 + lowest)
-        # Tune's name for them, under which it prints and saves them: annealed, and others.
-        self._brackets = [self._ladder(each) for _ in range(2) for each in range(self._count)]
-        weights = np.exp([-float(each) for each in range(self._count)])  # Tune's: e a rung
+        count = min(brackets, 1 + lowest)
+        self._brackets = [self._ladder(each) for each in range(count)]  # Tune's name for them
+        weights = np.exp([-float(each) for each in range(count)])  # Tune's: e a rung
         self._ends = list(np.cumsum(weights / weights.sum()))[:-1]
         self._withdrawn: dict[str, list[tuple[dict[str, float], float]]] = {}
 
@@ -89,17 +80,16 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             rung[trial.trial_id] = value
 
     def _ladder_of(self, config: dict[str, Any]) -> _Bracket:
-        """That of the trial's bracket, for its kind of schedule."""
-        kind = 0 if config["values"].get("schedule") in ANNEALED else 1
+        """That of the trial's bracket."""
         draw = derive(self._seed, "bracket", config["number"]) / 2**63 if self._ends else 0.0
-        return self._brackets[kind * self._count + bisect(self._ends, draw)]
+        return self._brackets[bisect(self._ends, draw)]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""
         if FAILED in result:
             return str(TrialScheduler.STOP)
         decision: str = super().on_trial_result(tune_controller, trial, result)
-        if trial.config["number"] == 0 and result["epoch"] < self._max_t:
+        if is_exempt(trial.config) and result["epoch"] < self._max_t:
             return str(TrialScheduler.CONTINUE)
         return decision
 

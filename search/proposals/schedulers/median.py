@@ -6,8 +6,8 @@ from pydantic import Field
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule, TrialScheduler
 
+from search.proposals.exemption import is_exempt
 from search.proposals.recalling import recall
-from search.proposals.schedulers.asha import ANNEALED
 from search.space.budget import Budget, Strict
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
@@ -32,10 +32,9 @@ OPTIONS = MedianOptions
 class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
     """Stops a trial whose best accuracy is below the median of the others' running means.
 
-    The means are those of the trials that have come as far, from the grace to the same epoch. As
-    the rule compares trials half-way, those whose learning rate anneals are compared with each
-    other alone, as by ASHA. Trial 0 counts as the others do, but is never stopped. A trial that
-    failed no longer counts.
+    The means are those of the trials that have come as far, from the grace to the same epoch. The
+    baseline and the guesses count as the others do, but are never stopped. A trial that failed no
+    longer counts.
 
     Args:
         epochs: the most of a trial.
@@ -45,21 +44,18 @@ class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, epochs: int, options: MedianOptions) -> None:
         super().__init__()
         self._epochs = epochs
-        self._rules = [_Rule(options), _Rule(options)]  # annealed, and others
-
-    def _rule_of(self, trial: Trial) -> "_Rule":
-        return self._rules[0 if trial.config["values"].get("schedule") in ANNEALED else 1]
+        self._rule = _Rule(options)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A trial begins, goes on, or is tried again."""
-        self._rule_of(trial).restore(_Key(trial.trial_id))
+        self._rule.restore(_Key(trial.trial_id))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's decision on the trial: CONTINUE or STOP."""
         if FAILED in result:
             return str(TrialScheduler.STOP)
-        stops = self._rule_of(trial).stops(_Key(trial.trial_id), result["epoch"], result[METRIC])
-        if result["epoch"] >= self._epochs or (stops and trial.config["number"] != 0):
+        stops = self._rule.stops(_Key(trial.trial_id), result["epoch"], result[METRIC])
+        if result["epoch"] >= self._epochs or (stops and not is_exempt(trial.config)):
             return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
 
@@ -70,7 +66,7 @@ class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A trial failed. Tune says so too before it tries one again, and then adds it anew."""
-        self._rule_of(trial).withdraw(_Key(trial.trial_id))
+        self._rule.withdraw(_Key(trial.trial_id))
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Learn the curves of the trials; the ids of those that end where they stand."""
@@ -84,7 +80,7 @@ class _Key(NamedTuple):
 
 
 class _Rule(MedianStoppingRule):  # type: ignore[misc]
-    """Tune's rule over one kind of trials, each of whose epochs it takes once."""
+    """Tune's rule over all trials, each of whose epochs it takes once."""
 
     def __init__(self, options: MedianOptions) -> None:
         super().__init__(
