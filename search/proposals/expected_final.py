@@ -16,13 +16,13 @@ def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
     Args:
         histories: of each training its values by epoch; at least one.
     """
-    best = [dict(zip(h, accumulate(h.values(), max), strict=True)) for h in histories]
+    ordered = [dict(sorted(history.items())) for history in histories]
+    best = [dict(zip(h, accumulate(h.values(), max), strict=True)) for h in ordered]
     last = [max(values) for values in best]
     finals: dict[int, float] = {}
     for training in sorted(range(len(best)), key=lambda each: -last[each]):
         epoch = last[training]
-        gains = [
-            final - best[other][epoch] for other, final in finals.items() if last[other] > epoch
-        ]
+        longer = [other for other in finals if last[other] > epoch and epoch in best[other]]
+        gains = [finals[other] - best[other][epoch] for other in longer]
         finals[training] = best[training][epoch] + (float(np.median(gains)) if gains else 0.0)
     return [finals[training] for training in range(len(best))]

@@ -3,15 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 from made_up import history, spec
 from ray.tune.schedulers import TrialScheduler
 
-from search.proposals.schedulers.asha import ANNEALED, AshaScheduler
+from search.proposals.schedulers.asha import AshaScheduler
 from search.space.budget import Budget
 from search.trials.failure import FAILED
-from trainables.optimization import optimizer_of, schedule_of
-from trainables.recipe import Recipe
 
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
 
@@ -21,8 +18,8 @@ def asha():
     return AshaScheduler(Budget(trials=9, epochs=9, grace_epochs=1, reduction_factor=3))
 
 
-def decisions(asha, number: int, accuracies: list[float], schedule: str = "cosine") -> list[str]:
-    config = {"number": number, "values": {"schedule": schedule}}
+def decisions(asha, number: int, accuracies: list[float], guessed: bool = False) -> list[str]:
+    config = {"number": number, "values": {}, "guessed": guessed}
     trial = SimpleNamespace(trial_id=str(number), config=config)
     asha.on_trial_add(None, trial)
     return [
@@ -66,32 +63,16 @@ def test_a_budget_shorter_than_the_grace_is_one_rung():
     assert decisions(short, 1, [0.5]) == [STOP]
 
 
-def test_annealed_trials_are_compared_with_annealed_ones_alone(asha):
+def test_a_guess_goes_on_where_another_trial_is_stopped(asha):
     for number in (1, 2, 3):
-        decisions(asha, number, [0.6], "constant")
-    assert decisions(asha, 4, [0.3], "one_cycle") == [CONTINUE]
-    assert decisions(asha, 5, [0.2], "cosine") == [STOP]
-    assert decisions(asha, 6, [0.5], "halving") == [STOP]
+        decisions(asha, number, [0.9, 0.9, 0.9])
+    assert decisions(asha, 4, [0.1] * 9, guessed=True) == [CONTINUE] * 8 + [STOP]
+    assert decisions(asha, 5, [0.2]) == [STOP]
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant", "halving"])
-def test_a_schedule_is_annealed_if_its_rate_ends_near_nothing(schedule):
-    recipe = Recipe(schedule=schedule, lr=0.1, halve_every=5)
-    optimizer = optimizer_of(recipe, torch.nn.Linear(2, 2))
-    rates = schedule_of(recipe, optimizer, 20, 10)
-    for _ in range(199):
-        optimizer.step()
-        rates.step()
-    assert (rates.get_last_lr()[0] < 0.001) is (schedule in ANNEALED)
-
-
-def test_the_ladder_follows_from_the_setting_and_not_from_chance(asha):
-    import numpy as np
-
-    before = np.random.get_state()[1].copy()
-    decisions(asha, 1, [0.5], "constant")
-    decisions(asha, 2, [0.5], "one_cycle")
-    assert (np.random.get_state()[1] == before).all()
+def test_a_guess_counts_on_the_rungs(asha):
+    decisions(asha, 1, [0.8], guessed=True)
+    assert decisions(asha, 2, [0.6]) == [STOP]
 
 
 def test_the_rungs_are_those_of_the_budget(asha):

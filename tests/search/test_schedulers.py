@@ -43,7 +43,7 @@ class Curve:
     """What a trial reports, an accuracy an epoch; after ``fails`` epochs it fails."""
 
     accuracies: tuple[float, ...]
-    schedule: str = "constant"
+    guessed: bool = False
     fails: int | None = None
 
 
@@ -60,7 +60,7 @@ class Played:
     clock: float = 0.0
 
     def trial(self, number: int) -> SimpleNamespace:
-        config = {"number": number, "values": {"schedule": self.curves[number].schedule}}
+        config = {"number": number, "values": {}, "guessed": self.curves[number].guessed}
         return SimpleNamespace(trial_id=str(number), config=config)
 
     def play(self, order: list[int]) -> "Played":
@@ -100,7 +100,7 @@ class Played:
 
     def history(self, number: int) -> TrialHistory:
         curve = self.curves[number]
-        steps = [TrialRecord(spec(number, {"schedule": curve.schedule}), str(number))]
+        steps = [TrialRecord(spec(number, guessed=curve.guessed), str(number))]
         for epoch in range(1, self.epochs[number] + 1):
             figures = {"val_accuracy": curve.accuracies[epoch - 1]}
             steps.append(steps[-1].after(epoch, figures, self.at[number, epoch]))
@@ -155,10 +155,9 @@ def test_none_stops_no_trial():
 
 
 @STOPPING
-def test_annealed_trials_are_compared_with_annealed_ones_alone(name):
+def test_a_guess_is_not_stopped(name):
     others = [of(0.9 - 0.001 * n) for n in range(6)]
-    alone = Played(made(name), [*others, of(0.3, schedule="cosine")]).play(in_turn(7))
-    assert 6 not in stopped(alone)
+    assert 6 not in stopped(Played(made(name), [*others, of(0.3, guessed=True)]).play(in_turn(7)))
 
 
 @EVERY
@@ -183,7 +182,7 @@ curves = st.builds(
     st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]), min_size=9, max_size=9).map(
         tuple
     ),
-    st.sampled_from(["constant", "cosine", "halving", "one_cycle"]),
+    st.sampled_from([False, False, False, True]),
     st.sampled_from([None, None, None, 1, 4]),
 )
 searches = st.lists(curves, min_size=12, max_size=12)
@@ -247,7 +246,7 @@ def test_a_recall_of_a_search_that_has_not_begun_names_no_trial(name):
 
 def random_search(seed: int) -> tuple[list[Curve], list[int]]:
     draw = np.random.default_rng(seed)
-    drawn = [Curve(tuple(draw.random(9)), draw.choice(["cosine", "constant"])) for _ in range(40)]
+    drawn = [Curve(tuple(draw.random(9)), bool(draw.random() < 0.1)) for _ in range(40)]
     return drawn, list(draw.permutation(np.repeat(np.arange(40), 9)))
 
 
@@ -272,10 +271,6 @@ def test_a_copy_by_pickle_decides_as_the_original(name, library):
     assert copy.play(order[150:]).decisions == played.play(order[150:]).decisions
 
 
-def kind_of(curve: Curve) -> bool:
-    return curve.schedule in ("cosine", "one_cycle")
-
-
 def halved(curves: list[Curve], order: list[int], brackets: int, seed: int) -> dict[int, int]:
     """Successive halving a bracket, by a slow loop: who is stopped, and after which epoch."""
     rungs: dict[tuple, list[float]] = defaultdict(list)
@@ -289,9 +284,14 @@ def halved(curves: list[Curve], order: list[int], brackets: int, seed: int) -> d
         while brackets > 1 and draw > sum(shares[: bracket + 1]):
             bracket += 1
         if epochs[number] in (1, 3)[bracket:]:
-            rung = rungs[kind_of(curves[number]), bracket, epochs[number]]
+            rung = rungs[bracket, epochs[number]]
             accuracy = curves[number].accuracies[epochs[number] - 1]
-            if rung and accuracy < quantile(rung, 2 / 3) and number > 0:
+            if (
+                rung
+                and accuracy < quantile(rung, 2 / 3)
+                and number > 0
+                and not curves[number].guessed
+            ):
                 ends[number] = epochs[number]
             rung.append(accuracy)
     return ends
@@ -333,8 +333,7 @@ def below_median(curves: list[Curve], order: list[int], grace: int, samples: int
         if number in ends or epochs[number] == BUDGET.epochs:
             continue
         epochs[number] += 1
-        now, kind = epochs[number], kind_of(curves[number])
-        others = [n for n in epochs if n != number and kind_of(curves[n]) is kind]
+        now, others = epochs[number], [n for n in epochs if n != number]
         means = [
             statistics.fmean(curves[n].accuracies[grace - 1 : now])
             for n in others
@@ -342,7 +341,8 @@ def below_median(curves: list[Curve], order: list[int], grace: int, samples: int
         ]
         best = max(curves[number].accuracies[:now])
         enough = now >= grace and len(means) >= samples
-        if enough and best < statistics.median(means) and number and now < BUDGET.epochs:
+        exempt = number == 0 or curves[number].guessed or now == BUDGET.epochs
+        if enough and best < statistics.median(means) and not exempt:
             ends[number] = now
     return ends
 
@@ -351,11 +351,10 @@ def slowly_learnt(seed: int) -> tuple[list[Curve], list[int]]:
     """Curves that rise to levels of their own: of a random one the best is never below a mean."""
     _, order = random_search(seed)
     draw = np.random.default_rng(seed)
-    levels, kinds = draw.random(40), draw.choice(["cosine", "constant"], 40)
-    epochs = np.arange(1, 10)
+    epochs, levels = np.arange(1, 10), draw.random(40)
     return [
-        Curve(tuple(level * epochs / 9 + draw.normal(0, 0.01, 9)), kind)
-        for level, kind in zip(levels, kinds, strict=True)
+        Curve(tuple(level * epochs / 9 + draw.normal(0, 0.01, 9)), bool(draw.random() < 0.1))
+        for level in levels
     ], order
 
 

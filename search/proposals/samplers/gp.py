@@ -1,6 +1,7 @@
 """A Gaussian process with expected improvement (Jones et al. 1998), Optuna's own, to which a trial
 that was stopped counts at its expected final value."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.stats import norm, rankdata
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from search.proposals.expected_final import expected_finals
 from search.proposals.samplers import SeededSampler, tpe
@@ -27,8 +29,9 @@ class SeededGP(GPSampler, SeededSampler):
     Optuna's own leaves stopped trials out, which in a search with ASHA are most of them. Here each
     is worth what it would probably have reached, see ``expected_finals``, and the process learns
     the normal scores of these values: their ranks alone, so that settings that failed to learn do
-    not flatten the differences between good ones. Trials that break a constraint rank last, by how
-    much they break it.
+    not flatten the differences between good ones. Trials that break a constraint rank below the
+    others, by how much they break it, and those that failed last: what is unknown there would be
+    tried again and again.
 
     The process is fitted anew for every trial, as the kernel of an earlier one would not be known
     to a search that is resumed. From ``MOST_TRIALS`` on TPE draws all keys.
@@ -62,18 +65,21 @@ class SeededGP(GPSampler, SeededSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Their values."""
-        ended = _trials(study, ENDED)
-        if len(ended) > MOST_TRIALS:
+        trials = _trials(study, (*ENDED, TrialState.FAIL))
+        ended = sum(trial.state in ENDED for trial in trials)
+        if ended > MOST_TRIALS:
             return self._tpe.sample_relative(study, trial, search_space)
         fixed = trial.system_attrs.get("fixed_params", {})  # of a point, or of a trial recalled
-        if len(ended) < self._n_startup_trials or search_space.keys() <= fixed.keys():
+        if ended < self._n_startup_trials or search_space.keys() <= fixed.keys():
             return {}
-        running = _trials(study, (TrialState.RUNNING,))
-        known = [each for each in running if search_space.keys() <= each.params.keys()]
+        known, running = (
+            [trial for trial in each if search_space.keys() <= trial.params.keys()]
+            for each in (trials, _trials(study, (TrialState.RUNNING,)))
+        )
         try:
             with _one_thread():
-                return self._sample_relative_impl(study, _scored(ended), known, search_space)
-        except torch.linalg.LinAlgError:  # of trials too much alike; TPE draws each key by itself
+                return self._sample_relative_impl(study, _scored(known), running, search_space)
+        except LinAlgError:  # of trials too much alike; TPE draws each key by itself
             return {}
 
 
@@ -95,23 +101,24 @@ def _trials(study: Study, states: tuple[TrialState, ...]) -> list[FrozenTrial]:
 
 
 def _scored(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials with their normal scores for values, and without constraints."""
-    finals = expected_finals([trial.intermediate_values for trial in trials])
-    excesses = [sum(max(0.0, excess) for excess in trial.constraints.values()) for trial in trials]
+    """The trials with the normal quantiles of their ranks for values, and without constraints."""
+    ranks = rankdata(_merits(trials))
     return [
         create_trial(params=trial.params, distributions=trial.distributions, value=score)
-        for trial, score in zip(trials, _normal_scores(finals, excesses), strict=True)
+        for trial, score in zip(trials, norm.ppf((ranks - 0.5) / len(ranks)).tolist(), strict=True)
     ]
 
 
-def _normal_scores(values: list[float], excesses: list[float]) -> list[float]:
-    """The normal quantile of each rank: those that exceed a bound rank below all others."""
-    least = min(values)
-    merits = [
-        v if excess == 0 else least - excess for v, excess in zip(values, excesses, strict=True)
-    ]
-    scores: list[float] = norm.ppf((rankdata(merits) - 0.5) / len(merits)).tolist()
-    return scores
+def _merits(trials: list[FrozenTrial]) -> list[float]:
+    """Expected final values; below them minus the excess over constraints; last, failed trials."""
+    ended = [trial for trial in trials if trial.state in ENDED]
+    finals = expected_finals([trial.intermediate_values for trial in ended])
+    merits = dict(zip([trial.number for trial in ended], finals, strict=True))
+    for trial in ended:
+        excess = sum(max(0.0, each) for each in trial.constraints.values())
+        if excess > 0:
+            merits[trial.number] = min(finals) - excess
+    return [merits.get(trial.number, -math.inf) for trial in trials]
 
 
 def create(seed: int, startup: int) -> SeededGP:
