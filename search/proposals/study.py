@@ -12,12 +12,12 @@ from trainables.seeding import derive
 # best trials, from 250 on, and all others. So the best 25 stay what they are, and of the others a
 # sample stands for all: the latest alone, or the next best, would crowd near what is being tried,
 # and drive the search away from it.
-MAX_TRIALS, CARRIED, BEST = 600, 400, 25
+MAX_TRIALS, CARRIED, BEST = 450, 300, 25
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
-    """A study in which the next trial costs no more after 10,000 than after 600.
+    """A study in which the next trial costs no more after 10,000 than after 450.
 
     When ``max_trials`` in it have ended it is replaced by a new one: of the ``carried`` trials in
     it the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in

@@ -18,7 +18,7 @@ def space(trial: optuna.Trial) -> dict:
 
 
 def bounded(seed: int = 0, points=POINTS, max_trials=12, carried=8, best=3) -> BoundedStudy:
-    return BoundedStudy(seed, 4, points, max_trials, carried, best)
+    return BoundedStudy(seed, 4, points, max_trials, carried, best, sampler="tpe")
 
 
 def whole(study: BoundedStudy, value: float | None = None) -> tuple[int, dict]:

@@ -113,4 +113,4 @@ def test_a_trial_that_reports_its_failure_is_stopped_and_leaves_no_mark(asha):
     result = {"epoch": 0, "val_accuracy": float("nan"), FAILED: "it broke"}
     assert asha.on_trial_result(None, trial, result) == STOP
     asha.on_trial_complete(None, trial, result)
-    assert all(not recorded for _, recorded in asha._brackets[1]._rungs)
+    assert all(not recorded for _, recorded in asha._brackets[0]._rungs)
