@@ -27,6 +27,7 @@ from search import environment
 from trainables.boundary.errors import UsageError
 
 SEEDS, QUICK_SEEDS, QUICK_TABLES = 10, 3, 2
+ALONE = 4  # times as many seeds on a table that is the only one of its kind
 _QUICK = f"{QUICK_SEEDS} seeds, {QUICK_TABLES} tables a kind, no slow methods"
 
 
@@ -119,6 +120,7 @@ def _plan(kind: str, arguments: argparse.Namespace) -> Plan:
     if against not in chosen:
         raise UsageError(f"--against {against}: it does not run on {kind}; name other --tasks")
     seeds = arguments.seeds or (QUICK_SEEDS if quick else SEEDS)
+    seeds *= ALONE if len(tasks.names(kind, arguments.half)) == 1 else 1
     return Plan(kind, arguments.half, tables, chosen, against, seeds, arguments.processes)
 
 
