@@ -55,7 +55,8 @@ class Space(Strict):
         scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
             name with options, such as ``{asha: {grace_epochs: 5}}``.
         baseline: the source's own settings, a point of the space; always trial 0.
-        guesses: settings worth trying right after it; keys that one leaves out are drawn.
+        guesses: settings worth trying right after it, never stopped early; keys that one leaves out
+            are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
         constraints: what the winner must hold besides its accuracy, on images that show digits.
         search: the domain of every key.

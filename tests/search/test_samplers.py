@@ -2,14 +2,18 @@
 
 import pickle
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from search.proposals.explore import samplers
+from search.proposals.samplers import gp
 from search.proposals.study import MAX_TRIALS, BoundedStudy
 from trainables.boundary.errors import UsageError
+from trainables.seeding import derive
 
 STARTUP, WORKERS, EPOCHS = 6, 4, 4
 ENDS = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL)
@@ -106,7 +110,6 @@ def test_a_sampler_that_is_resumed_draws_what_it_would_have_drawn(sampler, trial
 
 @every_sampler
 def test_a_sampler_leaves_numpys_and_torchs_generators_as_they_are(sampler):
-    import numpy as np
     import torch
 
     before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
@@ -179,6 +182,85 @@ def test_a_thousand_trials_hold_no_more_than_the_bound(sampler):
             sizes.append(len(pickle.dumps(search.study)))
     assert len(search.study.study.trials) <= MAX_TRIALS
     assert sizes[-1] < 1.1 * max(sizes[:6])
+
+
+def process_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    return optuna.create_study(sampler=sampler, direction="maximize")
+
+
+def test_over_whole_trials_the_process_draws_as_optunas_own_on_their_normal_scores():
+    """Pins what is called of Optuna: the same process, prior and seed, on values made by hand."""
+    ours, theirs = gp.create(0, 4), optuna.samplers.GPSampler(n_startup_trials=4)
+    theirs._log_prior = ours._log_prior
+    draw = np.random.default_rng(0)
+    points = [
+        {"x": float(x), "kind": str(k)} for x, k in zip(draw.random(8), "abababab", strict=True)
+    ]
+    distributions = {
+        "x": optuna.distributions.FloatDistribution(0, 1),
+        "kind": optuna.distributions.CategoricalDistribution(["a", "b"]),
+    }
+    accuracies = draw.permutation(8) / 10
+    scores = [NormalDist().inv_cdf((rank + 0.5) / 8) for rank in accuracies * 10]
+    drawn = []
+    for sampler, values in ((ours, accuracies), (theirs, scores)):
+        study = process_study(sampler)
+        for point, value in sorted(
+            zip(points, values, strict=True), key=lambda each: str(each[0]["kind"])
+        ):
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=point,
+                    distributions=distributions,
+                    value=float(value),
+                    intermediate_values={1: float(value)},
+                )
+            )
+        ours.begin(3, 8)
+        theirs._rng.rng.seed(derive(3, "process", 8) % 2**32)
+        trial = study.ask()
+        drawn.append((trial.suggest_float("x", 0, 1), trial.suggest_categorical("kind", "ab")))
+    assert drawn[0] == pytest.approx(drawn[1])
+
+
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.COMPLETE])
+def test_the_process_learns_from_stopped_trials_as_from_whole_ones(state):
+    study = BoundedStudy(1, 4, [], sampler="gp")
+    for _ in range(14):
+        number, trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        study.report(number, 1, -((x - 0.3) ** 2))
+        study.tell(number, state, -((x - 0.3) ** 2) if state == TrialState.COMPLETE else None)
+    assert min(abs(each.params["x"] - 0.3) for each in study.study.trials[4:]) < 0.01
+
+
+def test_the_process_leaves_a_region_where_trials_fail():
+    study, failed = BoundedStudy(1, 4, [], sampler="gp"), 0
+    for turn in range(24):
+        number, trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        if x > 0.5:
+            failed += turn >= 12
+            study.tell(number, TrialState.FAIL)
+        else:
+            study.report(number, 1, x)
+            study.tell(number, TrialState.COMPLETE, x)
+    assert failed <= 6
+
+
+def test_beyond_its_bound_the_process_leaves_all_keys_to_tpe(monkeypatch):
+    monkeypatch.setattr(gp, "MOST_TRIALS", 12)
+    studies = [BoundedStudy(1, 4, [], sampler=name) for name in ("gp", "tpe")]
+    drawn = []
+    for study in studies:
+        for point in np.random.default_rng(0).random(13):
+            trial = study.ask_for(study._next, {"x": float(point)})
+            trial.suggest_float("x", 0, 1)
+            study.report(study._next, 1, point)
+            study.tell(study._next, TrialState.COMPLETE, point)
+            study._next += 1
+        drawn.append(study.ask()[1].suggest_float("x", 0, 1))
+    assert drawn[0] == drawn[1]
 
 
 def test_a_sampler_that_does_not_exist_is_refused_with_the_names_of_the_others():

@@ -251,3 +251,25 @@ def test_settings_of_another_search_are_tried_right_after_the_baseline():
     search = OptunaSearcher(SpaceSampler(space, {}, (warm,)), JOB, 20)
     first, second = (search.suggest(name)["values"] for name in "ab")
     assert (first, second) == (space.baseline, warm)
+
+
+def test_the_guesses_of_a_space_are_marked_and_no_other_trial_is():
+    space = read_space(SPACES / "gap5.yaml")
+    warm = {**space.baseline, "lr": 0.0123}
+    search = OptunaSearcher(SpaceSampler(space, {}, (warm,)), JOB, 20)
+    marked = [search.suggest(str(number))["guessed"] for number in range(6)]
+    assert marked == [False, False, True, True, False, False]
+
+
+def test_a_guess_that_is_the_baseline_is_none():
+    space = read_space(SPACES / "gap5.yaml")
+    same = space.model_copy(update={"guesses": [space.baseline]})
+    search = OptunaSearcher(SpaceSampler(same, {}), JOB, 20)
+    assert [search.suggest(name)["guessed"] for name in "ab"] == [False, False]
+
+
+@pytest.mark.parametrize(("trials", "random"), [(4, 4), (8, 4), (16, 8), (24, 10), (200, 10)])
+def test_half_of_the_trials_and_ten_at_most_come_before_the_first_that_is_learnt(trials, random):
+    space = read_space(SPACES / "gap5.yaml")
+    search = OptunaSearcher(SpaceSampler(space, {}), JOB, trials)
+    assert search.study.sampler._n_startup_trials == random
