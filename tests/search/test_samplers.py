@@ -134,6 +134,17 @@ def test_points_come_first_and_what_they_lack_is_drawn(sampler):
 
 
 @every_sampler
+def test_a_range_of_more_whole_numbers_than_memory_holds_is_searched(sampler):
+    study, drawn = BoundedStudy(1, 4, [], sampler=sampler), []
+    for number in range(8):
+        trial = study.ask()[1]
+        drawn.append((trial.suggest_int("wide", 0, 2**62), trial.suggest_float("x", 0, 1)))
+        study.report(number, 1, 0.1 * number)
+        study.tell(number, TrialState.COMPLETE, 0.1 * number)
+    assert len(set(drawn)) == 8
+
+
+@every_sampler
 def test_a_search_whose_trials_all_fail_goes_on(sampler):
     search = Search(sampler)
     for number in range(20):

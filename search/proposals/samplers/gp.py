@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from optuna._gp.gp import GPRegressor
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import GPSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
@@ -22,10 +22,12 @@ from trainables.seeding import derive
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 MOST_TRIALS = 100  # beyond them a draw of one of gap5's settings takes more than 100 ms
+MOST_VALUES = 10**6  # of a whole key: Optuna's process lists all of them
 
 
 class SeededGP(GPSampler, SeededSampler):
-    """A Gaussian process over the keys that every trial has; TPE draws those of a choice alone.
+    """A Gaussian process over the keys that every trial has; TPE draws those of a choice alone, and
+    whole numbers of a range too wide to be listed.
 
     Optuna's own leaves stopped trials out, which in a search with ASHA are most of them. Here each
     is worth what it would probably have reached, see ``expected_finals``, and the process learns
@@ -65,7 +67,8 @@ class SeededGP(GPSampler, SeededSampler):
         """The keys that are drawn together."""
         if len(_trials(study, ENDED)) > MOST_TRIALS:
             return self._tpe.infer_relative_search_space(study, trial)
-        return super().infer_relative_search_space(study, trial)
+        space = super().infer_relative_search_space(study, trial)
+        return {name: domain for name, domain in space.items() if not _is_wide(domain)}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -87,6 +90,11 @@ class SeededGP(GPSampler, SeededSampler):
                 return self._sample_relative_impl(study, _scored(known), running, search_space)
         except LinAlgError:  # of trials too much alike; TPE draws each key by itself
             return {}
+
+
+def _is_wide(domain: BaseDistribution) -> bool:
+    """True for a range of more whole numbers than the process can list."""
+    return isinstance(domain, IntDistribution) and domain.high - domain.low > MOST_VALUES
 
 
 def _log_prior(process: GPRegressor) -> torch.Tensor:
