@@ -1,7 +1,9 @@
 """The comparison of methods of searching: clock, tables, regrets, intervals, and its command."""
 
 import json
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmarks.searchers import recording, tasks
+from benchmarks.searchers import contest, recording, tasks
 from benchmarks.searchers.__main__ import main
 from benchmarks.searchers.clock import MARKS, Simulation
 from benchmarks.searchers.contest import Run, RunResult, simulate
@@ -420,3 +422,19 @@ def test_the_domains_of_curves_hold_every_setting():
             for key, at in zip(recording.GRID, index, strict=True)
         }
         check_point(DOMAINS, values)
+
+
+def test_after_an_error_or_an_interruption_no_other_run_begins(monkeypatch):
+    begun = []
+
+    def run(run: Run) -> RunResult:
+        begun.append(run.seed)
+        time.sleep(0.02)
+        return RunResult(run.name, run.method, run.seed, (), 0, 0.0)
+
+    monkeypatch.setattr(contest, "tolerated", run)
+    monkeypatch.setattr(contest, "ProcessPoolExecutor", lambda n, *_: ThreadPoolExecutor(n))
+    results = contest.results([Run("curves", "ring", "random", seed) for seed in range(100)], 1)
+    next(results)
+    results.close()
+    assert len(begun) < 100
