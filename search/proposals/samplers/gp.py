@@ -65,7 +65,7 @@ class SeededGP(GPSampler, SeededSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """The keys that are drawn together."""
-        if len(_trials(study, ENDED)) > MOST_TRIALS:
+        if _count(study) > MOST_TRIALS:
             return self._tpe.infer_relative_search_space(study, trial)
         space = super().infer_relative_search_space(study, trial)
         return {name: domain for name, domain in space.items() if not _is_wide(domain)}
@@ -74,8 +74,7 @@ class SeededGP(GPSampler, SeededSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Their values."""
-        trials = _trials(study, (*ENDED, TrialState.FAIL))
-        ended = sum(trial.state in ENDED for trial in trials)
+        ended = _count(study)
         if ended > MOST_TRIALS:
             return self._tpe.sample_relative(study, trial, search_space)
         fixed = trial.system_attrs.get("fixed_params", {})  # of a point, or of a trial recalled
@@ -83,7 +82,10 @@ class SeededGP(GPSampler, SeededSampler):
             return {}
         known, running = (
             [trial for trial in each if search_space.keys() <= trial.params.keys()]
-            for each in (trials, _trials(study, (TrialState.RUNNING,)))
+            for each in (
+                _trials(study, *ENDED, TrialState.FAIL),
+                _trials(study, TrialState.RUNNING),
+            )
         )
         try:
             with _one_thread():
@@ -118,7 +120,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _trials(study: Study, states: tuple[TrialState, ...]) -> list[FrozenTrial]:
+def _count(study: Study) -> int:
+    """How many trials ended and did not fail."""
+    return len(study.get_trials(deepcopy=False, states=ENDED))
+
+
+def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
     """The study's trials in an order that is the same in a search that is resumed."""
     trials = study.get_trials(deepcopy=False, states=states)
     return sorted(trials, key=lambda trial: repr(sorted(trial.params.items())))
