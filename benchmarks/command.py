@@ -97,6 +97,8 @@ def output_file(written: str | None, flag: str) -> Path | None:
     path = user_path(written, flag)
     if not path.parent.is_dir():
         raise UsageError(f"{flag} {written}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise UsageError(f"{flag} {written}: it is a folder; name a file in it")
     return path
 
 

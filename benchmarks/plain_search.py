@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader
 from benchmarks import tutorial
 from search import environment
 from search.proposals.samplers.tpe import SeededTPE
+from search.proposals.searcher import startup
 from search.records.tracking import default_uri
 from search.space.budget import Budget
 from search.space.reader import read_space
@@ -91,7 +92,7 @@ def _searcher(space: Space, trials: int, seed: int) -> OptunaSearch:
         metric="val_accuracy",
         mode="max",
         points_to_evaluate=sampler.first_points(),
-        sampler=_AsConvoy(seed=seed, n_startup_trials=max(4, min(10, trials // 4))),
+        sampler=_AsConvoy(seed=seed, n_startup_trials=startup(trials)),
     )
 
 

@@ -113,8 +113,8 @@ def _plan(kind: str, arguments: argparse.Namespace) -> Plan:
     against, quick = arguments.against, arguments.quick
     tables = tasks.names(kind, arguments.half)[: QUICK_TABLES if quick else None]
     epochs = tasks.read(kind, tables[0]).epochs if tables else 1
-    found = methods.catalogue()
-    default = [name for name in found.of(epochs) if not (quick and name in found.slow)]
+    catalogue = methods.catalogue()
+    default = [name for name in catalogue.of(epochs) if not (quick and name in catalogue.slow)]
     wanted = [against, *(arguments.methods or default)]
     chosen = [name for name in dict.fromkeys(wanted) if methods.make(name, epochs)]
     if against not in chosen:
@@ -149,11 +149,13 @@ def _run(plan: Plan) -> list[dict[str, Any]]:
 
 def _shown(results: Iterable[Any], total: int) -> Iterator[Any]:
     """The results, with a line on how far they are twice a minute."""
-    begun = told = time.monotonic()
+    begun = printed = time.monotonic()
     for count, result in enumerate(results, start=1):
-        if time.monotonic() - told > 30:
-            told = time.monotonic()
-            print(f"  {count} of {total} runs, {told - begun:.0f} s", file=sys.stderr, flush=True)
+        if time.monotonic() - printed > 30:
+            printed = time.monotonic()
+            print(
+                f"  {count} of {total} runs, {printed - begun:.0f} s", file=sys.stderr, flush=True
+            )
         yield result
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
+from signal import SIG_DFL, SIGINT, signal
 
 import torch
 
@@ -75,7 +76,15 @@ def tolerated(run: Run) -> RunResult:
 
 def results(runs: Sequence[Run], processes: int) -> Iterator[RunResult]:
     """What came of the runs, as they end."""
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
-        for done in as_completed([pool.submit(tolerated, run) for run in runs]):
-            yield done.result()
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin) as pool:
+        try:
+            for done in as_completed([pool.submit(tolerated, run) for run in runs]):
+                yield done.result()
+        finally:  # after an error or Ctrl-C no other run begins
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Let this process compute in one thread, and end without a word on Ctrl-C."""
+    signal(SIGINT, SIG_DFL)
+    torch.set_num_threads(1)

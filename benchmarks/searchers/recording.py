@@ -174,7 +174,7 @@ class Optimizer:
         self._step += 1
         started = 1 - self._momentum**self._step
         bias = torch.where(self._adaptive, started, 1.0)
-        kept = 1 - rate * self._decay
+        shrinkage = 1 - rate * self._decay
         for weight, gradient, first, second in zip(
             self._weights, gradients, self._first, self._second, strict=True
         ):
@@ -182,7 +182,7 @@ class Optimizer:
             second.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
             spread = (second / (1 - 0.99**self._step)).sqrt_().add_(1e-8)
             divisor = torch.where(self._adaptive, spread, 1.0).mul_(bias)
-            weight.mul_(kept).sub_(rate * first / divisor)
+            weight.mul_(shrinkage).sub_(rate * first / divisor)
 
 
 def _mask(settings: list[dict[str, Any]], key: str, *words: str) -> Tensor:

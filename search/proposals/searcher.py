@@ -17,6 +17,11 @@ from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables.best_epoch import METRIC, improves
 
 
+def startup(trials: int) -> int:
+    """How many of a search's ``trials`` come before the first that is drawn by what was learnt."""
+    return max(4, min(10, trials // 2))
+
+
 class OptunaSearcher(Proposer):
     """Tune's searcher over an Optuna study that gets COMPLETE, PRUNED and FAIL as they are.
 
@@ -46,9 +51,10 @@ class OptunaSearcher(Proposer):
     ) -> None:
         super().__init__()
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a kernel that fits badly, for one
-        startup = max(4, min(10, trials // 2))
         self._sampler, self._job = sampler, job
-        self._bounded = BoundedStudy(job.seed, startup, sampler.first_points(), sampler=method)
+        self._bounded = BoundedStudy(
+            job.seed, startup(trials), sampler.first_points(), sampler=method
+        )
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number

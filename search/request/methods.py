@@ -42,13 +42,13 @@ def _with_budgets(space: Space) -> Space:
     options, embedded = space.scheduler.options, space.embedded
     budget = _budget(space.scheduler, space.budget, "scheduler")
     if embedded.scheduler is not None:
-        there = _budget(embedded.scheduler, embedded.budget, "embedded.scheduler")
+        own = _budget(embedded.scheduler, embedded.budget, "embedded.scheduler")
     else:  # the space's, unless the budget there says otherwise
         unsaid = options.keys() - embedded.budget.model_fields_set
-        there = schedulers.budget_of({key: options[key] for key in unsaid}, embedded.budget)
+        own = schedulers.budget_of({key: options[key] for key in unsaid}, embedded.budget)
     if embedded.sampler is not None:
         samplers.check(embedded.sampler, "embedded.sampler")
-    embedded = embedded.model_copy(update={"budget": there})
+    embedded = embedded.model_copy(update={"budget": own})
     return space.model_copy(update={"budget": budget, "embedded": embedded})
 
 

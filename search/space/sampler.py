@@ -34,22 +34,17 @@ class SpaceSampler:
         A fixed choice can bring keys that they lack, or ranges that do not hold their values;
         those are left to be drawn. None comes twice: an earlier search has often found one of them.
         """
-        return self._distinct(*self._before_guesses, *self._space.guesses)
-
-    def guessed(self) -> range:
-        """The places of the space's guesses among the first points."""
-        return range(len(self._distinct(*self._before_guesses)), len(self.first_points()))
-
-    @property
-    def _before_guesses(self) -> tuple[dict[str, Value], ...]:
-        return self._space.baseline, *self._warm
-
-    def _distinct(self, *written: dict[str, Value]) -> list[dict[str, Value]]:
         points = list[dict[str, Value]]()
-        for point in map(self.point, written):
+        for point in map(self.point, (self._space.baseline, *self._warm, *self._space.guesses)):
             if not point or point not in points:
                 points.append(point)
         return points
+
+    def guessed(self) -> set[int]:
+        """The places of the space's guesses among the first points."""
+        guesses = [self.point(guess) for guess in self._space.guesses]
+        points = enumerate(self.first_points())
+        return {place for place, point in points if place > 0 and point in guesses}
 
     def point(self, written: dict[str, Value]) -> dict[str, Value]:
         """The values of a trial under Optuna's names, without what is fixed or no longer exists."""

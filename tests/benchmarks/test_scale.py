@@ -24,6 +24,7 @@ def test_it_prints_and_writes_what_each_part_of_a_trial_takes(tmp_path, capsys):
     [
         (["--trials", "0"], "--trials must be 1 or more"),
         (["--json", "/no/such/folder/file"], "there is no folder /no/such/folder"),
+        (["--json", "/tmp"], "--json /tmp: it is a folder; name a file in it"),
         (["--trials", "few"], "invalid int value"),
     ],
 )

