@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from search.records.search_records import SearchRecords
 
 # What a summary holds that does not follow from the trials.
-_UNCHANGED = ("search", "space", "seed", "data", "resources", "unmeasured", "versions")
+_UNCHANGED = (
+    "sampler",
+    "scheduler",
+    "search",
+    "space",
+    "seed",
+    "data",
+    "resources",
+    "unmeasured",
+    "versions",
+)
 _EXAMPLES = """examples:
   python -m search.reconcile gap5-20261121-101500
   python -m search.reconcile NAME --out DIR --tracking-uri http://localhost:5000

@@ -88,7 +88,7 @@ class SeededGP(GPSampler, SeededSampler):
             )
         )
         try:
-            with _one_thread():
+            with torch.device("cpu"), _one_thread():
                 return self._sample_relative_impl(study, _scored(known), running, search_space)
         except LinAlgError:  # of trials too much alike; TPE draws each key by itself
             return {}
