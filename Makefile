@@ -130,5 +130,6 @@ bench: install
 	$(RUN) -m benchmarks.overhead
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.driver
+	$(RUN) -m benchmarks.searchers
 	$(RUN) -m studies.selection
 	$(RUN) -m studies.verdict
