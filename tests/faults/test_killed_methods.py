@@ -1,13 +1,14 @@
-"""A search of each scheduler by the command line: killed and resumed, it stops the same trials."""
+"""Searches by the command line, each with another sampler and scheduler, killed and resumed."""
 
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 import yaml
 from searches import ROOT, Run, Search, wait_for
 
-from search.proposals import schedulers
+from search.proposals import samplers, schedulers
 
 # One kind of schedule, and one trial at a time, whose training then repeats every bit. Of enough
 # images to learn something from, else all trials are alike.
@@ -20,11 +21,12 @@ OPTIONS = {
 }
 
 
-def space(folder: Path, scheduler: str) -> Path:
-    """gap5's space with the scheduler, of which the embedded data have options of their own."""
+def space(folder: Path, sampler: str, scheduler: str) -> Path:
+    """gap5's space whose embedded data have a sampler and a scheduler of their own."""
     written = yaml.safe_load((ROOT / "configs" / "spaces" / "gap5.yaml").read_text())
     for key in ("grace_epochs", "reduction_factor"):
         del written["embedded"]["budget"][key]
+    written["embedded"]["sampler"] = sampler
     written["embedded"]["scheduler"] = {scheduler: OPTIONS.get(scheduler)}
     path = folder / "scheduled.yaml"
     path.write_text(yaml.safe_dump(written, sort_keys=False))
@@ -44,9 +46,11 @@ def course(search: Search) -> dict[int, tuple[str, list[float]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheduler", schedulers.available())
-def test_a_killed_search_stops_the_trials_that_the_unbroken_one_stops(scheduler, tmp_path):
-    file = str(space(tmp_path, scheduler))
+@pytest.mark.parametrize(
+    ("sampler", "scheduler"), zip(cycle(samplers.available()), schedulers.available(), strict=False)
+)
+def test_a_killed_search_goes_the_course_of_the_unbroken_one(sampler, scheduler, tmp_path):
+    file = str(space(tmp_path, sampler, scheduler))
     whole = Search(tmp_path / "whole", "search", TRIALS, EPOCHS, FLAGS, space=file)
     with whole.begun() as run:
         run_to_its_end(run)
