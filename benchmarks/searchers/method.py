@@ -1,4 +1,4 @@
-"""What a method of searching is, and what it is told of a task."""
+"""What a method of searching is, and what it knows of a task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
