@@ -52,6 +52,7 @@ class OptunaSearcher(Proposer):
         super().__init__()
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a kernel that fits badly, for one
         self._sampler, self._job = sampler, job
+        self._guessed = sampler.guessed()
         self._bounded = BoundedStudy(
             job.seed, startup(trials), sampler.first_points(), sampler=method
         )
@@ -68,7 +69,7 @@ class OptunaSearcher(Proposer):
         """The configuration of the next trial."""
         number, trial = self._bounded.ask()
         self._numbers[trial_id] = number
-        label, guessed = BASELINE if number == 0 else "", number in self._sampler.guessed()
+        label, guessed = BASELINE if number == 0 else "", number in self._guessed
         values = self._sampler(trial)
         return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
 
