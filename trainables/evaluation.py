@@ -20,14 +20,15 @@ METRICS = (
     Metric("val_accuracy_conflicting", "of the images whose shortcut is another class"),
     Metric("digit_following", "share of those that are predicted as what their shortcut says"),
 )
+_SHARES = [metric.name for metric in METRICS[1:]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's logits on a split.
+    """A network's logits on a split, where they were computed.
 
     Attributes:
-        logits: (N, classes), float32, on the CPU.
+        logits: (N, classes), float32.
         labels: (N,), int64.
         digits: (N,), int64, or None.
     """
@@ -46,22 +47,30 @@ class Evaluation:
 
         A figure over no images is left out.
         """
-        right = self.predictions == self.labels
-        figures = {
-            "val_loss": F.cross_entropy(self.logits.double(), self.labels).item(),
-            "val_accuracy": _share(right),
-        }
+        return metrics_of(self.sums())
+
+    def sums(self) -> Tensor:
+        """What ``metrics_of`` makes the figures of, float64, without a wait for the device.
+
+        The loss, then for each accuracy the hits and the images.
+        """
+        loss = F.cross_entropy(self.logits.double(), self.labels)
+        hits = self.predictions == self.labels
+        pairs = [(hits, torch.ones_like(hits))]
         if self.digits is not None:
-            known = self.digits != NO_CLASS
-            aligned = known & (self.digits == self.labels)
-            conflicting = known & ~aligned
-            groups = {
-                "val_accuracy_aligned": right[aligned],
-                "val_accuracy_conflicting": right[conflicting],
-                "digit_following": (self.predictions == self.digits)[conflicting],
-            }
-            figures |= {name: _share(group) for name, group in groups.items() if len(group)}
-        return figures
+            aligned = (self.digits != NO_CLASS) & (self.digits == self.labels)
+            conflicting = (self.digits != NO_CLASS) & ~aligned
+            follows = self.predictions == self.digits
+            pairs += [(hits, aligned), (hits, conflicting), (follows, conflicting)]
+        counts = [part.sum() for hit, group in pairs for part in (hit & group, group)]
+        return torch.stack([loss, *counts])
+
+
+def metrics_of(sums: Tensor) -> dict[str, float]:
+    """The figures of ``METRICS`` that ``Evaluation.sums`` holds; one over no images is left out."""
+    loss, *counts = sums.tolist()
+    shares = zip(_SHARES, counts[::2], counts[1::2], strict=False)
+    return {"val_loss": loss, **{name: hits / count for name, hits, count in shares if count}}
 
 
 def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Evaluation:
@@ -76,12 +85,6 @@ def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Eva
         with torch.inference_mode():
             size = BATCH_ON_CPU if split.images.device.type == "cpu" else BATCH
             parts = [model(normalise(batch.images)).float() for batch in split.in_order(size)]
-            logits = torch.cat(parts).cpu()  # the one moment when the host waits for the device
+            return Evaluation(torch.cat(parts), split.labels, split.digits)
     finally:
         model.train(training)
-    digits = None if split.digits is None else split.digits.cpu()
-    return Evaluation(logits, split.labels.cpu(), digits)
-
-
-def _share(hits: Tensor) -> float:
-    return int(hits.sum()) / len(hits)

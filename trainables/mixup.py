@@ -7,33 +7,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainables.data.partners import partners
+from trainables.upload import upload
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How images were mixed.
+
+    Attributes:
+        others: (N,), the label of each image's partner.
+        shares: (B, 2), of each of the B batches the share of the image's own label and that of its
+            partner's, in [0, 1].
+    """
+
+    others: Tensor
+    shares: Tensor
+
 
 @dataclass(frozen=True)
 class Targets:
-    """What a batch of images should be taken for: one label, or two with shares.
+    """What images should be taken for: one label each, or two with shares.
 
     Attributes:
         labels: (N,), int64.
-        others: (N,), the label of each image's partner; ``labels`` themselves where none is mixed.
-        share: of ``labels``, in [0, 1]; the rest is of ``others``.
+        mixture: the other labels; None where no image is mixed.
     """
 
     labels: Tensor
-    others: Tensor
-    share: float
+    mixture: Mixture | None = None
 
     def cross_entropy(self, logits: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Mean over the batch, in nats, of both labels' losses weighted by their shares.
+        """Mean over the one batch, in nats, of both labels' losses weighted by their shares.
 
         Args:
             logits: (N, classes).
             smoothing: share of each label that is spread over all classes, in [0, 1).
         """
         loss = F.cross_entropy(logits, self.labels, label_smoothing=smoothing)
-        if self.share == 1.0:
+        if self.mixture is None:
             return loss
-        other = F.cross_entropy(logits, self.others, label_smoothing=smoothing)
-        return self.share * loss + (1 - self.share) * other
+        share, rest = self.mixture.shares[0]
+        other = F.cross_entropy(logits, self.mixture.others, label_smoothing=smoothing)
+        blended: Tensor = share * loss + rest * other
+        return blended
 
     def hits(self, logits: Tensor) -> Tensor:
         """How many predictions of ``logits``, (N, classes), are right, in [0, N].
@@ -42,15 +59,18 @@ class Targets:
         """
         predicted = logits.argmax(dim=1)
         hits = (predicted == self.labels).sum()
-        if self.share == 1.0:
+        if self.mixture is None:
             return hits
-        return self.share * hits + (1 - self.share) * (predicted == self.others).sum()
+        share, rest = self.mixture.shares[0]
+        blended: Tensor = share * hits + rest * (predicted == self.mixture.others).sum()
+        return blended
 
 
 def mix(
     images: Tensor,
     labels: Tensor,
     alpha: float,
+    batch_size: int,
     shares: np.random.Generator,
     draws: torch.Generator,
 ) -> tuple[Tensor, Targets]:
@@ -60,12 +80,17 @@ def mix(
         images: (N, C, H, W), floats.
         labels: (N,).
         alpha: 0 leaves the images as they are.
+        batch_size: of the batches that the images are, one after the other.
         shares: draws the share.
         draws: draws the partners.
     """
     if not alpha:
-        return images, Targets(labels, labels, 1.0)
-    share = float(shares.beta(alpha, alpha))
-    partner = torch.randperm(len(labels), generator=draws, device=draws.device)
-    mixed = share * images + (1 - share) * images[partner]
-    return mixed, Targets(labels, labels[partner], share)
+        return images, Targets(labels)
+    count = len(labels)
+    size = min(batch_size, count)
+    own = [float(shares.beta(alpha, alpha)) for _ in range(count // size)]
+    pairs = upload([(share, 1 - share) for share in own], torch.float32, images.device)
+    partner = partners(count, size, draws)
+    of_images = pairs[:, None].expand(-1, size, 2).reshape(count, 2, 1, 1, 1)
+    mixed = of_images[:, 0] * images + of_images[:, 1] * images[partner]
+    return mixed, Targets(labels, Mixture(labels[partner], pairs))

@@ -1,17 +1,13 @@
 """The training loop: ``for epoch in fit(setting, data): ...``."""
 
 import math
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from trainables import architectures, evaluation
 from trainables.best_epoch import improves
@@ -19,15 +15,18 @@ from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
-from trainables.device import training_dtype
-from trainables.evaluation import evaluate
+from trainables.evaluation import evaluate, metrics_of
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
 from trainables.mixup import mix
-from trainables.optimization import optimizer_of, schedule_of
 from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
 from trainables.snapshot import snapshot
+from trainables.step.chunk import Chunk
+from trainables.step.clock import Clock
+from trainables.step.execution import Execution, execution_on
+from trainables.step.learner import Learner
+from trainables.step.step import Step
 
 METRICS = (
     Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
@@ -53,6 +52,7 @@ class TrainingData:
         train: its training split on the device.
         val: its validation split on the device.
         normalise: from its pixels to the network's input.
+        execution: how the training's work reaches the device.
     """
 
     dataset: Dataset
@@ -60,12 +60,14 @@ class TrainingData:
     train: DeviceSplit
     val: DeviceSplit
     normalise: Normaliser
+    execution: Execution
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> "TrainingData":
         """``dataset`` on ``device``."""
         train, val = (DeviceSplit.of(split, device) for split in (dataset.train, dataset.val))
-        return cls(dataset, device, train, val, Normaliser(dataset, device))
+        normalise, execution = Normaliser(dataset, device), execution_on(device)
+        return cls(dataset, device, train, val, normalise, execution)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Epoch:
         number: 1 for the first.
         metrics: the figures of ``METRICS`` by name; losses in nats, accuracies in [0, 1].
         state: everything from which the training goes on, and the weights of the best epoch so
-            far; valid until the next epoch begins.
+            far; on a CPU valid until the next epoch begins.
     """
 
     number: int
@@ -105,15 +107,16 @@ def fit(
 def steps(
     setting: Setting, data: TrainingData, state: dict[str, Any] | None = None
 ) -> Iterator[Epoch | None]:
-    """Train as ``fit`` does, yielding None after every step too.
+    """Train as ``fit`` does, yielding None between steps too.
 
-    So whoever drives the training can end it, or turn to another, between two steps.
+    So whoever drives the training can end it, or turn to another. On a CPU that is after every
+    step. Where steps are captured it is after a chunk of them, and an epoch may come while the next
+    one is trained already: nobody waits for its figures.
     """
     trainer = _Trainer(setting, data)
     if state is not None:
         trainer.restore(state)
-    while trainer.epoch < setting.epochs:
-        yield from trainer.run_epoch()
+    yield from trainer.run()
 
 
 def network(setting: Setting, dataset: Dataset) -> nn.Module:
@@ -129,57 +132,89 @@ def check_fits(setting: Setting, dataset: Dataset) -> None:
         network(setting, dataset)
 
 
-@dataclass(frozen=True)
-class _Learner:
-    """A network with what changes its weights."""
-
-    model: nn.Module
-    optimizer: Optimizer
-    schedule: LRScheduler
-
-    @classmethod
-    def fresh(cls, setting: Setting, data: TrainingData, stream: str, epochs: int) -> "_Learner":
-        """Newly initialised from the setting's ``stream``, to be trained for ``epochs``."""
-        torch.manual_seed(derive(setting.seed, stream))
-        model = network(setting, data.dataset).to(data.device)
-        model = model.to(memory_format=torch.channels_last)
-        optimizer = optimizer_of(setting.recipe, model)
-        steps = steps_per_epoch(len(data.train), setting.recipe.batch_size)
-        return cls(model, optimizer, schedule_of(setting.recipe, optimizer, epochs, steps))
-
-    def update(self, objective: Tensor, clip_norm: float) -> None:
-        """One step against the gradient of ``objective``, clipped unless ``clip_norm`` is 0."""
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()  # type: ignore[no-untyped-call]
-        if clip_norm:
-            clip_grad_norm_(self.model.parameters(), clip_norm)
-        self.optimizer.step()
-        self.schedule.step()
-
-    def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name).state_dict() for name in self.__dataclass_fields__}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        for name in self.__dataclass_fields__:
-            getattr(self, name).load_state_dict(state[name])
-
-
-# The random streams of a pass over the images: of what happens to them, on their device; of
-# AutoAugment, on the CPU; of MixUp's shares.
+# The random streams of a pass over the images, on their device but for MixUp's shares.
 _Streams = tuple[torch.Generator, torch.Generator, np.random.Generator]
 
 
 def _streams(device: torch.device, seed: int, *place: int | str) -> _Streams:
-    """Those of the pass that ``place`` names."""
+    """Of augmentation, AutoAugment and MixUp's shares in the pass that ``place`` names."""
     return (
         generator(device, seed, *place, "augmentation"),
-        generator(torch.device("cpu"), seed, *place, "auto-augment"),
+        generator(device, seed, *place, "auto-augment"),
         np.random.default_rng(derive(seed, *place, "mixup")),
     )
 
 
-# A pass over the images: pauses after every step, and ends in its figures.
-_Pass = Generator[None, None, dict[str, float]]
+class _Passes:
+    """Passes of a learner over the training images.
+
+    Args:
+        setting: what is trained.
+        data: on what.
+        recipe: how.
+        stream: names the random stream of the initial weights.
+        epochs: that the schedule covers.
+    """
+
+    def __init__(
+        self, setting: Setting, data: TrainingData, recipe: Recipe, stream: str, epochs: int
+    ) -> None:
+        self._data, self._recipe, self._seed = data, recipe, setting.seed
+        execution, images = data.execution, len(data.train)
+        self._size = min(recipe.batch_size, images)
+        steps = steps_per_epoch(images, recipe.batch_size)
+        self._batches = min(steps, max(1, execution.chunk // self._size))
+        torch.manual_seed(derive(setting.seed, stream))
+        model = network(setting, data.dataset).to(data.device)
+        self.learner = Learner(model, recipe, epochs, steps, execution.captures)
+        self._chunk = Chunk(self._size, self._batches, data.device, execution.captures)
+        self._step = Step(self.learner, recipe.label_smoothing, self._chunk, execution)
+
+    @property
+    def sums(self) -> Tensor:
+        """Of objective, cross-entropy and hits over the last pass's images, (3,)."""
+        return self._step.sums
+
+    def run(self, place: tuple[int | str, ...], weights: Tensor | None) -> Iterator[None]:
+        """Train on every image once, pausing after each chunk.
+
+        Args:
+            place: names the pass's random streams.
+            weights: how often each image is drawn, or None for once each.
+        """
+        data, seed, size = self._data, self._seed, self._recipe.batch_size
+        torch.manual_seed(derive(seed, *place, "dropout"))
+        streams = _streams(data.device, seed, *place)
+        order = generator(data.device, seed, *place, "order")
+        self.sums.zero_()
+        self.learner.begin_epoch()
+        self.learner.model.train()
+        for images in data.train.shuffled(size, order, weights, self._batches):
+            self._prepare(images, streams)
+            for _ in range(len(images) // self._size):
+                self._step()
+            yield
+
+    def _prepare(self, images: DeviceSplit, streams: _Streams) -> None:
+        """Augment a chunk."""
+        recipe, (draws, choices, shares) = self._recipe, streams
+        augment = Augmentation(recipe)
+        pixels = augment.pixels(images.images, draws, choices)
+        inputs = augment.values(self._data.normalise(pixels), draws)
+        self._chunk.fill(*mix(inputs, images.labels, recipe.mixup, self._size, shares, draws))
+
+
+@dataclass
+class _Ended:
+    """An epoch whose figures may still be on their way to the host."""
+
+    number: int
+    rate: float
+    clock: Clock
+    train: Tensor
+    val: Tensor
+    clean: Tensor | None
+    state: dict[str, Any]
 
 
 class _Trainer:
@@ -188,123 +223,108 @@ class _Trainer:
     def __init__(self, setting: Setting, data: TrainingData) -> None:
         self._setting, self._data = setting, data
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
-        self._in_bfloat16 = training_dtype(data.device) == torch.bfloat16
-        self._learner = _Learner.fresh(setting, data, "initialisation", setting.epochs)
+        self._passes = _Passes(setting, data, setting.recipe, "initialisation", setting.epochs)
         self._weights: Tensor | None = None
-        self.epoch = 0
+        self._epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
 
-    def run_epoch(self) -> Iterator[Epoch | None]:
-        """Train an epoch: None after every step, then the epoch."""
-        recipe, begun = self._setting.recipe, time.perf_counter()
-        if recipe.reweighting == "jtt" and self._weights is None:
-            self._weights = yield from self._train_first()
-        start = time.perf_counter()
-        lr = self._learner.optimizer.param_groups[0]["lr"]
-        train = yield from self._train(self._learner, recipe, (self.epoch,), self._weights)
-        seconds = time.perf_counter() - start
-        val = self._evaluate(self._data.val)
-        self._check_finite(val["val_loss"], "validation")
-        if recipe.mixup:
+    def run(self) -> Iterator[Epoch | None]:
+        """Train: None between steps, and every epoch once its figures have come."""
+        ended: _Ended | None = None
+        while self._epoch < self._setting.epochs:
+            clock = Clock(self._data.device)
+            clock.mark()
+            if self._setting.recipe.reweighting == "jtt" and self._weights is None:
+                yield from self._train_first()
+            clock.mark()
+            rate = self._passes.learner.rate
+            for _ in self._passes.run((self._epoch,), self._weights):
+                yield None
+                if ended is not None and ended.clock.passed:
+                    yield self._epoch_of(ended)
+                    ended = None
+            clock.mark()
+            if ended is not None:
+                yield self._epoch_of(ended)
+            ended = self._end(rate, clock)
+            if not self._data.execution.captures:
+                yield self._epoch_of(ended)
+                ended = None
+        if ended is not None:
+            yield self._epoch_of(ended)
+
+    def _end(self, rate: float, clock: Clock) -> _Ended:
+        """What is known of an epoch as it ends, without a wait for the device."""
+        val, clean = self._evaluate(self._data.val), None
+        if self._setting.recipe.mixup:
             clean = self._evaluate(self._data.train.evenly(len(self._data.val)))
-            train["train_accuracy_clean"] = clean["val_accuracy"]
-        self.epoch += 1
-        self._keep_best(val)
+        train = self._passes.sums.to("cpu", non_blocking=True)
+        self._epoch += 1
+        state = {"epoch": self._epoch, **self._passes.learner.state(), "weights": self._weights}
+        if self._data.execution.captures:
+            state = snapshot(state)
+        clock.mark()
+        return _Ended(self._epoch, rate, clock, train, val, clean, state)
+
+    def _epoch_of(self, ended: _Ended) -> Epoch:
+        """The epoch, once its figures have come."""
+        ended.clock.wait()
+        objective, loss, right = ended.train.tolist()
+        _check_finite(objective, "training", ended.number)
+        train = {"train_loss": loss / self._images, "train_accuracy": right / self._images}
+        val = metrics_of(ended.val)
+        _check_finite(val["val_loss"], "validation", ended.number)
+        if ended.clean is not None:
+            train["train_accuracy_clean"] = metrics_of(ended.clean)["val_accuracy"]
+        if improves(val, self._best):
+            model = ended.state["model"]
+            model = model if self._data.execution.captures else snapshot(model)
+            self._best = {"epoch": ended.number, "model": model, **val}
         metrics = {
             **train,
             **val,
-            "lr": lr,
-            "images_per_second": self._images / seconds,
-            "epoch_seconds": time.perf_counter() - begun,
+            "lr": ended.rate,
+            "images_per_second": self._images / ended.clock.seconds(1, 2),
+            "epoch_seconds": ended.clock.seconds(0, 3),
         }
-        yield Epoch(self.epoch, metrics, self.state())
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            **self._learner.state(),
-            "weights": self._weights,
-            "best": self._best,
-        }
+        return Epoch(ended.number, metrics, {**ended.state, "best": self._best})
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an epoch's ``state``.
+
+        Raises:
+            UsageError: it is not of this training.
+        """
         try:
-            self.epoch, self._weights = state["epoch"], state["weights"]
-            self._learner.restore(state)
+            self._epoch, self._weights = state["epoch"], state["weights"]
+            self._passes.learner.restore(state)
             self._best = state["best"]
         except Exception as error:  # torch raises many kinds for what does not fit
             raise UsageError(
                 f"the state to go on from is not of this training ({type(error).__name__}: {error})"
             ) from error
 
-    def _keep_best(self, val: dict[str, float]) -> None:
-        if improves(val, self._best):
-            model = snapshot(self._learner.model.state_dict())
-            self._best = {"epoch": self.epoch, "model": model, **val}
-
-    def _train_first(self) -> Generator[None, None, Tensor]:
-        """The first of JTT's two trainings; how often the second draws each image."""
+    def _train_first(self) -> Iterator[None]:
+        """The first of JTT's two trainings, and from it how often the second draws each image."""
         setting, data = self._setting, self._data
         epochs = first_epochs(setting.recipe, setting.epochs)
-        learner = _Learner.fresh(setting, data, "first training", epochs)
+        first = _Passes(setting, data, plain(setting.recipe), "first training", epochs)
         for epoch in range(epochs):
-            place = ("first training", epoch)
-            yield from self._train(learner, plain(setting.recipe), place, None)
-        weight = setting.recipe.jtt_weight
-        return weights_by_errors(learner.model, data.train, data.normalise, weight)
+            yield from first.run(("first training", epoch), None)
+            _check_finite(float(first.sums[0]), "training", 1)
+        with first.learner.weights.in_float32() as model:
+            weight = setting.recipe.jtt_weight
+            self._weights = weights_by_errors(model, data.train, data.normalise, weight)
 
-    def _evaluate(self, split: DeviceSplit) -> dict[str, float]:
-        return evaluate(self._learner.model, split, self._data.normalise).metrics()
+    def _evaluate(self, split: DeviceSplit) -> Tensor:
+        """The sums of the network's evaluation on ``split``, on their way to the host."""
+        with self._passes.learner.weights.in_float32() as model:
+            sums = evaluate(model, split, self._data.normalise).sums()
+        return sums.to("cpu", non_blocking=True)
 
-    def _train(
-        self,
-        learner: _Learner,
-        recipe: Recipe,
-        place: tuple[int | str, ...],
-        weights: Tensor | None,
-    ) -> _Pass:
-        """One pass over the training images; the sums stay on the device until its end.
 
-        Args:
-            learner: what is trained.
-            recipe: how.
-            place: names the pass's random streams.
-            weights: how often each image is drawn, or None for once each.
-        """
-        device, seed = self._data.device, self._setting.seed
-        torch.manual_seed(derive(seed, *place, "dropout"))
-        streams = _streams(device, seed, *place)
-        order = generator(device, seed, *place, "order")
-        sums = torch.zeros(3, device=device)
-        learner.model.train()
-        for batch in self._data.train.shuffled(recipe.batch_size, order, weights):
-            sums += self._step(learner, recipe, batch, streams)
-            yield
-        objective, loss, right = sums.tolist()
-        self._check_finite(objective, "training")
-        return {"train_loss": loss / self._images, "train_accuracy": right / self._images}
-
-    def _check_finite(self, loss: float, kind: str) -> None:
-        if not math.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the {kind} loss became {loss} in epoch {self.epoch + 1}; "
-                "a smaller learning rate usually helps"
-            )
-
-    def _step(
-        self, learner: _Learner, recipe: Recipe, batch: DeviceSplit, streams: _Streams
-    ) -> Tensor:
-        """One update; the sums of objective, cross-entropy and hits over the batch, (3,)."""
-        augment, (draws, choices, shares) = Augmentation(recipe), streams
-        pixels = augment.pixels(batch.images, draws, choices)
-        inputs = augment.values(self._data.normalise(pixels), draws)
-        inputs, targets = mix(inputs, batch.labels, recipe.mixup, shares, draws)
-        with torch.autocast(self._data.device.type, torch.bfloat16, enabled=self._in_bfloat16):
-            logits = learner.model(inputs)
-        logits = logits.float()
-        objective = targets.cross_entropy(logits, recipe.label_smoothing)
-        learner.update(objective, recipe.clip_norm)
-        with torch.no_grad():
-            unsmoothed = targets.cross_entropy(logits) if recipe.label_smoothing else objective
-            losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
-            return torch.cat([losses, targets.hits(logits)[None]])
+def _check_finite(loss: float, kind: str, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"the {kind} loss became {loss} in epoch {epoch}; a smaller learning rate usually helps"
+        )

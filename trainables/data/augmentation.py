@@ -36,7 +36,8 @@ class Augmentation:
         recipe = self.recipe
         if recipe.region_swap != "none":
             size, probability = recipe.swap_size, recipe.swap_probability
-            images = swap_regions(images, recipe.region_swap, size, probability, draws)
+            batch = recipe.batch_size
+            images = swap_regions(images, recipe.region_swap, size, probability, draws, batch)
         if recipe.flip or recipe.crop_padding:
             images = self._flip_and_crop(images, draws)
         if recipe.auto_augment:

@@ -44,9 +44,15 @@ class DeviceSplit:
             yield self.at(slice(start, start + size))
 
     def shuffled(
-        self, size: int, draws: torch.Generator, weights: Tensor | None = None
+        self,
+        size: int,
+        draws: torch.Generator,
+        weights: Tensor | None = None,
+        batches: int = 1,
     ) -> Iterator["DeviceSplit"]:
         """Batches of exactly ``size`` in random order; what does not fill a batch is left out.
+
+        As many as ``batches`` come at once, the last perhaps fewer.
 
         A split smaller than a batch is one batch. With ``weights``, (N,), every image is drawn
         with replacement, in proportion to its weight; there are as many batches as without.
@@ -55,8 +61,9 @@ class DeviceSplit:
             order = torch.randperm(len(self), generator=draws, device=draws.device)
         else:
             order = torch.multinomial(weights, len(self), replacement=True, generator=draws)
-        for step in range(steps_per_epoch(len(self), size)):
-            yield self.at(order[step * size : (step + 1) * size])
+        whole = steps_per_epoch(len(self), size)
+        for step in range(0, whole, batches):
+            yield self.at(order[step * size : min(step + batches, whole) * size])
 
     def evenly(self, count: int) -> "DeviceSplit":
         """At most ``count`` images, evenly spaced."""

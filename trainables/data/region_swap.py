@@ -10,9 +10,16 @@ mixing of labels.
 import torch
 from torch import Tensor
 
+from trainables.data.partners import partners
+
 
 def swap_regions(
-    images: Tensor, place: str, share: float, probability: float, draws: torch.Generator
+    images: Tensor,
+    place: str,
+    share: float,
+    probability: float,
+    draws: torch.Generator,
+    batch_size: int | None = None,
 ) -> Tensor:
     """Images with patches exchanged.
 
@@ -22,6 +29,7 @@ def swap_regions(
         share: side of the patch over the image's side, in (0, 1].
         probability: of an image to get another's patch, in [0, 1].
         draws: generator of every draw, on the images' device.
+        batch_size: of the batches that the images are, one after the other; None for one batch.
     """
     count, height, width = images.shape[:3]
     tall, wide = max(1, round(share * height)), max(1, round(share * width))
@@ -31,7 +39,7 @@ def swap_regions(
     y, x = torch.arange(height, device=device), torch.arange(width, device=device)
     rows = (y >= top) & (y < top + tall) & swapped
     columns = (x >= left) & (x < left + wide)
-    partner = torch.randperm(count, generator=draws, device=device)
+    partner = partners(count, batch_size or count, draws)
     inside = (rows[:, :, None] & columns[:, None, :])[..., None]
     return torch.where(inside, images[partner], images)
 

@@ -1,0 +1,94 @@
+"""How the work of a training reaches its device: as it is written, or as a CUDA graph."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Work = Callable[[], None]
+_CHUNK = 4096  # images: what is launched once a chunk then costs a small part of its steps
+_WARM_UPS = 3  # cudnn chooses its kernels, and autograd and the allocator settle
+
+
+class Execution(Protocol):
+    """How work reaches a device.
+
+    Attributes:
+        captures: whether ``repeatable`` makes another thing of the work than the work itself.
+        chunk: images that are augmented at once; 0 for a batch.
+    """
+
+    captures: bool
+    chunk: int
+
+    def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
+        """What does ``work``, which is made of the same operations on the same tensors each time.
+
+        Args:
+            work: waits for no value of the device.
+            changed: the tensors that it changes.
+        """
+
+
+class Eager:
+    """Work is done as it is written."""
+
+    captures, chunk = False, 0
+
+    def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
+        """``work`` itself."""
+        return work
+
+
+class CudaGraphs:
+    """Work is captured as a CUDA graph, which one launch replays.
+
+    Args:
+        device: a GPU.
+    """
+
+    captures, chunk = True, _CHUNK
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
+        """A graph of ``work``; ``changed`` and the device's generator stay as they are."""
+        before = [tensor.detach().clone() for tensor in changed]
+        random = torch.cuda.get_rng_state(self._device)
+        outer, stream = torch.cuda.current_stream(self._device), _new_stream(self._device)
+        stream.wait_stream(outer)
+        graph = torch.cuda.CUDAGraph()
+        with _searching(), torch.cuda.stream(stream):
+            for _ in range(_WARM_UPS):
+                work()
+            # Other threads may copy checkpoints meanwhile.
+            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                work()
+        outer.wait_stream(stream)
+        with torch.no_grad():
+            torch._foreach_copy_([tensor.detach() for tensor in changed], before)
+        torch.cuda.set_rng_state(random, self._device)
+        return graph.replay
+
+
+def _new_stream(device: torch.device) -> torch.cuda.Stream:
+    stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return stream
+
+
+@contextmanager
+def _searching() -> Iterator[None]:
+    """Have cudnn measure which of its kernels is the fastest."""
+    benchmark, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def execution_on(device: torch.device) -> Execution:
+    """CUDA graphs on a GPU of NVIDIA's; elsewhere work is done as it is written."""
+    return CudaGraphs(device) if device.type == "cuda" else Eager()

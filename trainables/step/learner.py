@@ -1,0 +1,94 @@
+"""A network with what changes its weights."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from trainables.device import training_dtype
+from trainables.optimization import optimizer_of, schedule_of
+from trainables.recipe import Recipe
+from trainables.step.lean_weights import LeanWeights
+from trainables.step.rates import Rates
+from trainables.step.update import begin, update
+
+
+class Learner:
+    """A network, its optimizer, and the schedule of its learning rate.
+
+    Args:
+        model: newly initialised, on its device.
+        recipe: how it is trained.
+        epochs: for how many.
+        steps: of an epoch.
+        captured: whether its updates are captured.
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, epochs: int, steps: int, captured: bool
+    ) -> None:
+        self.model, self._clip_norm = model.to(memory_format=torch.channels_last), recipe.clip_norm
+        self.optimizer = optimizer_of(recipe, self.model)
+        self._schedule = schedule_of(recipe, self.optimizer, epochs, steps)
+        # Torch's schedules ask whether the optimizer stepped; ``update`` does it.
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]
+        begin(self.optimizer)
+        device = next(model.parameters()).device
+        self.dtype = training_dtype(device)
+        self.weights = LeanWeights(self.model, self.dtype)
+        cycles = recipe.schedule == "one_cycle" and recipe.cycle_momentum
+        self._rates = Rates(steps, cycles, device, captured)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next epoch's first step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Everything that an update changes."""
+        states = [part for state in self.optimizer.state.values() for part in state.values()]
+        states = [part for part in states if part is not None]
+        return [*self.weights.tensors, *self.model.buffers(), *states, *self._rates.tensors]
+
+    def begin_epoch(self) -> None:
+        """Have the numbers of the next epoch's steps on the device."""
+        self._rates.fill(self.optimizer, self._schedule)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """The network's answer in the training's number format, as float32, (N, classes)."""
+        with torch.autocast(
+            inputs.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16
+        ):
+            logits: Tensor = self.model(inputs)
+        return logits.float()
+
+    def update(self, objective: Tensor) -> None:
+        """One step against the gradient of ``objective``, clipped if the recipe says so."""
+        self.weights.forget_gradients()
+        objective.backward()  # type: ignore[no-untyped-call]
+        self.weights.widen_gradients()
+        if self._clip_norm:
+            clip_grad_norm_(self.weights.masters, self._clip_norm)
+        update(self.optimizer, *self._rates.take())
+        self.weights.follow()
+
+    def state(self) -> dict[str, Any]:
+        """Everything from which it goes on, as torch's modules and optimizers have it."""
+        with self.weights.in_float32() as model:
+            weights = model.state_dict()
+        optimizer, schedule = self.optimizer.state_dict(), self._schedule.state_dict()
+        return {"model": weights, "optimizer": optimizer, "schedule": schedule}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave.
+
+        Raises:
+            Exception: as torch does where the state is not of such a network or optimizer.
+        """
+        with self.weights.in_float32() as model:
+            model.load_state_dict(state["model"])
+        self.weights.follow()
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])

@@ -1,0 +1,59 @@
+"""The learning rate and the momentum of every step of an epoch, as torch's schedule has them."""
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from trainables.step.update import Number
+
+
+class Rates:
+    """What the schedule says of each step of an epoch, on the device before the epoch begins.
+
+    Args:
+        steps: of an epoch.
+        cycles: whether the momentum changes from step to step.
+        device: of the weights.
+        captured: whether the steps are captured: a changing momentum is then a tensor, too.
+    """
+
+    def __init__(self, steps: int, cycles: bool, device: torch.device, captured: bool) -> None:
+        # The kernels read the rate as a float64 on a CPU, and as a float32 on a GPU.
+        kind = torch.float64 if device.type == "cpu" else torch.float32
+        self._rates, self._momenta = (torch.zeros(steps, dtype=kind, device=device) for _ in "rm")
+        self._next = torch.zeros(1, dtype=torch.int64, device=device)
+        self._cycles, self._captured = cycles, captured
+        self._constant, self._left = 0.0, list[float]()
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What a step changes: the place of the next one."""
+        return [self._next]
+
+    def fill(self, optimizer: Optimizer, schedule: LRScheduler) -> None:
+        """Take the epoch's numbers from ``schedule``, which ends as it stands after the epoch."""
+        group, pairs = optimizer.param_groups[0], list[tuple[float, float]]()
+        for _ in range(len(self._rates)):
+            pairs.append(
+                (group["lr"], group["betas"][0] if "betas" in group else group["momentum"])
+            )
+            schedule.step()
+        rates, momenta = zip(*pairs, strict=True)
+        self._rates.copy_(torch.tensor(rates, dtype=torch.float64))
+        self._momenta.copy_(torch.tensor(momenta, dtype=torch.float64))
+        self._next.zero_()
+        self._constant, self._left = momenta[0], list(reversed(momenta))
+
+    def take(self) -> tuple[Tensor, Number]:
+        """The next step's learning rate and momentum."""
+        rate, momentum = self._rates.index_select(0, self._next)[0], self._momentum()
+        self._next += 1
+        return rate, momentum
+
+    def _momentum(self) -> Number:
+        if not self._cycles:
+            return self._constant
+        if self._captured:
+            return self._momenta.index_select(0, self._next)[0]
+        return self._left.pop()

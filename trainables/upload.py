@@ -1,0 +1,14 @@
+"""Numbers of the host's on their way to a device."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def upload(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A tensor of ``values`` on ``device``, without a wait for what a GPU has still to do."""
+    tensor = torch.tensor(values, dtype=dtype)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
