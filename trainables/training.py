@@ -15,7 +15,7 @@ from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
-from trainables.evaluation import evaluate, metrics_of
+from trainables.evaluation import metrics_of
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
 from trainables.mixup import mix
@@ -27,6 +27,7 @@ from trainables.step.clock import Clock
 from trainables.step.execution import Execution, execution_on
 from trainables.step.learner import Learner
 from trainables.step.step import Step
+from trainables.step.validation import Validation
 
 METRICS = (
     Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
@@ -224,9 +225,15 @@ class _Trainer:
         self._setting, self._data = setting, data
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
         self._passes = _Passes(setting, data, setting.recipe, "initialisation", setting.epochs)
+        self._validate = self._validation(data.val)
+        self._validate_clean = self._validation(data.train.evenly(len(data.val)))
         self._weights: Tensor | None = None
         self._epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
+
+    def _validation(self, split: DeviceSplit) -> Validation:
+        weights, data = self._passes.learner.weights, self._data
+        return Validation(weights, split, data.normalise, data.execution)
 
     def run(self) -> Iterator[Epoch | None]:
         """Train: None between steps, and every epoch once its figures have come."""
@@ -255,10 +262,9 @@ class _Trainer:
 
     def _end(self, rate: float, clock: Clock) -> _Ended:
         """What is known of an epoch as it ends, without a wait for the device."""
-        val, clean = self._evaluate(self._data.val), None
-        if self._setting.recipe.mixup:
-            clean = self._evaluate(self._data.train.evenly(len(self._data.val)))
-        train = self._passes.sums.to("cpu", non_blocking=True)
+        val = self._validate()
+        clean = self._validate_clean() if self._setting.recipe.mixup else None
+        train = self._passes.sums.to("cpu", non_blocking=True, copy=True)
         self._epoch += 1
         state = {"epoch": self._epoch, **self._passes.learner.state(), "weights": self._weights}
         if self._data.execution.captures:
@@ -315,12 +321,6 @@ class _Trainer:
         with first.learner.weights.in_float32() as model:
             weight = setting.recipe.jtt_weight
             self._weights = weights_by_errors(model, data.train, data.normalise, weight)
-
-    def _evaluate(self, split: DeviceSplit) -> Tensor:
-        """The sums of the network's evaluation on ``split``, on their way to the host."""
-        with self._passes.learner.weights.in_float32() as model:
-            sums = evaluate(model, split, self._data.normalise).sums()
-        return sums.to("cpu", non_blocking=True)
 
 
 def _check_finite(loss: float, kind: str, epoch: int) -> None:

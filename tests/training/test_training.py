@@ -220,9 +220,9 @@ def test_a_diverging_training_stops_with_the_epoch_and_a_remedy(data):
 
 
 def test_a_network_that_gives_nan_in_validation_alone_is_stopped_too(data, monkeypatch):
-    import trainables.training as module
+    import trainables.step.validation as module
 
-    broken = Evaluation(torch.full((200, 10), float("nan")), data.val.labels, None)
+    broken = Evaluation(torch.full((200, 10), float("nan")), data.val.labels, data.val.digits)
     monkeypatch.setattr(module, "evaluate", lambda *_: broken)
     with pytest.raises(NonFiniteLossError, match="the validation loss became nan in epoch 1"):
         list(fit(setting(1), data))
