@@ -22,7 +22,7 @@ def test_it_names_what_runs_here():
         **{name: version(name) for name in NAMES},
     }
     assert here.threads == torch.get_num_threads()
-    assert here.validation_dtype == "float32"
+    assert here.validation_dtype == here.training_dtype  # a CPU's
 
 
 def test_a_state_is_read_from_its_file_with_its_signature(tmp_path):
@@ -41,8 +41,8 @@ def test_the_signature_is_the_trainers_and_not_the_readers(tmp_path):
     assert (found.device, found.device_name) == ("cuda", "a GPU")
 
 
-def test_a_state_that_an_earlier_version_left_unsigned_is_taken_as_of_here():
-    assert provenance_in({"epoch": 3}) == Provenance.current()
+def test_a_state_that_an_earlier_version_left_unsigned_is_of_here_and_validated_in_float32():
+    assert provenance_in({"epoch": 3}) == Provenance.current(validation_dtype="float32")
 
 
 SOUND = Provenance(
