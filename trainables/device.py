@@ -2,6 +2,7 @@
 
 import os
 import platform
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -91,7 +92,8 @@ def exact_float32() -> None:
     instead of 23. ``CONVOY_TF32=1`` asks for it again.
     """
     # Names that every torch from 2.7 on has: where torch is told by its newer ones, it refuses to
-    # answer by these, which torch itself and other libraries still ask by.
+    # answer by these, which torch itself and other libraries still ask by. Some versions warn.
+    warnings.filterwarnings("ignore", "Please use the new API settings to control TF32")
     torch.backends.cudnn.allow_tf32 = tf32_requested()
     torch.set_float32_matmul_precision("highest")
 

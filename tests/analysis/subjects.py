@@ -18,6 +18,7 @@ from search.trials.spec import Job, TrialSpec
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.dataset import Split
 from trainables.data.shortcut import Shortcut
+from trainables.device import dtype_name
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
@@ -35,11 +36,13 @@ SMALL = {
 EPOCHS = 2
 
 
-def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
+def recorded(
+    setting: Setting, spec: DataSpec, dataset: Dataset, validation: torch.dtype = torch.float32
+) -> RecordedRun:
     """The record of ``setting`` trained on ``dataset``, as MLflow would have kept it."""
     torch.set_num_threads(1)
     history: History = {}
-    for epoch in fit(setting, TrainingData.of(dataset, CPU, torch.float32)):
+    for epoch in fit(setting, TrainingData.of(dataset, CPU, validation)):
         for name, value in epoch.metrics.items():
             history.setdefault(name, []).append((epoch.number, value))
         best = epoch.state["best"]
@@ -61,7 +64,7 @@ def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
         data=dataset.described(),
         history=history,
         weights=best["model"],
-        provenance=Provenance({}, "cpu", "float32"),
+        provenance=Provenance({}, "cpu", dtype_name(validation)),
     )
 
 
