@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from analysis.subject import Subject
 from search.trials.code_version import code_version, versions
+from trainables.data.batches import DeviceSplit
+from trainables.device import device_name, dtype_name, evaluation_dtype
+from trainables.evaluation import evaluate
 
 TOLERANCE = 1e-6
 
@@ -20,9 +23,15 @@ class Certificate:
         tolerance: the greatest difference allowed.
         val_images: images that it was measured on.
         fingerprint: of the data.
-        precision: number format of both measurements.
+        precision: of the measurement now: ``bfloat16``, ``float32``, or ``TF32`` where a GPU
+            convolves float32 in that.
+        recorded_precision: of the measurement then, the same but where no GPU is here for TF32.
+        emulated: whether the device here computes it without hardware of its own for it.
+        float32_val_accuracy: as measured now in float32.
         device: where it was measured now.
+        device_name: what that is called.
         recorded_device: where it was measured then.
+        recorded_device_name: what that is called; None in the record of an earlier version.
         threads: CPU threads of both measurements.
         versions: of the libraries now.
         recorded_versions: of the libraries then.
@@ -38,8 +47,13 @@ class Certificate:
     val_images: int
     fingerprint: str
     precision: str
+    recorded_precision: str
+    emulated: bool
+    float32_val_accuracy: float
     device: str
+    device_name: str
     recorded_device: str
+    recorded_device_name: str | None
     threads: int
     versions: dict[str, str]
     recorded_versions: dict[str, str]
@@ -50,12 +64,23 @@ class Certificate:
     def verdict(self) -> str:
         """The verdict in words."""
         logged, reloaded = 100 * self.logged_val_accuracy, 100 * self.reloaded_val_accuracy
+        precision = f"{self.precision}, emulated," if self.emulated else self.precision
         if self.certified:
-            return f"certified: the reloaded weights give the logged {logged:.2f}%"
+            return (
+                f"certified: the reloaded weights give the logged {logged:.2f}% "
+                f"({precision} on {self.device_name}{self._beside(2)})"
+            )
         return (
             f"not certified: {logged:.4f}% was logged, the reloaded weights give {reloaded:.4f}% "
-            f"({self.recorded_device} then, {self.device} now)"
+            f"({self.recorded_precision} on {self.recorded_device_name or self.recorded_device} "
+            f"then, {precision} on {self.device_name} now{self._beside(4)})"
         )
+
+    def _beside(self, digits: int) -> str:
+        """The figure in float32, where that is another precision."""
+        if self.precision == "float32":
+            return ""
+        return f"; {100 * self.float32_val_accuracy:.{digits}f}% in float32"
 
 
 def certify(subject: Subject) -> Certificate:
@@ -70,12 +95,25 @@ def certify(subject: Subject) -> Certificate:
         tolerance=TOLERANCE,
         val_images=len(subject.dataset.val),
         fingerprint=subject.dataset.fingerprint,
-        precision=provenance.validation_dtype,
+        precision=subject.precision,
+        recorded_precision=provenance.validation_precision,
+        emulated=subject.precision == "bfloat16" != dtype_name(evaluation_dtype(subject.device)),
+        float32_val_accuracy=_in_float32(subject),
         device=subject.device.type,
+        device_name=device_name(subject.device),
         recorded_device=provenance.device,
+        recorded_device_name=provenance.device_name,
         threads=run.job.cpus,
         versions=versions(),
         recorded_versions=provenance.versions,
         code=code_version().described,
         recorded_code=provenance.code.described if provenance.code else None,
     )
+
+
+def _in_float32(subject: Subject) -> float:
+    evaluation = subject.validation
+    if subject.precision != "float32":
+        split = DeviceSplit.of(subject.dataset.val, subject.device)
+        evaluation = evaluate(subject.model, split, subject.normalise)
+    return evaluation.metrics()["val_accuracy"]

@@ -81,7 +81,7 @@ def compare(first: Subject, second: Subject) -> Drawing:
         _draw_words(figure, counts, gap)
         _draw_gallery(figure, first, answers, kinds)
     numbers = _numbers(first, second, counts, gap, kinds, answers)
-    return Drawing(figure, numbers, _caption(first, counts))
+    return Drawing(figure, numbers, _caption(first, second, counts))
 
 
 def _check(first: Subject, second: Subject) -> None:
@@ -188,6 +188,7 @@ def _numbers(
     return {
         "first": _name(first),
         "second": _name(second),
+        "precisions": [first.precision, second.precision],
         "split": first.shown,
         "images": counts.images,
         "both_right": counts.both,
@@ -203,7 +204,7 @@ def _numbers(
     }
 
 
-def _caption(subject: Subject, counts: Agreement) -> Caption:
+def _caption(subject: Subject, second: Subject, counts: Agreement) -> Caption:
     chance = (
         "are the same by this test's light" if counts.p >= 0.05 else "differ by more than chance"
     )
@@ -212,7 +213,9 @@ def _caption(subject: Subject, counts: Agreement) -> Caption:
         f"and {counts.neither:,} wrong; A alone gets {counts.only_first:,} right, B alone "
         f"{counts.only_second:,}. The two {chance} (p = {_p(counts.p)}). Below, images that one "
         "alone gets right, of each kind some that are drawn from all classes with a fixed seed.",
-        "The weights of each run's best epoch, in eval mode, on the same unaugmented images. p is "
+        "The weights of each run's best epoch, in eval mode and in the precision in which the run "
+        f"was validated (A {subject.precision}, B {second.precision}), on the same unaugmented "
+        "images. p is "
         "McNemar's in its exact form: the two-sided binomial test that each of the images that one "
         "alone gets right is as likely A's as B's. The interval of the difference is Bonett and "
         "Price's for paired shares.",

@@ -20,7 +20,7 @@ from trainables.data import EMBEDDED, Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS
 from trainables.data.dataset import Split
-from trainables.device import best_device, use_threads
+from trainables.device import best_device, dtype_of, tf32_convolutions, use_threads
 from trainables.evaluation import Evaluation, evaluate
 
 
@@ -37,7 +37,7 @@ class Subject:
         dataset: its data, limited as they were in the search.
         model: its network, in eval mode, on ``device``.
         device: where figures are computed.
-        validation: the network's logits on the validation split.
+        validation: the network's logits on the validation split, as ``evaluated`` has them.
         shown: the split whose images the figures show: ``train``, ``val`` or ``test``.
         records: the store that holds the run, for the other trials of its search.
         source: where its data are, ``embedded`` or a folder.
@@ -68,6 +68,19 @@ class Subject:
         if self.shown == "val":
             return self.validation
         return self.tested if self.shown == "test" else self.evaluate(self.split)
+
+    @cached_property
+    def exact(self) -> Evaluation:
+        """The same in float32, whatever the run was validated in: for what compares logits."""
+        if self.precision == "float32":
+            return self.evaluation
+        return evaluate(self.model, self.device_split, self.normalise).on_cpu()
+
+    @property
+    def precision(self) -> str:
+        """In which ``evaluate`` computes: the run's validation's, as far as the device has it."""
+        recorded = self.run.provenance.validation_precision
+        return "float32" if recorded == "TF32" and self.device.type != "cuda" else recorded
 
     @cached_property
     def tested(self) -> Evaluation:
@@ -137,12 +150,21 @@ class Subject:
 
     def evaluate(self, split: Split) -> Evaluation:
         """The network's logits on ``split``."""
-        return evaluate(self.model, DeviceSplit.of(split, self.device), self.normalise)
+        return evaluated(self.run, self.model, split, self.normalise, self.device)
 
     def inputs(self, indices: Sequence[int] = (0,)) -> Tensor:
         """The shown images at ``indices`` as the network takes them, (N, 3, H, W)."""
         images = torch.from_numpy(np.ascontiguousarray(self.split.images[list(indices)]))
         return self.normalise(images.to(self.device))
+
+
+def evaluated(
+    run: RecordedRun, model: nn.Module, split: Split, normalise: Normaliser, device: torch.device
+) -> Evaluation:
+    """The network's logits on ``split``, on the CPU, in the precision of the run's validation."""
+    dtype = dtype_of(run.provenance.validation_dtype)
+    with tf32_convolutions(run.provenance.validation_precision == "TF32"):
+        return evaluate(model, DeviceSplit.of(split, device), normalise, dtype).on_cpu()
 
 
 def open_subject(
@@ -160,5 +182,5 @@ def open_subject(
     use_threads(run.job.cpus)
     device = best_device()
     model = run.model(dataset).to(device).to(memory_format=torch.channels_last)
-    validation = evaluate(model, DeviceSplit.of(dataset.val, device), Normaliser(dataset, device))
+    validation = evaluated(run, model, dataset.val, Normaliser(dataset, device), device)
     return Subject(run, dataset, model, device, validation, shown, records, source)

@@ -86,7 +86,7 @@ def compare(case: Case, epochs: int, images: int, seeds: int) -> AccuracyCompari
 
 
 def _convoy(case: Case, setting: Setting) -> float:
-    *_, last = fit(setting, TrainingData.of(case.dataset, case.device))
+    *_, last = fit(setting, TrainingData.of(case.dataset, case.device, torch.float32))
     return last.metrics["val_accuracy"]
 
 

@@ -19,7 +19,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
-from trainables.device import device_name, training_dtype, use_threads
+from trainables.device import device_name, dtype_name, exact_float32, training_dtype, use_threads
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "ray", "optuna", "mlflow")
 
@@ -50,6 +50,7 @@ def _device(name: str) -> torch.device:
         raise argparse.ArgumentTypeError(f"{name} is neither cpu nor cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError("torch finds no GPU here")
+    exact_float32()
     return torch.device(name)
 
 
@@ -111,7 +112,7 @@ def circumstances(program: str, argv: list[str], device: torch.device) -> dict[s
             "device": device_name(device),
             "cpus": os.cpu_count(),
             "threads": torch.get_num_threads(),
-            "format": str(training_dtype(device)).removeprefix("torch."),
+            "format": dtype_name(training_dtype(device)),
             "load": round(os.getloadavg()[0], 2),
             "system": platform.platform(),
         },

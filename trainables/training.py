@@ -15,6 +15,7 @@ from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
+from trainables.device import dtype_name, dtype_of, evaluation_dtype
 from trainables.evaluation import metrics_of
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
@@ -53,6 +54,7 @@ class TrainingData:
         train: its training split on the device.
         val: its validation split on the device.
         normalise: from its pixels to the network's input.
+        validation_dtype: number format of the validation of a training that begins.
         execution: how the training's work reaches the device.
     """
 
@@ -61,14 +63,17 @@ class TrainingData:
     train: DeviceSplit
     val: DeviceSplit
     normalise: Normaliser
+    validation_dtype: torch.dtype
     execution: Execution
 
     @classmethod
-    def of(cls, dataset: Dataset, device: torch.device) -> "TrainingData":
-        """``dataset`` on ``device``."""
+    def of(
+        cls, dataset: Dataset, device: torch.device, validation_dtype: torch.dtype | None = None
+    ) -> "TrainingData":
+        """``dataset`` on ``device``; validated in ``evaluation_dtype`` unless asked otherwise."""
         train, val = (DeviceSplit.of(split, device) for split in (dataset.train, dataset.val))
-        normalise, execution = Normaliser(dataset, device), execution_on(device)
-        return cls(dataset, device, train, val, normalise, execution)
+        normalise, dtype = Normaliser(dataset, device), validation_dtype or evaluation_dtype(device)
+        return cls(dataset, device, train, val, normalise, dtype, execution_on(device))
 
 
 @dataclass(frozen=True)
@@ -225,15 +230,17 @@ class _Trainer:
         self._setting, self._data = setting, data
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
         self._passes = _Passes(setting, data, setting.recipe, "initialisation", setting.epochs)
-        self._validate = self._validation(data.val)
-        self._validate_clean = self._validation(data.train.evenly(len(data.val)))
+        self._validate_in(data.validation_dtype)
         self._weights: Tensor | None = None
         self._epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
 
-    def _validation(self, split: DeviceSplit) -> Validation:
-        weights, data = self._passes.learner.weights, self._data
-        return Validation(weights, split, data.normalise, data.execution)
+    def _validate_in(self, dtype: torch.dtype) -> None:
+        data, self._validation_dtype = self._data, dtype
+        self._validate, self._validate_clean = (
+            Validation(self._passes.learner.weights, split, data.normalise, dtype, data.execution)
+            for split in (data.val, data.train.evenly(len(data.val)))
+        )
 
     def run(self) -> Iterator[Epoch | None]:
         """Train: None between steps, and every epoch once its figures have come."""
@@ -267,6 +274,7 @@ class _Trainer:
         train = self._passes.sums.to("cpu", non_blocking=True, copy=True)
         self._epoch += 1
         state = {"epoch": self._epoch, **self._passes.learner.state(), "weights": self._weights}
+        state["validation_dtype"] = dtype_name(self._validation_dtype)
         if self._data.execution.captures:
             state = snapshot(state)
         clock.mark()
@@ -304,6 +312,8 @@ class _Trainer:
         try:
             self._epoch, self._weights = state["epoch"], state["weights"]
             self._passes.learner.restore(state)
+            # So that all its epochs compare; earlier versions validated in float32 alone.
+            self._validate_in(dtype_of(state.get("validation_dtype", "float32")))
             self._best = state["best"]
         except Exception as error:  # torch raises many kinds for what does not fit
             raise UsageError(

@@ -44,10 +44,10 @@ def features_of(
         lambda _, arguments: read.append(_averaged(arguments[0]))
     )
     try:
-        evaluation = evaluate(model, split, normalise)
+        predictions = evaluate(model, split, normalise).predictions.cpu()
     finally:
         hook.remove()
-    return torch.cat(read), evaluation.predictions
+    return torch.cat(read), predictions
 
 
 def _is_linear(module: nn.Module) -> bool:

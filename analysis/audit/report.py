@@ -60,6 +60,7 @@ def audit(
     device: torch.device | None = None,
     pasted: int = PASTED,
     evaluation: Evaluation | None = None,
+    exact: Evaluation | None = None,
     cue: Cue = DIGIT,
     split_name: str = "validation",
 ) -> Audit:
@@ -72,6 +73,7 @@ def audit(
         device: where to compute; the CPU if None.
         pasted: images with each of the digits pasted in, at most.
         evaluation: of the model on the split, where it is known already.
+        exact: the same in float32, with which logits are compared; None if ``evaluation`` is.
         cue: what the digits are, and where they lie.
         split_name: what the verdict calls the images.
 
@@ -79,13 +81,14 @@ def audit(
         ValueError: the split has no digits, or there are not as many classes as kinds of them.
     """
     device = device or torch.device("cpu")
-    evaluation = evaluation or evaluate(model, DeviceSplit.of(split, device), normalise)
-    if split.digits is None or evaluation.logits.shape[1] != cue.kinds:
+    if evaluation is None:
+        evaluation = evaluate(model, DeviceSplit.of(split, device), normalise).on_cpu()
+    exact = exact or evaluation
+    if split.digits is None or exact.logits.shape[1] != cue.kinds:
         raise ValueError(f"the audit wants images with digits and {cue.kinds} classes")
-    predictions = evaluation.predictions.numpy()
-    groups = groups_of(predictions, split.labels, split.digits, cue.kinds)
-    pointing = np.flatnonzero(split.digits != NO_CLASS)
-    scores = evaluation.logits.double().log_softmax(dim=1).numpy()[pointing]
+    groups = groups_of(evaluation.predictions.numpy(), split.labels, split.digits, cue.kinds)
+    predictions, pointing = exact.predictions.numpy(), np.flatnonzero(split.digits != NO_CLASS)
+    scores = exact.logits.double().log_softmax(dim=1).numpy()[pointing]
     natural = natural_pull(scores, split.labels[pointing], split.digits[pointing])
     if len(pointing) < len(split):
         split, predictions = split.take(pointing), predictions[pointing]
@@ -147,4 +150,5 @@ def _hits(
     """The share of ``images`` that are predicted as ``wanted``, (N,)."""
     assert wanted is not None
     changed = DeviceSplit(images, split.labels, split.digits)
-    return share((evaluate(model, changed, normalise).predictions == wanted.cpu()).numpy())
+    predictions = evaluate(model, changed, normalise).predictions
+    return share((predictions == wanted).cpu().numpy())

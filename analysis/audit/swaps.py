@@ -105,5 +105,6 @@ def pasted_scores(
     for kind in range(cue.kinds):
         digits = split.images[torch.from_numpy(patches[:, kind]).to(device)]
         pasted = replace(pictures, images=with_digits(pictures.images, digits, cue), digits=None)
-        scores.append(evaluate(model, pasted, normalise).logits.double().log_softmax(dim=1))
+        logits = evaluate(model, pasted, normalise).logits.cpu()
+        scores.append(logits.double().log_softmax(dim=1))
     return torch.stack(scores, dim=1).numpy()

@@ -82,6 +82,7 @@ def _audited(subject: Subject) -> Audit:
         subject.normalise,
         subject.device,
         evaluation=subject.evaluation,
+        exact=subject.exact,
         cue=cue,
         split_name=subject.split_name,
     )

@@ -206,6 +206,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
         "Over fresh seeds": expected(subject),
         **sealed.facts(seal),
+        "Validated in": _precision(subject),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
         "Data": (
@@ -224,6 +225,12 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _precision(subject: Subject) -> str:
+    """Number format and device of the recorded validation, as far as they are known."""
+    provenance = subject.run.provenance
+    return f"{provenance.validation_precision}, on {provenance.device_name or provenance.device}"
 
 
 def _classes(subject: Subject) -> str:

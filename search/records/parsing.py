@@ -10,6 +10,7 @@ from search.trials.provenance import Provenance
 from search.trials.spec import Job, TrialSpec
 from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
+from trainables.device import dtype_of
 from trainables.recipe import Value
 
 MAX_CPUS = 4096
@@ -69,10 +70,10 @@ def check_history(history: History) -> None:
 
 
 def check_plain(provenance: Provenance) -> None:
-    """Raise ValueError unless all of it can be shown."""
+    """Raise ValueError unless all of it can be shown, and its validation repeated."""
+    dtype_of(provenance.validation_dtype)
     code, versions = provenance.code, provenance.versions
-    texts = [provenance.device, provenance.validation_dtype]
-    texts += [provenance.training_dtype or "", provenance.device_name or ""]
+    texts = [provenance.device, provenance.training_dtype or "", provenance.device_name or ""]
     texts += [code.version, code.commit or ""] if code else []
     sources = provenance.sources or {}
     for text in (*texts, *versions, *versions.values(), *sources, *sources.values()):

@@ -62,7 +62,8 @@ def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     if replay.differences:
         return [*((name, *pair) for name, pair in replay.differences.items()), _sources(replay)]
     known, ours = conditions(replay.provenance), replay.provenance
-    number = f"{ours.training_dtype}, {counted(ours.threads or 0, 'thread')}"
+    validated = f"validated in {ours.validation_precision}"
+    number = f"{ours.training_dtype}, {validated}, {counted(ours.threads or 0, 'thread')}"
     return [
         ("code", known["code"], "equal"),
         _sources(replay),

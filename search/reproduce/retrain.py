@@ -13,7 +13,7 @@ from search.trials.provenance import Provenance
 from search.trials.source_files import files_on_path, source_files
 from trainables.boundary.errors import UsageError
 from trainables.data import Dataset
-from trainables.device import best_device, use_threads
+from trainables.device import best_device, dtype_of, use_threads
 from trainables.recipe import Setting
 from trainables.training import Epoch, TrainingData, fit
 
@@ -144,7 +144,8 @@ def conditions(provenance: Provenance) -> dict[str, str]:
         "device": provenance.device,
         "device model": provenance.device_name,
         "training precision": provenance.training_dtype,
-        "validation precision": provenance.validation_dtype,
+        "validation precision": provenance.validation_precision,
+        "TF32": "on" if provenance.tf32 else None,
         "threads": provenance.threads,
     }
     return {name: str(value) for name, value in known.items() if value is not None}
@@ -199,7 +200,8 @@ def retrain(
     """
     use_threads(run.job.cpus)
     source_files(run.setting.architecture)  # as they are now: they may be edited while it trains
-    data, pairs = TrainingData.of(dataset, best_device()), list[EpochPair]()
+    dtype = dtype_of(run.provenance.validation_dtype)
+    data, pairs = TrainingData.of(dataset, best_device(), dtype), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
         report(pairs[-1])
@@ -217,7 +219,8 @@ def retrain(
 
 def _here(run: RecordedRun) -> Provenance:
     """This process's provenance, with the files that the record has and only other modules use."""
-    here, recorded = Provenance.current(run.setting.architecture), run.provenance.sources
+    recorded, dtype = run.provenance.sources, run.provenance.validation_dtype
+    here = Provenance.current(run.setting.architecture, dtype)
     return replace(here, sources={**files_on_path(recorded or ()), **(here.sources or {})})
 
 

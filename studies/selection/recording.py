@@ -129,7 +129,8 @@ def train(training: Training, device: torch.device) -> RecordedCurve:
 
 @cache
 def _data(device: torch.device, train_limit: int | None) -> TrainingData:
-    return TrainingData.of(load(DATA, EMBEDDED).limited(train_limit), device)
+    dataset = load(DATA, EMBEDDED).limited(train_limit)
+    return TrainingData.of(dataset, device, torch.float32)  # as all that is recorded already
 
 
 def _prepare(device: str) -> None:

@@ -18,10 +18,12 @@ from search.trials.spec import Job, TrialSpec
 from trainables.data import Dataset, DataSpec, load
 from trainables.data.dataset import Split
 from trainables.data.shortcut import Shortcut
+from trainables.device import dtype_name
 from trainables.evaluation import evaluate
 from trainables.recipe import Setting
 from trainables.training import TrainingData, fit
 
+CPU = torch.device("cpu")
 JOB = Job("gap5", DataSpec("composite"), "embedded", None, None, 6, 0, 1)
 # Small forms of the networks that are slow on a CPU.
 SMALL = {
@@ -34,11 +36,13 @@ SMALL = {
 EPOCHS = 2
 
 
-def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
+def recorded(
+    setting: Setting, spec: DataSpec, dataset: Dataset, validation: torch.dtype = torch.float32
+) -> RecordedRun:
     """The record of ``setting`` trained on ``dataset``, as MLflow would have kept it."""
     torch.set_num_threads(1)
     history: History = {}
-    for epoch in fit(setting, TrainingData.of(dataset, torch.device("cpu"))):
+    for epoch in fit(setting, TrainingData.of(dataset, CPU, validation)):
         for name, value in epoch.metrics.items():
             history.setdefault(name, []).append((epoch.number, value))
         best = epoch.state["best"]
@@ -60,7 +64,7 @@ def recorded(setting: Setting, spec: DataSpec, dataset: Dataset) -> RecordedRun:
         data=dataset.described(),
         history=history,
         weights=best["model"],
-        provenance=Provenance({}, "cpu", "float32"),
+        provenance=Provenance({}, "cpu", dtype_name(validation)),
     )
 
 
@@ -108,7 +112,7 @@ def drawing_of(name: str, architecture: str = "gap5", set_name: str = "composite
 
 def subject_of(run: RecordedRun, model: torch.nn.Module, dataset: Dataset) -> Subject:
     """A subject of any network on ``dataset``."""
-    data = TrainingData.of(dataset, torch.device("cpu"))
+    data = TrainingData.of(dataset, CPU)
     validation = evaluate(model.eval(), data.val, data.normalise)
     subject = Subject(run, dataset, model, data.device, validation)
     subject.__dict__["search"] = small_search()  # the cache of the property that reads MLflow

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,16 +20,19 @@ from conftest import copied_store
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
+from search.records.run_reader import RecordedRun
 from search.records.saved_model import SETTING_FILE, WEIGHTS_FILE, write_saved_model
 from search.replay import main
 from search.reproduce.report import Progress
+from search.reproduce.retrain import retrain
+from search.reproduce.tolerance import Tolerance
 from search.trials import provenance
 from search.trials.checkpoints import STATE_FILE
 from search.trials.code_version import CodeVersion
-from search.trials.provenance import signed
+from search.trials.provenance import provenance_in, signed
 from search.trials.record import TrialRecord
 from search.trials.spec import Job, TrialSpec
-from trainables import checkpoint
+from trainables import checkpoint, training
 from trainables.architectures import gap5
 from trainables.data import DataSpec, load
 from trainables.data.export import export
@@ -340,6 +343,32 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_trained(stor
     assert "taken" in refused(capsys, status)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_replay_validates_in_the_format_of_the_record_whatever_is_usual_here(
+    monkeypatch, stopped, dtype
+):
+    usual = {torch.float32: torch.bfloat16, torch.bfloat16: torch.float32}[dtype]
+    for module in (training, provenance):
+        monkeypatch.setattr(module, "evaluation_dtype", lambda _: usual)
+    dataset = load(JOB.data, JOB.source).limited(JOB.train_limit, JOB.val_limit)
+    spec = TrialSpec(replace(JOB, epochs=1), 7, VALUES)
+    epoch = next(fit(spec.setting, TrainingData.of(dataset, torch.device("cpu"), dtype)))
+    best = epoch.state["best"]
+    run = RecordedRun(
+        "0" * 32,
+        "mine",
+        TrialRecord(spec, "", best_epoch=1, best={"val_accuracy": best["val_accuracy"]}),
+        spec.setting,
+        dataset.described(),
+        {name: [(1, value)] for name, value in epoch.metrics.items()},
+        best["model"],
+        provenance_in(signed(epoch, JOB.architecture).state),
+    )
+    replay = retrain(run, dataset, run.weights, Tolerance(0.0, ""), lambda _: None)
+    assert replay.verdict == "bit for bit"
+    assert replay.provenance == run.provenance
+
+
 def test_the_record_holds_all_that_the_training_was(stopped):
     written = json.loads((stopped.kept / SETTING_FILE).read_text())
     assert written["setting"] == asdict(TrialSpec(JOB, 7, VALUES).setting)
@@ -358,6 +387,6 @@ def test_the_record_holds_all_that_the_training_was(stopped):
         "numpy",
     }
     assert (written["device"], written["threads"]) == ("cpu", 1)
-    assert written["validation_dtype"] == "float32"
+    assert written["validation_dtype"] in ("float32", "bfloat16")
     assert written["training_dtype"] in ("float32", "bfloat16")
     assert written["device_name"]

@@ -43,6 +43,31 @@ def data(embedded):
     return TrainingData.of(embedded.limited(400, 200), CPU)
 
 
+@pytest.mark.parametrize("begun", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("goes_on", [torch.float32, torch.bfloat16])
+def test_a_training_is_validated_in_the_format_in_which_it_began(data, begun, goes_on):
+    first, then = (dataclasses.replace(data, validation_dtype=each) for each in (begun, goes_on))
+    unbroken = [untimed(epoch.metrics) for epoch in fit(setting(2), first)]
+    state = next(fit(setting(2), first)).state
+    assert untimed(next(fit(setting(2), then, state)).metrics) == unbroken[1]
+
+
+def test_a_training_that_an_earlier_version_began_is_validated_in_float32(data):
+    exact = dataclasses.replace(data, validation_dtype=torch.float32)
+    half = dataclasses.replace(data, validation_dtype=torch.bfloat16)
+    unbroken = [untimed(epoch.metrics) for epoch in fit(setting(2), exact)]
+    state = next(fit(setting(2), exact)).state
+    assert state.pop("validation_dtype") == "float32"
+    assert untimed(next(fit(setting(2), half, state)).metrics) == unbroken[1]
+
+
+def test_the_format_of_the_validation_does_not_touch_the_training(data):
+    pair = (dataclasses.replace(data, validation_dtype=d) for d in (torch.float32, torch.bfloat16))
+    exact, half = (next(fit(setting(1), each)) for each in pair)
+    assert exact.metrics["val_loss"] != half.metrics["val_loss"]
+    assert_equal(exact.state["model"], half.state["model"])
+
+
 def setting(epochs: int = 3, seed: int = 0, **values) -> Setting:
     return Setting.of("gap5", {"pool_stride": 2, "batch_size": 50, **values}, epochs, seed)
 
@@ -146,7 +171,9 @@ def test_every_part_of_a_recipe_is_resumed_in_some_test():
 
 def test_mixup_reports_the_accuracy_on_clean_training_images_too(data):
     *_, last = fit(setting(3, lr=0.01, mixup=0.4), data)
-    clean = evaluate(_model(last), data.train.evenly(len(data.val)), data.normalise)
+    clean = evaluate(
+        _model(last), data.train.evenly(len(data.val)), data.normalise, data.validation_dtype
+    )
     assert last.metrics["train_accuracy_clean"] == clean.metrics()["val_accuracy"]
     assert len(clean.labels) == 200
     assert "train_accuracy_clean" not in next(fit(setting(1), data)).metrics

@@ -16,6 +16,7 @@ class Validation:
         weights: the network's.
         split: the images.
         normalise: from their pixels to the network's input.
+        dtype: number format.
         execution: how it reaches the device.
     """
 
@@ -24,14 +25,13 @@ class Validation:
         weights: LeanWeights,
         split: DeviceSplit,
         normalise: Normaliser,
+        dtype: torch.dtype,
         execution: Execution,
     ) -> None:
         self._weights, self._split, self._normalise = weights, split, normalise
-        self._execution = execution
+        self._dtype, self._execution = dtype, execution
         self._work: Work | None = None
-        # With digits, of three groups more: see ``Evaluation.sums``.
-        length = 3 if split.digits is None else 9
-        self._sums = torch.zeros(length, dtype=torch.float64, device=split.labels.device)
+        self._sums = torch.empty(0)
 
     def __call__(self) -> Tensor:
         """What ``metrics_of`` makes the figures of, on its way to the host."""
@@ -42,4 +42,5 @@ class Validation:
 
     def _evaluate(self) -> None:
         with self._weights.in_float32() as model:
-            self._sums.copy_(evaluate(model, self._split, self._normalise).sums())
+            evaluation = evaluate(model, self._split, self._normalise, self._dtype)
+        self._sums = evaluation.sums()
