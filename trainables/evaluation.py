@@ -1,10 +1,12 @@
 """What a network makes of a split: loss, accuracy and, beside digits, how far it follows them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS
@@ -24,10 +26,10 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's logits on a split.
+    """A network's logits on a split, on the device that computed them.
 
     Attributes:
-        logits: (N, classes), float32, on the CPU.
+        logits: (N, classes), float32.
         labels: (N,), int64.
         digits: (N,), int64, or None.
     """
@@ -41,47 +43,102 @@ class Evaluation:
         """The likeliest class of each image, (N,)."""
         return self.logits.argmax(dim=1)
 
+    def on_cpu(self) -> "Evaluation":
+        """The same on the CPU."""
+        digits = None if self.digits is None else self.digits.cpu()
+        return Evaluation(self.logits.cpu(), self.labels.cpu(), digits)
+
     def metrics(self) -> dict[str, float]:
         """The figures of ``METRICS``; those of the shortcut with digits alone.
 
         A figure over no images is left out.
         """
+        on_mps = self.logits.device.type == "mps"  # which has no float64
+        sums = (self.on_cpu() if on_mps else self)._sums()
+        loss, *counts = sums.tolist()  # the one moment when the host waits for the device
+        loss_name, *names = (metric.name for metric in METRICS)
+        shares = zip(names, counts[::2], counts[1::2], strict=False)
+        return {loss_name: loss} | {name: hits / images for name, hits, images in shares if images}
+
+    def _sums(self) -> Tensor:
+        """The loss; then of each share the hits and the images. (3,) or (9,), float64."""
         right = self.predictions == self.labels
-        figures = {
-            "val_loss": F.cross_entropy(self.logits.double(), self.labels).item(),
-            "val_accuracy": _share(right),
-        }
+        groups = [(right, torch.ones_like(right))]
         if self.digits is not None:
-            known = self.digits != NO_CLASS
-            aligned = known & (self.digits == self.labels)
-            conflicting = known & ~aligned
-            groups = {
-                "val_accuracy_aligned": right[aligned],
-                "val_accuracy_conflicting": right[conflicting],
-                "digit_following": (self.predictions == self.digits)[conflicting],
-            }
-            figures |= {name: _share(group) for name, group in groups.items() if len(group)}
-        return figures
+            known, agree = self.digits != NO_CLASS, self.digits == self.labels
+            aligned, conflicting = known & agree, known & ~agree
+            following = self.predictions == self.digits
+            groups += [(right, aligned), (right, conflicting), (following, conflicting)]
+        counts = [count for hits, group in groups for count in ((hits & group).sum(), group.sum())]
+        loss = F.cross_entropy(self.logits.double(), self.labels)
+        return torch.stack([loss, *(count.double() for count in counts)])
 
 
-def evaluate(model: nn.Module, split: DeviceSplit, normalise: Normaliser) -> Evaluation:
-    """``model`` on every image of ``split``, in eval mode and float32; its mode is restored.
+def evaluate(
+    model: nn.Module,
+    split: DeviceSplit,
+    normalise: Normaliser,
+    dtype: torch.dtype = torch.float32,
+) -> Evaluation:
+    """``model`` on every image of ``split``, in eval mode; its mode is restored.
 
-    Always float32, whatever the training's format: two logits that tie in bfloat16 would make the
-    accuracy depend on the machine.
+    Args:
+        model: on the split's device.
+        split: the images.
+        normalise: from their pixels to the model's input.
+        dtype: number format, as ``logits_of`` has it.
     """
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
             size = BATCH_ON_CPU if split.images.device.type == "cpu" else BATCH
-            parts = [model(normalise(batch.images)).float() for batch in split.in_order(size)]
-            logits = torch.cat(parts).cpu()  # the one moment when the host waits for the device
+            parts = [logits_of(model, b.images, normalise, dtype) for b in split.in_order(size)]
+            logits = torch.cat(parts)
     finally:
         model.train(training)
-    digits = None if split.digits is None else split.digits.cpu()
-    return Evaluation(logits, split.labels.cpu(), digits)
+    return Evaluation(logits, split.labels, split.digits)
 
 
-def _share(hits: Tensor) -> float:
-    return int(hits.sum()) / len(hits)
+def logits_of(
+    model: nn.Module, images: Tensor, normalise: Normaliser, dtype: torch.dtype
+) -> Tensor:
+    """A model's logits on a batch, (N, classes), float32; nothing here waits for the device.
+
+    In bfloat16 all layers compute as ``torch.autocast`` has it, but for the head, the last linear
+    layer that the model holds: it stays in float32, as two logits would often tie in bfloat16. A
+    model without one, such as nin, has its logits in bfloat16.
+
+    Args:
+        model: in eval mode.
+        images: (N, H, W, 3), uint8.
+        normalise: from pixels to the model's input.
+        dtype: float32 or bfloat16.
+    """
+    inputs = normalise(images)
+    if dtype == torch.float32:
+        return model(inputs).float()
+    with torch.autocast(images.device.type, dtype), _HeadInFloat32(model):
+        return model(inputs).float()
+
+
+class _HeadInFloat32(TorchFunctionMode):
+    """Within, the linear layers of the head's shape compute in float32: for this thread alone.
+
+    The model is left as it is, without a hook. A layer is known by the shape of its weights, as
+    some, such as weight normalisation's, are computed anew for each use.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        self._shape = linear[-1].weight.shape if linear else None
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function is F.linear and args[1].shape == self._shape:
+            inputs, *others = args
+            with torch.autocast(inputs.device.type, enabled=False):
+                return F.linear(inputs.float(), *others)
+        return function(*args, **(kwargs or {}))

@@ -19,7 +19,7 @@ from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
-from trainables.device import training_dtype
+from trainables.device import dtype_name, dtype_of, evaluation_dtype, training_dtype
 from trainables.evaluation import evaluate
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
@@ -53,6 +53,7 @@ class TrainingData:
         train: its training split on the device.
         val: its validation split on the device.
         normalise: from its pixels to the network's input.
+        validation_dtype: number format of the validation of a training that begins.
     """
 
     dataset: Dataset
@@ -60,12 +61,16 @@ class TrainingData:
     train: DeviceSplit
     val: DeviceSplit
     normalise: Normaliser
+    validation_dtype: torch.dtype
 
     @classmethod
-    def of(cls, dataset: Dataset, device: torch.device) -> "TrainingData":
-        """``dataset`` on ``device``."""
+    def of(
+        cls, dataset: Dataset, device: torch.device, validation_dtype: torch.dtype | None = None
+    ) -> "TrainingData":
+        """``dataset`` on ``device``; validated in ``evaluation_dtype`` unless asked otherwise."""
         train, val = (DeviceSplit.of(split, device) for split in (dataset.train, dataset.val))
-        return cls(dataset, device, train, val, Normaliser(dataset, device))
+        validation_dtype = validation_dtype or evaluation_dtype(device)
+        return cls(dataset, device, train, val, Normaliser(dataset, device), validation_dtype)
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,7 @@ class _Trainer:
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
         self._in_bfloat16 = training_dtype(data.device) == torch.bfloat16
         self._learner = _Learner.fresh(setting, data, "initialisation", setting.epochs)
+        self._validation_dtype = data.validation_dtype
         self._weights: Tensor | None = None
         self.epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
@@ -224,6 +230,7 @@ class _Trainer:
             "epoch": self.epoch,
             **self._learner.state(),
             "weights": self._weights,
+            "validation_dtype": dtype_name(self._validation_dtype),
             "best": self._best,
         }
 
@@ -231,6 +238,8 @@ class _Trainer:
         try:
             self.epoch, self._weights = state["epoch"], state["weights"]
             self._learner.restore(state)
+            # So that all its epochs compare; earlier versions validated in float32 alone.
+            self._validation_dtype = dtype_of(state.get("validation_dtype", "float32"))
             self._best = state["best"]
         except Exception as error:  # torch raises many kinds for what does not fit
             raise UsageError(
@@ -254,7 +263,8 @@ class _Trainer:
         return weights_by_errors(learner.model, data.train, data.normalise, weight)
 
     def _evaluate(self, split: DeviceSplit) -> dict[str, float]:
-        return evaluate(self._learner.model, split, self._data.normalise).metrics()
+        model, normalise = self._learner.model, self._data.normalise
+        return evaluate(model, split, normalise, self._validation_dtype).metrics()
 
     def _train(
         self,
