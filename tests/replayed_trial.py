@@ -42,6 +42,8 @@ def replay(config: dict[str, Any], milestones: Collection[int]) -> None:
         if epoch <= restored():
             continue
         if (number, epoch) == (FAILING, 2):
+            if rest := pace.rest():
+                report(rest, None)
             report_failure(ArithmeticError("the loss became nan"), "")
             return
         figures = dict.fromkeys(("val_accuracy_conflicting", "val_accuracy_aligned"), accuracy)
