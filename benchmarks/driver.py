@@ -83,13 +83,14 @@ class DriverCosts:
 def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
     """A trial as Tune runs it that sleeps ``seconds`` an epoch, and reports as a real one does."""
     from search.trials.files import METRICS
-    from search.workers.reporting import Reports
+    from search.workers.reporting import Pace, Reports
     from trainables.training import Epoch
 
     metrics = {**dict.fromkeys(METRICS, 0.5), "epoch_seconds": seconds}
     metrics["val_accuracy"] = Random(config["number"]).random()  # the first epoch is the best
-    with Reports() as reports:
-        for number in range(1, config["job"]["epochs"] + 1):
+    epochs = range(1, config["job"]["epochs"] + 1)
+    with Reports(Pace(epochs), lambda epoch: epoch) as reports:
+        for number in epochs:
             time.sleep(seconds)
             reports.send(Epoch(number, metrics, {"best": {"epoch": 1, "model": {}}}))
 
@@ -103,7 +104,7 @@ def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage
 
     clocks: list[float] = []
 
-    def sleeping(job: object, resources: object) -> Callable[..., Any]:
+    def sleeping(*_: object) -> Callable[..., Any]:
         """Stands for the search's own; it asks for it as the first trial is about to begin."""
         clocks.extend((time.perf_counter(), time.process_time()))
         trainable: Callable[..., Any] = tune.with_parameters(sleep_and_report, seconds=seconds)

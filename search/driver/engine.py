@@ -27,7 +27,7 @@ from search.driver.stop import Stop, stopping_gently
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import FinalsSearch
-from search.proposals.protocols import Proposer, Stopper
+from search.proposals.protocols import Proposer, Stopper, milestones
 from search.proposals.schedulers.none import TrainToTheEnd
 from search.records.about import About, Place
 from search.records.mlflow_writer import MlflowWriter
@@ -249,7 +249,7 @@ class _SearchRun:
         request, resources = self._request, self._resources
         source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
         tune.Tuner(
-            trainable(self._job, resources),
+            trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
             tune_config=tune.TuneConfig(
                 num_samples=board.requested - board.finished,
                 search_alg=source,

@@ -1,12 +1,14 @@
 """From Ray Tune's callbacks to the record on disk, the board, and the listeners of a search."""
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Protocol
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from search.trials.board import TrialBoard
+from search.trials.checkpoints import epochs_of
 from search.trials.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
 from search.trials.files import TrialFiles, metrics_of
 from search.trials.record import TrialRecord
@@ -35,9 +37,10 @@ class TrialListener(Protocol):
 class Events(Callback):  # type: ignore[misc]
     """Tune's callback: keeps the board and passes every event on.
 
-    An epoch that is known already is passed over: a trial may repeat some, from its last whole
-    checkpoint on, after its worker or the driver died. Where the disk is full, trials are not
-    failed: ``halt`` is called, and they resume once there is room.
+    A report may hold several epochs; each is passed on. One that is known already is passed over: a
+    trial may repeat some, from its last whole checkpoint on, after its worker or the driver died.
+    Where the disk is full, trials are not failed: ``halt`` is called, and they resume once there is
+    room.
 
     Args:
         board: counts the trials.
@@ -75,14 +78,16 @@ class Events(Callback):  # type: ignore[misc]
         result: dict[str, Any],
         **_: Any,
     ) -> None:
-        """A trial reported an epoch, or that it failed."""
-        epoch = int(result["epoch"])
-        if FAILED in result or epoch <= self._board.record(trial.trial_id).epochs:
-            return
-        record = self._board.reported(trial.trial_id, epoch, metrics_of(result))
-        self._write(self._files.reported, record, result)
-        for listener in self._listeners:
-            listener.epoch_ended(record)
+        """A trial reported some epochs, or that it failed."""
+        known, epochs = self._board.record(trial.trial_id).epochs, epochs_of(result)
+        for epoch, ago in zip(epochs, _ages(epochs), strict=True):
+            number = int(epoch["epoch"])
+            if number <= known:  # after a failure too, which is reported as of epoch 0
+                continue
+            record = self._board.reported(trial.trial_id, number, metrics_of(epoch), ago)
+            self._write(self._files.reported, record, epoch)
+            for listener in self._listeners:
+                listener.epoch_ended(record)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
@@ -119,3 +124,9 @@ class Events(Callback):  # type: ignore[misc]
         except OSError as error:
             place = error.filename or "the search folder"
             self._halt(f"{error.strerror or error}: {place}; {ROOM}")
+
+
+def _ages(epochs: list[dict[str, Any]]) -> list[float]:
+    """How many seconds before the last of ``epochs`` each of them ended."""
+    later = (epoch.get("epoch_seconds", 0.0) for epoch in epochs[:0:-1])
+    return [*accumulate(later, initial=0.0)][::-1]

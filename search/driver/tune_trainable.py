@@ -1,6 +1,7 @@
 """Where the trials of a search are trained: each in its worker, or several in one process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import ray
@@ -14,27 +15,34 @@ from search.workers.pack_member import train_in_pack
 from search.workers.train import train_trial
 
 
-def trainable(job: Job, resources: Resources) -> Callable[..., Any]:
-    """What Tune runs for a trial of ``job``, with the resources that it reserves for it."""
+def trainable(job: Job, resources: Resources, milestones: Collection[int]) -> Callable[..., Any]:
+    """What Tune runs for a trial of ``job``, with the resources that it reserves for it.
+
+    Args:
+        job: what all trials share.
+        resources: of a trial, or of packs.
+        milestones: the epochs that a trial must report by themselves.
+    """
     if resources.packs:
-        return _packed(job, resources)
+        return _packed(job, resources, milestones)
     gpus = {"gpu": resources.gpus} if resources.gpus else {}
-    alone: Callable[..., Any] = tune.with_resources(train_trial, {"cpu": resources.cpus, **gpus})
+    train = partial(train_trial, milestones=milestones)
+    alone: Callable[..., Any] = tune.with_resources(train, {"cpu": resources.cpus, **gpus})
     return alone
 
 
-def _packed(job: Job, resources: Resources) -> Callable[..., Any]:
+def _packed(job: Job, resources: Resources, milestones: Collection[int]) -> Callable[..., Any]:
     """The thin processes of the members share the CPUs; the hosts hold the GPUs and do the work."""
     members = resources.concurrency // resources.packs
-    hosts = [_host(job, resources, members) for _ in range(resources.packs)]
+    hosts = [_host(job, resources, members, milestones) for _ in range(resources.packs)]
     member = tune.with_parameters(train_in_pack, hosts=hosts)
     packed: Callable[..., Any] = tune.with_resources(member, {"cpu": resources.cpus / members})
     return packed
 
 
-def _host(job: Job, resources: Resources, members: int) -> ActorHandle:
-    # Every member waits in a call of its own for its next epoch; the rest is for short calls.
+def _host(job: Job, resources: Resources, members: int, milestones: Collection[int]) -> ActorHandle:
+    # Every member waits in a call of its own for its next report; the rest is for short calls.
     calls = 2 * members + 4
     options = {"num_cpus": 0, "num_gpus": resources.gpus, "max_concurrency": calls}
     options |= {"max_restarts": -1}  # its members resume in a new one from their checkpoints
-    return ray.remote(PackHost).options(**options).remote(job, resources.cpus)
+    return ray.remote(PackHost).options(**options).remote(job, resources.cpus, milestones)

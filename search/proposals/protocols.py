@@ -1,6 +1,7 @@
 """What a search asks of whatever proposes and stops its trials."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ray.tune.search import Searcher
@@ -35,6 +36,13 @@ class Stopper(Protocol):
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Learn of the trials so far; the ids of those that it stops where they stand."""
 
+    def milestones(self) -> Iterable[int]:
+        """The epochs before the last at which it decides, or needs the figures of any trial.
+
+        Trials report these by themselves, others perhaps not. One that lacks this method hears of
+        every epoch.
+        """
+
 
 class Proposals(Protocol):
     """What makes a search's trials, and what stops them."""
@@ -56,3 +64,9 @@ class Proposals(Protocol):
 
     def described(self) -> dict[str, Any]:
         """What the settings follow from, as JSON values."""
+
+
+def milestones(scheduler: Stopper, epochs: int) -> frozenset[int]:
+    """The epochs of trials of up to ``epochs`` that must be reported by themselves."""
+    own = getattr(scheduler, "milestones", None)
+    return frozenset(range(1, epochs + 1) if own is None else own()) | {epochs}

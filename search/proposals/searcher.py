@@ -10,6 +10,7 @@ from search.proposals.protocols import Proposer
 from search.proposals.study import BoundedStudy
 from search.space.constraints import Constraints, excesses
 from search.space.sampler import SpaceSampler
+from search.trials.checkpoints import epochs_of
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from search.trials.record import Status
@@ -74,13 +75,17 @@ class OptunaSearcher(Proposer):
         return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record an intermediate value, once an epoch."""
-        epoch, value = result.get("epoch"), result.get(METRIC)
-        if FAILED not in result and epoch is not None and value is not None:
-            number = self._numbers[trial_id]
+        """Record the intermediate values of a report, once an epoch."""
+        if FAILED in result:
+            return
+        number = self._numbers[trial_id]
+        for figures in epochs_of(result):
+            epoch, value = figures.get("epoch"), figures.get(METRIC)
+            if epoch is None or value is None:
+                continue
             self._bounded.report(number, epoch, value)
-            if improves(result, self._best.get(number, {})):
-                self._best[number] = result
+            if improves(figures, self._best.get(number, {})):
+                self._best[number] = figures
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

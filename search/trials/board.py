@@ -104,9 +104,12 @@ class TrialBoard:
             return self.put(replace(self.record(trial_id), status=Status.RUNNING, at=now))
         return self.put(TrialRecord(spec, trial_id, started=now, at=now))
 
-    def reported(self, trial_id: str, epoch: int, metrics: dict[str, float]) -> TrialRecord:
-        """An epoch of a trial ended."""
-        return self.put(self.record(trial_id).after(epoch, metrics, time.time()))
+    def reported(
+        self, trial_id: str, epoch: int, metrics: dict[str, float], ago: float = 0.0
+    ) -> TrialRecord:
+        """An epoch of a trial ended, seconds ``ago``, but after its last event."""
+        record = self.record(trial_id)
+        return self.put(record.after(epoch, metrics, max(time.time() - ago, record.at)))
 
     def ended(self, trial_id: str) -> TrialRecord:
         """A trial ended as it should."""

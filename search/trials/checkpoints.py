@@ -1,10 +1,11 @@
-"""What a trial hands to Tune after an epoch: its figures, and its state with a checksum."""
+"""What a trial hands to Tune: the figures of its epochs, and its state with a checksum."""
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ray import tune
 
@@ -12,15 +13,27 @@ from trainables.boundary.atomic import atomic_file
 from trainables.metrics import Metric
 
 STATE_FILE, CHECKSUM_FILE = "state.pt", "seal.json"
-HELD_UP = Metric("report_seconds", "for how long the report before held the trial up")
+HELD_UP = Metric("report_seconds", "for how long the report of the epoch before held the trial up")
+EARLIER = "convoy_earlier"  # of a report: the figures of the epochs since the one before, in order
 
 
-def report(metrics: dict[str, float], write: Callable[[Path], object]) -> None:
+def epochs_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The epochs of a report in their order, each with what Tune added to the report."""
+    last = {key: value for key, value in result.items() if key != EARLIER}
+    return [*({**last, **epoch} for epoch in result.get(EARLIER, ())), last]
+
+
+def report(metrics: dict[str, Any], write: Callable[[Path], object] | None) -> None:
     """Report ``metrics``, of ``epoch``, with a checkpoint whose state is written by ``write``.
+
+    Without ``write`` there is no checkpoint.
 
     Raises:
         SystemExit: Tune has stopped the trial.
     """
+    if write is None:
+        tune.report(metrics)
+        return
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / STATE_FILE)
         write_checksum(Path(folder), int(metrics["epoch"]))

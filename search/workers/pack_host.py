@@ -2,7 +2,9 @@
 
 import io
 import threading
-from dataclasses import dataclass, field
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,27 @@ import torch
 from search.trials.provenance import signed
 from search.trials.source_files import source_files
 from search.trials.spec import Job, TrialSpec
+from search.workers.reporting import Clock, Figures, Pace
 from search.workers.train import restored_from, training_data
 from trainables.device import use_threads
 from trainables.pack import Member
+from trainables.snapshot import snapshot
 from trainables.training import Epoch, steps
 
-# What a member made: the figures of an epoch and the bytes of its state, its end, or its error.
-Made = tuple[dict[str, float], bytes] | Exception | None
+# What a member made: a report with the epoch whose state goes with it, if one does; or its error.
+Made = tuple[Figures, Epoch | None] | Exception
 
 
 @dataclass
 class _PackedTrial:
-    """A member, and what it made that nobody has fetched yet: at most one thing."""
+    """A member, and what it made that nobody has fetched: a report, with its error if it failed.
+
+    Whoever fetches a report writes its checkpoint: at most two states of a member are in memory,
+    one that waits and one that is written.
+    """
 
     member: Member
+    pace: Pace
     made: list[Made] = field(default_factory=list)
     ended: bool = False
 
@@ -32,16 +41,26 @@ class _PackedTrial:
 class PackHost:
     """A Ray actor that trains all its members in turns, in a thread of its own.
 
-    A member trains at most one epoch more than was fetched of it. One that fails, for want
-    of memory too, fails alone.
+    That thread does nothing else: checkpoints are written by the threads that fetch them. A
+    member trains at most one report more than was fetched of it. One that fails, for want of memory
+    too or while its checkpoint is written, fails alone.
 
     Args:
         job: what all trials share.
         threads: CPU threads for all members together.
+        milestones: the epochs that a member must report by themselves.
+        clock: tells the seconds between other reports.
     """
 
-    def __init__(self, job: Job, threads: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        threads: int,
+        milestones: Collection[int],
+        clock: Clock = time.perf_counter,
+    ) -> None:
         use_threads(threads)
+        self._milestones, self._clock = milestones, clock
         self._data = training_data(job)
         self._architecture = job.architecture
         source_files(job.architecture)  # as they are now: they may be edited while it trains
@@ -59,35 +78,40 @@ class PackHost:
 
         Waits until the memory is likely to hold it.
         """
+        self.leave(trial_id)  # the process that fetched an earlier try may have died
         setting = TrialSpec.from_config(config).setting
         state = restored_from(Path(checkpoint)) if checkpoint else None
         with self._changed:
             self._changed.wait_for(lambda: not self._trials or self._memory.has_room())
             member = Member(steps(setting, self._data, state), self._data.device)
-            self._trials[trial_id] = _PackedTrial(member)
+            self._trials[trial_id] = _PackedTrial(member, Pace(self._milestones, self._clock))
             self._changed.notify_all()
 
-    def next(self, trial_id: str) -> tuple[dict[str, float], bytes] | None:
-        """A member's next epoch, once it has ended: its figures and its state as a file's bytes.
+    def next(self, trial_id: str) -> tuple[Figures, bytes | None] | None:
+        """A member's next report, once it is made: its figures and its state as a file's bytes.
 
-        None at the end.
+        A member that fails has no state in its last report. None at the end, or once it has left.
 
         Raises:
             Exception: whatever ended the training.
         """
         with self._changed:
             trial = self._trials[trial_id]
-            self._changed.wait_for(lambda: bool(trial.made))
-            made = trial.made.pop()
+            self._changed.wait_for(lambda: trial.made or trial.ended)
+            made = trial.made.pop(0) if trial.made else None
             self._changed.notify_all()
         if isinstance(made, Exception):
             raise made
-        return made
+        if made is None:
+            return None
+        figures, epoch = made
+        return figures, None if epoch is None else written(epoch, self._architecture)
 
     def leave(self, trial_id: str) -> None:
         """Give a member up."""
         with self._changed:
-            self._trials.pop(trial_id, None)
+            if trial := self._trials.pop(trial_id, None):
+                trial.ended = True
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -102,24 +126,29 @@ class PackHost:
         return [trial for trial in self._trials.values() if not trial.ended and not trial.made]
 
     def _advance(self, trial: _PackedTrial) -> None:
-        made = self._made(trial)
-        if made is None and not trial.ended:
-            return
-        with self._changed:
-            trial.made.append(made)
-            self._changed.notify_all()
-
-    def _made(self, trial: _PackedTrial) -> Made:
-        """What a step of ``trial`` gave; None where that is nothing, or its end."""
+        made, ended = list[Made](), False
         try:
             epoch = self._memory.measured(trial.member)
-            return None if epoch is None else _packed(epoch, self._architecture)
+            made = [] if epoch is None else self._reports(trial.pace, epoch)
         except StopIteration:
-            trial.ended = True
-            return None
+            ended = True
         except Exception as error:
-            trial.ended = True
-            return error
+            rest = trial.pace.rest()
+            made, ended = [*([(rest, None)] if rest else []), error], True
+        if made or ended:
+            with self._changed:
+                trial.made += made
+                trial.ended |= ended
+                self._changed.notify_all()
+
+    def _reports(self, pace: Pace, epoch: Epoch) -> list[Made]:
+        """The report that ends with ``epoch``, if one does."""
+        figures = pace.report(epoch.number, epoch.metrics)
+        if figures is None:
+            return []
+        if self._data.device.type != "cuda":  # there it is a snapshot already
+            epoch = replace(epoch, state=snapshot(epoch.state))
+        return [(figures, epoch)]
 
 
 class _Memory:
@@ -150,7 +179,8 @@ class _Memory:
             self._needed = max(self._needed, peak - allocated)
 
 
-def _packed(epoch: Epoch, architecture: str) -> tuple[dict[str, float], bytes]:
+def written(epoch: Epoch, architecture: str) -> bytes:
+    """The state of ``epoch``, signed, as a file's bytes."""
     file = io.BytesIO()
     torch.save(signed(epoch, architecture).state, file)
-    return {**epoch.metrics, "epoch": epoch.number}, file.getvalue()
+    return file.getvalue()

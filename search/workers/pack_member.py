@@ -17,7 +17,7 @@ from search.workers.failing import check_shared, report_failure
 
 
 def train_in_pack(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
-    """Have one task trained by the emptiest of ``hosts``, reporting to Tune after every epoch.
+    """Have one task trained by the emptiest of ``hosts``, passing its reports on to Tune.
 
     Errors are as those of ``search.workers.train.train_trial``: only another try that may help is
     asked of Tune, here after the host died, or had no memory left for one more.
@@ -46,7 +46,7 @@ def _train(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
     try:
         while (made := ray.get(host.next.remote(trial_id))) is not None:
             metrics, state = made
-            report(metrics, methodcaller("write_bytes", state))
+            report(metrics, None if state is None else methodcaller("write_bytes", state))
     finally:
         ray.get(host.leave.remote(trial_id))
 

@@ -3,28 +3,74 @@
 import queue
 import threading
 import time
+from collections.abc import Callable, Collection
 from functools import partial
 from types import TracebackType
+from typing import Any
 
-from search.trials.checkpoints import HELD_UP, report
+from search.trials.checkpoints import EARLIER, HELD_UP, report
 from trainables.checkpoint import save
 from trainables.snapshot import snapshot
 from trainables.training import Epoch
 
+PERIOD = 0.5  # seconds from one report to the next, at least, where nothing is decided
+Clock = Callable[[], float]
+Figures = dict[str, Any]
+
+
+class Pace:
+    """Which epochs a trial reports by themselves: all that are longer than ``PERIOD``.
+
+    A report costs the driver milliseconds, and the trial a checkpoint. Of shorter epochs those are
+    reported at which the scheduler decides, so that no decision depends on time, and one whenever
+    ``PERIOD`` has passed. The figures of the others travel with the next that is reported.
+
+    Args:
+        milestones: the epochs that must be reported by themselves, the last among them.
+        clock: tells the seconds.
+    """
+
+    def __init__(self, milestones: Collection[int], clock: Clock = time.perf_counter) -> None:
+        self._milestones, self._clock = milestones, clock
+        self._earlier: list[Figures] = []
+        self._since = clock()
+
+    def report(self, number: int, metrics: dict[str, float]) -> Figures | None:
+        """The report that epoch ``number`` ends; None if the epoch waits for a later one."""
+        figures, now = {**metrics, "epoch": number}, self._clock()
+        if number not in self._milestones and now - self._since < PERIOD:
+            self._earlier.append(figures)
+            return None
+        self._since = now
+        return self._joined(figures)
+
+    def rest(self) -> Figures | None:
+        """The report of the epochs that wait, once no other follows; None if there are none."""
+        return self._joined(self._earlier.pop()) if self._earlier else None
+
+    def _joined(self, last: Figures) -> Figures:
+        earlier, self._earlier = self._earlier, []
+        return {**last, EARLIER: earlier} if earlier else last
+
 
 class Reports:
-    """Epochs on their way to Tune, each with a checkpoint to resume from.
+    """Epochs on their way to Tune, each report with a checkpoint to resume from.
 
     Tune takes a report only when its driver has come round to it, and the trial would wait. Here it
-    trains the next epoch meanwhile, at most one more than Tune has. If Tune stops the
-    trial, ``stopped`` becomes true and that epoch is given up.
+    trains on meanwhile, until the next report. If Tune stops the trial, ``stopped`` becomes true
+    and what was trained since is given up.
 
     Use as a context manager around the training: leaving it delivers what is on its way, and raises
     SystemExit if Tune has stopped the trial, as Tune's own report does.
+
+    Args:
+        pace: which epochs are reported by themselves.
+        sign: is applied to those, by the training's own thread.
     """
 
-    def __init__(self) -> None:
-        self._waiting: queue.Queue[Epoch | None] = queue.Queue()
+    def __init__(self, pace: Pace, sign: Callable[[Epoch], Epoch]) -> None:
+        self._pace, self._sign = pace, sign
+        self._waiting: queue.Queue[tuple[Figures, dict[str, Any] | None] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._deliver, name="reports", daemon=True)
         self._failure: BaseException | None = None
         self._held_up = 0.0
@@ -40,33 +86,37 @@ class Reports:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._waiting.join()
+        if rest := self._pace.rest():  # an error ended the training, or Tune did
+            self._waiting.put((rest, None))
         self._waiting.put(None)
         self._thread.join()
         if error is None:
             self._raise_if_stopped()
 
     def send(self, epoch: Epoch) -> None:
-        """Hand ``epoch`` over, once the one before is delivered.
+        """Hand ``epoch`` over if it is to be reported, once the report before is delivered.
 
-        Its metrics gain ``report_seconds``, for how long the trial was held up by the one before.
+        Its metrics gain ``report_seconds``, for how long the epoch before held the trial up.
 
         Raises:
             SystemExit: Tune has stopped the trial.
         """
         start = time.perf_counter()
+        held_up, self._held_up = self._held_up, 0.0
+        figures = self._pace.report(epoch.number, {**epoch.metrics, HELD_UP.name: held_up})
+        if figures is None:
+            return
         self._waiting.join()
         self._raise_if_stopped()
-        metrics = {**epoch.metrics, HELD_UP.name: self._held_up}
-        self._waiting.put(Epoch(epoch.number, metrics, snapshot(epoch.state)))
+        self._waiting.put((figures, snapshot(self._sign(epoch).state)))
         self._held_up = time.perf_counter() - start
 
     def _deliver(self) -> None:
-        while (epoch := self._waiting.get()) is not None:
+        while (made := self._waiting.get()) is not None:
+            figures, state = made
             try:
                 if not self.stopped:
-                    metrics = {**epoch.metrics, "epoch": epoch.number}
-                    report(metrics, partial(save, epoch.state))
+                    report(figures, None if state is None else partial(save, state))
             except SystemExit:  # how Tune stops a trial, in the thread that reports
                 self.stopped = True
             except BaseException as error:

@@ -1,7 +1,8 @@
 """One trial, as Ray Tune runs it in a worker."""
 
 import traceback
-from functools import lru_cache
+from collections.abc import Collection
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ from search.trials.provenance import signed
 from search.trials.source_files import source_files
 from search.trials.spec import Job, TrialSpec
 from search.workers.failing import check_shared, report_failure
-from search.workers.reporting import Reports
+from search.workers.reporting import Pace, Reports
 from trainables.checkpoint import load as load_state
 from trainables.data import load
 from trainables.device import best_device, use_threads
 from trainables.training import TrainingData, steps
 
 
-def train_trial(config: dict[str, Any]) -> None:
-    """Train one task, reporting to Tune after every epoch with a checkpoint to resume from.
+def train_trial(config: dict[str, Any], milestones: Collection[int]) -> None:
+    """Train one task, reporting to Tune at its pace with checkpoints to resume from.
 
     An exception ends this trial alone: Tune gets it as a result. It is raised only where
     another try may help, as in ``search.trials.failure``; so is the loss of a worker, by itself.
@@ -33,21 +34,21 @@ def train_trial(config: dict[str, Any]) -> None:
     task = TrialSpec.from_config(config)
     try:
         check_shared()
-        _train(task)
+        _train(task, Pace(milestones))
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
         report_failure(error, traceback.format_exc())
 
 
-def _train(task: TrialSpec) -> None:
+def _train(task: TrialSpec, pace: Pace) -> None:
     use_threads(task.job.cpus)
     data = training_data(task.job)
     source_files(task.job.architecture)  # as they are now: they may be edited while it trains
-    with Reports() as reports:
+    with Reports(pace, partial(signed, architecture=task.job.architecture)) as reports:
         for epoch in steps(task.setting, data, _restored()):
             if epoch is not None:
-                reports.send(signed(epoch, task.job.architecture))
+                reports.send(epoch)
             elif reports.stopped:
                 raise SystemExit(0)
 

@@ -8,11 +8,14 @@ from account import Account, checked
 from fault import Bench, Fault, Outcome, completed, gone
 from searches import Search, wait_for
 
+# A scheduler that decides at each epoch: so each is reported, with a checkpoint, however short.
+EACH = ("--concurrency", "1", "--scheduler", "median")
+
 
 def damaged(bench: Bench) -> Outcome:
     """Damage it in each way: the search goes on from the one before, to the very same end."""
     tries = [
-        partial(_damage, bench, bench.search(name, 2, 8), damage, left)
+        partial(_damage, bench, bench.search(name, 2, 8, *EACH), damage, left)
         for name, damage, left in (
             ("truncated", _truncate, 1),
             ("flipped", _flip, 1),

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import spec
 from ray import cloudpickle
-from ray.tune.schedulers import TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.proposals import schedulers
+from search.proposals.protocols import milestones
+from search.proposals.recalling import recall
 from search.space.budget import Budget
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
@@ -38,6 +40,25 @@ def made(name: str, seed: int = SEED, **options: Any) -> Any:
     return schedulers.create(name, BUDGET, seed, options)
 
 
+class EveryEpoch(FIFOScheduler):
+    """A user's own: it decides at each epoch, and does not say so."""
+
+    def on_trial_result(self, tune_controller, trial, result) -> str:
+        whole = result["epoch"] == BUDGET.epochs
+        return STOP if whole or FAILED in result or result["val_accuracy"] < 0.2 else CONTINUE
+
+    def recall(self, histories: list[TrialHistory]) -> set[str]:
+        return recall(self, histories)
+
+
+OWN = "one of a user's own"
+EVERY_AND_OWN = pytest.mark.parametrize("name", [*schedulers.available(), OWN])
+
+
+def made_or_own(name: str) -> Any:
+    return EveryEpoch() if name == OWN else made(name)
+
+
 @dataclass(frozen=True)
 class Curve:
     """What a trial reports, an accuracy an epoch; after ``fails`` epochs it fails."""
@@ -49,7 +70,10 @@ class Curve:
 
 @dataclass
 class Played:
-    """A search under way: each trial's epochs, how it stands, and when what happened."""
+    """A search under way: each trial's epochs, how it stands, and when what happened.
+
+    The scheduler does not hear of the epochs in ``waiting``: they travel with a later report.
+    """
 
     scheduler: Any
     curves: list[Curve]
@@ -58,6 +82,7 @@ class Played:
     at: dict[tuple[int, int], float] = field(default_factory=dict)
     decisions: list[tuple[int, int, str]] = field(default_factory=list)
     clock: float = 0.0
+    waiting: frozenset[tuple[int, int]] = frozenset()
 
     def trial(self, number: int) -> SimpleNamespace:
         config = {"number": number, "values": {}, "guessed": self.curves[number].guessed}
@@ -83,6 +108,8 @@ class Played:
         self.epochs[number] += 1
         epoch = self.epochs[number]
         self.at[number, epoch] = self.clock
+        if (number, epoch) in self.waiting:
+            return
         result = {"epoch": epoch, "val_accuracy": curve.accuracies[epoch - 1]}
         decision = self.scheduler.on_trial_result(None, trial, result)
         self.decisions.append((number, epoch, decision))
@@ -228,6 +255,69 @@ def test_a_trial_that_is_tried_again_changes_nothing(name, curves, order, at):
             result = {"epoch": epoch, "val_accuracy": accuracy}
             assert broken.scheduler.on_trial_result(None, trial, result) == CONTINUE
     assert broken.play(order[at:]).decisions == whole.play(order).decisions
+
+
+epochs_of_trials = st.frozensets(st.tuples(st.integers(0, 11), st.integers(1, 8)), min_size=20)
+
+
+def between(scheduler: Any, drawn: frozenset[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+    """Of the drawn epochs those that need not be reported by themselves."""
+    decisive = milestones(scheduler, BUDGET.epochs)
+    return frozenset(each for each in drawn if each[1] not in decisive)
+
+
+@EVERY_AND_OWN
+@given(searches, orders, epochs_of_trials)
+def test_whatever_is_reported_between_its_milestones_the_same_trials_are_stopped(
+    name, curves, order, drawn
+):
+    whole = Played(made_or_own(name), curves).play(order)
+    some = Played(made_or_own(name), curves, waiting=between(made_or_own(name), drawn)).play(order)
+    assert some.epochs == whole.epochs
+    assert some.status == whole.status
+
+
+@EVERY_AND_OWN
+@given(searches, orders, epochs_of_trials, st.integers(0, 100))
+def test_a_killed_search_that_reported_its_milestones_alone_decides_as_the_unbroken_one(
+    name, curves, order, drawn, killed
+):
+    """Its record holds every epoch, and the scheduler then hears of each."""
+    waiting = between(made_or_own(name), drawn)
+    whole = Played(made_or_own(name), curves, waiting=waiting).play(order)
+    first = Played(made_or_own(name), curves, waiting=waiting).play(order[:killed])
+    again = replace(first, scheduler=made_or_own(name))
+    again.scheduler.recall(again.histories())
+    for number, status in again.status.items():
+        if status is Status.RUNNING:
+            again.scheduler.on_trial_add(None, again.trial(number))
+    again.play(order[killed:])
+    assert (again.epochs, again.status) == (whole.epochs, whole.status)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("asha", {1, 3, 9}),
+        ("hyperband", {1, 3, 9}),
+        ("median", {*range(1, 10)}),
+        ("none", {9}),
+        (OWN, {*range(1, 10)}),
+    ],
+)
+def test_the_epochs_at_which_a_scheduler_decides(name, expected):
+    assert milestones(made_or_own(name), BUDGET.epochs) == expected
+
+
+def test_the_rungs_of_a_budget_that_is_no_power_of_the_factor():
+    budget = Budget(trials=9, epochs=20, grace_epochs=2, reduction_factor=3)
+    assert milestones(schedulers.create("asha", budget), 20) == {2, 6, 18, 20}
+
+
+def test_a_grace_beyond_the_epochs_leaves_the_last_alone():
+    budget = Budget(trials=9, epochs=2, grace_epochs=5)
+    for name in ("asha", "hyperband"):
+        assert milestones(schedulers.create(name, budget), 2) == {2}
 
 
 @EVERY

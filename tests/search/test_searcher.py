@@ -11,6 +11,7 @@ from search.proposals.searcher import OptunaSearcher
 from search.space.constraints import Limit
 from search.space.reader import SPACES, read_space
 from search.space.sampler import SpaceSampler
+from search.trials.checkpoints import EARLIER
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from search.trials.spec import BASELINE, TrialSpec
@@ -44,6 +45,29 @@ def test_a_stopped_trial_is_pruned_with_all_its_intermediate_values():
     trial = run(searcher(), [0.2, 0.3])
     assert trial.state == TrialState.PRUNED
     assert trial.intermediate_values == {1: 0.2, 2: 0.3}
+
+
+def test_every_epoch_of_a_report_is_an_intermediate_value():
+    search = searcher()
+    number = search.suggest("a")["number"]
+    figures = [{"epoch": e, "val_accuracy": a} for e, a in enumerate((0.2, 0.6, 0.5, 0.4), start=1)]
+    search.on_trial_result("a", {**figures[1], EARLIER: figures[:1]})
+    search.on_trial_complete("a", {**figures[3], EARLIER: figures[2:3]})
+    trial = search.study.trials[number]
+    assert trial.intermediate_values == {1: 0.2, 2: 0.6, 3: 0.5, 4: 0.4}
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.6)
+
+
+def test_a_constraint_is_measured_at_a_best_epoch_between_two_reports():
+    sampler = SpaceSampler(read_space(SPACES / "gap5.yaml"), {})
+    bounds = {"digit_following": Limit(max=0.1)}
+    search = OptunaSearcher(sampler, JOB, 20, constraints=bounds)
+    number = search.suggest("a")["number"]
+    best = {"epoch": 1, "val_accuracy": 0.6, "digit_following": 0.3}
+    last = {"epoch": 2, "val_accuracy": 0.5, "digit_following": 0.0}
+    search.on_trial_complete("a", {**last, EARLIER: [best]})
+    (excess,) = search.study.trials[number].constraints.values()
+    assert excess == pytest.approx(0.2)
 
 
 def test_a_failed_trial_is_failed_and_without_a_value():

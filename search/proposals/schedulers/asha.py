@@ -61,8 +61,7 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             brackets=1,
         )
         self._seed = seed
-        lowest = sum(rung < self._max_t for rung, _ in self._ladder(0)._rungs)
-        count = min(brackets, 1 + lowest)
+        count = min(brackets, 1 + len(self.milestones()))
         self._brackets = [self._ladder(each) for each in range(count)]  # Tune's name for them
         weights = np.exp([-float(each) for each in range(count)])  # Tune's: e a rung
         self._ends = list(np.cumsum(weights / weights.sum()))[:-1]
@@ -110,6 +109,10 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A trial is gone, whatever rung it stood on."""
         self._trial_info.pop(trial.trial_id, None)
+
+    def milestones(self) -> list[int]:
+        """The rungs below the last epoch, of all brackets."""
+        return [rung for rung, _ in self._ladder(0)._rungs if rung < self._max_t]
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Put the trials on the rungs that they reached; the ids of those that end there."""

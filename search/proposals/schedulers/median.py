@@ -68,6 +68,10 @@ class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
         """A trial failed. Tune says so too before it tries one again, and then adds it anew."""
         self._rule.withdraw(_Key(trial.trial_id))
 
+    def milestones(self) -> range:
+        """All epochs: those before the grace count in a trial's best."""
+        return range(1, self._epochs)
+
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """Learn the curves of the trials; the ids of those that end where they stand."""
         return recall(self, histories)

@@ -24,6 +24,10 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._epochs = epochs
 
+    def milestones(self) -> tuple[int, ...]:
+        """None."""
+        return ()
+
     def recall(self, histories: list[TrialHistory]) -> set[str]:
         """The ids of the trials that are trained to the end."""
         records = (history.record for history in histories)
