@@ -53,9 +53,12 @@ class CudaGraphs:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._ended: list[torch.cuda.CUDAGraph] = []
 
     def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
         """A graph of ``work``; ``changed`` and the device's generator stay as they are."""
+        torch.cuda.synchronize(self._device)
+        self._ended.clear()
         before = [tensor.detach().clone() for tensor in changed]
         random = torch.cuda.get_rng_state(self._device)
         outer, stream = torch.cuda.current_stream(self._device), _new_stream(self._device)
@@ -71,12 +74,30 @@ class CudaGraphs:
         with torch.no_grad():
             torch._foreach_copy_([tensor.detach() for tensor in changed], before)
         torch.cuda.set_rng_state(random, self._device)
-        return graph.replay
+        return _Replay(graph, self._ended)
 
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream:
     stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     return stream
+
+
+class _Replay:
+    """A captured graph, which outlives its last use: none may be destroyed while another replays.
+
+    Args:
+        graph: the graph.
+        ended: where it is put then, until the device is idle.
+    """
+
+    def __init__(self, graph: torch.cuda.CUDAGraph, ended: list[torch.cuda.CUDAGraph]) -> None:
+        self._graph, self._ended = graph, ended
+
+    def __call__(self) -> None:
+        self._graph.replay()
+
+    def __del__(self) -> None:
+        self._ended.append(self._graph)
 
 
 @contextmanager
