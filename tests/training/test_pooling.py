@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from trainables.pooling import MaxPool2d, PairMaximum
 
-# Batch, channels, height, width: large enough for the pairs, the last two of odd lengths.
-SHAPES = [(64, 32, 16, 16), (1, 64, 64, 66), (128, 3, 30, 28), (37, 33, 18, 14)]
+# Batch, channels, height, width: large enough for the pairs, the last two with odd runs.
+SHAPES = [(64, 64, 16, 16), (1, 64, 128, 130), (128, 3, 54, 52), (37, 33, 30, 30)]
 VALUES = {
     "all different": lambda shape: torch.randn(shape),
     "many ties": lambda shape: torch.randint(-1, 2, shape).float(),
@@ -54,7 +54,7 @@ def test_maxima_and_gradients_are_torchs(shape, values):
 
 def test_gradients_that_are_not_finite_stay_at_their_places():
     inputs = maps()
-    gradient = torch.randn(64, 32, 8, 8, dtype=torch.bfloat16)
+    gradient = torch.randn(64, 64, 8, 8, dtype=torch.bfloat16)
     gradient.view(-1)[:3] = torch.tensor([torch.nan, torch.inf, -torch.inf])
     (_, ours), (_, theirs) = both(inputs, gradient)
     assert_equal(ours, theirs)
@@ -62,11 +62,11 @@ def test_gradients_that_are_not_finite_stay_at_their_places():
 
 def test_the_gradient_goes_to_the_first_maximum_of_a_window():
     inputs = maps()
-    gradient = torch.randn(64, 32, 8, 8, dtype=torch.bfloat16)
+    gradient = torch.randn(64, 64, 8, 8, dtype=torch.bfloat16)
     (_, ours), _ = both(inputs, gradient)
     windows = inputs.detach().unfold(2, 2, 2).unfold(3, 2, 2).flatten(4).float()
     first = (windows == windows.amax(4, keepdim=True)).int().argmax(4)
-    expected = torch.zeros(64, 32, 8, 8, 4).scatter(
+    expected = torch.zeros(64, 64, 8, 8, 4).scatter(
         4, first[..., None], gradient.float()[..., None]
     )
     received = ours.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4).float()
@@ -87,11 +87,11 @@ def test_large_channels_last_maps_in_bfloat16_are_pooled_in_pairs():
         (MaxPool2d(2, padding=1), maps()),
         (MaxPool2d(2, dilation=2), maps()),
         (MaxPool2d((2, 1)), maps()),
-        (MaxPool2d(2, ceil_mode=True), maps((64, 32, 17, 16))),
-        (MaxPool2d(2), maps((64, 32, 16, 17))),
+        (MaxPool2d(2, ceil_mode=True), maps((64, 64, 17, 16))),
+        (MaxPool2d(2), maps((64, 64, 16, 17))),
         (MaxPool2d(2), maps().detach().contiguous().requires_grad_()),
-        (MaxPool2d(2), maps().detach()[:, ::2].requires_grad_()),
-        (MaxPool2d(2), maps()[0]),
+        (MaxPool2d(2), maps((64, 128, 16, 16)).detach()[:, ::2].requires_grad_()),
+        (MaxPool2d(2), maps(SHAPES[1])[0]),
         (MaxPool2d(2), maps((1, 32, 16, 16))),
         (MaxPool2d(2), maps((0, 32, 16, 16))),
         (MaxPool2d(2), maps(dtype=torch.float32)),
