@@ -37,6 +37,31 @@ def test_flip_and_crop_make_only_images_that_slicing_makes(images, flip, padding
         assert any(torch.equal(made, crop) for crop in all_crops(image, padding, flip))
 
 
+@pytest.mark.parametrize(("flip", "padding"), [(True, 0), (False, 3), (True, 2)])
+@pytest.mark.parametrize("shape", [(1, 12, 12, 3), (5, 9, 14, 3), (7, 3, 2, 3), (0, 8, 8, 3)])
+@pytest.mark.parametrize("order", ["contiguous", "columns first", "channels first", "one image"])
+def test_each_image_is_cut_out_and_then_mirrored_as_its_draws_say(flip, padding, shape, order):
+    images = torch.randint(1, 256, shape, dtype=torch.uint8, generator=draws(9))
+    if order == "one image":
+        images = images[:1].expand(shape)
+    if order == "columns first":
+        images = images.transpose(1, 2).contiguous().transpose(1, 2)
+    if order == "channels first":
+        images = images.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+    count, height, width, _ = shape
+    same = draws()
+    mirrored = torch.rand(count, generator=same) < 0.5 if flip else torch.zeros(count, dtype=bool)
+    top, left = torch.zeros(2, count, dtype=int)
+    if padding:
+        top, left = torch.randint(2 * padding + 1, (2, count), generator=same)
+    out = Augmentation(Recipe(flip=flip, crop_padding=padding)).pixels(images, draws())
+    for n in range(count):
+        canvas = torch.zeros(height + 2 * padding, width + 2 * padding, 3, dtype=torch.uint8)
+        canvas[padding : padding + height, padding : padding + width] = images[n]
+        cut = canvas[top[n] : top[n] + height, left[n] : left[n] + width]
+        assert torch.equal(out[n], cut.flip(1) if mirrored[n] else cut)
+
+
 def test_half_of_the_images_are_flipped():
     images = torch.arange(8, dtype=torch.uint8)[None, None, :, None].expand(4000, 8, 8, 3)
     out = Augmentation(Recipe(flip=True)).pixels(images, draws())

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from torch import nn
 
 from trainables.dropout import Dropout
+from trainables.pooling import MaxPool2d
 from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (32, 64, 128)
@@ -40,7 +41,7 @@ def _layers(size: int, classes: int, dropout: float, dense: int) -> list[tuple[s
         # Pooling before the ReLU is the same function (max commutes with it) and cheaper.
         layers += [
             (f"conv{block}", nn.Conv2d(inputs, outputs, 3, padding=1)),
-            (f"pool{block}", nn.MaxPool2d(2)),
+            (f"pool{block}", MaxPool2d(2)),
             (f"relu{block}", nn.ReLU()),
         ]
     head: list[tuple[str, nn.Module]] = [

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from torch import nn
 
 from trainables.dropout import Dropout
+from trainables.pooling import MaxPool2d
 from trainables.shapes import check_share, check_whole, side
 
 WIDTHS = (16, 32, 48, 64, 80)
@@ -51,7 +52,7 @@ def _layers(classes: int, pool_stride: int, dropout: float) -> list[tuple[str, n
         layers += [
             (f"conv{block + 1}", nn.Conv2d(inputs, outputs, 3, padding=1)),
             (f"bn{block + 1}", nn.BatchNorm2d(outputs)),
-            (f"pool{block}", nn.MaxPool2d(2, stride=pool_stride)),
+            (f"pool{block}", MaxPool2d(2, stride=pool_stride)),
             (f"relu{block + 1}", nn.ReLU()),
         ]
     head: list[tuple[str, nn.Module]] = [

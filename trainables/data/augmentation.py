@@ -48,20 +48,25 @@ class Augmentation:
         return images
 
     def _flip_and_crop(self, images: Tensor, draws: torch.Generator) -> Tensor:
-        """Both in one gather."""
-        count, size = images.shape[:2]
+        """Both in one gather of whole rows, from the padded images and their mirror images."""
+        shape, device = images.shape, images.device
+        count, height, width = shape[:3]
         padding = self.recipe.crop_padding
-        rows = columns = torch.arange(size, device=images.device).expand(count, size)
+        flipped = top = left = torch.zeros(count, 1, dtype=torch.int64, device=device)
         if self.recipe.flip:
-            flipped = torch.rand(count, 1, generator=draws, device=images.device) < 0.5
-            columns = torch.where(flipped, columns.flip(1), columns)
+            flipped = (torch.rand(count, 1, generator=draws, device=device) < 0.5).long()
         if padding:
             images = torch.nn.functional.pad(images, (0, 0, *2 * (padding,) * 2))
-            high, shape = 2 * padding + 1, (2, count, 1)
-            shift = torch.randint(high, shape, generator=draws, device=images.device)
-            rows, columns = rows + shift[0], columns + shift[1]
-        index = torch.arange(count, device=images.device)[:, None, None]
-        return images[index, rows[:, :, None], columns[:, None, :]]
+            high = 2 * padding + 1
+            top, left = torch.randint(high, (2, count, 1), generator=draws, device=device)
+        if self.recipe.flip:
+            images = torch.cat([images, images.flip(2)])
+            left = torch.where(flipped > 0, 2 * padding - left, left)
+        image = torch.arange(count, device=device)[:, None] + count * flipped
+        row = image * images.shape[1] + top + torch.arange(height, device=device)
+        runs = _runs(images.contiguous(), width)
+        begins = (row * images.shape[2] + left).flatten()
+        return runs.index_select(0, begins).view(shape)
 
     def values(self, images: Tensor, draws: torch.Generator) -> Tensor:
         """Add noise to and erase rectangles of normalised images (N, 3, H, W)."""
@@ -90,6 +95,13 @@ class Augmentation:
         in_rows = (y >= top) & (y < top + tall) & chosen
         in_columns = (x >= left) & (x < left + wide)
         return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+
+
+def _runs(images: Tensor, length: int) -> Tensor:
+    """Every run of ``length`` pixels of contiguous images, by the pixel where it begins; a view."""
+    channels = images.shape[3]
+    begins = max(0, images.numel() // channels - length + 1)
+    return images.as_strided((begins, length * channels), (channels, 1))
 
 
 def _uniform(bounds: tuple[float, float], shape: tuple[int, int], draws: torch.Generator) -> Tensor:
