@@ -5,6 +5,7 @@ from rich.table import Table
 
 from search.records.run_reader import RecordedRun
 from search.reproduce.retrain import EpochPair, Replay, conditions, epochs_of
+from search.trials.provenance import Provenance
 from trainables.boundary.wording import counted
 
 
@@ -62,14 +63,18 @@ def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
     if replay.differences:
         return [*((name, *pair) for name, pair in replay.differences.items()), _sources(replay)]
     known, ours = conditions(replay.provenance), replay.provenance
-    validated = f"validated in {ours.validation_precision}"
-    number = f"{ours.training_dtype}, {validated}, {counted(ours.threads or 0, 'thread')}"
+    number = f"{_formats(ours)}, {counted(ours.threads or 0, 'thread')}"
     return [
         ("code", known["code"], "equal"),
         _sources(replay),
         ("libraries", f"torch {known['torch']} and {len(ours.versions) - 1} more", "equal"),
         ("device", f"{known['device']}, {known['device model']}, {number}", "equal"),
     ]
+
+
+def _formats(provenance: Provenance) -> str:
+    trained, validated = provenance.training_dtype, provenance.validation_precision
+    return validated if trained == validated else f"{trained}, validated in {validated}"
 
 
 def _sources(replay: Replay) -> tuple[str, str, str]:

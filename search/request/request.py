@@ -1,15 +1,18 @@
 """What a search is asked to do."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from search.proposals.protocols import Proposals
+from search.records.about import read_about
 from search.records.experiment import experiment_name
 from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
 from search.trials.spec import Job
+from trainables.boundary.errors import UsageError
 from trainables.data import Dataset, DataSpec
 from trainables.recipe import Value
 
@@ -137,4 +140,13 @@ class Request:
             self.budget.epochs,
             self.seed,
             cpus,
+            self._validation_dtype,
         )
+
+    @property
+    def _validation_dtype(self) -> Literal["bfloat16", "float32"] | None:
+        """That of a search which is resumed, so that its trials compare; else the workers' own."""
+        if self.resumed:
+            with suppress(UsageError):  # where its records are damaged
+                return read_about(self.folder).job.validation_dtype
+        return None

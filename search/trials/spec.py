@@ -1,7 +1,7 @@
 """What every trial of a search shares, and what one of them is asked to train."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from trainables.data import DataSpec
 from trainables.recipe import Setting, Value
@@ -23,6 +23,8 @@ class Job:
         epochs: maximum of one trial.
         seed: the search's; every trial's own is derived from it.
         cpus: CPUs, and so threads, of a trial.
+        validation_dtype: number format in which the trials are validated; None for each worker's
+            own. Earlier versions, which did not record it, had float32 alone.
     """
 
     architecture: str
@@ -33,6 +35,7 @@ class Job:
     epochs: int
     seed: int
     cpus: int
+    validation_dtype: Literal["bfloat16", "float32"] | None = "float32"
 
     @classmethod
     def of(cls, written: dict[str, Any]) -> "Job":

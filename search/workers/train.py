@@ -17,7 +17,7 @@ from search.workers.failing import check_shared, report_failure
 from search.workers.reporting import Pace, Reports
 from trainables.checkpoint import load as load_state
 from trainables.data import load
-from trainables.device import best_device, use_threads
+from trainables.device import best_device, dtype_of, use_threads
 from trainables.training import TrainingData, steps
 
 
@@ -74,4 +74,5 @@ def restored_from(folder: Path) -> dict[str, Any] | None:
 def training_data(job: Job) -> TrainingData:
     """The data of the job, once a worker: Tune reuses workers for trial after trial."""
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
-    return TrainingData.of(dataset, best_device())
+    dtype = dtype_of(job.validation_dtype) if job.validation_dtype else None
+    return TrainingData.of(dataset, best_device(), dtype)
