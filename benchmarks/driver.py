@@ -33,7 +33,7 @@ from search import environment
 LENGTHS = (1, 4, 16)  # epochs of a trial
 EPOCHS = (0.6, 1.2)  # seconds; the records keep up, in batches of half a second
 WORKERS, REPORTS = 4, 96
-FED = (0.1, 1.0, 10.0, 60.0)  # seconds of an epoch
+FED = (0.5, 1.0, 10.0, 60.0)  # seconds of an epoch; shorter ones are reported together
 LADDER = 8.9  # epochs of a trial of gap5's ladder, on average
 
 

@@ -20,7 +20,7 @@ class Work:
         epoch: 1 for the first.
         end: when it was recorded, in seconds since 1970.
         seconds: that training and validation took.
-        report: seconds that the report of the epoch before held the trial up.
+        report: seconds that the report of the epoch before held the trial up; 0 without one.
     """
 
     worker: int
@@ -73,8 +73,8 @@ class Occupancy:
 
     @property
     def report(self) -> float:
-        """Median seconds that a report held its trial up."""
-        return median(each.report for each in self.work if each.epoch > 1)
+        """Median seconds that a report held its trial up; 0 if each was its trial's last."""
+        return median([each.report for each in self.work if each.report] or [0.0])
 
     @property
     def idle(self) -> float:

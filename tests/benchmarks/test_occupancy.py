@@ -27,6 +27,12 @@ def test_a_report_costs_what_later_epochs_say(occupancy):
     assert occupancy.report == pytest.approx(0.002)
 
 
+def test_epochs_that_were_not_reported_by_themselves_say_nothing_of_a_report():
+    short = [Work(1, "a", n, n / 10, 0.1, 0.002 if n == 2 else 0.0) for n in range(1, 7)]
+    assert Occupancy(tuple(short)).report == pytest.approx(0.002)
+    assert Occupancy(tuple(short[2:])).report == 0.0
+
+
 def test_idle_is_what_no_epoch_covers_until_a_workers_last(occupancy):
     assert occupancy.idle == pytest.approx(1 - 14 / (7 + 9))
 

@@ -2,7 +2,7 @@
 
 ``OPTIONS`` is the model of what a space may write below the scheduler's name.
 ``create(budget: Budget, seed: int, options: OPTIONS) -> Stopper`` returns one of Tune's schedulers
-that can learn of the trials of a search that is resumed.
+that can learn of the trials of a search that is resumed, and says at which epochs it decides.
 """
 
 import pkgutil
