@@ -9,7 +9,7 @@ from rich.console import Console
 
 from search import environment
 from search.driver.local_ray import local_ray
-from search.request.flags import ALL, assignments, check_free, new_name, out_folder
+from search.request.flags import ALL, assignments, check_address, check_free, new_name, out_folder
 from search.request.methods import check_flags, notes, space_in, with_methods
 from search.request.options import SearchOptions
 from search.request.parser import search_options
@@ -108,6 +108,7 @@ def _check_names(options: SearchOptions) -> None:
     Raises:
         UsageError: methods or spaces are not there, or the name is no name or is taken.
     """
+    check_address(options.address)
     check_flags(options)
     assignments(options.set)
     resolve(options.data)

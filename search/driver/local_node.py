@@ -29,7 +29,7 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
 
     Args:
         folder: for its files; None for Ray's usual one.
-        workers: given the CPUs and GPUs that Ray finds.
+        workers: given the CPUs and GPUs that Ray finds; for none they import nothing either.
         over: set when Ray is to end.
 
     Raises:
@@ -62,7 +62,6 @@ class LocalNode(node.Node):  # type: ignore[misc]
         ray_params.no_monitor, ray_params.include_log_monitor = True, False
         # The agent would try for three seconds to take its usual port from another Ray.
         ray_params.dashboard_agent_listen_port = 0
-        ray_params.env_vars = {"RAY_preload_python_modules": PRELOADED, "PYTHONPATH": _path()}
         try:
             super().__init__(ray_params, **options)
         except AbandonedError:
@@ -77,6 +76,9 @@ class LocalNode(node.Node):  # type: ignore[misc]
         """Start the raylet with its smallest agent, as without Ray's optional packages."""
         found = self.get_resource_and_label_spec()
         workers = self._workers(Machine(int(found.num_cpus), int(found.num_gpus or 0)))
+        if workers:
+            variables = {"RAY_preload_python_modules": PRELOADED, "PYTHONPATH": _path()}
+            self._ray_params.env_vars = variables
         flag = f"--num_prestart_python_workers={min(workers, int(found.num_cpus))}"
         start_process = services.start_ray_process
         with (

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.driver.interruption import interrupting
-from search.driver.resources import Machine, allot, allot_packs
+from search.driver.resources import Machine, allot
 from trainables.boundary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,11 +63,10 @@ def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]
 
 
 def workers(limits: "Limits | TrainingOptions", machine: Machine) -> int:
-    """How many workers the first trials of a search will want of a machine."""
+    """How many workers, with torch, the first trials of a search will want of a machine."""
+    if limits.pack is not None:  # most are members of a pack, which want none of it
+        return 0
     try:
-        if limits.pack is not None:
-            packed = allot_packs([machine], limits.pack)
-            return packed.concurrency + packed.packs
         wanted = limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency
         return allot([machine], *wanted).concurrency
     except UsageError:  # of which the search tells

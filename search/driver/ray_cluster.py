@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import ray
+from ray.tune.execution import class_cache
 
 from search.driver.concurrency import machines
 from search.driver.interruption import ray_signals
@@ -29,7 +30,7 @@ def cluster(limits: Limits) -> Iterator[None]:
     with local_ray(limits) as await_ray:
         await_ray()
         joins = limits.address is not None and not ray.is_initialized()
-        with ray_signals(), _joined(str(limits.address)) if joins else nullcontext():
+        with ray_signals(), _joined(str(limits.address)) if joins else _inheriting():
             yield
 
 
@@ -49,6 +50,22 @@ def allotted(limits: Limits) -> Resources:
     if limits.address is not None and limits.concurrency is not None:
         return Resources(resources.cpus, resources.gpus, limits.concurrency)
     return resources
+
+
+@contextmanager
+def _inheriting() -> Iterator[None]:
+    """Have Tune give a trial no variables of its own on a Ray that this process has started.
+
+    Its workers inherit this process's, and none that was started before would do with others.
+    """
+    usual = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
+    node = ray._private.worker._global_node
+    if node is not None and node.head:
+        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = {}, set()
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = usual
 
 
 @contextmanager

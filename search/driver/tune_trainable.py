@@ -6,7 +6,6 @@ from typing import Any
 import ray
 from ray import tune
 from ray.actor import ActorHandle
-from ray.tune.execution import class_cache
 
 from search.driver.resources import Resources
 from search.trials.spec import Job
@@ -17,8 +16,6 @@ from search.workers.train import train_trial
 
 def trainable(job: Job, resources: Resources) -> Callable[..., Any]:
     """What Tune runs for a trial of ``job``, with the resources that it reserves for it."""
-    # A variable of PyTorch Lightning's, for which no worker would do that has been started before.
-    class_cache.DEFAULT_ENV_VARS.clear()
     if resources.packs:
         return _packed(job, resources)
     gpus = {"gpu": resources.gpus} if resources.gpus else {}
