@@ -9,7 +9,15 @@ from rich.console import Console
 
 from search import environment
 from search.driver.local_ray import local_ray
-from search.request.flags import ALL, assignments, check_address, check_free, new_name, out_folder
+from search.request.flags import (
+    ALL,
+    assignments,
+    check_address,
+    check_free,
+    check_named,
+    new_name,
+    out_folder,
+)
 from search.request.methods import check_flags, notes, space_in, with_methods
 from search.request.options import SearchOptions
 from search.request.parser import search_options
@@ -112,6 +120,8 @@ def _check_names(options: SearchOptions) -> None:
     check_flags(options)
     assignments(options.set)
     resolve(options.data)
+    if options.from_run is None:
+        check_named(options.space)
     for name in options.space:
         if name != ALL:
             space_file(name)

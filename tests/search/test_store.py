@@ -86,6 +86,7 @@ def no_migrations(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("folder", ["runs", "50% of #2?", "ünï/a"])
 def test_a_copy_of_the_cached_store_is_what_mlflow_makes(cache, tmp_path: Path, folder: str):
     file, other = tmp_path / folder / "mlflow.db", tmp_path / folder / "other.db"
+    file.parent.mkdir(parents=True)
     store = SqlAlchemyStore(sqlite_uri(other), (file.parent / "artifacts").as_uri())
     store.engine.dispose()
     make_store(f"sqlite:///{tmp_path / 'first' / 'mlflow.db'}")
