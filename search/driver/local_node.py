@@ -18,6 +18,7 @@ from ray._private import node, services, utils
 from search.driver.resources import Machine
 
 PRELOADED = "search.workers.preload"
+PATIENCE = 30.0  # seconds until Ray itself says that its node does not start
 
 
 class AbandonedError(Exception):
@@ -93,7 +94,8 @@ class LocalNode(node.Node):  # type: ignore[misc]
     def start_ray_processes(self) -> None:
         """Start them, and wait until the node is known: Ray itself looks once a second."""
         super().start_ray_processes()
-        while not self.get_gcs_client().get_all_node_info():
+        patience = time.monotonic() + PATIENCE
+        while not self.get_gcs_client().get_all_node_info() and time.monotonic() < patience:
             if self._over.wait(0.02):
                 raise AbandonedError
 
