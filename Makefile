@@ -128,6 +128,7 @@ bench: install
 	$(RUN) -m benchmarks.throughput --accuracy
 	$(RUN) -m benchmarks.search
 	$(RUN) -m benchmarks.overhead
+	$(RUN) -m benchmarks.overhead --start 5
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.driver
 	$(RUN) -m benchmarks.searchers

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.command import measured, parser_of
 from benchmarks.occupancy import read_occupancy
+from benchmarks.start import measure_start, start_table
 from search.records.tracking import default_uri
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,10 +42,17 @@ def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
     parser = parser_of("benchmarks.overhead", __doc__)
     parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: 40")
-    return measured(parser, _measure, argv, {"trials": 2})
+    parser.add_argument(
+        "--start", type=int, metavar="N", help="what is not training, of N searches of two trials"
+    )
+    return measured(parser, _measure, argv, {"trials": 2, "start": 1})
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.start is not None:
+        starts = [measure_start() for _ in range(arguments.start)]
+        print(start_table(starts))
+        return {"starts": [asdict(start) for start in starts]}
     searches = {"short epochs": SHORT, "longer epochs": LONG}
     figures = {name: measure(arguments.trials, flags) for name, flags in searches.items()}
     print(table(figures))

@@ -40,12 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def one_ray(_own_cache: None) -> Iterator[None]:
     """The Ray that all searches in this process join."""
     from search.driver.ray_cluster import cluster
+    from search.request.request import Limits
 
     environment.prepare(loopback=True)
-    # The next worker imports while there is none to do, and gives way to nothing.
-    os.environ.setdefault("RAY_preload_python_modules", "torch,ray.tune,search.workers.train")
+    # The next worker gives way to nothing.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    with cluster(None):
+    with cluster(Limits()):
         yield
 
 

@@ -85,6 +85,28 @@ def test_measuring_throughput_and_recording_the_study_load_no_search_library():
     assert not unwanted & set(out.stdout.split())
 
 
+def test_flags_and_names_of_spaces_are_refused_before_anything_large_is_imported():
+    code = (
+        "import sys; from search.run import main; print(main(['--space', 'gap55'])); "
+        "print({'torch', 'ray', 'mlflow', 'scipy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["2", "set()"]
+
+
+def test_an_optimizer_and_its_state_want_no_compiler():
+    code = (
+        "import sys; from torch import nn; from trainables import compiler; "
+        "from trainables.optimization import optimizer_of; "
+        "from trainables.recipe import Setting; compiler.leave_out(); "
+        "recipe = Setting.of('conv3', {}, 1, 0).recipe; "
+        "optimizer = optimizer_of(recipe, nn.Linear(2, 2)); "
+        "optimizer.load_state_dict(optimizer.state_dict()); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
+
+
 def test_the_command_imports_little_before_it_listens_to_ctrl_c():
     code = "import search.run, sys; print({'torch', 'ray', 'mlflow', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -1,24 +1,29 @@
 """``search.run``: one search or several, from the flags to the result."""
 
-import importlib
 import textwrap
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from search import environment
-from search.commands.left_out import print_left_out
-from search.records.summary import is_whole, summary_in
+from search.driver.local_ray import local_ray
+from search.request.flags import (
+    ALL,
+    assignments,
+    check_address,
+    check_free,
+    check_named,
+    new_name,
+    out_folder,
+)
 from search.request.methods import check_flags, notes, space_in, with_methods
 from search.request.options import SearchOptions
 from search.request.parser import search_options
-from search.request.resume import resumed
 from search.space.domain import every_key
 from search.space.reader import SPACES, available, read_space, space_file
+from trainables.boundary.collector import no_collection
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import counted
 from trainables.data import resolve
@@ -35,7 +40,11 @@ def run(argv: list[str]) -> int:
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
     console = Console(highlight=False, markup=False)
-    options = resumed(search_options(argv))
+    options = search_options(argv)
+    if options.resume is not None:
+        from search.request.resume import resumed  # takes a second to import, as do others below
+
+        options = resumed(options)
     if options.list:
         console.print(_listing(), markup=False, soft_wrap=True)
         return 0
@@ -44,6 +53,7 @@ def run(argv: list[str]) -> int:
         for name in options.check:
             _check(name, options, console)
         return 0
+    _check_names(options)
     environment.prepare(loopback=options.address is None)
     return _search(options, console)
 
@@ -93,23 +103,67 @@ def _check(name: str, options: SearchOptions, console: Console) -> None:
         soft_wrap=True,
     )
     if options.data is not None:
+        from search.commands.left_out import print_left_out
+
         shortcut = space.shortcut if space.shortcut and space.shortcut.csv else None
         data = replace(space.data, shortcut=shortcut)
         print_left_out(data, resolve(options.data), console)
 
 
+def _check_names(options: SearchOptions) -> None:
+    """Refuse what can be refused before anything is imported that takes a second.
+
+    Raises:
+        UsageError: methods or spaces are not there, or the name is no name or is taken.
+    """
+    check_address(options.address)
+    check_flags(options)
+    assignments(options.set)
+    resolve(options.data)
+    if options.from_run is None:
+        check_named(options.space)
+    for name in options.space:
+        if name != ALL:
+            space_file(name)
+    if options.name is not None and options.resume is None:
+        check_free(new_name(options.name, ""), out_folder(options))
+
+
 def _search(options: SearchOptions, console: Console) -> int:
+    with local_ray(options) as await_ray:
+        if not options.quiet:
+            console.print(_first_line(options), markup=False, soft_wrap=True)
+        with no_collection():
+            asked = _asked(options)
+        if not options.quiet:
+            from search.commands.left_out import print_left_out
+
+            print_left_out(asked[0].data, asked[0].source, console, asked[0].dataset)
+        await_ray()
+        return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
+
+
+def _first_line(options: SearchOptions) -> str:
+    """What a search does in the seconds before its first trial."""
+    what = options.resume or ", ".join(options.space) or f"run {options.from_run}"
+    ray = "starting Ray" if options.address is None else f"joining Ray at {options.address}"
+    return f"{what}: reading the data, {ray}"
+
+
+def _asked(options: SearchOptions) -> "list[Request]":
+    """What the options ask for, with all imported that runs it: Ray starts meanwhile."""
     from search.request.planning import requests
 
     asked = requests(options)
-    if not options.quiet:
-        print_left_out(asked[0].data, asked[0].source, console, asked[0].dataset)
-    return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
+    for module in ("search.driver.engine", "search.commands.report"):
+        import_module(module)
+    return asked
 
 
 def _one(request: "Request", console: Console) -> int:
     from search.driver.ray_cluster import cluster
     from search.records.search_file import check_unchanged
+    from search.records.summary import is_whole
 
     if request.resumed:
         check_unchanged(request.folder, request.identity)
@@ -117,10 +171,7 @@ def _one(request: "Request", console: Console) -> int:
         console.print(f"{request.name}: the search is whole, there is nothing to resume")
         return 0
     try:
-        with (
-            preload("search.driver.engine", "search.commands.report"),
-            cluster(request.limits.address),
-        ):
+        with cluster(request.limits):
             return _run(request, console)
     except KeyboardInterrupt:
         from search.commands.report import print_lines, resume_line
@@ -170,7 +221,7 @@ def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
     from search.driver.ray_cluster import cluster
 
     statuses: list[int] = []
-    with cluster(asked[0].limits.address):
+    with cluster(asked[0].limits):
         for request in asked:
             outcome = run_search(request, console)
             statuses.append(report_briefly(outcome, request, console))
@@ -183,6 +234,7 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
     """All searches at once on a cluster; their exit statuses."""
     from search.commands.report import print_lines, resume_line
     from search.driver.side_by_side import run_side_by_side
+    from search.records.summary import is_whole
 
     statuses = run_side_by_side(asked, console)
     if not all(is_whole(request.folder) for request in asked):
@@ -206,6 +258,7 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     from search.commands.leaderboard import record, row, table, write_csv
     from search.commands.report import compare_lines, print_lines, print_refusal
     from search.records.search_file import read_search_file
+    from search.records.summary import summary_in
 
     request = asked[0]
     summaries = [(each, summary_in(each.folder)) for each in asked]
@@ -228,16 +281,3 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
         print_refusal(error)
         return True
     return False
-
-
-@contextmanager
-def preload(*modules: str) -> Iterator[None]:
-    """Import ``modules`` meanwhile. Who needs one within imports it as ever."""
-    threading.Thread(target=_preload, args=modules, name="imports", daemon=True).start()
-    yield
-
-
-def _preload(*modules: str) -> None:
-    with suppress(Exception):  # it is raised again where the module is needed
-        for each in modules:
-            importlib.import_module(each)

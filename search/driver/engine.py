@@ -89,7 +89,7 @@ def run_search(request: Request, console: Console) -> Outcome:
         UsageError: more resources are asked of a trial than there are, the search
             is running already, or what it was asked to do has changed since it began.
     """
-    with cluster(request.limits.address), stopping_gently() as stop:
+    with cluster(request.limits), stopping_gently() as stop:
         resources = allotted(request.limits)
         check_room(request, resources)
         if request.limits.address is not None:

@@ -4,13 +4,14 @@ import argparse
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from search.records.tracking import check_admits, check_uri, default_uri
 from search.request.options import TrainingOptions
 from search.space.naming import is_name
+from search.space.reader import available
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 
@@ -35,6 +36,12 @@ def check_address(address: str | None) -> None:
         raise UsageError(
             f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
         ) from error
+
+
+def check_named(spaces: Collection[str]) -> None:
+    """Raise UsageError unless a search is of a space at least."""
+    if not spaces:
+        raise UsageError("--space is missing; choose one of " + ", ".join(available()))
 
 
 def assignments(written: Iterable[str]) -> dict[str, str]:

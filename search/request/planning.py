@@ -14,6 +14,7 @@ from search.request.flags import (
     assignments,
     check_address,
     check_free,
+    check_named,
     new_name,
     out_folder,
     tracking_uri,
@@ -61,8 +62,7 @@ def requests(options: SearchOptions) -> list[Request]:
     check_address(options.address)
     check_flags(options)
     names, setting = _origin(options)
-    if not names:
-        raise UsageError("--space is missing; choose one of " + ", ".join(available()))
+    check_named(names)
     source = resolve(options.data)
     spaces = _spaces(names, options.set, source, setting)
     name, searches = _names(options, [each.path.stem for each in spaces])

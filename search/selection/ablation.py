@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from search.trials.spec import Point
 from trainables.boundary.errors import UsageError
@@ -39,6 +38,8 @@ class EffectEstimate:
         if len(values) < 2:
             return None
         mean, std = float(np.mean(values)), float(np.std(values, ddof=1))
+        from scipy.stats import t as student_t  # half a second that a search does without
+
         reach = float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * std
         reach /= len(values) ** 0.5
         return cls(mean, std, mean - reach, mean + reach, len(values))

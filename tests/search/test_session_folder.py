@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.ray_cluster import _session_folder
+from search.driver.local_ray import _session_folder
 from trainables.boundary.errors import UsageError
 
 SLURM = "/tmp/" + 76 * "x"
@@ -17,7 +17,7 @@ def test_a_short_folder_is_left_to_ray(monkeypatch, folder):
         monkeypatch.delenv(name, raising=False)
     if folder is not None:
         monkeypatch.setenv("TMPDIR", folder)
-    with _session_folder(None) as chosen:
+    with _session_folder() as chosen:
         assert chosen is None
 
 
@@ -28,21 +28,15 @@ def test_a_short_folder_is_left_to_ray(monkeypatch, folder):
 def test_where_sockets_cannot_be_a_private_folder_is_made_and_removed(monkeypatch, name, folder):
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setenv(name, folder)
-    with _session_folder(None) as chosen:
+    with _session_folder() as chosen:
         assert stat.S_IMODE(Path(chosen).stat().st_mode) == 0o700
         socket = f"{chosen}/session_2026-11-28_16-26-58_984747_4194304/sockets/plasma_store"
         assert len(socket.encode()) <= 107
     assert not Path(chosen).exists()
 
 
-def test_a_cluster_that_is_joined_has_its_own(monkeypatch):
-    monkeypatch.setenv("TMPDIR", SLURM)
-    with _session_folder("auto") as chosen:
-        assert chosen is None
-
-
 def test_one_line_says_that_there_is_no_place(monkeypatch):
     monkeypatch.setenv("TMPDIR", SLURM)
-    monkeypatch.setattr("search.driver.ray_cluster._SHORT", (SLURM,))
-    with pytest.raises(UsageError, match="set RAY_TMPDIR"), _session_folder(None):
+    monkeypatch.setattr("search.driver.local_ray._SHORT", (SLURM,))
+    with pytest.raises(UsageError, match="set RAY_TMPDIR"), _session_folder():
         pass

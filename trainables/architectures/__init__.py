@@ -10,14 +10,13 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
-
-import torch
-from torch import nn
-from torch.nn.parameter import UninitializedParameter
+from typing import TYPE_CHECKING, Any
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _GIVEN = {"image_size", "classes"}
 
@@ -27,7 +26,7 @@ def available() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def builder(name: str) -> Callable[..., nn.Module]:
+def builder(name: str) -> Callable[..., "nn.Module"]:
     """The ``build`` function of architecture ``name``.
 
     Raises:
@@ -54,16 +53,21 @@ def check_builds(name: str, *, image_size: int, classes: int, **parameters: Any)
     Raises:
         UsageError: there is no such architecture, or it cannot take the images or parameters.
     """
+    import torch  # takes a second, and names of architectures are checked without
+
     with torch.device("meta"):
         builder(name)(image_size=image_size, classes=classes, **parameters)
 
 
-def check_trainable(name: str, model: nn.Module, *, image_size: int, classes: int) -> None:
+def check_trainable(name: str, model: "nn.Module", *, image_size: int, classes: int) -> None:
     """Run ``model``, which is of architecture ``name``, once.
 
     Raises:
         UsageError: it has no weights, or some of no size yet, fails, or gives no logits.
     """
+    import torch
+    from torch.nn.parameter import UninitializedParameter
+
     weights = dict(model.named_parameters())
     lazy = [key for key, weight in weights.items() if isinstance(weight, UninitializedParameter)]
     if lazy or not weights:

@@ -7,8 +7,6 @@ for 60% of the images and uniform for the rest, so that 64% agree; elsewhere it 
 """
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from trainables.data.dataset import Images, Integers, Split
 
@@ -23,6 +21,9 @@ MEAN, STD = (0.438, 0.435, 0.422), (0.228, 0.225, 0.231)
 
 def resize(images: Images, size: int) -> Images:
     """Bilinear resize of (N, H, W, C) uint8 without antialiasing, floored to uint8."""
+    import torch  # takes a second, and a command line is read without
+    from torch.nn import functional as F
+
     batch = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     resized = F.interpolate(
         batch, size=(size, size), mode="bilinear", align_corners=False, antialias=False

@@ -13,7 +13,6 @@ from optuna.samplers import GPSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from scipy.stats import norm, rankdata
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from search.proposals.expected_final import expected_finals
@@ -133,6 +132,8 @@ def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
 
 def _scored(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """The trials with the normal quantiles of their ranks for values, and without constraints."""
+    from scipy.stats import norm, rankdata  # half a second, when trials train already
+
     ranks = rankdata(_merits(trials))
     return [
         create_trial(params=trial.params, distributions=trial.distributions, value=score)

@@ -1,0 +1,133 @@
+"""A Ray that is started here while the rest of a search is read and imported.
+
+Imports little, so that Ray starts before what takes seconds to import.
+"""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.driver.interruption import interrupting
+from search.driver.resources import Machine, allot
+from trainables.boundary.errors import UsageError
+
+if TYPE_CHECKING:
+    from search.request.options import TrainingOptions
+    from search.request.request import Limits
+
+# Ray's sockets lie 68 bytes deeper, and no path of a socket has more than 107; and Ray splits the
+# command of a worker at spaces.
+_FOR_SOCKETS = re.compile(r"/[A-Za-z0-9._/+-]{0,35}")
+_SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # a private folder is made in one
+
+
+@contextmanager
+def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]]:
+    """Ray on this machine while the context lasts; what it yields waits until it has started.
+
+    Nothing is started where this process has a Ray already, or joins one.
+
+    Raises:
+        UsageError: no folder can hold its sockets.
+    """
+    if limits.address is not None or _has_ray():
+        yield lambda: None
+        return
+    with _session_folder() as folder, interrupting() as again:
+        started, over, end = Future[None](), threading.Event(), threading.Event()
+        start = partial(_hold, folder, partial(workers, limits), started, over, end)
+        thread = threading.Thread(target=start, name="ray", daemon=True)
+        thread.start()
+
+        def await_ray() -> None:
+            started.result()
+            again()
+
+        try:
+            yield await_ray
+        finally:
+            over.set()
+            wait([started])
+            _end()
+            end.set()
+            thread.join()
+
+
+def workers(limits: "Limits | TrainingOptions", machine: Machine) -> int:
+    """How many workers, with torch, the first trials of a search will want of a machine."""
+    if limits.pack is not None:  # most are members of a pack, which want none of it
+        return 0
+    try:
+        wanted = limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency
+        return allot([machine], *wanted).concurrency
+    except UsageError:  # of which the search tells
+        return 0
+
+
+def _hold(
+    folder: str | None,
+    workers: Callable[[Machine], int],
+    started: "Future[None]",
+    over: threading.Event,
+    end: threading.Event,
+) -> None:
+    """Start Ray, and stay: its processes end with the thread that started them."""
+    try:
+        from search.driver.local_node import start
+
+        start(folder, workers, over)
+        started.set_result(None)
+    except BaseException as error:
+        started.set_exception(error)
+    end.wait()
+
+
+def _has_ray() -> bool:
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
+
+
+def _end() -> None:
+    import ray
+
+    ray.shutdown()
+
+
+@contextmanager
+def _session_folder() -> Iterator[str | None]:
+    """A private folder for the sockets of Ray, while it runs; None if its usual one can hold them.
+
+    Raises:
+        UsageError: there is none.
+    """
+    usual = os.environ.get("RAY_TMPDIR", os.environ.get("TMPDIR", _SHORT[0]))  # as Ray chooses
+    if _holds_sockets(usual):
+        yield None
+        return
+    parent = next((each for each in _SHORT if _holds_sockets(each)), None)
+    if parent is None:
+        raise UsageError(
+            "$TMPDIR: Ray's sockets need a folder of 36 characters at most that can be written to; "
+            "set RAY_TMPDIR to one"
+        )
+    folder = tempfile.mkdtemp(prefix="convoy-", dir=parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _holds_sockets(folder: str) -> bool:
+    """True if Ray can make its sockets below ``folder``, which need not exist."""
+    nearest = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    return bool(_FOR_SOCKETS.fullmatch(folder)) and writable

@@ -1,0 +1,121 @@
+"""A Ray that is started here: what it starts, and that nothing of it stays."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from search.driver.local_ray import workers
+from search.driver.resources import Machine
+from search.request.options import SearchOptions
+
+PROGRAM = """
+import json, os, signal, sys, time
+from search import environment
+from search.request.options import SearchOptions
+environment.prepare(loopback=True)
+import psutil
+from search.driver.local_ray import local_ray
+
+def family():
+    return psutil.Process().children(recursive=True)
+
+def runs(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+def look():
+    import ray
+    from ray._private.worker import _global_node as node
+    @ray.remote(num_cpus=1)
+    class Actor:
+        def has(self):
+            return "search.workers.train" in sys.modules
+    sockets = [node.raylet_socket_name, node.plasma_store_socket_name]
+    started = family()
+    commands = " ".join(" ".join(each.cmdline()) for each in started)
+    return started, sockets, ray.get(Actor.remote().has.remote()), commands
+
+found, UNWANTED = [], ("monitor.py", "dashboard.py", "log_monitor")
+for moment in ("usual", "at once", "error", "signal", "usual"):
+    started, sockets, preloaded, commands, begin, ended = [], [], None, "", None, ""
+    try:
+        with local_ray(SearchOptions(concurrency=1)) as await_ray:
+            if moment != "at once":
+                await_ray()
+                started, sockets, preloaded, commands = look()
+            if moment == "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(5)
+            begin = time.monotonic()
+            if moment != "usual":
+                raise ValueError
+    except (ValueError, KeyboardInterrupt) as error:
+        ended = type(error).__name__
+    found.append({
+        "moment": moment,
+        "ended": ended,
+        "started": len(started),
+        "left": [each.name() for each in [*started, *family()] if runs(each)],
+        "sockets": [path for path in sockets if os.path.exists(path)],
+        "preloaded": preloaded,
+        "unwanted": [name for name in UNWANTED if name in commands],
+    })
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, list[dict]]:
+    """What five Rays of one process started, and left, by how they ended."""
+    line = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert done.stderr == ""
+    return {each["moment"]: [s for s in seen if s["moment"] == each["moment"]] for each in seen}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["usual", "at once", "error", "signal"])
+def test_no_process_and_no_socket_stays(found, moment):
+    for each in found[moment]:
+        assert (each["left"], each["sockets"]) == ([], [])
+        assert each["started"] >= 4 or moment == "at once"  # two servers, an agent, a worker
+
+
+@pytest.mark.slow
+def test_a_process_can_start_another_after_it(found):
+    assert [each["preloaded"] for each in found["usual"]] == [True, True]
+
+
+@pytest.mark.slow
+def test_a_trial_is_given_a_worker_that_has_imported_what_it_needs(found):
+    assert found["error"][0]["preloaded"]
+
+
+@pytest.mark.slow
+def test_what_a_search_has_no_use_for_is_not_started(found):
+    assert found["usual"][0]["unwanted"] == []
+
+
+@pytest.mark.slow
+def test_sigterm_interrupts_once_ray_has_its_own_handler(found):
+    assert found["signal"][0]["ended"] == "Interrupted"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "count"),
+    [
+        (Machine(16), {}, 16),
+        (Machine(16), {"concurrency": 2}, 2),
+        (Machine(16), {"cpus_per_trial": 4}, 4),
+        (Machine(16, 1), {}, 1),
+        (Machine(16, 1), {"gpus_per_trial": 0.25}, 4),
+        (Machine(16, 1), {"pack": 8}, 0),
+        (Machine(2), {"cpus_per_trial": 4}, 0),
+    ],
+)
+def test_as_many_workers_import_as_trials_will_run_at_once(machine, flags, count):
+    assert workers(SearchOptions(**flags), machine) == count
