@@ -24,7 +24,7 @@ from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
 from trainables.snapshot import snapshot
 from trainables.step.chunk import Chunk
-from trainables.step.clock import Clock
+from trainables.step.clock import DeviceClock
 from trainables.step.execution import Execution, execution_on
 from trainables.step.learner import Learner
 from trainables.step.step import Step
@@ -216,7 +216,7 @@ class _Ended:
 
     number: int
     rate: float
-    clock: Clock
+    clock: DeviceClock
     train: Tensor
     val: Tensor
     clean: Tensor | None
@@ -246,7 +246,7 @@ class _Trainer:
         """Train: None between steps, and every epoch once its figures have come."""
         ended: _Ended | None = None
         while self._epoch < self._setting.epochs:
-            clock = Clock(self._data.device)
+            clock = DeviceClock(self._data.device)
             clock.mark()
             if self._setting.recipe.reweighting == "jtt" and self._weights is None:
                 yield from self._train_first()
@@ -267,7 +267,7 @@ class _Trainer:
         if ended is not None:
             yield self._epoch_of(ended)
 
-    def _end(self, rate: float, clock: Clock) -> _Ended:
+    def _end(self, rate: float, clock: DeviceClock) -> _Ended:
         """What is known of an epoch as it ends, without a wait for the device."""
         val = self._validate()
         clean = self._validate_clean() if self._setting.recipe.mixup else None

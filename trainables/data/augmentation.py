@@ -30,8 +30,7 @@ class Augmentation:
     ) -> Tensor:
         """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3).
 
-        AutoAugment's draws decide what the host does, so they come from ``choices``, on the CPU:
-        it would wait for the device otherwise. Without it they come from ``draws`` too.
+        AutoAugment draws from ``choices``, a generator on the images' device, or from ``draws`` too.
         """
         recipe = self.recipe
         if recipe.region_swap != "none":

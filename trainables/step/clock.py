@@ -24,7 +24,7 @@ class _HostMark:
         return 1000 * (other._at - self._at)
 
 
-class Clock:
+class DeviceClock:
     """Marks, of which each is passed once the device has done all that came before it.
 
     Args:
