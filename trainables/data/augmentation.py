@@ -30,7 +30,7 @@ class Augmentation:
     ) -> Tensor:
         """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3).
 
-        AutoAugment draws from ``choices``, a generator on the images' device, or from ``draws`` too.
+        AutoAugment draws from ``choices``, if that is given, on the images' device as ``draws`` is.
         """
         recipe = self.recipe
         if recipe.region_swap != "none":
