@@ -162,9 +162,9 @@ class _Memory:
         """True if the memory holds one more, and as much again in reserve."""
         if not self._on_gpu:
             return True
+        # Of what torch holds and does not use, most belongs to graphs, which alone may use it.
         free, _ = torch.cuda.mem_get_info(self._device)
-        free += torch.cuda.memory_reserved(self._device)  # of which torch uses a part
-        return 0 < 2 * self._needed < free - torch.cuda.memory_allocated(self._device)
+        return 0 < 2 * self._needed < free
 
     def measured(self, member: Member) -> Epoch | None:
         """Advance ``member``, noting the maximum that a step has taken so far."""
