@@ -76,7 +76,8 @@ class CudaGraphs:
                 work()
         outer.wait_stream(stream)
         with torch.no_grad():
-            torch._foreach_copy_([tensor.detach() for tensor in changed], before)
+            for tensor, value in zip(changed, before, strict=True):
+                tensor.detach().copy_(value)
         torch.cuda.set_rng_state(random, self._device)
         return _Replay(graph, self._ended)
 
