@@ -140,7 +140,8 @@ class StepLoop:
         execution: Execution | None = None,
     ) -> None:
         recipe, execution = bench.setting("conv3").recipe, execution or bench.execution
-        self._batches, batch, device = bench.pick(32, 16), recipe.batch_size, bench.device
+        self._batches: int = bench.pick(32, 16)
+        batch, device = recipe.batch_size, bench.device
         self._learner = Learner(model.train(), recipe, FOREVER, self._batches, captured=True)
         self._chunk = Chunk(batch, self._batches, device, captured=True)
         self._step = Step(self._learner, 0.0, self._chunk, execution)
