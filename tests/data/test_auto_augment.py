@@ -5,11 +5,14 @@ from itertools import product
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
+from trainables.data import auto_augment as module
 from trainables.data.auto_augment import (
     Draws,
+    OperationTables,
     all_at_once,
     augmented,
     auto_augment,
@@ -160,7 +163,7 @@ def test_what_runs_on_a_gpu_is_the_same_whatever_was_drawn():
         )
     ]
     assert all(log == logs[0] for log in logs)
-    assert len(logs[0]) <= 170
+    assert len(logs[0]) <= 200  # 169 with torch 2.15
 
 
 def test_the_form_for_a_cpu_looks_at_what_was_drawn():
@@ -173,6 +176,19 @@ def test_on_a_device_without_values_it_runs_all_the_same():
     on_device = Draws(*(each.to("meta") for each in vars(CASES).values()))
     made = auto_augment(images, on_device)
     assert (made.device.type, made.shape, made.dtype) == ("meta", images.shape, torch.uint8)
+
+
+def test_on_a_gpu_nothing_comes_from_another_device(monkeypatch):
+    tables = operation_tables(32, 32, torch.device("cpu"))
+    with FakeTensorMode():  # of CUDA, without any; refuses operations across devices
+        on_gpu = {
+            name: torch.empty(each.shape, dtype=each.dtype, device="cuda")
+            for name, each in (vars(tables) | vars(CASES)).items()
+        }
+        drawn = Draws(*(on_gpu.pop(name) for name in vars(CASES)))
+        monkeypatch.setattr(module, "operation_tables", lambda *_: OperationTables(**on_gpu))
+        images = torch.empty(COUNT, 32, 32, 3, dtype=torch.uint8, device="cuda")
+        assert auto_augment(images, drawn).device.type == "cuda"
 
 
 def test_the_tables_of_a_size_are_made_once_on_each_device():
