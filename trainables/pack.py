@@ -23,7 +23,7 @@ class Member:
 
     def __init__(self, steps: Iterator[Epoch | None], device: torch.device) -> None:
         self._steps, self._device = steps, device
-        self._random = _Random(torch.get_rng_state(), _copied(_on_gpu(device)))
+        self._random = _Random.new(device)
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -58,11 +58,19 @@ class _Random:
     gpu: torch.Generator | None
 
     @classmethod
+    def new(cls, device: torch.device) -> "_Random":
+        """The CPU's as it is; on a GPU one of its own."""
+        own = torch.Generator(device) if device.type == "cuda" else None
+        return cls(torch.get_rng_state(), own)
+
+    @classmethod
     def present(cls, device: torch.device) -> "_Random":
+        """What the generators draw from now."""
         gpu = _on_gpu(device)
         return cls(torch.get_rng_state(), gpu.graphsafe_get_state() if gpu else None)
 
     def install(self, device: torch.device) -> None:
+        """Have the generators draw from it."""
         torch.set_rng_state(self.cpu)
         gpu = _on_gpu(device)
         if gpu and self.gpu:
@@ -75,7 +83,3 @@ def _on_gpu(device: torch.device) -> torch.Generator | None:
         return None
     torch.cuda.init()  # type: ignore[no-untyped-call]
     return torch.cuda.default_generators[device.index or 0]
-
-
-def _copied(generator: torch.Generator | None) -> torch.Generator | None:
-    return generator.clone_state() if generator else None

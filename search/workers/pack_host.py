@@ -28,6 +28,8 @@ Made = tuple[Figures, Epoch | None] | Exception
 class _PackedTrial:
     """A member, and what it made that nobody has fetched: a report, with its error if it failed.
 
+    It is settled once an epoch has ended: it takes no more memory then, and is not measured.
+
     Whoever fetches a report writes its checkpoint: at most two states of a member are in memory,
     one that waits and one that is written.
     """
@@ -36,6 +38,7 @@ class _PackedTrial:
     pace: Pace
     made: list[Made] = field(default_factory=list)
     ended: bool = False
+    settled: bool = False
 
 
 class PackHost:
@@ -128,7 +131,9 @@ class PackHost:
     def _advance(self, trial: _PackedTrial) -> None:
         made, ended = list[Made](), False
         try:
-            epoch = self._memory.measured(trial.member)
+            advance = trial.member.advance
+            epoch = advance() if trial.settled else self._memory.measured(trial.member)
+            trial.settled |= epoch is not None
             made = [] if epoch is None else self._reports(trial.pace, epoch)
         except StopIteration:
             ended = True
