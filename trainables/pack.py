@@ -6,12 +6,11 @@ random stream of its own too, so it ends with the weights that it would have alo
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
 from trainables.training import Epoch
-
-_State = tuple[torch.Tensor, torch.Tensor | None]
 
 
 class Member:
@@ -24,7 +23,7 @@ class Member:
 
     def __init__(self, steps: Iterator[Epoch | None], device: torch.device) -> None:
         self._steps, self._device = steps, device
-        self._random = _random_state(device)
+        self._random = _Random.new(device)
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -37,24 +36,50 @@ class Member:
         Raises:
             StopIteration: the training has ended.
         """
-        outside = _random_state(self._device)
-        _set_random_state(self._random, self._device)
+        outside = _Random.present(self._device)
+        self._random.install(self._device)
         try:
             with torch.cuda.stream(self._stream):  # on a CPU, None, which changes nothing
                 return next(self._steps)
         finally:
-            self._random = _random_state(self._device)
-            _set_random_state(outside, self._device)
+            self._random = _Random.present(self._device)
+            outside.install(self._device)
 
 
-def _random_state(device: torch.device) -> _State:
-    """Of torch's global generators: the CPU's, and the device's if that is a GPU."""
-    gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return torch.get_rng_state(), gpu
+@dataclass(frozen=True)
+class _Random:
+    """The state of torch's global generators: the CPU's, and the GPU's if that is the device.
+
+    On a GPU it is what the generator draws from, not a copy: a graph reads its seed from memory
+    that belongs to the state that it was captured with, and members replay at the same time.
+    """
+
+    cpu: torch.Tensor
+    gpu: torch.Generator | None
+
+    @classmethod
+    def new(cls, device: torch.device) -> "_Random":
+        """The CPU's as it is; on a GPU one of its own."""
+        own = torch.Generator(device) if device.type == "cuda" else None
+        return cls(torch.get_rng_state(), own)
+
+    @classmethod
+    def present(cls, device: torch.device) -> "_Random":
+        """What the generators draw from now."""
+        gpu = _on_gpu(device)
+        return cls(torch.get_rng_state(), gpu.graphsafe_get_state() if gpu else None)
+
+    def install(self, device: torch.device) -> None:
+        """Have the generators draw from it."""
+        torch.set_rng_state(self.cpu)
+        gpu = _on_gpu(device)
+        if gpu and self.gpu:
+            gpu.graphsafe_set_state(self.gpu)
 
 
-def _set_random_state(state: _State, device: torch.device) -> None:
-    cpu, gpu = state
-    torch.set_rng_state(cpu)
-    if gpu is not None:
-        torch.cuda.set_rng_state(gpu, device)
+def _on_gpu(device: torch.device) -> torch.Generator | None:
+    """The global generator of a GPU; None of another device."""
+    if device.type != "cuda":
+        return None
+    torch.cuda.init()  # type: ignore[no-untyped-call]
+    return torch.cuda.default_generators[device.index or 0]

@@ -28,6 +28,8 @@ Made = tuple[Figures, Epoch | None] | Exception
 class _PackedTrial:
     """A member, and what it made that nobody has fetched: a report, with its error if it failed.
 
+    It is settled once an epoch has ended: it takes no more memory then, and is not measured.
+
     Whoever fetches a report writes its checkpoint: at most two states of a member are in memory,
     one that waits and one that is written.
     """
@@ -36,6 +38,7 @@ class _PackedTrial:
     pace: Pace
     made: list[Made] = field(default_factory=list)
     ended: bool = False
+    settled: bool = False
 
 
 class PackHost:
@@ -128,7 +131,9 @@ class PackHost:
     def _advance(self, trial: _PackedTrial) -> None:
         made, ended = list[Made](), False
         try:
-            epoch = self._memory.measured(trial.member)
+            advance = trial.member.advance
+            epoch = advance() if trial.settled else self._memory.measured(trial.member)
+            trial.settled |= epoch is not None
             made = [] if epoch is None else self._reports(trial.pace, epoch)
         except StopIteration:
             ended = True
@@ -162,9 +167,9 @@ class _Memory:
         """True if the memory holds one more, and as much again in reserve."""
         if not self._on_gpu:
             return True
+        # Of what torch holds and does not use, most belongs to graphs, which alone may use it.
         free, _ = torch.cuda.mem_get_info(self._device)
-        free += torch.cuda.memory_reserved(self._device)  # of which torch uses a part
-        return 0 < 2 * self._needed < free - torch.cuda.memory_allocated(self._device)
+        return 0 < 2 * self._needed < free
 
     def measured(self, member: Member) -> Epoch | None:
         """Advance ``member``, noting the maximum that a step has taken so far."""

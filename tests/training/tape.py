@@ -48,7 +48,7 @@ class Recorder(TorchDispatchMode):
         return [f"{func} {[x for x in own if not isinstance(x, Tensor)]}" for func, own in leaves]
 
 
-def _again(func, args, kwargs, out) -> None:
+def again(func, args, kwargs, out) -> None:
     given = {t.untyped_storage().data_ptr() for t in tensors(args, kwargs)}
     fresh = [t.untyped_storage().data_ptr() not in given for t in tensors(out)]
     writes = func._schema.is_mutable
@@ -82,6 +82,6 @@ class Tape:
         @torch.inference_mode()  # as validation is recorded
         def play() -> None:
             for operation in recorder.operations:
-                _again(*operation)
+                again(*operation)
 
         return play

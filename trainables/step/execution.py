@@ -68,11 +68,16 @@ class CudaGraphs:
             for _ in range(_WARM_UPS):
                 work()
             # Other threads may copy checkpoints meanwhile.
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            mode = "thread_local"
+            with (
+                _workspaces_of_its_own(),
+                torch.cuda.graph(graph, stream=stream, capture_error_mode=mode),
+            ):
                 work()
         outer.wait_stream(stream)
         with torch.no_grad():
-            torch._foreach_copy_([tensor.detach() for tensor in changed], before)
+            for tensor, value in zip(changed, before, strict=True):
+                tensor.detach().copy_(value)
         torch.cuda.set_rng_state(random, self._device)
         return _Replay(graph, self._ended)
 
@@ -98,6 +103,20 @@ class _Replay:
 
     def __del__(self) -> None:
         self._ended.append(self._graph)
+
+
+@contextmanager
+def _workspaces_of_its_own() -> Iterator[None]:
+    """Have what is captured multiply matrices in memory of its graph's alone.
+
+    Torch keeps a workspace for each of the few streams that it deals out. Two graphs that were
+    captured on one would write to it at the same time.
+    """
+    torch._C._cuda_clearCublasWorkspaces()
+    try:
+        yield
+    finally:
+        torch._C._cuda_clearCublasWorkspaces()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainables.step.update import Number
+from trainables.upload import upload
 
 
 class Rates:
@@ -40,8 +41,8 @@ class Rates:
             )
             schedule.step()
         rates, momenta = zip(*pairs, strict=True)
-        self._rates.copy_(torch.tensor(rates, dtype=torch.float64))
-        self._momenta.copy_(torch.tensor(momenta, dtype=torch.float64))
+        for room, values in ((self._rates, rates), (self._momenta, momenta)):
+            room.copy_(upload(values, room.dtype, room.device))
         self._next.zero_()
         self._constant, self._left = momenta[0], list(reversed(momenta))
 
