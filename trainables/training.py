@@ -24,7 +24,7 @@ from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
 from trainables.snapshot import snapshot
 from trainables.step.chunk import Chunk
-from trainables.step.clock import DeviceClock
+from trainables.step.device_clock import DeviceClock
 from trainables.step.execution import Execution, execution_on
 from trainables.step.learner import Learner
 from trainables.step.step import Step
