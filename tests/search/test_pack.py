@@ -33,7 +33,8 @@ def host(finished):  # after it, so that the cache is there
 
 
 def alone(embedded, asked: TrialSpec) -> list[float]:
-    data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"))
+    # In the format of JOB, which does not name one.
+    data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"), torch.float32)
     return [epoch.metrics["val_loss"] for epoch in fit(asked.setting, data)]
 
 
