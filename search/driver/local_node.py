@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import ray
-from ray._private import node, services, state, utils, worker
+from ray._private import node, services, utils
 
 from search.driver.resources import Machine
 
@@ -44,7 +44,6 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
             logging_level=logging.ERROR,
             _temp_dir=folder,
         )
-    _await_workers(worker._global_node.at_once, over)
 
 
 class LocalNode(node.Node):  # type: ignore[misc]
@@ -60,7 +59,7 @@ class LocalNode(node.Node):  # type: ignore[misc]
         ray_params: Any,
         **options: Any,
     ) -> None:
-        self._workers, self._over, self.at_once = workers, over, 0
+        self._workers, self._over = workers, over
         ray_params.no_monitor, ray_params.include_log_monitor = True, False
         # The agent would try for three seconds to take its usual port from another Ray.
         ray_params.dashboard_agent_listen_port = 0
@@ -77,12 +76,11 @@ class LocalNode(node.Node):  # type: ignore[misc]
     def start_raylet(self, *args: Any, **options: Any) -> None:
         """Start the raylet with its smallest agent, as without Ray's optional packages."""
         detected = self.get_resource_and_label_spec()
-        cpus, gpus = int(detected.num_cpus), int(detected.num_gpus or 0)
-        self.at_once = min(cpus, self._workers(Machine(cpus, gpus)))
-        if self.at_once:
+        workers = self._workers(Machine(int(detected.num_cpus), int(detected.num_gpus or 0)))
+        if workers:
             variables = {"RAY_preload_python_modules": PRELOADED, "PYTHONPATH": _path()}
             self._ray_params.env_vars = variables
-        flag = f"--num_prestart_python_workers={self.at_once}"
+        flag = f"--num_prestart_python_workers={min(workers, int(detected.num_cpus))}"
         start_process = services.start_ray_process
         with (
             _replaced(
@@ -112,14 +110,6 @@ class LocalNode(node.Node):  # type: ignore[misc]
         _await_end(ended)
         for socket in (self.raylet_socket_name, self.plasma_store_socket_name):
             Path(socket).unlink(missing_ok=True)
-
-
-def _await_workers(count: int, over: threading.Event) -> None:
-    """Wait until so many are known: a trial for which none is ready would get one more process."""
-    patience = time.monotonic() + PATIENCE
-    while len(state.workers()) < count and time.monotonic() < patience:
-        if over.wait(0.02):
-            return
 
 
 def _family(pid: int) -> list[psutil.Process]:
