@@ -75,7 +75,7 @@ def test_measuring_throughput_and_recording_the_study_load_no_search_library():
     import sys
 
     code = (
-        "import sys, benchmarks.throughput, benchmarks.packs, studies.selection.recording; "
+        "import sys, benchmarks.throughput, benchmarks.gpu.__main__, studies.selection.recording; "
         "print(*sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
