@@ -238,7 +238,7 @@ class _Trainer:
     def _validate_in(self, dtype: torch.dtype) -> None:
         data, self._validation_dtype = self._data, dtype
         self._validate, self._validate_clean = (
-            Validation(self._passes.learner.weights, split, data.normalise, dtype, data.execution)
+            Validation(self._passes.learner.model, split, data.normalise, dtype, data.execution)
             for split in (data.val, data.train.evenly(len(data.val)))
         )
 
@@ -328,9 +328,8 @@ class _Trainer:
         for epoch in range(epochs):
             yield from first.run(("first training", epoch), None)
             _check_finite(float(first.sums[0]), "training", 1)
-        with first.learner.weights.in_float32() as model:
-            weight = setting.recipe.jtt_weight
-            self._weights = weights_by_errors(model, data.train, data.normalise, weight)
+        model, weight = first.learner.model, setting.recipe.jtt_weight
+        self._weights = weights_by_errors(model, data.train, data.normalise, weight)
 
 
 def _check_finite(loss: float, kind: str, epoch: int) -> None:

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from benchmarks.gpu.bench import Bench, Lines
 from trainables.data.auto_augment import Draws, auto_augment
-from trainables.device import dtype_name, training_dtype
+from trainables.device import dtype_name
 from trainables.seeding import generator
-from trainables.step.lean_weights import LeanWeights
 from trainables.step.validation import Validation
 
 VALIDATED = 10_000
@@ -41,11 +40,9 @@ def evaluation(bench: Bench, name: str) -> Lines:
     """Milliseconds of a validation, launched, figures on the host."""
     images = bench.pick(VALIDATED, 32)
     data = bench.data(name, 100, images)
-    weights = LeanWeights(
-        bench.network(name).to(memory_format=torch.channels_last), training_dtype(bench.device)
-    )
+    model = bench.network(name).to(memory_format=torch.channels_last)
     for dtype in (torch.bfloat16, torch.float32):
-        validate = Validation(weights, data.val, data.normalise, dtype, bench.execution)
+        validate = Validation(model, data.val, data.normalise, dtype, bench.execution)
 
         def finished(validate: Validation = validate) -> None:
             validate()

@@ -146,7 +146,7 @@ def train_a_pass(
     setting = Setting.of(architecture, {**small(architecture), **values}, 1, 0)
     passes = training._Passes(setting, data, setting.recipe, "initialisation", 1)
     validation = Validation(
-        passes.learner.weights, data.val, data.normalise, passes.learner.dtype, data.execution
+        passes.learner.model, data.val, data.normalise, passes.learner.dtype, data.execution
     )
     with Recorder() as recorder:
         for _ in passes.run((0,), weights):

@@ -1,86 +1,130 @@
 """The bfloat16 copies of a network's weights that a training computes with.
 
 Autocast casts every weight down in every step, and every gradient up. Here the copies stay, and
-one copy a step follows the optimizer: the same numbers, with fewer passes over the weights.
+one copy a step follows the optimizer: the same numbers, with fewer passes over the weights. The
+network keeps its float32 weights: whatever else it does with them, it does as under autocast alone.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-# Autocast computes these in bfloat16 whatever surrounds them. All other weights stay in float32,
-# and autocast does with them what it always does.
-_CAST = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+# Autocast computes these in bfloat16 whatever surrounds them.
+_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+_CAST = (F.conv1d, F.conv2d, F.conv3d, F.linear)
+# Where a weight is changed through these, nothing tells.
+_DATA = (Tensor.data.__get__, Tensor.data.__set__)  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pair:
-    """A weight of ``module`` in float32, which is trained, and its copy, which computes."""
+    """A weight in float32, which is trained, and its copy, which computes.
 
-    module: nn.Module
-    name: str
-    master: nn.Parameter
+    Attributes:
+        full: the weight.
+        low: the copy.
+        version: of the weight that was copied, as torch counts them.
+    """
+
+    full: nn.Parameter
     low: nn.Parameter
+    version: int
 
-    def use(self, weight: nn.Parameter) -> None:
-        self.module._parameters[self.name] = weight
+    @property
+    def serves(self) -> bool:
+        """Whether the copy's gradient does for the weight's, which nobody asks or hooks."""
+        hooks = self.full._backward_hooks or self.full._post_accumulate_grad_hooks
+        return self.full.requires_grad and not hooks
+
+    def current(self) -> Tensor:
+        """The copy, of the weight as it is now: a network may change its own."""
+        if self.full._version != self.version:
+            _copy([self.full], [self.low])
+            self.version = self.full._version
+        return self.low
 
 
 class LeanWeights:
-    """A network's convolution and dense weights in bfloat16, beside the float32 ones.
-
-    The last dense layer stays in float32: validation computes its logits in it.
+    """Copies in bfloat16 of a network's convolution and dense weights.
 
     Args:
-        model: the network, which computes with the copies from now on.
+        model: the network.
         dtype: of the training; the copies are made for bfloat16 alone.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        self._model, self.masters = model, list(model.parameters())
+        self.masters = list(model.parameters())
         self._pairs = _pairs(model) if dtype == torch.bfloat16 else []
-        self._full = [pair.master for pair in self._pairs]
+        self._full = [pair.full for pair in self._pairs]
         self._low = [pair.low for pair in self._pairs]
         self._gradients = [torch.empty_like(full) for full in self._full]
-        for pair in self._pairs:
-            pair.use(pair.low)
+        self._by_weight = {id(pair.full): pair for pair in self._pairs}
 
     @property
     def tensors(self) -> list[Tensor]:
         """Every weight in float32, and every copy."""
         return [*self.masters, *self._low]
 
+    def in_use(self) -> TorchFunctionMode:
+        """A context in which layers under autocast compute with the copies."""
+        return _Replacing(self._by_weight)
+
     def forget_gradients(self) -> None:
         """Drop the gradients of the step before."""
-        for weight in self._model.parameters():
+        for weight in self.tensors:
             weight.grad = None
 
     def widen_gradients(self) -> None:
         """Give the float32 weights the gradients of a backward pass; None where there is none."""
         pairs = list(zip(self._pairs, self._gradients, strict=True))
-        used = [(pair.low.grad, wide) for pair, wide in pairs if pair.low.grad is not None]
-        _copy([low for low, _ in used], [wide for _, wide in used])
-        for pair, wide in pairs:
-            pair.master.grad = None if pair.low.grad is None else wide
+        used = [(pair, wide, pair.low.grad) for pair, wide in pairs if pair.low.grad is not None]
+        _copy([low for *_, low in used], [wide for _, wide, _ in used])
+        for pair, wide, _ in used:
+            if pair.full.grad is not None:  # it was used in float32, too
+                wide += pair.full.grad
+            pair.full.grad = wide
 
     def follow(self) -> None:
         """Copy the float32 weights, which have changed, into the copies."""
         _copy(self._full, self._low)
-
-    @contextmanager
-    def in_float32(self) -> Iterator[nn.Module]:
-        """The network with its float32 weights."""
         for pair in self._pairs:
-            pair.use(pair.master)
-        try:
-            yield self._model
-        finally:
-            for pair in self._pairs:
-                pair.use(pair.low)
+            pair.version = pair.full._version
+
+
+class _Replacing(TorchFunctionMode):
+    """Within, the operations of ``_CAST`` are called with the copies: for this thread alone.
+
+    Args:
+        pairs: by the id of the weight; one whose data are touched is taken out.
+    """
+
+    def __init__(self, pairs: dict[int, _Pair]) -> None:
+        super().__init__()
+        self._pairs = pairs
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in _CAST:
+            args = [self._chosen(each) for each in args]
+        elif function in _DATA:
+            self._pairs.pop(id(args[0]), None)
+        return function(*args, **(kwargs or {}))
+
+    def _chosen(self, argument: Any) -> Any:
+        """The copy of a weight, where autocast would cast it."""
+        pair = self._pairs.get(id(argument))
+        if pair is None or not pair.serves:
+            return argument
+        kind = argument.device.type
+        casts = torch.is_autocast_enabled(kind)
+        casts &= torch.get_autocast_dtype(kind) == pair.low.dtype
+        return pair.current() if casts else argument
 
 
 def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
@@ -90,14 +134,15 @@ def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
 
 
 def _pairs(model: nn.Module) -> list[_Pair]:
-    """The weights that are copied: those that one layer of ``_CAST`` alone has, but the last."""
-    layers = [module for module in model.modules() if type(module) in _CAST]
-    last = next((layer for layer in reversed(layers) if isinstance(layer, nn.Linear)), None)
-    owners = Counter(id(w) for m in model.modules() for w in m._parameters.values())
+    """The weights that are copied, once each."""
+    weights = {
+        id(weight): weight
+        for layer in model.modules()
+        if isinstance(layer, _LAYERS)
+        for weight in layer._parameters.values()
+        if weight is not None and weight.dtype == torch.float32
+    }
     return [
-        _Pair(layer, name, weight, nn.Parameter(weight.detach().to(torch.bfloat16)))
-        for layer in layers
-        if layer is not last and not layer._forward_pre_hooks
-        for name, weight in layer._parameters.items()
-        if weight is not None and owners[id(weight)] == 1
+        _Pair(weight, nn.Parameter(weight.detach().to(torch.bfloat16)), weight._version)
+        for weight in weights.values()
     ]

@@ -58,9 +58,8 @@ class Learner:
 
     def logits(self, inputs: Tensor) -> Tensor:
         """The network's answer in the training's number format, as float32, (N, classes)."""
-        with torch.autocast(
-            inputs.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16
-        ):
+        low = self.dtype == torch.bfloat16
+        with torch.autocast(inputs.device.type, torch.bfloat16, low), self.weights.in_use():
             logits: Tensor = self.model(inputs)
         return logits.float()
 
@@ -76,10 +75,8 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Everything from which it goes on, as torch's modules and optimizers have it."""
-        with self.weights.in_float32() as model:
-            weights = model.state_dict()
         optimizer, schedule = self.optimizer.state_dict(), self._schedule.state_dict()
-        return {"model": weights, "optimizer": optimizer, "schedule": schedule}
+        return {"model": self.model.state_dict(), "optimizer": optimizer, "schedule": schedule}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` gave.
@@ -87,8 +84,7 @@ class Learner:
         Raises:
             Exception: as torch does where the state is not of such a network or optimizer.
         """
-        with self.weights.in_float32() as model:
-            model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"])
         self.weights.follow()
         self.optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])

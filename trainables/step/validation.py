@@ -1,19 +1,18 @@
 """A network's figures on a split, after every epoch."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.evaluation import evaluate
 from trainables.step.execution import Execution, Work
-from trainables.step.lean_weights import LeanWeights
 
 
 class Validation:
     """The evaluation of a network that is being trained.
 
     Args:
-        weights: the network's.
+        model: the network.
         split: the images.
         normalise: from their pixels to the network's input.
         dtype: number format.
@@ -22,13 +21,13 @@ class Validation:
 
     def __init__(
         self,
-        weights: LeanWeights,
+        model: nn.Module,
         split: DeviceSplit,
         normalise: Normaliser,
         dtype: torch.dtype,
         execution: Execution,
     ) -> None:
-        self._weights, self._split, self._normalise = weights, split, normalise
+        self._model, self._split, self._normalise = model, split, normalise
         self._dtype, self._execution = dtype, execution
         self._work: Work | None = None
         self._sums = torch.empty(0)
@@ -43,6 +42,5 @@ class Validation:
         return self._sums.to("cpu", non_blocking=True, copy=True)
 
     def _evaluate(self) -> None:
-        with self._weights.in_float32() as model:
-            evaluation = evaluate(model, self._split, self._normalise, self._dtype)
+        evaluation = evaluate(self._model, self._split, self._normalise, self._dtype)
         self._sums = evaluation.sums()
