@@ -11,6 +11,7 @@ from trainables.device import dtype_name, training_dtype
 from trainables.seeding import generator
 from trainables.step.lean_weights import LeanWeights
 from trainables.step.validation import Validation
+from trainables.training import network
 
 VALIDATED = 10_000
 
@@ -41,9 +42,9 @@ def evaluation(bench: Bench, name: str) -> Lines:
     """Milliseconds of a validation, launched, figures on the host."""
     images = bench.pick(VALIDATED, 32)
     data = bench.data(name, 100, images)
-    weights = LeanWeights(
-        bench.network(name).to(memory_format=torch.channels_last), training_dtype(bench.device)
-    )
+    model = network(bench.setting(name), data.dataset).to(bench.device)
+    model = model.to(memory_format=torch.channels_last)
+    weights = LeanWeights(model, training_dtype(bench.device))
     for dtype in (torch.bfloat16, torch.float32):
         validate = Validation(weights, data.val, data.normalise, dtype, bench.execution)
 
