@@ -23,7 +23,6 @@ BEFORE, GRAPH = "eager, autocast", "graph, lean"
 # Way: whether it is captured, and whether the weights have bfloat16 copies.
 WAYS = {
     BEFORE: (False, False),
-    "eager, lean": (False, True),
     "graph, autocast": (True, False),
     GRAPH: (True, True),
 }
