@@ -24,7 +24,7 @@ from trainables.recipe import Recipe, Setting
 from trainables.seeding import derive, generator
 from trainables.snapshot import snapshot
 from trainables.step.chunk import Chunk
-from trainables.step.clock import DeviceClock
+from trainables.step.device_clock import DeviceClock
 from trainables.step.execution import Execution, execution_on
 from trainables.step.learner import Learner
 from trainables.step.step import Step
@@ -310,7 +310,8 @@ class _Trainer:
             UsageError: it is not of this training.
         """
         try:
-            self._epoch, self._weights = state["epoch"], state["weights"]
+            self._epoch, weights = state["epoch"], state["weights"]
+            self._weights = None if weights is None else weights.to(self._data.device)
             self._passes.learner.restore(state)
             # So that all its epochs compare; earlier versions validated in float32 alone.
             self._validate_in(dtype_of(state.get("validation_dtype", "float32")))

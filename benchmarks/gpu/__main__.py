@@ -29,6 +29,7 @@ from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.data import resolve
 from trainables.device import exact_float32, use_threads
+from trainables.pack import use_all_queues
 
 FRAMES = 4  # of an error
 
@@ -130,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     path = output_file(arguments.out, "--out")
     if not arguments.dry and not torch.cuda.is_available():
         raise UsageError("torch finds no GPU here; --dry checks the command on the CPU")
+    use_all_queues()
     exact_float32()
     if arguments.dry:
         use_threads(1)

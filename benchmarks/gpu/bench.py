@@ -39,7 +39,7 @@ CLASSES = tuple("abcdefghij")
 class Unrecorded:
     """The order of a captured training, without graphs: the dry run's."""
 
-    captures, chunk = True, 16
+    captures, chunk = True, 8
 
     def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
         """``work`` itself."""
@@ -140,7 +140,7 @@ class StepLoop:
         execution: Execution | None = None,
     ) -> None:
         recipe, execution = bench.setting("conv3").recipe, execution or bench.execution
-        self._batches: int = bench.pick(32, 16)
+        self._batches: int = bench.pick(32, 4)
         batch, device = recipe.batch_size, bench.device
         self._learner = Learner(model.train(), recipe, FOREVER, self._batches, captured=True)
         self._chunk = Chunk(batch, self._batches, device, captured=True)

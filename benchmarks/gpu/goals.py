@@ -104,7 +104,7 @@ GOALS = (
 
 def table(lines: list[Line], *, dry: bool) -> str:
     """Every goal with its figure; a dry run judges none."""
-    rows = [f"{'':44}{'goal':>14}{'measured':>12}  "]
+    rows = [f"{'':44}{'goal':>16}{'measured':>10}"]
     for goal in GOALS:
         found, sign = goal.read(lines), ">=" if goal.least else "<="
         cell = "" if found is None else f"{found:,.3g}"

@@ -10,6 +10,7 @@ from trainables.data.auto_augment import Draws, auto_augment
 from trainables.device import dtype_name
 from trainables.seeding import generator
 from trainables.step.validation import Validation
+from trainables.training import network
 
 VALIDATED = 10_000
 
@@ -40,7 +41,8 @@ def evaluation(bench: Bench, name: str) -> Lines:
     """Milliseconds of a validation, launched, figures on the host."""
     images = bench.pick(VALIDATED, 32)
     data = bench.data(name, 100, images)
-    model = bench.network(name).to(memory_format=torch.channels_last)
+    model = network(bench.setting(name), data.dataset).to(bench.device)
+    model = model.to(memory_format=torch.channels_last)
     for dtype in (torch.bfloat16, torch.float32):
         validate = Validation(model, data.val, data.normalise, dtype, bench.execution)
 

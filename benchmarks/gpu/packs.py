@@ -22,7 +22,7 @@ def packs(bench: Bench, name: str, batch: int) -> Lines:
     batches = bench.execution.chunk // size
     images, members = batches * size, list[Member]()
     data = bench.data(name, bench.pick(CHUNKS, 2) * images)
-    for count in bench.pick((1, 2, 4, 8, 16, 32), (1, 2, 16)):
+    for count in bench.pick((1, 2, 4, 8, 16, 32), (1, 16)):
         while len(members) < count:
             members.append(_begun(bench, name, size, data, len(members)))
 

@@ -3,6 +3,7 @@
 import textwrap
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -145,7 +146,8 @@ def _search(options: SearchOptions, console: Console) -> int:
 
 def _first_line(options: SearchOptions) -> str:
     """What a search does in the seconds before its first trial."""
-    what = options.resume or ", ".join(options.space) or f"run {options.from_run}"
+    spaces = ", ".join(Path(space).stem for space in options.space)
+    what = options.resume or spaces or f"run {options.from_run}"
     ray = "starting Ray" if options.address is None else f"joining Ray at {options.address}"
     return f"{what}: reading the data, {ray}"
 

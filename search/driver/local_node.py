@@ -75,12 +75,16 @@ class LocalNode(node.Node):  # type: ignore[misc]
 
     def start_raylet(self, *args: Any, **options: Any) -> None:
         """Start the raylet with its smallest agent, as without Ray's optional packages."""
-        found = self.get_resource_and_label_spec()
-        workers = self._workers(Machine(int(found.num_cpus), int(found.num_gpus or 0)))
+        detected = self.get_resource_and_label_spec()
+        workers = self._workers(Machine(int(detected.num_cpus), int(detected.num_gpus or 0)))
         if workers:
-            variables = {"RAY_preload_python_modules": PRELOADED, "PYTHONPATH": _path()}
-            self._ray_params.env_vars = variables
-        flag = f"--num_prestart_python_workers={min(workers, int(found.num_cpus))}"
+            self._ray_params.env_vars = {
+                "RAY_preload_python_modules": PRELOADED,
+                "PYTHONPATH": _path(),
+                # Ray ends idle workers after a second once the trials to come have their CPUs.
+                "RAY_idle_worker_killing_time_threshold_ms": "60000",
+            }
+        flag = f"--num_prestart_python_workers={min(workers, int(detected.num_cpus))}"
         start_process = services.start_ray_process
         with (
             _replaced(

@@ -16,7 +16,7 @@ from search.trials.spec import Job, TrialSpec
 from search.workers.reporting import Clock, Figures, Pace
 from search.workers.train import restored_from, training_data
 from trainables.device import use_threads
-from trainables.pack import Member
+from trainables.pack import Member, use_all_queues
 from trainables.snapshot import snapshot
 from trainables.training import Epoch, steps
 
@@ -63,6 +63,7 @@ class PackHost:
         clock: Clock = time.perf_counter,
     ) -> None:
         use_threads(threads)
+        use_all_queues()
         self._milestones, self._clock = milestones, clock
         self._data = training_data(job)
         self._architecture = job.architecture

@@ -6,6 +6,3 @@ with no_collection():
     import ray.tune.trainable.function_trainable  # noqa: F401
 
     import search.workers.train  # noqa: F401
-    from trainables import compiler
-
-compiler.leave_out()

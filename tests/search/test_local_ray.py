@@ -37,7 +37,7 @@ def look():
     commands = " ".join(" ".join(each.cmdline()) for each in started)
     return started, sockets, ray.get(Actor.remote().has.remote()), commands
 
-found, UNWANTED = [], ("monitor.py", "dashboard.py", "log_monitor")
+rays, UNWANTED = [], ("monitor.py", "dashboard.py", "log_monitor")
 for moment in ("usual", "at once", "error", "signal", "usual"):
     started, sockets, preloaded, commands, begin, ended = [], [], None, "", None, ""
     try:
@@ -53,7 +53,7 @@ for moment in ("usual", "at once", "error", "signal", "usual"):
                 raise ValueError
     except (ValueError, KeyboardInterrupt) as error:
         ended = type(error).__name__
-    found.append({
+    rays.append({
         "moment": moment,
         "ended": ended,
         "started": len(started),
@@ -62,12 +62,12 @@ for moment in ("usual", "at once", "error", "signal", "usual"):
         "preloaded": preloaded,
         "unwanted": [name for name in UNWANTED if name in commands],
     })
-print(json.dumps(found))
+print(json.dumps(rays))
 """
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, list[dict]]:
+def rays() -> dict[str, list[dict]]:
     """What five Rays of one process started, and left, by how they ended."""
     line = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
@@ -79,30 +79,30 @@ def found() -> dict[str, list[dict]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["usual", "at once", "error", "signal"])
-def test_no_process_and_no_socket_stays(found, moment):
-    for each in found[moment]:
+def test_no_process_and_no_socket_stays(rays, moment):
+    for each in rays[moment]:
         assert (each["left"], each["sockets"]) == ([], [])
         assert each["started"] >= 4 or moment == "at once"  # two servers, an agent, a worker
 
 
 @pytest.mark.slow
-def test_a_process_can_start_another_after_it(found):
-    assert [each["preloaded"] for each in found["usual"]] == [True, True]
+def test_a_process_can_start_another_after_it(rays):
+    assert [each["preloaded"] for each in rays["usual"]] == [True, True]
 
 
 @pytest.mark.slow
-def test_a_trial_is_given_a_worker_that_has_imported_what_it_needs(found):
-    assert found["error"][0]["preloaded"]
+def test_a_trial_is_given_a_worker_that_has_imported_what_it_needs(rays):
+    assert rays["error"][0]["preloaded"]
 
 
 @pytest.mark.slow
-def test_what_a_search_has_no_use_for_is_not_started(found):
-    assert found["usual"][0]["unwanted"] == []
+def test_what_a_search_has_no_use_for_is_not_started(rays):
+    assert rays["usual"][0]["unwanted"] == []
 
 
 @pytest.mark.slow
-def test_sigterm_interrupts_once_ray_has_its_own_handler(found):
-    assert found["signal"][0]["ended"] == "Interrupted"
+def test_sigterm_interrupts_once_ray_has_its_own_handler(rays):
+    assert rays["signal"][0]["ended"] == "Interrupted"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def host(finished):  # after it, so that the cache is there
 
 
 def alone(embedded, asked: TrialSpec) -> list[float]:
-    data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"))
+    # In the format of JOB, which does not name one.
+    data = TrainingData.of(embedded.limited(300, 100), torch.device("cpu"), torch.float32)
     return [epoch.metrics["val_loss"] for epoch in fit(asked.setting, data)]
 
 
@@ -171,6 +172,32 @@ def test_a_member_trains_one_report_more_while_its_checkpoint_is_written_and_no_
     held_up(host, "slow", writing)
     whole(host, "other")
     assert slow.trained == 3
+
+
+def test_one_thread_trains_all_members_and_writes_none_of_their_checkpoints(pack, monkeypatch):
+    trained, written, write = set(), set(), pack_host.written
+
+    def steps() -> Iterator[Epoch | None]:
+        for number in (1, 2):
+            trained.add(threading.current_thread().name)
+            yield Epoch(number, {"val_accuracy": 0.5}, {"weight": torch.zeros(1)})
+
+    def noted(*epoch) -> bytes:
+        written.add(threading.current_thread().name)
+        return write(*epoch)
+
+    monkeypatch.setattr(pack_host, "written", noted)
+    host = pack(one=SimpleNamespace(steps=steps), other=SimpleNamespace(steps=steps))
+    assert [whole(host, name) for name in ("one", "other")] == [[1, 2], [1, 2]]
+    assert trained == {"pack"} and "pack" not in written
+
+
+def test_memory_that_torch_holds_for_graphs_is_not_taken_for_room(monkeypatch):
+    memory = pack_host._Memory(torch.device("cuda"))
+    memory._needed = 10
+    for free, expected in ((19, False), (21, True)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 100))
+        assert memory.has_room() is expected
 
 
 def test_others_join_and_leave_while_a_checkpoint_is_written(pack, writing, monkeypatch):

@@ -1,5 +1,6 @@
 """How work is captured as a CUDA graph, with a recording in the place of CUDA's."""
 
+import gc
 import threading
 import weakref
 from contextlib import contextmanager, nullcontext
@@ -13,8 +14,8 @@ from tape import Recorder, again
 from trainables.device import use_threads
 from trainables.pack import Member
 from trainables.recipe import Setting
-from trainables.step.execution import CudaGraphs
-from trainables.training import TrainingData, fit, steps
+from trainables.step.execution import CudaGraphs, Eager
+from trainables.training import TrainingData, _Trainer, fit, steps
 
 CPU = torch.device("cpu")
 
@@ -85,6 +86,15 @@ def test_a_graph_multiplies_in_a_workspace_that_no_other_has(recorded):
     assert order == [*3 * ["work"], "workspaces", "work", "workspaces"]
 
 
+@pytest.mark.parametrize("images", [25, 50])
+def test_a_training_of_fewer_batches_than_a_capture_warms_up_with_is_captured(embedded, images):
+    data = TrainingData.of(embedded.limited(images, 100), CPU)
+    asked = Setting.of("conv3", {"batch_size": 25}, 1, 0)
+    (epoch,) = fit(asked, replace(data, execution=CudaGraphs(CPU)))
+    (expected,) = fit(asked, data)
+    assert epoch.metrics["val_loss"] == expected.metrics["val_loss"]
+
+
 def test_a_training_by_graphs_is_the_loop_bit_for_bit(embedded):
     use_threads(1)
     data = TrainingData.of(embedded.limited(100, 100), CPU)
@@ -110,6 +120,26 @@ def test_a_graph_is_destroyed_by_the_next_capture_alone_whoever_dropped_it(recor
     graphs.repeatable(lambda: None, [])
     assert graph() is None
     assert recorded[0] == "synchronize"  # the device is idle then
+
+
+@pytest.mark.parametrize("execution", [Eager(), CudaGraphs(CPU)], ids=["eager", "graphs"])
+def test_what_an_ended_training_held_is_freed_without_a_garbage_collection(embedded, execution):
+    """A process trains hundreds, and a GPU's memory does not tell Python that it is short."""
+    data = replace(TrainingData.of(embedded.limited(50, 100), CPU), execution=execution)
+    setting = Setting.of("conv3", {"batch_size": 25, "schedule": "one_cycle"}, 1, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        trainer = _Trainer(setting, data)
+        list(trainer.run())
+        held = trainer._passes
+        refs = [weakref.ref(each) for each in (held._step, held.learner, held.learner.optimizer)]
+        refs += [weakref.ref(weight) for weight in held.learner.weights.masters]
+        del trainer, held
+        execution.repeatable(lambda: None, [])  # when graphs end
+        assert [ref() for ref in refs if ref() is not None] == []
+    finally:
+        gc.enable()
 
 
 def test_a_member_that_is_given_up_leaves_no_graph_behind(embedded):

@@ -1,5 +1,7 @@
 """Trainings with bfloat16 copies of the weights end in the bits of autocast alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,7 @@ from torch import nn
 from trainables.device import use_threads
 from trainables.recipe import Setting
 from trainables.step import lean_weights, learner
+from trainables.step.execution import Eager
 from trainables.training import TrainingData, fit
 
 
@@ -109,12 +112,19 @@ NETWORKS = [
 ]
 
 
+class AsWritten(Eager):
+    """Has copies, as a captured training does; a tape would repeat a network's Python no more."""
+
+    captures = True
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_copies_train_as_autocast_does_bit_for_bit(embedded, monkeypatch, network):
     use_threads(1)
     monkeypatch.setattr(learner, "training_dtype", lambda device: torch.bfloat16)
     monkeypatch.setattr("trainables.training.network", lambda *_: network())
     data = TrainingData.of(embedded.limited(100, 50), torch.device("cpu"))
+    data = replace(data, execution=AsWritten())
 
     def trained() -> dict[str, torch.Tensor]:
         *_, last = fit(Setting.of("conv3", {"batch_size": 25, "lr": 0.01}, 2, 0), data)

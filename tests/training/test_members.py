@@ -1,5 +1,8 @@
 """Trainings of a pack: each ends as it would alone."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -60,6 +63,46 @@ def test_a_member_leaves_the_global_generator_as_it_was(data):
     torch.manual_seed(7)
     Member(steps(SETTINGS["dropping"], data), CPU).advance()
     assert torch.equal(torch.rand(3), expected)
+
+
+class Pointer:
+    """What a generator of a GPU is: it points to a state, which others may point to as well."""
+
+    def __init__(self, device=None):
+        self.state = object()
+
+    def graphsafe_get_state(self):
+        copy = Pointer()
+        copy.state = self.state
+        return copy
+
+    def graphsafe_set_state(self, other):
+        self.state = other.state
+
+
+def test_on_a_gpu_each_member_draws_from_a_state_of_its_own(monkeypatch):
+    """Not from a copy: graphs that are replayed at the same time read the state's own memory."""
+    shared, stream = Pointer(), SimpleNamespace(wait_stream=lambda other: None)
+    monkeypatch.setattr(torch, "Generator", Pointer)
+    monkeypatch.setattr(torch.cuda, "default_generators", (shared,))
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    drawn, outside = {"one": [], "other": []}, shared.state
+
+    def training(name):
+        while True:
+            drawn[name].append(shared.state)
+            yield None
+
+    members = [Member(training(name), torch.device("cuda")) for name in drawn]
+    for _ in range(3):
+        for member in members:
+            member.advance()
+    assert [len(set(states)) for states in drawn.values()] == [1, 1]
+    assert len({outside, *drawn["one"], *drawn["other"]}) == 3
+    assert shared.state is outside
 
 
 def test_steps_pause_between_any_two_updates(data):

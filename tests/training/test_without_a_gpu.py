@@ -28,7 +28,7 @@ from trainables.step.lean_weights import LeanWeights
 from trainables.step.learner import Learner
 from trainables.step.rates import Rates
 from trainables.step.validation import Validation
-from trainables.training import TrainingData
+from trainables.training import TrainingData, _Trainer, fit
 
 META, CUDA = torch.device("meta"), torch.device("cuda")
 AUGMENTATIONS = {
@@ -190,6 +190,19 @@ def test_every_other_choice_of_the_recipe_trains_without_a_wait(
 def test_images_drawn_by_weight_are_drawn_without_a_wait(device, made_without_values):
     data = made_without_values(device)
     train_a_pass(data, weights=torch.empty(35, device=device), **CYCLING)
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+def test_a_training_goes_on_with_everything_on_its_device(made_without_values, embedded):
+    """A checkpoint is read onto the CPU."""
+    values = {**CYCLING, "reweighting": "jtt", "optimizer": "sgd"}
+    setting = Setting.of("conv3", values, 2, 0)
+    state = next(
+        fit(setting, TrainingData.of(embedded.limited(35, 100), torch.device("cpu")))
+    ).state
+    trainer = _Trainer(setting, made_without_values(META))
+    trainer.restore(state)
+    assert {each.device for each in (*trainer._passes.learner.tensors, trainer._weights)} == {META}
 
 
 PLACES = {

@@ -7,6 +7,16 @@ from torch import Tensor
 def partners(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
     """Places of the partners of ``count`` images, (N,): a permutation of each batch in turn."""
     device = draws.device
+    if device.type == "cuda":
+        return sorted_by_chance(count, batch_size, draws)
     sizes = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     drawn = [torch.randperm(size, generator=draws, device=device) for size in sizes]
     return torch.cat([start * batch_size + batch for start, batch in enumerate(drawn)])
+
+
+def sorted_by_chance(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
+    """The same of all batches at once: a chunk of small ones would be thousands of launches."""
+    kind = torch.float64  # so that two numbers of a batch are hardly ever equal
+    chance = torch.rand(count, generator=draws, device=draws.device, dtype=kind)
+    batch = torch.arange(count, device=draws.device) // batch_size
+    return (batch + chance).argsort()

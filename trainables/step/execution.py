@@ -67,6 +67,7 @@ class CudaGraphs:
         with _searching(), torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):
                 work()
+                _restore(changed, before)  # there may be but one batch to take
             # Other threads may copy checkpoints meanwhile.
             mode = "thread_local"
             with (
@@ -75,11 +76,15 @@ class CudaGraphs:
             ):
                 work()
         outer.wait_stream(stream)
-        with torch.no_grad():
-            for tensor, value in zip(changed, before, strict=True):
-                tensor.detach().copy_(value)
+        _restore(changed, before)
         torch.cuda.set_rng_state(random, self._device)
         return _Replay(graph, self._ended)
+
+
+def _restore(changed: Sequence[Tensor], before: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for tensor, value in zip(changed, before, strict=True):
+            tensor.detach().copy_(value)
 
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream:

@@ -6,6 +6,7 @@ network keeps its float32 weights: whatever else it does with them, it does as u
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +71,9 @@ class LeanWeights:
         """Every weight in float32, and every copy."""
         return [*self.masters, *self._low]
 
-    def in_use(self) -> TorchFunctionMode:
+    def in_use(self) -> AbstractContextManager[Any]:
         """A context in which layers under autocast compute with the copies."""
-        return _Replacing(self._by_weight)
+        return _Replacing(self._by_weight) if self._pairs else nullcontext()
 
     def forget_gradients(self) -> None:
         """Drop the gradients of the step before."""

@@ -36,7 +36,8 @@ class Learner:
         begin(self.optimizer)
         device = next(model.parameters()).device
         self.dtype = training_dtype(device)
-        self.weights = LeanWeights(self.model, self.dtype)
+        # Where steps are launched one by one, a CPU gains nothing from copies.
+        self.weights = LeanWeights(self.model, self.dtype if captured else torch.float32)
         cycles = recipe.schedule == "one_cycle" and recipe.cycle_momentum
         self._rates = Rates(steps, cycles, device, captured)
 

@@ -29,6 +29,9 @@ class Step:
 
     def __call__(self) -> None:
         """Take the step."""
+        if not self._execution.captures:  # kept, the work would hold in a circle what it is of
+            self._take()
+            return
         if self._work is None:
             changed = [self.sums, *self._chunk.tensors, *self._learner.tensors]
             self._work = self._execution.repeatable(self._take, changed)

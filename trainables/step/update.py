@@ -7,6 +7,7 @@ step is made of the operations of torch's own reading (``torch/optim/adam.py``,
 ``torch/optim/sgd.py``).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -40,113 +41,101 @@ def update(optimizer: Optimizer, rate: Tensor, momentum: Number) -> None:
     """
     group = optimizer.param_groups[0]
     weights = [weight for weight in group["params"] if weight.grad is not None]
-    gradients = [weight.grad for weight in weights]
     states = [optimizer.state[weight] for weight in weights]
+    move = _Move(group, weights, [weight.grad for weight in weights], states, rate, momentum)
     fused = isinstance(momentum, float)
     if isinstance(optimizer, SGD):
-        step = _fused_sgd if fused else _sgd
+        (move.fused_sgd if fused else move.sgd)()
     else:
-        step = _fused_adam if fused else _adam
-    step(group, weights, gradients, states, rate, momentum)
+        (move.fused_adam if fused else move.adam)()
 
 
-def _fused_adam(
-    group: dict[str, Any],
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    states: list[dict[str, Tensor]],
-    rate: Tensor,
-    momentum: Any,
-) -> None:
-    averages, squares, steps = (
-        [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
-    )
-    torch._foreach_add_(steps, 1)
-    decoupled = group["decoupled_weight_decay"]
-    kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-    kernel(
-        weights,
-        gradients,
-        averages,
-        squares,
-        [],
-        steps,
-        lr=rate,
-        beta1=momentum,
-        beta2=group["betas"][1],
-        weight_decay=group["weight_decay"],
-        eps=group["eps"],
-        amsgrad=False,
-        maximize=False,
-    )
+@dataclass(frozen=True)
+class _Move:
+    """One step of some weights: an optimizer's options, its states, and the step's numbers."""
 
+    group: dict[str, Any]
+    weights: list[Tensor]
+    gradients: list[Tensor]
+    states: list[dict[str, Tensor]]
+    rate: Tensor
+    momentum: Any
 
-def _fused_sgd(
-    group: dict[str, Any],
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    states: list[dict[str, Tensor]],
-    rate: Tensor,
-    momentum: Any,
-) -> None:
-    torch._fused_sgd_(
-        weights,
-        gradients,
-        [state["momentum_buffer"] for state in states] if momentum else [],
-        weight_decay=group["weight_decay"],
-        momentum=momentum,
-        lr=rate,
-        dampening=0.0,
-        nesterov=group["nesterov"],
-        maximize=False,
-        is_first_step=False,  # the first step's is the same, as its buffers are zeros
-    )
+    def fused_adam(self) -> None:
+        """By torch's kernel."""
+        group, steps = self.group, self._states("step")
+        torch._foreach_add_(steps, 1)
+        decoupled = group["decoupled_weight_decay"]
+        kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+        kernel(
+            self.weights,
+            self.gradients,
+            self._states("exp_avg"),
+            self._states("exp_avg_sq"),
+            [],
+            steps,
+            lr=self.rate,
+            beta1=self.momentum,
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
 
+    def fused_sgd(self) -> None:
+        """By torch's kernel."""
+        torch._fused_sgd_(
+            self.weights,
+            self.gradients,
+            self._states("momentum_buffer") if self.momentum else [],
+            weight_decay=self.group["weight_decay"],
+            momentum=self.momentum,
+            lr=self.rate,
+            dampening=0.0,
+            nesterov=self.group["nesterov"],
+            maximize=False,
+            is_first_step=False,  # the first step's is the same, as its buffers are zeros
+        )
 
-def _adam(
-    group: dict[str, Any],
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    states: list[dict[str, Tensor]],
-    rate: Tensor,
-    momentum: Any,
-) -> None:
-    decay, beta2 = group["weight_decay"], group["betas"][1]
-    averages, squares, steps = (
-        [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
-    )
-    torch._foreach_add_(steps, 1)
-    if decay and group["decoupled_weight_decay"]:
-        torch._foreach_mul_(weights, 1 - rate * decay)
-    elif decay:
-        gradients = list(torch._foreach_add(gradients, weights, alpha=decay))
-    torch._foreach_mul_(averages, momentum)
-    torch._foreach_add_(averages, torch._foreach_mul(gradients, 1 - momentum))
-    torch._foreach_mul_(squares, beta2)
-    torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
-    roots = torch._foreach_sqrt(squares)
-    torch._foreach_div_(roots, (1 - beta2 ** steps[0]).sqrt())
-    torch._foreach_add_(roots, group["eps"])
-    moves = torch._foreach_div(averages, roots)
-    torch._foreach_mul_(moves, rate / (1 - momentum ** steps[0]))
-    torch._foreach_sub_(weights, moves)
+    def adam(self) -> None:
+        """By operations that take the momentum as a tensor."""
+        decay, beta2 = self.group["weight_decay"], self.group["betas"][1]
+        averages, squares, steps = map(self._states, ("exp_avg", "exp_avg_sq", "step"))
+        torch._foreach_add_(steps, 1)
+        gradients = self.gradients
+        if decay and self.group["decoupled_weight_decay"]:
+            torch._foreach_mul_(self.weights, 1 - self.rate * decay)
+        else:
+            gradients = self._with_decay()
+        torch._foreach_mul_(averages, self.momentum)
+        torch._foreach_add_(averages, torch._foreach_mul(gradients, 1 - self.momentum))
+        torch._foreach_mul_(squares, beta2)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_div_(roots, (1 - beta2 ** steps[0]).sqrt())
+        torch._foreach_add_(roots, self.group["eps"])
+        moves = torch._foreach_div(averages, roots)
+        torch._foreach_mul_(moves, self.rate / (1 - self.momentum ** steps[0]))
+        torch._foreach_sub_(self.weights, moves)
 
+    def sgd(self) -> None:
+        """By operations that take the momentum as a tensor."""
+        buffers, gradients = self._states("momentum_buffer"), self._with_decay()
+        torch._foreach_mul_(buffers, self.momentum)
+        torch._foreach_add_(buffers, gradients)
+        moves = list(buffers)
+        if self.group["nesterov"]:
+            moves = list(torch._foreach_mul(buffers, self.momentum))
+            torch._foreach_add_(moves, gradients)
+        torch._foreach_sub_(self.weights, torch._foreach_mul(moves, self.rate))
 
-def _sgd(
-    group: dict[str, Any],
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    states: list[dict[str, Tensor]],
-    rate: Tensor,
-    momentum: Any,
-) -> None:
-    buffers = [state["momentum_buffer"] for state in states]
-    if group["weight_decay"]:
-        gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
-    torch._foreach_mul_(buffers, momentum)
-    torch._foreach_add_(buffers, gradients)
-    moves = list(buffers)
-    if group["nesterov"]:
-        moves = list(torch._foreach_mul(buffers, momentum))
-        torch._foreach_add_(moves, gradients)
-    torch._foreach_sub_(weights, torch._foreach_mul(moves, rate))
+    def _states(self, name: str) -> list[Tensor]:
+        return [state[name] for state in self.states]
+
+    def _with_decay(self) -> list[Tensor]:
+        """The gradients, with the weight decay as a term of theirs."""
+        if not self.group["weight_decay"]:
+            return self.gradients
+        decay = self.group["weight_decay"]
+        return list(torch._foreach_add(self.gradients, self.weights, alpha=decay))

@@ -34,9 +34,11 @@ class Validation:
 
     def __call__(self) -> Tensor:
         """What ``metrics_of`` makes the figures of, on its way to the host."""
-        if self._work is None:
-            self._work = self._execution.repeatable(self._evaluate, [])
-        self._work()
+        if not self._execution.captures:  # kept, the work would hold in a circle what it is of
+            self._evaluate()
+        else:
+            self._work = self._work or self._execution.repeatable(self._evaluate, [])
+            self._work()
         return self._sums.to("cpu", non_blocking=True, copy=True)
 
     def _evaluate(self) -> None:
