@@ -147,8 +147,11 @@ class _HeadInFloat32(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if function is F.linear and len(args) > 1 and args[1].shape == self._shape:
+        if function is F.linear and len(args) > 1 and self._is_head(args[1]):
             inputs, *others = args
             with torch.autocast(inputs.device.type, enabled=False):
                 return F.linear(inputs.float(), *others)
         return function(*args, **(kwargs or {}))
+
+    def _is_head(self, weight: Tensor) -> bool:
+        return weight.shape == self._shape and weight.dtype == torch.float32

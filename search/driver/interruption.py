@@ -1,8 +1,9 @@
 """The exception with which a signal ends a command."""
 
+import ctypes
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from signal import SIGTERM, alarm
 
@@ -36,22 +37,32 @@ def ray_signals() -> Iterator[None]:
 
 
 @contextmanager
-def interrupting() -> Iterator[Callable[[], None]]:
-    """Have SIGTERM interrupt; what it yields has it do so again once Ray has its own handler."""
+def interrupting() -> Iterator[None]:
+    """Have SIGTERM interrupt, where this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
+        yield
         return
 
     def interrupt(number: int, _: object) -> None:
-        alarm(0)  # Abseil's, if Ray had set its handler
         raise Interrupted(number)
 
-    def listen() -> None:
-        signal.signal(SIGTERM, interrupt)
-
-    usual = signal.getsignal(SIGTERM)
-    listen()
+    usual = signal.signal(SIGTERM, interrupt)
     try:
-        yield listen
+        yield
     finally:
         signal.signal(SIGTERM, usual)
+
+
+@contextmanager
+def same_sigterm() -> Iterator[None]:
+    """Have the process's handler of SIGTERM again after this, whoever sets one within.
+
+    Python's own functions set none in a thread; these, which they call, do.
+    """
+    handler_of, set_handler = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
+    handler_of.restype, set_handler.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    usual = handler_of(SIGTERM)
+    try:
+        yield
+    finally:
+        set_handler(SIGTERM, usual)

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.driver.interruption import interrupting
+from search.driver.interruption import interrupting, same_sigterm
 from search.driver.resources import Machine, allot
 from trainables.boundary.errors import UsageError
 
@@ -42,23 +42,15 @@ def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]
     if limits.address is not None or _has_ray():
         yield lambda: None
         return
-    with _session_folder() as folder, interrupting() as again:
-        started, over, end = Future[None](), threading.Event(), threading.Event()
-        start = partial(_hold, folder, partial(workers, limits), started, over, end)
-        thread = threading.Thread(target=start, name="ray", daemon=True)
+    with _session_folder() as folder, interrupting():
+        started, over = Future[None](), threading.Event()
+        hold = partial(_hold, folder, partial(workers, limits), started, over)
+        thread = threading.Thread(target=hold, name="ray", daemon=True)
         thread.start()
-
-        def await_ray() -> None:
-            started.result()
-            again()
-
         try:
-            yield await_ray
+            yield started.result
         finally:
             over.set()
-            wait([started])
-            _end()
-            end.set()
             thread.join()
 
 
@@ -78,17 +70,21 @@ def _hold(
     workers: Callable[[Machine], int],
     started: "Future[None]",
     over: threading.Event,
-    end: threading.Event,
 ) -> None:
-    """Start Ray, and stay: its processes end with the thread that started them."""
+    """Start Ray, stay, since its processes end with the thread that started them, and end it.
+
+    Whatever interrupts the main thread meanwhile, it is ended whole.
+    """
     try:
         from search.driver.local_node import start
 
-        start(folder, workers, over)
+        with same_sigterm():
+            start(folder, workers, over)
         started.set_result(None)
     except BaseException as error:
         started.set_exception(error)
-    end.wait()
+    over.wait()
+    _end()
 
 
 def _has_ray() -> bool:

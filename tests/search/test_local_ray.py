@@ -38,10 +38,18 @@ def look():
     return started, sockets, ray.get(Actor.remote().has.remote()), commands
 
 rays, UNWANTED = [], ("monitor.py", "dashboard.py", "log_monitor")
-for moment in ("usual", "at once", "error", "signal", "usual"):
+for moment in ("usual", "at once", "error", "signal", "reading", "usual"):
     started, sockets, preloaded, commands, begin, ended = [], [], None, "", None, ""
     try:
         with local_ray(SearchOptions(concurrency=1)) as await_ray:
+            if moment == "reading":
+                from ray import is_initialized
+                while not is_initialized():
+                    time.sleep(0.05)
+                time.sleep(0.5)
+                started = family()
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(5)
             if moment != "at once":
                 await_ray()
                 started, sockets, preloaded, commands = look()
@@ -68,7 +76,7 @@ print(json.dumps(rays))
 
 @pytest.fixture(scope="module")
 def rays() -> dict[str, list[dict]]:
-    """What five Rays of one process started, and left, by how they ended."""
+    """What six Rays of one process started, and left, by how they ended."""
     line = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -78,7 +86,7 @@ def rays() -> dict[str, list[dict]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["usual", "at once", "error", "signal"])
+@pytest.mark.parametrize("moment", ["usual", "at once", "error", "signal", "reading"])
 def test_no_process_and_no_socket_stays(rays, moment):
     for each in rays[moment]:
         assert (each["left"], each["sockets"]) == ([], [])
@@ -101,8 +109,9 @@ def test_what_a_search_has_no_use_for_is_not_started(rays):
 
 
 @pytest.mark.slow
-def test_sigterm_interrupts_once_ray_has_its_own_handler(rays):
-    assert rays["signal"][0]["ended"] == "Interrupted"
+@pytest.mark.parametrize("moment", ["signal", "reading"])
+def test_sigterm_interrupts_once_ray_has_started(rays, moment):
+    assert rays[moment][0]["ended"] == "Interrupted"
 
 
 @pytest.mark.parametrize(

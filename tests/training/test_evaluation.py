@@ -176,6 +176,24 @@ def test_logits_that_would_tie_in_bfloat16_do_not(embedded, wrapped):
     assert evaluate(model, data.val, data.normalise, BF16).predictions.tolist() == [1] * 50
 
 
+class InFloat64(nn.Module):
+    def __init__(self, classes: int):
+        super().__init__()
+        self.head = nn.Linear(3, classes).double()
+
+    def forward(self, images):
+        with torch.autocast("cpu", enabled=False):
+            return self.head(images.mean((2, 3)).double())
+
+
+def test_a_head_in_float64_stays_so(embedded):
+    split = DeviceSplit.of(embedded.val, torch.device("cpu"))
+    normalise = Normaliser(embedded, torch.device("cpu"))
+    model = InFloat64(len(embedded.classes))
+    half, full = (evaluate(model, split, normalise, t) for t in (torch.bfloat16, torch.float32))
+    assert torch.equal(half.logits, full.logits)
+
+
 class Fails(nn.Module):
     """Fails on the images of a batch."""
 
