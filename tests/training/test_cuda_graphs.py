@@ -11,7 +11,7 @@ import pytest
 import torch
 from tape import Recorder, again
 
-from trainables.device import use_threads
+from trainables.device import training_dtype, use_threads
 from trainables.pack import Member
 from trainables.recipe import Setting
 from trainables.step.execution import CudaGraphs, Eager
@@ -105,6 +105,20 @@ def test_a_training_by_graphs_is_the_loop_bit_for_bit(embedded):
     assert ours.metrics["val_loss"] == theirs.metrics["val_loss"]
     model = theirs.state["model"]
     assert all(torch.equal(ours.state["model"][name], model[name]) for name in model)
+
+
+def test_a_captured_step_copies_the_weights_down_and_their_gradients_up_once(embedded):
+    """What a capture puts back is no change, after which the step would copy each weight anew."""
+    if training_dtype(CPU) != torch.bfloat16:
+        pytest.skip("this CPU has no bfloat16 in hardware, so weights have no copies")
+    data = TrainingData.of(embedded.limited(50, 100), CPU)
+    trainer = _Trainer(
+        Setting.of("conv3", {"batch_size": 25}, 1, 0), replace(data, execution=CudaGraphs(CPU))
+    )
+    list(trainer.run())
+    operations = trainer._passes._step._work._graph.recorder.operations
+    names = [func.overloadpacket.__name__ for func, *_ in operations]
+    assert names.count("_foreach_copy_") == 2
 
 
 def test_a_graph_is_destroyed_by_the_next_capture_alone_whoever_dropped_it(recorded):

@@ -82,9 +82,8 @@ class CudaGraphs:
 
 
 def _restore(changed: Sequence[Tensor], before: Sequence[Tensor]) -> None:
-    with torch.no_grad():
-        for tensor, value in zip(changed, before, strict=True):
-            tensor.detach().copy_(value)
+    for tensor, value in zip(changed, before, strict=True):
+        tensor.data.copy_(value)  # which torch does not count as a change
 
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream:
