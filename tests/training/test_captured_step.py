@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tape import Recorder, Tape, Waits
+from torch import nn
 
 from trainables import architectures
 from trainables.checkpoint import load, save
@@ -116,6 +117,27 @@ def test_a_captured_training_resumes_to_the_same_bits(data, tmp_path, recipe):
     torch.manual_seed(5)
     resumed = list(fit(asked, captured, load(tmp_path / "state.pt")))
     assert_same(figures(resumed), figures(unbroken[1:]))
+
+
+class WithAnAverage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(3, 10)
+        self.register_buffer("average", torch.zeros(3))
+
+    def forward(self, images):
+        features = images.mean((2, 3))
+        if self.training:
+            self.average = 0.9 * self.average + 0.1 * features.mean(0)
+        return self.head(features - self.average)
+
+
+def test_a_buffer_that_a_network_replaces_is_followed(data, monkeypatch):
+    monkeypatch.setattr("trainables.training.network", lambda *_: WithAnAverage())
+    repeated = figures(fit(setting(2), replace(data, execution=Tape())))
+    expected = figures(fit(setting(2), data))
+    assert_same(repeated, expected)
+    assert not torch.equal(expected[0][2]["average"], expected[1][2]["average"])
 
 
 def test_an_epoch_of_a_captured_training_stays_as_it_is_while_the_next_is_trained(data):

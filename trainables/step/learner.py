@@ -34,6 +34,12 @@ class Learner:
         # Torch's schedules ask whether the optimizer stepped; ``update`` does it.
         self.optimizer._opt_called = True  # type: ignore[attr-defined]
         begin(self.optimizer)
+        self._buffers = [
+            (module, name, buffer)
+            for module in model.modules()
+            for name, buffer in module._buffers.items()
+            if buffer is not None
+        ]
         device = next(model.parameters()).device
         self.dtype = training_dtype(device)
         # Where steps are launched one by one, a CPU gains nothing from copies.
@@ -68,11 +74,21 @@ class Learner:
         """One step against the gradient of ``objective``, clipped if the recipe says so."""
         self.weights.forget_gradients()
         objective.backward()  # type: ignore[no-untyped-call]
+        self._settle_buffers()
         self.weights.widen_gradients()
         if self._clip_norm:
             clip_grad_norm_(self.weights.masters, self._clip_norm)
         update(self.optimizer, *self._rates.take())
         self.weights.follow()
+
+    def _settle_buffers(self) -> None:
+        """Write what a network put in a buffer's place into it: a graph reads its memory alone."""
+        for module, name, buffer in self._buffers:
+            now = module._buffers.get(name)
+            if now is not buffer and now is not None and now.shape == buffer.shape:
+                with torch.no_grad():
+                    buffer.copy_(now)
+                module._buffers[name] = buffer
 
     def state(self) -> dict[str, Any]:
         """Everything from which it goes on, as torch's modules and optimizers have it."""
