@@ -106,7 +106,8 @@ class LocalNode(node.Node):  # type: ignore[misc]
     def kill_all_processes(self, *_: Any, **__: Any) -> None:
         """End them and all that they started, without waiting for what they are at."""
         own = [info.process for each in self.all_processes.values() for info in each]
-        ended = [each for process in own for each in _family(process.pid)]
+        # The id of one that has ended may be another's by now.
+        ended = [each for one in own if one.poll() is None for each in _family(one.pid)]
         for each in ended:
             with suppress(psutil.NoSuchProcess):
                 each.kill()

@@ -12,6 +12,8 @@ from search.trials.spec import Job
 from trainables.best_epoch import METRIC
 from trainables.recipe import Value
 
+_DECIDE = "on_trial_result"  # the method of Tune's schedulers in which they stop a trial
+
 
 class Proposer(Searcher):  # type: ignore[misc]
     """A searcher of Tune's, whose configurations are those of ``TrialSpec.as_config``."""
@@ -40,7 +42,7 @@ class Stopper(Protocol):
         """The epochs before the last at which it decides, or needs the figures of any trial.
 
         Trials report these by themselves, others perhaps not. One that lacks this method hears of
-        every epoch.
+        every epoch, and so does one that inherits it but decides in a method of its own.
         """
 
 
@@ -68,5 +70,7 @@ class Proposals(Protocol):
 
 def milestones(scheduler: Stopper, epochs: int) -> frozenset[int]:
     """The epochs of trials of up to ``epochs`` that must be reported by themselves."""
-    own = getattr(scheduler, "milestones", None)
-    return frozenset(range(1, epochs + 1) if own is None else own()) | {epochs}
+    both = {"milestones", _DECIDE}
+    first = next((kind for kind in type(scheduler).__mro__ if both & vars(kind).keys()), object)
+    own = scheduler.milestones() if "milestones" in vars(first) else range(1, epochs)
+    return frozenset(own) | {epochs}

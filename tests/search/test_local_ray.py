@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -112,6 +113,20 @@ def test_what_a_search_has_no_use_for_is_not_started(rays):
 @pytest.mark.parametrize("moment", ["signal", "reading"])
 def test_sigterm_interrupts_once_ray_has_started(rays, moment):
     assert rays[moment][0]["ended"] == "Interrupted"
+
+
+def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):
+    from search.driver import local_node
+
+    monkeypatch.setattr(local_node.node.Node, "kill_all_processes", lambda *_, **__: None)
+    ray = object.__new__(local_node.LocalNode)
+    ray._raylet_socket_name = ray._plasma_store_socket_name = "/nowhere"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        ended = SimpleNamespace(pid=other.pid, poll=lambda: 0)
+        ray.all_processes = {"raylet": [SimpleNamespace(process=ended)]}
+        ray.kill_all_processes()
+        other.communicate(b"\n")
+    assert other.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -309,6 +309,19 @@ def test_the_epochs_at_which_a_scheduler_decides(name, expected):
     assert milestones(made_or_own(name), BUDGET.epochs) == expected
 
 
+@EVERY
+def test_a_scheduler_that_decides_in_a_method_of_its_own_hears_of_every_epoch(name):
+    """As whoever derives it from one of these expects."""
+
+    class Derived(type(made(name))):
+        def on_trial_result(self, tune_controller, trial, result):
+            return STOP
+
+    derived = made(name)
+    derived.__class__ = Derived
+    assert milestones(derived, BUDGET.epochs) == {*range(1, 10)}
+
+
 def test_the_rungs_of_a_budget_that_is_no_power_of_the_factor():
     budget = Budget(trials=9, epochs=20, grace_epochs=2, reduction_factor=3)
     assert milestones(schedulers.create("asha", budget), 20) == {2, 6, 18, 20}
