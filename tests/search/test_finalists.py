@@ -195,5 +195,5 @@ def test_a_search_of_images_without_digits_has_nothing_to_hold(tmp_path):
 
 def test_a_search_that_is_no_longer_than_the_grace_says_that_it_stops_no_trial(confirmed, finished):
     told = "no trial is stopped early: the space's grace of 3 epochs is not below the 2 of a trial"
-    assert confirmed.printed.startswith(f"confirmed: {told}")
+    assert confirmed.printed.splitlines()[1].startswith(f"confirmed: {told}")
     assert "no trial is stopped early" not in finished.printed

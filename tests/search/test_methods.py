@@ -157,12 +157,13 @@ def test_what_is_wrong_is_told_in_a_line_by_check_and_before_a_search(
 ):
     path = written(json.loads(json.dumps(keys)), **json.loads(json.dumps(embedded)))
     search = ["--space", str(path), "--data", "embedded", "--out", str(tmp_path / "runs")]
-    for flags in (["--check", str(path)], search):
+    begun = f"{path.stem}: reading the data, starting Ray\n"
+    for flags, line in ((["--check", str(path)], ""), (search, begun)):
         assert main(flags) == 2
         printed, error = capsys.readouterr()
         assert error.startswith(f"error: {path}: ")
         assert message in error
-        assert (printed, error.count("\n")) == ("", 1)
+        assert (printed, error.count("\n")) == (line, 1)
     assert not (tmp_path / "runs").exists()
 
 

@@ -19,6 +19,7 @@ def test_a_search_ends_whole_with_odd_names_a_long_tmpdir_and_a_reader_that_leav
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert b"starting Ray" in search.stdout.readline()
     assert b"odd: gap5 on embedded" in search.stdout.readline()
     search.stdout.close()
     assert (search.wait(300), search.stderr.read()) == (0, b"")
