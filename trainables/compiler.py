@@ -1,4 +1,4 @@
-"""Torch's compiler, which nothing here uses and which takes a second to import."""
+"""Torch's compiler, which a training does not need and which takes a second to import."""
 
 from typing import Any
 

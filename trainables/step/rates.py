@@ -22,7 +22,8 @@ class Rates:
     def __init__(self, steps: int, cycles: bool, device: torch.device, captured: bool) -> None:
         # The kernels read the rate as a float64 on a CPU, and as a float32 on a GPU.
         kind = torch.float64 if device.type == "cpu" else torch.float32
-        self._rates, self._momenta = (torch.zeros(steps, dtype=kind, device=device) for _ in "rm")
+        self._rates = torch.zeros(steps, dtype=kind, device=device)
+        self._momenta = torch.zeros_like(self._rates)
         self._next = torch.zeros(1, dtype=torch.int64, device=device)
         self._cycles, self._captured = cycles, captured
         self._constant, self._left = 0.0, list[float]()
