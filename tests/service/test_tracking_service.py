@@ -199,7 +199,7 @@ def refused(service: Service, out: Path, user: User | None) -> str:
         timeout=120,
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
+    assert done.stdout == "gap5: reading the data, starting Ray\n"
     assert not out.exists() or not list(out.iterdir())
     (line,) = done.stderr.splitlines()
     return line
