@@ -55,7 +55,7 @@ def interrupting() -> Iterator[None]:
 
 @contextmanager
 def same_sigterm() -> Iterator[None]:
-    """Have the process's handler of SIGTERM again after this, whoever sets one within.
+    """Restore the process's handler of SIGTERM afterwards, even if a library has set another.
 
     Python's own functions set none in a thread; these, which they call, do.
     """

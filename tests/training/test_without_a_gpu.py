@@ -189,7 +189,9 @@ def test_every_other_choice_of_the_recipe_trains_without_a_wait(
 
 def test_images_drawn_by_weight_are_drawn_without_a_wait(device, made_without_values):
     data = made_without_values(device)
-    train_a_pass(data, weights=torch.empty(35, device=device), **CYCLING)
+    recorder = train_a_pass(data, weights=torch.empty(35, device=device), **CYCLING)
+    names = [operation.overloadpacket.__name__ for operation, *_ in recorder.operations]
+    assert names.count("multinomial") == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")

@@ -1,4 +1,4 @@
-"""The bfloat16 copies of a network's weights that a training computes with.
+"""The bfloat16 copies of a network's weights that a captured step computes with.
 
 Autocast casts every weight down in every step, and every gradient up. Here the copies stay, and
 one copy a step follows the optimizer: the same numbers, with fewer passes over the weights. The
