@@ -152,8 +152,9 @@ def test_a_node_that_does_not_see_the_folder_of_searches_is_named(cluster, tmp_p
     search = search_on(cluster, out)
     with node_that_does_not_see(out, cluster), search.begun() as run:
         assert run.wait() == 2
-        assert run.printed.startswith(f"error: --out {out}: node ")
-        assert "does not see it; name a folder on storage that all nodes share" in run.printed
+        error = run.printed.splitlines()[-1]
+        assert error.startswith(f"error: --out {out}: node ")
+        assert "does not see it; name a folder on storage that all nodes share" in error
     assert list(out.iterdir()) == []
 
 
