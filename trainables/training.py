@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables import architectures, evaluation
+from trainables import architectures, class_balance, evaluation
 from trainables.best_epoch import improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
@@ -17,6 +18,7 @@ from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, s
 from trainables.data.dataset import Dataset
 from trainables.device import dtype_name, dtype_of, evaluation_dtype
 from trainables.evaluation import metrics_of
+from trainables.initial_weights import initialise
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
 from trainables.mixup import mix
@@ -171,10 +173,19 @@ class _Passes:
         steps = steps_per_epoch(images, recipe.batch_size)
         self._batches = min(steps, max(1, execution.chunk // self._size))
         torch.manual_seed(derive(setting.seed, stream))
-        model = network(setting, data.dataset).to(data.device)
+        model = network(setting, data.dataset)
+        if recipe.init != "none":
+            initialise(model, Path(recipe.init), setting.architecture)
+        model = model.to(data.device)
         self.learner = Learner(model, recipe, epochs, steps, execution.captures)
         self._chunk = Chunk(self._size, self._batches, data.device, execution.captures)
-        self._step = Step(self.learner, recipe.label_smoothing, self._chunk, execution)
+        labels, classes = data.train.labels, len(data.dataset.classes)
+        balanced = recipe.class_weights == "balanced"
+        weights = class_balance.class_weights(labels, classes) if balanced else None
+        smoothing = recipe.label_smoothing
+        self._step = Step(self.learner, smoothing, weights, self._chunk, execution)
+        balanced = recipe.sampling == "balanced"
+        self._draws = class_balance.draws(labels, classes) if balanced else None
 
     @property
     def sums(self) -> Tensor:
@@ -186,8 +197,11 @@ class _Passes:
 
         Args:
             place: names the pass's random streams.
-            weights: how often each image is drawn, or None for once each.
+            weights: how often each image is drawn, or None for once each; balanced sampling
+                comes on top.
         """
+        if self._draws is not None:
+            weights = self._draws if weights is None else self._draws * weights
         data, seed, size = self._data, self._seed, self._recipe.batch_size
         torch.manual_seed(derive(seed, *place, "dropout"))
         streams = _streams(data.device, seed, *place)

@@ -116,6 +116,11 @@ def _held(judgement: Judgement) -> str:
     )
 
 
+def initial_lines(request: Request) -> list[str]:
+    """The weights that trainings start from, and the layers that these do not fit."""
+    return [each.described for each in request.initial]
+
+
 def unmeasured_lines(request: Request) -> list[str]:
     """The constraints that nothing can be held to, as no image measures them."""
     return [f"unmeasured {each}" for each in request.unmeasured]

@@ -194,10 +194,11 @@ def _run(request: "Request", console: Console) -> int:
 
 
 def _announce(asked: "list[Request]", console: Console) -> None:
-    """Print which constraints cannot be measured, before anything is trained."""
-    from search.commands.report import print_lines, unmeasured_lines
+    """Print what trainings start from and what cannot be measured, before anything is trained."""
+    from search.commands.report import initial_lines, print_lines, unmeasured_lines
 
-    lines = dict.fromkeys(line for each in asked for line in unmeasured_lines(each))
+    lines = dict.fromkeys(line for each in asked for line in initial_lines(each))
+    lines |= dict.fromkeys(line for each in asked for line in unmeasured_lines(each))
     if not asked[0].quiet:
         print_lines(list(lines), console)
 

@@ -58,7 +58,7 @@ def _of_run(options: AblationOptions, run_id: str) -> tuple[TrialSpec, str]:
 
 def _of_space(options: AblationOptions) -> tuple[TrialSpec, str]:
     path, source = space_file(str(options.space)), resolve(options.data)
-    space = space_in(path)
+    space = space_in(path).with_keys(assignments(options.set))
     epochs = space.budget_on(source).epochs
     data = space.data_on(source)
     job = Job(space.architecture, data, source, None, None, epochs, options.seed, 1)

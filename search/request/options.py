@@ -135,6 +135,9 @@ class SearchOptions(TrainingOptions):
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
     )
+    init: str | None = _flag(
+        None, "weights.pt to start every trial from; run: the weights of --from-run", "PATH", CHOICE
+    )
     finalists: int | None = _count(
         "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from search.proposals.protocols import Proposals
 from search.records.about import read_about
 from search.records.experiment import experiment_name
+from search.request.initial_weights import InitialWeights
 from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
@@ -62,6 +63,7 @@ class Request:
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that all trials have.
         constraints: what the winner must hold besides its accuracy.
+        initial: the weights from which its trainings may start, if not from random ones.
         unmeasured: the space's other constraints, each with why it has no figure.
         about: what else is recorded of it.
         flags: with which it was asked for.
@@ -90,6 +92,7 @@ class Request:
     group: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     constraints: Constraints = field(default_factory=dict)
+    initial: tuple[InitialWeights, ...] = ()
     unmeasured: tuple[str, ...] = ()
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
@@ -104,7 +107,9 @@ class Request:
     @property
     def identity(self) -> dict[str, Any]:
         """All that the result follows from, as JSON values."""
+        initial = {each.path: each.sha256 for each in self.initial}
         return {
+            **({"init": initial} if initial else {}),
             "space": self.space_name,
             "architecture": self.architecture,
             "settings": self.proposals.described(),

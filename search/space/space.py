@@ -21,6 +21,7 @@ from search.space.domain import (
     values_of,
 )
 from search.space.methods import SAMPLER, SCHEDULER, Scheduler, SchedulerChoice
+from search.space.weights_path import with_absolute_paths
 from trainables import architectures
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
@@ -40,6 +41,9 @@ def _named(written: Any) -> Any:
     if isinstance(written, dict) and "shortcut" in written:
         raise ValueError("unknown key shortcut; it is a key of the space itself")
     return written
+
+
+PointValues = Annotated[dict[str, Value], BeforeValidator(with_absolute_paths)]
 
 
 class Space(Strict):
@@ -69,11 +73,11 @@ class Space(Strict):
     source: Source | None = None
     sampler: str = SAMPLER
     scheduler: Scheduler = SchedulerChoice(name=SCHEDULER)
-    baseline: dict[str, Value]
-    guesses: list[dict[str, Value]] = Field(default=[])
+    baseline: PointValues
+    guesses: list[PointValues] = Field(default=[])
     shortcut: Shortcut | None = None
     constraints: Constraints = Field(default={})
-    search: Domains
+    search: Annotated[Domains, BeforeValidator(with_absolute_paths)]
 
     @field_validator("search")
     @classmethod
@@ -154,6 +158,18 @@ class Space(Strict):
         keys = [(key, domain) for _, key, domain in active_keys(self.search, values)]
         values = {key: domain.value for key, domain in keys if isinstance(domain, Fixed)} | values
         return {key: values[key] for key, _ in keys if key in values}
+
+    def with_keys(self, texts: dict[str, str]) -> "Space":
+        """The space with those of the recipe's keys in ``texts`` that it lacks, at the value there.
+
+        A key that belongs to another one comes with that alone.
+        """
+        added: Domains = {
+            key: Fixed(value=value)
+            for key, value in values_of(texts, self.architecture).items()
+            if key in RECIPE_KEYS and not RECIPE_KEYS[key].of and not self.has_key(key)
+        }
+        return self.model_copy(update={"search": {**self.search, **added}}) if added else self
 
     def has_key(self, key: str) -> bool:
         """True if ``key`` is searched here, if only under some option."""
