@@ -136,7 +136,7 @@ class SearchOptions(TrainingOptions):
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
     )
     init: str | None = _flag(
-        None, "weights.pt to start every trial from; run: the weights of --from-run", "PATH", CHOICE
+        None, "start from a weights.pt, or from the --from-run: run", "PATH", CHOICE
     )
     finalists: int | None = _count(
         "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0

@@ -36,8 +36,13 @@ RECIPES = {
     "swap-random": {"region_swap": "random", "swap_probability": 0.5},
     "jtt": {"reweighting": "jtt", "jtt_share": 0.3, "jtt_weight": 8.0},
     "balanced": {"class_weights": "balanced", "sampling": "balanced", "label_smoothing": 0.1},
-    "balanced-jtt-mixup": {"class_weights": "balanced", "sampling": "balanced", "mixup": 0.2,
-                           "reweighting": "jtt", "jtt_share": 0.3},
+    "balanced-jtt-mixup": {
+        "class_weights": "balanced",
+        "sampling": "balanced",
+        "mixup": 0.2,
+        "reweighting": "jtt",
+        "jtt_share": 0.3,
+    },
     "jtt-longer": {"reweighting": "jtt", "jtt_share": 0.7, "region_swap": "random"},
 }
 PARTS = {key for values in RECIPES.values() for key in values} | set(AUGMENTED)
@@ -118,7 +123,7 @@ def test_every_figure_of_an_epoch_is_declared_and_every_declared_one_is_made(dat
 def weights_file() -> str:
     """Weights of gap5, as ``init`` takes them."""
     path = Path(mkdtemp()) / "weights.pt"
-    save(architectures.builder("gap5")(32, 10, pool_stride=2).state_dict(), path)
+    save(architectures.builder("gap5")(image_size=32, classes=10, pool_stride=2).state_dict(), path)
     return str(path)
 
 
