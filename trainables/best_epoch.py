@@ -13,7 +13,8 @@ def figure_of(metric: str) -> str:
 
 def in_words(metric: str) -> str:
     """A ``metric`` as sentences and axes name it."""
-    return metric.replace("_", " ")
+    names = {"auroc": "AUROC", "macro_f1": "macro F1", "worst_group": "worst-group accuracy"}
+    return names.get(metric, metric.replace("_", " "))
 
 
 def improves(figures: Mapping[str, Any], best: Mapping[str, Any], metric: str) -> bool:
