@@ -17,6 +17,7 @@ from analysis.panels import visible
 from analysis.record import Records
 from analysis.trials import RecordedSearch
 from search.records.run_reader import RecordedRun
+from trainables.best_epoch import in_words
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
@@ -58,6 +59,11 @@ class Subject:
     def split(self) -> Split:
         """The images that the figures show."""
         return self.dataset.splits[self.shown]
+
+    @property
+    def judged_by(self) -> str:
+        """What the trials of its search were judged by, in words."""
+        return in_words(self.run.job.metric)
 
     @property
     def split_name(self) -> str:

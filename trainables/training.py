@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables import architectures, class_balance, evaluation
-from trainables.best_epoch import improves
+from trainables import architectures, class_balance, evaluation, scores
+from trainables.best_epoch import ACCURACY, figure_of, improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
@@ -37,6 +37,7 @@ METRICS = (
     Metric("train_accuracy", "over the epoch's batches, as they were augmented"),
     Metric("train_accuracy_clean", "with MixUp: on as many unmixed images as validate"),
     *evaluation.METRICS,
+    *scores.declared(),
     Metric("lr", "the learning rate as the epoch began"),
     Metric("images_per_second", "how many were trained on, validation left out"),
     Metric("epoch_seconds", "of training and validation"),
@@ -58,6 +59,7 @@ class TrainingData:
         normalise: from its pixels to the network's input.
         validation_dtype: number format of the validation of a training that begins.
         execution: how the training's work reaches the device.
+        metric: what a training is judged by: by it one of its epochs is the best.
     """
 
     dataset: Dataset
@@ -67,15 +69,20 @@ class TrainingData:
     normalise: Normaliser
     validation_dtype: torch.dtype
     execution: Execution
+    metric: str = ACCURACY
 
     @classmethod
     def of(
-        cls, dataset: Dataset, device: torch.device, validation_dtype: torch.dtype | None = None
+        cls,
+        dataset: Dataset,
+        device: torch.device,
+        validation_dtype: torch.dtype | None = None,
+        metric: str = ACCURACY,
     ) -> "TrainingData":
         """``dataset`` on ``device``; validated in ``evaluation_dtype`` unless asked otherwise."""
         train, val = (DeviceSplit.of(split, device) for split in (dataset.train, dataset.val))
         normalise, dtype = Normaliser(dataset, device), validation_dtype or evaluation_dtype(device)
-        return cls(dataset, device, train, val, normalise, dtype, execution_on(device))
+        return cls(dataset, device, train, val, normalise, dtype, execution_on(device), metric)
 
 
 @dataclass(frozen=True)
@@ -250,13 +257,14 @@ class _Trainer:
         self._validate_in(data.validation_dtype)
         self._weights: Tensor | None = None
         self._epoch = 0
-        self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
+        self._best: dict[str, Any] = {"epoch": 0, figure_of(data.metric): -1.0, "model": {}}
 
     def _validate_in(self, dtype: torch.dtype) -> None:
         data, self._validation_dtype = self._data, dtype
+        clean, model = data.train.evenly(len(data.val)), self._passes.learner.model
         self._validate, self._validate_clean = (
-            Validation(self._passes.learner.model, split, data.normalise, dtype, data.execution)
-            for split in (data.val, data.train.evenly(len(data.val)))
+            Validation(model, split, data.normalise, dtype, data.execution, metric)
+            for split, metric in ((data.val, data.metric), (clean, ACCURACY))
         )
 
     def run(self) -> Iterator[Epoch | None]:
@@ -303,11 +311,11 @@ class _Trainer:
         objective, loss, right = ended.train.tolist()
         _check_finite(objective, "training", ended.number)
         train = {"train_loss": loss / self._images, "train_accuracy": right / self._images}
-        val = metrics_of(ended.val)
+        val = metrics_of(ended.val, self._data.metric)
         _check_finite(val["val_loss"], "validation", ended.number)
         if ended.clean is not None:
             train["train_accuracy_clean"] = metrics_of(ended.clean)["val_accuracy"]
-        if improves(val, self._best):
+        if improves(val, self._best, self._data.metric):
             model = ended.state["model"]
             model = model if self._data.execution.captures else snapshot(model)
             self._best = {"epoch": ended.number, "model": model, **val}

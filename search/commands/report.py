@@ -18,6 +18,7 @@ from search.request.request import Request
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
+from trainables.best_epoch import ACCURACY, figure_of, in_words
 from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 from trainables.recipe import Setting
@@ -49,7 +50,9 @@ def _baseline(outcome: Outcome) -> list[str]:
     """What the source's own settings reached, and over fresh seeds if they were trained again."""
     if (baseline := outcome.summary.baseline) is None:
         return []
-    line = f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy"
+    metric = outcome.summary.metric
+    score, judged_by = baseline[figure_of(metric)], in_words(metric)
+    line = f"baseline   {100 * score:.2f}% validation {judged_by}"
     again = outcome.choice.baseline
     if again is not None and again in outcome.choice.finalists:
         line += f"; {_mean_and_std(again)} over {_seeds(again)}"
@@ -58,9 +61,11 @@ def _baseline(outcome: Outcome) -> list[str]:
 
 def _winner(outcome: Outcome, request: Request) -> list[str]:
     """What won, and what is to be known of it."""
-    best = outcome.summary.best
+    best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
-    lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
+    lines = [f"best       {100 * best[figure_of(metric)]:.2f}% in epoch {best['epoch']}"]
+    if metric != ACCURACY:
+        lines[0] += f", judged by {in_words(metric)}; {100 * best['val_accuracy']:.2f}% accuracy"
     if "digit_following" in best:
         noun = request.data.noun
         lines.append(
@@ -136,7 +141,7 @@ def finalists_table(finalists: Sequence[Finalist]) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for each in finalists:
-        figures = (each.trial.best_accuracy, each.mean, each.std)
+        figures = (each.trial.best_score, each.mean, each.std)
         shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
         shown.append(" to ".join(f"{100 * end:.2f}" for end in each.interval or ()) or "-")
         held = [("hold" if each.feasible else "broken")] if each.judgements else []

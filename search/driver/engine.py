@@ -150,6 +150,7 @@ class _SearchRun:
             "data": dataset.described(),
             "resources": asdict(resources),
             "unmeasured": list(request.unmeasured),
+            "metric": request.metric,
             **{key: methods[key] for key in ("sampler", "scheduler") if key in methods},
         }
 
@@ -339,6 +340,7 @@ def _about(request: Request, resources: Resources) -> About:
         "train_images": len(request.dataset.train),
         "val_images": len(request.dataset.val),
         "search_seed": request.seed,
+        "metric": request.metric,
     }
     methods = request.proposals.params(request.budget)
     params = {**shared, **budget, **methods, **asdict(resources), **request.about}

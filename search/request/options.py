@@ -63,6 +63,9 @@ class TrainingOptions(BaseModel):
     tracking_uri: str | None = _flag(None, "default: sqlite:///OUT/mlflow.db", "URI", RECORDS)
     quiet: bool = _flag(False, "print nothing but the result", group=RECORDS)
     resume: str | None = _flag(None, "resume a search that was interrupted", "NAME")
+    metric: str | None = _flag(
+        None, "what trials are judged by (default: space, accuracy)", "NAME", CHOICE
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:

@@ -29,7 +29,7 @@ from search.space.constraints import measurable, unmeasured
 from search.space.narrowing import narrowed
 from search.space.reader import available, space_file
 from search.space.space import Space
-from trainables import architectures
+from trainables import architectures, scores
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, DataSpec, load, resolve
@@ -128,7 +128,15 @@ def _request(
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        metric=_metric(options, space, dataset),
     )
+
+
+def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
+    """What the trials are judged by; it is defined on the validation images."""
+    metric = options.metric or space.metric
+    scores.images_behind(metric, dataset.val)
+    return metric
 
 
 def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:

@@ -13,6 +13,7 @@ from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
 from search.trials.spec import Job
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.data import Dataset, DataSpec
 from trainables.recipe import Value
@@ -62,13 +63,14 @@ class Request:
         quiet: show nothing while it runs.
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that all trials have.
-        constraints: what the winner must hold besides its accuracy.
+        constraints: what the winner must hold besides its score.
         initial: the weights from which its trainings may start, if not from random ones.
         unmeasured: the space's other constraints, each with why it has no figure.
         about: what else is recorded of it.
         flags: with which it was asked for.
         resumed: true if it continues what an earlier run of it has begun.
         siblings: names of the searches that share a cluster with it.
+        metric: what its trials are judged by.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Request:
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
     siblings: tuple[str, ...] = ()
+    metric: str = ACCURACY
 
     @property
     def command(self) -> str:
@@ -116,6 +119,7 @@ class Request:
             "data": {**self.data.described(), "fingerprint": self.dataset.fingerprint},
             "images": {"train": self.train_limit, "val": self.val_limit},
             "budget": self.budget.model_dump(),
+            "metric": self.metric,
             "seed": self.seed,
         }
 
@@ -146,6 +150,7 @@ class Request:
             self.seed,
             cpus,
             self._validation_dtype,
+            self.metric,
         )
 
     @property

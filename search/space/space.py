@@ -22,7 +22,8 @@ from search.space.domain import (
 )
 from search.space.methods import SAMPLER, SCHEDULER, Scheduler, SchedulerChoice
 from search.space.weights_path import with_absolute_paths
-from trainables import architectures
+from trainables import architectures, scores
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 from trainables.data import EMBEDDED, DataSpec
@@ -55,6 +56,9 @@ class Space(Strict):
         budget: trials and epochs.
         embedded: what is different on the embedded data.
         source: where the baseline comes from; None of a network of one's own.
+        metric: what trials are judged by: ``accuracy``, ``balanced_accuracy``, ``macro_f1``,
+            ``auroc`` (each class against the rest, averaged) or ``worst_group`` (the least accuracy
+            over the groups of label and shortcut).
         sampler: what draws the settings, see ``search/proposals/samplers``.
         scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
             name with options, such as ``{asha: {grace_epochs: 5}}``.
@@ -62,7 +66,7 @@ class Space(Strict):
         guesses: settings worth trying right after it, never stopped early; keys that one leaves out
             are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
-        constraints: what the winner must hold besides its accuracy, on images that show digits.
+        constraints: what the winner must hold besides its score, on images that show digits.
         search: the domain of every key.
     """
 
@@ -71,6 +75,7 @@ class Space(Strict):
     budget: Budget
     embedded: Embedded
     source: Source | None = None
+    metric: str = ACCURACY
     sampler: str = SAMPLER
     scheduler: Scheduler = SchedulerChoice(name=SCHEDULER)
     baseline: PointValues
@@ -78,6 +83,12 @@ class Space(Strict):
     shortcut: Shortcut | None = None
     constraints: Constraints = Field(default={})
     search: Annotated[Domains, BeforeValidator(with_absolute_paths)]
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        scores.check_name(metric, "metric")
+        return metric
 
     @field_validator("search")
     @classmethod
