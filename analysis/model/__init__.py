@@ -1,0 +1,1 @@
+"""The folder ``model/`` of an analysis: a network that is used without Convoy."""
