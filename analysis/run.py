@@ -244,8 +244,8 @@ def _report(
 ) -> int:
     """Draw figures and write and log what they and ``reports`` hold; the exit status."""
     from analysis.drawn import remove_figure
+    from analysis.model import FOLDER
     from analysis.model.card import add_findings
-    from analysis.model.folder import FOLDER
     from analysis.report.files import write_report
     from analysis.sealed import unseal
 

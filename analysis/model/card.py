@@ -12,14 +12,12 @@ import numpy as np
 from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import Gallery
+from analysis.model import CARD, FORMAT
 from analysis.report.document import audit_verdict
 from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.boundary.atomic import atomic_file
 from trainables.data import Split
-
-FORMAT = 1
-CARD = "labels.json"
 
 
 def card_of(

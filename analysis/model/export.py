@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from analysis.model import INPUT, OUTPUT
 from trainables.data import Dataset
 from trainables.data.batches import Normaliser
 from trainables.evaluation import logits_of
 
-INPUT, OUTPUT = "images", "probabilities"
 CHECKED = 100  # images, at most, on which a program is compared with the network
 TOLERANCE = 1e-4  # of a probability
 
