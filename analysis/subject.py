@@ -100,7 +100,7 @@ class Subject:
         kinds, shortcut = len(self.dataset.classes), self.run.job.data.shortcut
         if shortcut is not None:
             return Cue(shortcut.noun, shortcut.region, None, kinds)
-        if (kinds, self.dataset.image_size) == (DIGIT.kinds, CANVAS):
+        if (kinds, self.dataset.image_shape) == (DIGIT.kinds, (CANVAS, CANVAS, 3)):
             return DIGIT
         return Cue(DIGIT.noun, None, None, kinds)
 

@@ -127,8 +127,11 @@ def steps(
 
 def network(setting: Setting, dataset: Dataset) -> nn.Module:
     """A freshly initialised network for ``dataset``; draws from torch's global generator."""
-    return architectures.builder(setting.architecture)(
-        image_size=dataset.image_size, classes=len(dataset.classes), **setting.parameters
+    return architectures.build(
+        setting.architecture,
+        image_shape=dataset.image_shape,
+        classes=len(dataset.classes),
+        **setting.parameters,
     )
 
 

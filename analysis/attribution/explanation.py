@@ -103,7 +103,7 @@ class Explanation:
 
     @property
     def _area(self) -> float:
-        return self._cue.area(self.subject.dataset.image_size)
+        return self._cue.area(self.subject.dataset.image_shape)
 
     def numbers(self) -> dict[str, Any]:
         """The controls, over all images and for each."""
@@ -155,7 +155,7 @@ def introduction(subject: Subject) -> str:
     cue = subject.cue
     if cue is None or cue.region is None:
         return words
-    area = _percent(cue.area(subject.dataset.image_size))
+    area = _percent(cue.area(subject.dataset.image_shape))
     return (
         f"{words} The {cue.noun}'s square is dotted and has {area} of the area. A share of the "
         "maps' mass above that proves nothing by itself, as the "

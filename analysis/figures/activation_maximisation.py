@@ -102,7 +102,7 @@ def _numbers(
     }
     if subject.cue is not None and subject.cue.region is not None:
         numbers["change_in_digit"] = _share_in(maximised, subject.cue.region)
-        numbers["digit_area"] = subject.cue.area(subject.dataset.image_size)
+        numbers["digit_area"] = subject.cue.area(subject.dataset.image_shape)
     return numbers
 
 
@@ -123,7 +123,7 @@ def _caption(subject: Subject, maximised: Maximised, layer: Layer) -> Caption:
         shares = [share for share in _share_in(maximised, cue.region) if share is not None]
         shows += (
             f" The {cue.noun}'s square holds {100 * np.mean(shares or [0]):.0f}% of the squared "
-            f"change, at {100 * cue.area(subject.dataset.image_size):.0f}% of the area."
+            f"change, at {100 * cue.area(subject.dataset.image_shape):.0f}% of the area."
         )
     return Caption(
         shows,

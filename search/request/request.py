@@ -1,7 +1,7 @@
 """What a search is asked to do."""
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,7 +108,7 @@ class Request:
             "space": self.space_name,
             "architecture": self.architecture,
             "settings": self.proposals.described(),
-            "data": {**asdict(self.data), "fingerprint": self.dataset.fingerprint},
+            "data": {**self.data.described(), "fingerprint": self.dataset.fingerprint},
             "images": {"train": self.train_limit, "val": self.val_limit},
             "budget": self.budget.model_dump(),
             "seed": self.seed,

@@ -176,7 +176,10 @@ class Space(Strict):
 
     def _check_parameter(self, key: str, value: Value) -> None:
         Setting.of(self.architecture, {key: value}, 1, 0)
-        architectures.check_builds(self.architecture, image_size=32, classes=10, **{key: value})
+        square = (32, 32, 3)
+        architectures.check_builds(
+            self.architecture, image_shape=square, classes=10, **{key: value}
+        )
 
 
 def _check_unambiguous(domains: Domains, outer: set[str]) -> None:

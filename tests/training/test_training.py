@@ -180,7 +180,7 @@ def test_mixup_reports_the_accuracy_on_clean_training_images_too(data):
 
 
 def _model(epoch):
-    model = architectures.builder("gap5")(image_size=40, classes=10, pool_stride=2)
+    model = architectures.builder("gap5")(image_shape=(40, 40, 3), classes=10, pool_stride=2)
     model.load_state_dict(epoch.state["model"])
     return model.to(memory_format=torch.channels_last)
 
