@@ -12,14 +12,12 @@ import numpy as np
 from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import Gallery
+from analysis.model import CARD, FORMAT
 from analysis.report.document import audit_verdict
 from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.boundary.atomic import atomic_file
 from trainables.data import Split
-
-FORMAT = 1
-CARD = "labels.json"
 
 
 def card_of(
@@ -34,12 +32,13 @@ def card_of(
         missing: why there are no others, by the names that they would have.
     """
     run, dataset = subject.run, subject.dataset
-    side, images = dataset.image_size, len(dataset.val)
+    images = len(dataset.val)
+    height, width, channels = dataset.image_shape
     accuracy = share(np.arange(images) < round(certificate.float32_val_accuracy * images))
     return {
         "format": FORMAT,
         "classes": dataset.classes,
-        "input": {"height": side, "width": side, "channels": 3, "fit": "stretch"},
+        "input": {"height": height, "width": width, "channels": channels, "fit": run.job.data.fit},
         "mean": dataset.mean,
         "std": dataset.std,
         "architecture": run.setting.architecture,

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from analysis.model import INPUT, OUTPUT
 from trainables.data import Dataset
 from trainables.data.batches import Normaliser
 from trainables.evaluation import logits_of
 
-INPUT, OUTPUT = "images", "probabilities"
 CHECKED = 100  # images, at most, on which a program is compared with the network
 TOLERANCE = 1e-4  # of a probability
 
@@ -38,7 +38,7 @@ class ImageClassifier(nn.Module):
     def __init__(self, network: nn.Module, dataset: Dataset) -> None:
         super().__init__()
         self.network = network
-        self.height = self.width = dataset.image_size
+        self.height, self.width = dataset.image_shape[:2]
         scale = 1 / (255 * torch.tensor(dataset.std))
         shift = -torch.tensor(dataset.mean) * 255 * scale
         self.scale, self.shift = nn.Buffer(scale.view(-1, 1, 1)), nn.Buffer(shift.view(-1, 1, 1))
@@ -90,8 +90,8 @@ def program_of(network: nn.Module, dataset: Dataset) -> ExportedProgram:
         Exception: whatever torch says of a network that it cannot export.
     """
     sizes = {0: Dim("count", min=1), 1: Dim("height", min=1), 2: Dim("width", min=1)}
-    side = dataset.image_size
-    example = torch.zeros(3, side + 2, side + 3, 3, dtype=torch.uint8)
+    height, width, channels = dataset.image_shape
+    example = torch.zeros(3, height + 2, width + 3, channels, dtype=torch.uint8)
     with _silent(), torch.no_grad():
         return torch.export.export(
             ImageClassifier(network, dataset).eval(), (example,), dynamic_shapes={"images": sizes}

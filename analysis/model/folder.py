@@ -11,16 +11,14 @@ from rich.console import Console
 from torch import nn
 
 from analysis.certificate import Certificate
-from analysis.model import export
-from analysis.model.card import CARD, card_of, write_card
+from analysis.model import CARD, FOLDER, ONNX, PROGRAM, SCRIPT, WEIGHTS, export
+from analysis.model.card import card_of, write_card
 from analysis.output import whole_folder
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError, printable
 from trainables.checkpoint import save
 from trainables.data import Dataset
 
-FOLDER = "model"
-PROGRAM, ONNX, WEIGHTS, SCRIPT = "model.pt2", "model.onnx", "weights.pt", "predict.py"
 _LONGEST = 200  # letters of a reason
 
 
