@@ -4,16 +4,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from search.driver.engine import Outcome
-from search.records.shell import command, shown
+from search.records.shell import analyse_line, command, compare_lines
 from search.records.summary import Summary
-from search.records.tracking import default_uri, secret_lines
 from search.request.request import Request
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
@@ -33,7 +30,8 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
         if outcome.choice.finalists:
             console.print(finalists_table(outcome.choice.finalists))
         print_prose(_winner(outcome, request), console)
-        print_lines(_next_steps(request), console)
+        place = request.name, request.out, request.tracking_uri
+        print_lines([*compare_lines(*place), analyse_line(*place)], console)
     print_errors(outcome)
 
 
@@ -215,24 +213,6 @@ def print_errors(outcome: Outcome) -> None:
 def print_refusal(error: object) -> None:
     """Print one thing that the tracking store refused; its text may quote the store's address."""
     print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
-
-
-def compare_lines(name: str, out: Path, uri: str) -> list[str]:
-    """The line that says how to see the records, after one on a password that it leaves out."""
-    own = uri == default_uri(out)
-    where: dict[str, Any] = {"out": out} if own else {"uri": uri}
-    return [*secret_lines(uri), f"compare    {command('search.ui', '--search', name, **where)}"]
-
-
-def _next_steps(request: Request) -> list[str]:
-    uri = request.tracking_uri
-    words = ["--search", request.name]
-    if request.out != Path("runs").resolve():
-        words += ["--out", shown(request.folder / "analysis")]
-    return [
-        *compare_lines(request.name, request.out, uri),
-        f"analyse    {command('analysis.run', *words, uri=uri)}",
-    ]
 
 
 def exit_status_of(outcome: Outcome) -> int:

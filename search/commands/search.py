@@ -259,8 +259,9 @@ def _claim(request: "Request") -> None:
 def _lead(asked: "list[Request]", console: Console) -> bool:
     """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
     from search.commands.leaderboard import record, row, table, write_csv
-    from search.commands.report import compare_lines, print_lines, print_refusal
+    from search.commands.report import print_lines, print_refusal
     from search.records.search_file import read_search_file
+    from search.records.shell import compare_lines
     from search.records.summary import summary_in
 
     request = asked[0]
