@@ -205,9 +205,11 @@ def test_a_size_that_is_none_is_refused(size):
 @pytest.mark.parametrize(
     ("spec", "line"),
     [
-        ({"channels": 2}, "channels must be one of 3, 1, not 2"),
-        ({"channels": 4}, "channels must be one of 3, 1, not 4"),
-        ({"channels": "grey"}, "channels must be one of 3, 1, not 'grey'"),
+        ({"channels": 2}, "channels must be 3, or 1 for grey, not 2"),
+        ({"channels": 4}, "channels must be 3, or 1 for grey, not 4"),
+        ({"channels": "grey"}, "channels must be 3, or 1 for grey, not 'grey'"),
+        ({"channels": True}, "channels must be 3, or 1 for grey, not True"),
+        ({"channels": 1.0}, "channels must be 3, or 1 for grey, not 1.0"),
         ({"fit": "crop"}, "fit must be one of stretch, pad, not 'crop'"),
         ({"fit": 1}, "fit must be one of stretch, pad, not 1"),
         (

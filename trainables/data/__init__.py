@@ -73,6 +73,12 @@ def _size(written: Any) -> Any:
     )
 
 
+def _channels(written: Any) -> Any:
+    if type(written) is not int or written not in (1, 3):
+        raise ValueError(f"must be 3, or 1 for grey, not {reprlib.repr(written)}")
+    return written
+
+
 _SIDE = {"type": "integer", "minimum": _SMALLEST, "maximum": LARGEST}
 _SIZE = {
     "anyOf": [
@@ -114,7 +120,7 @@ class DataSpec:
     val_alignment: Annotated[float, Field(ge=composite.CHANCE, le=1)] = composite.CHANCE
     size: Annotated[int | tuple[int, int], BeforeValidator(_size), WithJsonSchema(_SIZE)] = 0
     fit: Fit = "stretch"
-    channels: Literal[3, 1] = 3
+    channels: Annotated[Literal[3, 1], BeforeValidator(_channels)] = 3
     image_size: Annotated[int | None, AfterValidator(_square_size)] = None
     val_share: Annotated[float, Field(gt=0, le=0.9)] = VAL_SHARE
     shortcut: Shortcut | None = None
