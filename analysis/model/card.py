@@ -16,7 +16,7 @@ from analysis.report.document import audit_verdict
 from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.boundary.atomic import atomic_file
-from trainables.data import Split
+from trainables.data import DataSpec, Split
 
 FORMAT = 1
 CARD = "labels.json"
@@ -34,12 +34,17 @@ def card_of(
         missing: why there are no others, by the names that they would have.
     """
     run, dataset = subject.run, subject.dataset
-    side, images = dataset.image_size, len(dataset.val)
+    images, (height, width, channels) = len(dataset.val), dataset.val.images.shape[1:]
     accuracy = share(np.arange(images) < round(certificate.float32_val_accuracy * images))
     return {
         "format": FORMAT,
         "classes": dataset.classes,
-        "input": {"height": side, "width": side, "channels": 3, "fit": "stretch"},
+        "input": {
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "fit": fit_of(run.job.data),
+        },
         "mean": dataset.mean,
         "std": dataset.std,
         "architecture": run.setting.architecture,
@@ -67,6 +72,11 @@ def card_of(
         "files": files,
         "missing": missing,
     }
+
+
+def fit_of(spec: DataSpec) -> str:
+    """How images of another size fit: ``stretch`` or ``pad``."""
+    return str(getattr(spec, "fit", "stretch"))
 
 
 def _described(split: Split) -> dict[str, Any]:
