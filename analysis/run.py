@@ -244,8 +244,8 @@ def _report(
 ) -> int:
     """Draw figures and write and log what they and ``reports`` hold; the exit status."""
     from analysis.drawn import remove_figure
+    from analysis.model import FOLDER
     from analysis.model.card import add_findings
-    from analysis.model.folder import FOLDER
     from analysis.report.files import write_report
     from analysis.sealed import unseal
 
@@ -273,8 +273,25 @@ def _report(
         soft_wrap=True,
     )
     console.print(f"model: {out / FOLDER}", soft_wrap=True)
+    refused = max(refused, _publish(subject, out / FOLDER, console))
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
+
+
+def _publish(subject: "Subject", folder: Path, console: Console) -> int:
+    """Log a winner's model to its run, and register it; 0, or 3 if the store refuses it."""
+    from analysis.model.registry import publish
+
+    if subject.records is None or not subject.run.is_winner:
+        return 0
+    example = subject.dataset.val.images[:1]
+    try:
+        line = publish(subject.records, subject.run.run_id, folder, example)
+    except UsageError as error:
+        print(f"the model is written, but not logged to its run: {error}", file=sys.stderr)
+        return 3
+    console.print(line, soft_wrap=True)
+    return 0
 
 
 def _draw(subject: "Subject", names: Iterable[str], folder: Path, console: Console) -> "Gallery":

@@ -12,14 +12,12 @@ import numpy as np
 from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import Gallery
+from analysis.model import CARD, FORMAT
 from analysis.report.document import audit_verdict
 from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.boundary.atomic import atomic_file
-from trainables.data import DataSpec, Split
-
-FORMAT = 1
-CARD = "labels.json"
+from trainables.data import Split
 
 
 def card_of(
@@ -34,24 +32,20 @@ def card_of(
         missing: why there are no others, by the names that they would have.
     """
     run, dataset = subject.run, subject.dataset
-    images, (height, width, channels) = len(dataset.val), dataset.val.images.shape[1:]
+    images = len(dataset.val)
+    height, width, channels = dataset.image_shape
     accuracy = share(np.arange(images) < round(certificate.float32_val_accuracy * images))
     return {
         "format": FORMAT,
         "classes": dataset.classes,
-        "input": {
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "fit": fit_of(run.job.data),
-        },
+        "input": {"height": height, "width": width, "channels": channels, "fit": run.job.data.fit},
         "mean": dataset.mean,
         "std": dataset.std,
         "architecture": run.setting.architecture,
         "search": run.search,
         "run_id": run.run_id,
         "described": run.described,
-        "metric": "accuracy",
+        "metric": run.job.metric,
         "accuracy": None if accuracy is None else {**asdict(accuracy), "split": "val"},
         "sealed_test": None,
         "audit": None,
@@ -72,11 +66,6 @@ def card_of(
         "files": files,
         "missing": missing,
     }
-
-
-def fit_of(spec: DataSpec) -> str:
-    """How images of another size fit: ``stretch`` or ``pad``."""
-    return str(getattr(spec, "fit", "stretch"))
 
 
 def _described(split: Split) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data import Dataset
+from trainables.data.image_files import Fit
 
 
 class ImageClassifier(nn.Module):
@@ -19,10 +20,10 @@ class ImageClassifier(nn.Module):
         fit: how images of another size fit: ``stretch``, or ``pad`` with black bars.
     """
 
-    def __init__(self, network: nn.Module, dataset: Dataset, fit: str = "stretch") -> None:
+    def __init__(self, network: nn.Module, dataset: Dataset, fit: Fit = "stretch") -> None:
         super().__init__()
         self.network, self.fit = network, fit
-        self.height, self.width = dataset.train.images.shape[1:3]
+        self.height, self.width, self.channels = dataset.image_shape
         scale = 1 / (255 * torch.tensor(dataset.std))
         shift = -torch.tensor(dataset.mean) * 255 * scale
         self.scale, self.shift = nn.Buffer(scale.view(-1, 1, 1)), nn.Buffer(shift.view(-1, 1, 1))

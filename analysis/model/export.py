@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from analysis.model import INPUT, OUTPUT
 from analysis.model.classifier import ImageClassifier
 from trainables.data import Dataset
 from trainables.data.batches import Normaliser
 from trainables.evaluation import logits_of
 
-INPUT, OUTPUT = "images", "probabilities"
 CHECKED = 100  # images, at most, on which a program is compared with the network
 TOLERANCE = 1e-4  # of a probability
 
@@ -54,8 +54,8 @@ def program_of(classifier: ImageClassifier) -> ExportedProgram:
 def _traced(classifier: ImageClassifier, *, strict: bool) -> ExportedProgram:
     sizes = {0: Dim("count", min=1), 1: Dim("height", min=1), 2: Dim("width", min=1)}
     # Of sizes that differ, so that none is taken for another, or for the network's own.
-    height, width, channels = classifier.height + 2, classifier.width + 3, len(classifier.scale)
-    example = torch.zeros(5, height, width, channels, dtype=torch.uint8)
+    shape = (5, classifier.height + 2, classifier.width + 3, classifier.channels)
+    example = torch.zeros(shape, dtype=torch.uint8)
     with _silent(), torch.no_grad():
         return torch.export.export(
             classifier.eval(), (example,), dynamic_shapes={INPUT: sizes}, strict=strict

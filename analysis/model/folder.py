@@ -11,17 +11,16 @@ from rich.console import Console
 from torch import nn
 
 from analysis.certificate import Certificate
-from analysis.model import export
-from analysis.model.card import CARD, card_of, fit_of, write_card
+from analysis.model import CARD, FOLDER, ONNX, PROGRAM, SCRIPT, WEIGHTS, export
+from analysis.model.card import card_of, write_card
 from analysis.model.classifier import ImageClassifier
 from analysis.output import whole_folder
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError, printable
 from trainables.checkpoint import save
 from trainables.data import Dataset
+from trainables.data.image_files import Fit
 
-FOLDER = "model"
-PROGRAM, ONNX, WEIGHTS, SCRIPT = "model.pt2", "model.onnx", "weights.pt", "predict.py"
 _LONGEST = 200  # letters of a reason
 
 
@@ -41,7 +40,7 @@ def write_model_folder(
         folder = scratch / FOLDER
         save(subject.run.weights, folder / WEIGHTS)
         network = subject.run.model(subject.dataset)
-        missing = export_programs(network, subject.dataset, fit_of(subject.run.job.data), folder)
+        missing = export_programs(network, subject.dataset, subject.run.job.data.fit, folder)
         files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
         _remove(target, [CARD, *missing])
     write_card(card_of(subject, certificate, files, missing), target / CARD)
@@ -61,7 +60,7 @@ def is_written(out: Path, run_id: str) -> bool:
     return False
 
 
-def export_programs(network: nn.Module, dataset: Dataset, fit: str, folder: Path) -> dict[str, str]:
+def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path) -> dict[str, str]:
     """Write ``network`` into ``folder`` as programs, and the script that runs one.
 
     Args:
