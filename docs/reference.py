@@ -11,7 +11,8 @@ from typing import Any
 from analysis import conv_check
 from analysis import run as analysis_run
 from search import ui
-from search.commands import new, reconcile, replay, submit
+from search.commands import delete, new, reconcile, replay, show, stop, submit
+from search.commands import list as list_searches
 from search.proposals import samplers, schedulers
 from search.request.parser import ablation_parser, search_parser
 from search.space.json_schema import described, recipe_keys, schema
@@ -28,6 +29,10 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     ablation_parser,
     replay.command_line,
     submit.command_line,
+    list_searches.command_line,
+    show.command_line,
+    stop.command_line,
+    delete.command_line,
     reconcile.command_line,
     conv_check.command_line,
     data.command_line,
