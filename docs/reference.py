@@ -11,7 +11,7 @@ from typing import Any
 from analysis import conv_check
 from analysis import run as analysis_run
 from search import ui
-from search.commands import new, reconcile, replay, submit
+from search.commands import export, new, reconcile, replay, submit
 from search.proposals import samplers, schedulers
 from search.request.parser import ablation_parser, search_parser
 from search.space.json_schema import described, recipe_keys, schema
@@ -28,6 +28,7 @@ COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     ablation_parser,
     replay.command_line,
     submit.command_line,
+    export.command_line,
     reconcile.command_line,
     conv_check.command_line,
     data.command_line,

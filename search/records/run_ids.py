@@ -1,0 +1,37 @@
+"""The MLflow runs of a search's trials, read from a local store without MLflow."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from search.records.about import read_about
+from search.records.ownership import id_in, original_of
+from search.records.tracking import sqlite_file
+from trainables.boundary.errors import UsageError
+
+_QUERY = """
+select trial.value, trial.run_uuid from tags trial
+join tags search on search.run_uuid = trial.run_uuid
+join runs on runs.run_uuid = trial.run_uuid
+where trial.key = 'convoy.trial_id' and search.key = 'convoy.search_id' and search.value = ?
+and runs.lifecycle_stage = 'active'
+"""
+
+
+def run_ids(folder: Path) -> dict[str, str]:
+    """The run of each trial of the search in ``folder``; none if its store is no local one.
+
+    A server or a database would have to be asked, which may be slow, or not be possible.
+    """
+    try:
+        uri = read_about(folder).place.uri
+    except UsageError:
+        return {}
+    file = sqlite_file(uri).absolute()
+    if not uri.startswith("sqlite:") or not file.is_file() or original_of(folder, uri):
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
+            return dict(store.execute(_QUERY, (id_in(folder),)))
+    except sqlite3.Error:  # another's database, or locked
+        return {}
