@@ -45,11 +45,6 @@ class Door:
         return parser
 
     @property
-    def exists(self) -> bool:
-        """Whether its file is there."""
-        return self._file.is_file()
-
-    @property
     def _file(self) -> Path:
         place = _PACKAGES.joinpath(*self.module.split("."))
         return place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
@@ -63,7 +58,7 @@ def _itself(module: str) -> Door:
     return Door(module, f"{module}:command_line")
 
 
-_ALL = {
+DOORS = {
     "run": Door("search.run", "search.request.parser:search_parser"),
     "list": _work_of("list"),
     "show": _work_of("show"),
@@ -82,4 +77,3 @@ _ALL = {
     "conv-check": _itself("analysis.conv_check"),
     "completion": _itself("convoy.completion"),
 }
-DOORS = {name: door for name, door in _ALL.items() if door.exists}

@@ -4,10 +4,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from search.records.about import read_about
 from search.records.ownership import id_in, original_of
+from search.records.place import place_in
 from search.records.tracking import sqlite_file
-from trainables.boundary.errors import UsageError
 
 _QUERY = """
 select trial.value, trial.run_uuid from tags trial
@@ -23,12 +22,11 @@ def run_ids(folder: Path) -> dict[str, str]:
 
     A server or a database would have to be asked, which may be slow, or not be possible.
     """
-    try:
-        uri = read_about(folder).place.uri
-    except UsageError:
+    place = place_in(folder)
+    if place is None or not place.uri.startswith("sqlite:"):
         return {}
-    file = sqlite_file(uri).absolute()
-    if not uri.startswith("sqlite:") or not file.is_file() or original_of(folder, uri):
+    file = sqlite_file(place.uri).absolute()
+    if not file.is_file() or original_of(folder, place.uri):
         return {}
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from search.records.about import FILE as ABOUT
-from search.records.about import read_about
+from search.records.overview import mapping
+from search.records.place import FILE as PLACE
+from search.records.place import place_in
 from search.records.run_ids import run_ids
 from search.records.search_file import FILE, read_search_file
 from search.records.summary import read_summary
@@ -35,6 +36,7 @@ TRIAL_COLUMNS = {
     "repeats": INTEGER,
     "winner": BOOLEAN,
     "state": TEXT,
+    "metric": TEXT,
     "epochs": INTEGER,
     "best_epoch": INTEGER,
     "started": TIME,
@@ -84,8 +86,8 @@ def searches_in(folder: Path) -> list[Path]:
         )
     if read_search_file(folder).identity:
         return [folder]
-    members = sorted(path.parent for path in folder.parent.glob(f"*/{ABOUT}"))
-    return [each for each in members if read_about(each).place.group == folder.name]
+    members = sorted(path.parent for path in folder.parent.glob(f"*/{PLACE}"))
+    return [each for each in members if (place := place_in(each)) and place.group == folder.name]
 
 
 def read_search(folder: Path, *, running: bool = False) -> SearchLog:
@@ -106,7 +108,7 @@ def read_search(folder: Path, *, running: bool = False) -> SearchLog:
         raise UsageError(f"{folder}: a file of a trial is damaged ({what})") from error
     if not running:
         histories = [history.closed() for history in histories]
-    winner = (read_summary(folder).get("best") or {}).get("trial_id")
+    winner = mapping(read_summary(folder), "best").get("trial_id")
     return SearchLog(folder.name, histories, winner, run_ids(folder))
 
 
@@ -149,6 +151,7 @@ def _trial_row(log: SearchLog, history: TrialHistory) -> Row:
         "repeats": record.spec.repeats,
         "winner": record.trial_id == log.winner,
         "state": str(record.status),
+        "metric": record.spec.job.metric,
         "epochs": record.epochs,
         "best_epoch": record.best_epoch or None,
         "started": datetime.fromtimestamp(record.started, UTC),
