@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from html import escape
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.summary import Summary
+from search.records.tables import curves_of, read_search, trials_of
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
@@ -20,6 +21,9 @@ from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "not as the baseline")
 
@@ -57,6 +61,22 @@ class SearchResult:
         """The winner's MLflow run."""
         run_id: str | None = (self.best or {}).get("run_id")
         return run_id
+
+    def trials_frame(self) -> "DataFrame":
+        """One row a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return trials_of([read_search(self.out / self.name)]).frame()
+
+    def curves_frame(self) -> "DataFrame":
+        """One row an epoch of a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return curves_of([read_search(self.out / self.name)]).frame()
 
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
