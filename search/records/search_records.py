@@ -116,7 +116,7 @@ class SearchRecords:
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):
-                    weights = self._save(record, Path(parent) / str(record.number))
+                    weights = self._save(record, Path(parent) / record.trial_id)
                     if weights is not None:
                         self.writer.log_folder(record, weights.parent)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from search.records.search_file import read_search_file
 from search.selection import race
 from search.selection.choice import Selection
 from search.selection.rule import Rule
@@ -49,6 +50,7 @@ class Summary:
         resources: CPUs and GPUs of a trial, and how many trials run at once.
         sampler: what drew the settings; None of a list of settings, or in an earlier version.
         scheduler: what stopped the losing trials; likewise.
+        budgets: what it was asked for, the earlier ones first, the present one last.
     """
 
     search: str
@@ -70,6 +72,7 @@ class Summary:
     feasible: bool | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    budgets: list[dict[str, int]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 
@@ -107,8 +110,10 @@ def summary_in(folder: Path) -> Summary | None:
 
 
 def is_whole(folder: Path) -> bool:
-    """True if the summary in ``folder`` says that every trial has ended."""
-    return read_summary(folder).get("status") in ("complete", "failed-trials")
+    """True if the summary in ``folder`` says that every trial has ended that is asked for now."""
+    summary, asked = read_summary(folder), 1 + len(read_search_file(folder).earlier)
+    ended = summary.get("status") in ("complete", "failed-trials")
+    return ended and max(1, len(summary.get("budgets", ()))) == asked
 
 
 def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:

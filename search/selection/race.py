@@ -8,6 +8,7 @@ from search.selection.finalist import Finalist, ranked, repeated
 from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
+from trainables.recipe import Value
 
 CONFIDENCE = 0.99  # with which a finalist that is out is truly worse than the leader
 
@@ -20,7 +21,8 @@ class Race:
         contenders: the trials whose settings are trained again, the best first, once all have
             ended; the baseline's is one, so that the same seeds measure the winner against it.
         finalists: those of which a training has ended, the leader first.
-        trainings: those that have begun, by the number of the trial that they repeat.
+        trainings: those of the contenders that have begun, by the contender's number. What else was
+            trained again was a finalist before the search was given more trials.
         seeds: how many trainings each has, unless it is out.
     """
 
@@ -40,9 +42,19 @@ class Race:
         return sum(map(self.trainings_of, self.contenders))
 
     @property
+    def runs(self) -> list[TrialRecord]:
+        """All trainings of the contenders that have begun."""
+        return [run for runs in self.trainings.values() for run in runs]
+
+    @property
+    def ended(self) -> int:
+        """How many of them have ended, in whatever way."""
+        return sum(run.status.is_final for run in self.runs)
+
+    @property
     def is_over(self) -> bool:
         """True if nothing is left to train."""
-        return all(run.status.is_final for runs in self.trainings.values() for run in runs) and all(
+        return self.ended == len(self.runs) and all(
             len(self.trainings.get(each.number, ())) >= self.trainings_of(each)
             for each in self.contenders
         )
@@ -55,18 +67,19 @@ class Race:
 
 def race_of(board: SearchBoard, rule: Rule) -> Race:
     """The finals of ``board``, from what is recorded alone."""
-    trainings: dict[int, list[TrialRecord]] = {}
+    contenders = _contenders(board, rule)
+    again: dict[frozenset[tuple[str, Value]], list[TrialRecord]] = {}
     for run in board.finals.records:
-        if run.spec.repeats is not None:
-            trainings.setdefault(run.spec.repeats, []).append(run)
-    trials = {record.number: record for record in board.trials.records} if trainings else {}
+        again.setdefault(run.spec.choice, []).append(run)
+    runs_of = [(each, again[each.spec.choice]) for each in contenders if each.spec.choice in again]
     finalists = [
-        Finalist.of(trials[number], whole, rule, _count(runs, Status.FAILED), board.seeds)
-        for number, runs in trainings.items()
+        Finalist.of(trial, whole, rule, _count(runs, Status.FAILED), board.seeds)
+        for trial, runs in runs_of
         if (whole := [run for run in runs if run.status is Status.COMPLETED])
     ]
+    trainings = {trial.number: runs for trial, runs in runs_of}
     standing = _without_hope(ranked(finalists))
-    return Race(tuple(_contenders(board, rule)), tuple(standing), trainings, board.seeds)
+    return Race(tuple(contenders), tuple(standing), trainings, board.seeds)
 
 
 def is_whole(board: SearchBoard, rule: Rule) -> bool:
