@@ -57,6 +57,7 @@ class LeaderboardRow:
         seeds: how many fresh seeds that is the mean of.
         baseline_mean_val_accuracy: of the source's settings over fresh seeds.
         baseline_feasible: whether they hold the space's constraints; None without any.
+        asked_before: what the search was asked for before it was given another budget, in words.
     """
 
     space: str
@@ -88,6 +89,7 @@ class LeaderboardRow:
     seeds: int | None = None
     baseline_mean_val_accuracy: float | None = None
     baseline_feasible: bool | None = None
+    asked_before: str = ""
 
     @property
     def baseline(self) -> float | None:
@@ -138,6 +140,7 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         seeds=winner.get("seeds"),
         baseline_mean_val_accuracy=baseline.get("val_accuracy_mean"),
         baseline_feasible=baseline.get("feasible"),
+        asked_before=summary.asked_before,
     )
 
 
@@ -180,6 +183,8 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if best is not None and baseline is not None and best < baseline:
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
+    if each.asked_before:
+        remarks.append(each.asked_before)
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": " val", "test": " test", "": ""}[each.source_split]

@@ -8,7 +8,7 @@ from ray.tune.search import Searcher
 
 from search.proposals.planned import PlannedSearch
 from search.proposals.protocols import Proposer
-from search.selection.race import race_of
+from search.selection.race import Race, race_of
 from search.selection.rule import Rule
 from search.trials.files import TrialHistory
 from search.trials.record import TrialRecord
@@ -23,15 +23,15 @@ def finals(board: SearchBoard, rule: Rule, job: Job) -> Iterator[TrialSpec]:
     finalists have the same seeds, so that none is drawn a better one: those with which a training
     has begun, also of a setting that was a finalist before the search was given more trials.
     """
-    runs, contenders = board.finals.records, race_of(board, rule).contenders
-    begun = {(run.spec.choice, run.spec.stream) for run in runs}
+    runs, race = board.finals.records, race_of(board, rule)
     numbers = _free(board.trials.requested, {run.number for run in runs})
     streams = sorted({run.spec.stream for run in runs if run.spec.stream is not None})
     streams += islice(_free(board.trials.requested, set(streams)), board.seeds)
-    places = _places(contenders, runs)
+    places = _places(race, runs)
     for seed, stream in enumerate(streams[: board.seeds], 1):
-        for place, record in zip(places, contenders, strict=True):
-            if (record.spec.choice, stream) not in begun:
+        for place, record in zip(places, race.contenders, strict=True):
+            begun = {run.spec.stream for run in race.trainings.get(record.number, ())}
+            if stream not in begun:
                 label = f"finalist-{place}-seed-{seed}"
                 number = next(numbers)
                 yield TrialSpec(job, number, record.values, label, stream, record.number)
@@ -42,11 +42,15 @@ def _free(first: int, taken: Collection[int]) -> Iterator[int]:
     return (number for number in count(first) if number not in taken)
 
 
-def _places(contenders: Iterable[TrialRecord], runs: Iterable[TrialRecord]) -> list[int]:
+def _places(race: Race, runs: Iterable[TrialRecord]) -> list[int]:
     """By which number each contender is called: its place, or that with which it was begun."""
-    called = {run.spec.choice: int(run.label.split("-")[1]) for run in runs}
-    free = _free(1, set(called.values()))
-    return [called.get(each.spec.choice) or next(free) for each in contenders]
+    free = _free(1, set(map(_place, runs)))
+    begun = [race.trainings.get(each.number) for each in race.contenders]
+    return [_place(trainings[0]) if trainings else next(free) for trainings in begun]
+
+
+def _place(run: TrialRecord) -> int:
+    return int(run.label.split("-")[1])
 
 
 class FinalsSearch(Proposer):

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,10 +16,12 @@ from search.trials.code_version import versions
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from trainables.boundary.atomic import atomic_file
+from trainables.boundary.wording import counted
 
 SCHEMA = 1
 PAUSE = 1.0  # seconds between two writes of a running search's summary
 FILE = "summary.json"
+_NOUNS = {"trials": "trial", "finalists": "finalist", "finalist_seeds": "finalist seed"}
 SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
 
 
@@ -76,12 +78,30 @@ class Summary:
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 
+    @property
+    def asked_before(self) -> str:
+        """That it was asked for another budget at first; empty if it was not."""
+        return asked_before(self.budgets)
+
     def write(self, folder: Path) -> Path:
         """Write ``folder/summary.json``, whole or not at all; its path."""
         path = folder / FILE
         with atomic_file(path) as file:
             file.write(json.dumps({"schema": self.schema, **asdict(self)}, indent=2).encode())
         return path
+
+
+def asked_before(budgets: Sequence[dict[str, int]]) -> str:
+    """What the earlier ``budgets`` asked for and the last does not; empty if nothing."""
+    earlier = [
+        " and ".join(
+            counted(budget[key], noun)
+            for key, noun in _NOUNS.items()
+            if key in budget and budget[key] != budgets[-1][key]
+        )
+        for budget in budgets[:-1]
+    ]
+    return f"at first asked for {', then '.join(filter(None, earlier))}" if any(earlier) else ""
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

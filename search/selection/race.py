@@ -8,7 +8,6 @@ from search.selection.finalist import Finalist, ranked, repeated
 from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
-from trainables.recipe import Value
 
 CONFIDENCE = 0.99  # with which a finalist that is out is truly worse than the leader
 
@@ -68,16 +67,13 @@ class Race:
 def race_of(board: SearchBoard, rule: Rule) -> Race:
     """The finals of ``board``, from what is recorded alone."""
     contenders = _contenders(board, rule)
-    again: dict[frozenset[tuple[str, Value]], list[TrialRecord]] = {}
-    for run in board.finals.records:
-        again.setdefault(run.spec.choice, []).append(run)
-    runs_of = [(each, again[each.spec.choice]) for each in contenders if each.spec.choice in again]
+    trainings = _trainings(board, contenders) if board.finals.begun else {}
     finalists = [
         Finalist.of(trial, whole, rule, _count(runs, Status.FAILED), board.seeds)
-        for trial, runs in runs_of
-        if (whole := [run for run in runs if run.status is Status.COMPLETED])
+        for trial in contenders
+        if (runs := trainings.get(trial.number, ()))
+        and (whole := [run for run in runs if run.status is Status.COMPLETED])
     ]
-    trainings = {trial.number: runs for trial, runs in runs_of}
     standing = _without_hope(ranked(finalists))
     return Race(tuple(contenders), tuple(standing), trainings, board.seeds)
 
@@ -85,6 +81,19 @@ def race_of(board: SearchBoard, rule: Rule) -> Race:
 def is_whole(board: SearchBoard, rule: Rule) -> bool:
     """True if every trial has ended, and the race of the finalists is over."""
     return board.trials.is_whole and race_of(board, rule).is_over
+
+
+def _trainings(
+    board: SearchBoard, contenders: Sequence[TrialRecord]
+) -> dict[int, list[TrialRecord]]:
+    """Those of each contender's setting, which another trial may have had too, by its number."""
+    numbers = {record.spec.choice: record.number for record in contenders}
+    settings = {record.number: record.spec.choice for record in board.trials.records if numbers}
+    trainings: dict[int, list[TrialRecord]] = {}
+    for run in board.finals.records:
+        if run.spec.repeats is not None and (setting := settings.get(run.spec.repeats)) in numbers:
+            trainings.setdefault(numbers[setting], []).append(run)
+    return trainings
 
 
 def _count(runs: Sequence[TrialRecord], status: Status) -> int:

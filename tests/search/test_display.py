@@ -118,8 +118,7 @@ def test_a_finalist_that_is_out_is_told_once_with_why():
         for number, (of, stream, accuracy) in enumerate(
             [(1, 2, 0.381), (0, 2, 0.247), (1, 3, 0.379)], start=2
         ):
-            label, setting = f"finalist-{2 - of}", {"lr": [0.25, 0.38][of]}
-            asked = spec(number, setting, label=label, stream=stream, repeats=of)
+            asked = spec(number, VALUES, label=f"finalist-{2 - of}", stream=stream, repeats=of)
             lines.trial_ended(play(board.finals, asked, [accuracy]))
     told = [line for line in console.file.getvalue().splitlines() if "out after" in line]
     assert told == [
