@@ -63,6 +63,7 @@ class LeaderboardRow:
         best_score: the winner's delivered training's.
         mean_score: of the winner's setting over fresh seeds.
         std_score: its standard deviation over them.
+        asked_before: what the search was asked for before it was given another budget, in words.
     """
 
     space: str
@@ -99,6 +100,7 @@ class LeaderboardRow:
     best_score: float | None = None
     mean_score: float | None = None
     std_score: float | None = None
+    asked_before: str = ""
 
     @property
     def baseline(self) -> float | None:
@@ -159,6 +161,7 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         best_score=best.get(figure),
         mean_score=winner.get(f"{figure}_mean"),
         std_score=winner.get(f"{figure}_std"),
+        asked_before=summary.asked_before,
     )
 
 
@@ -203,6 +206,8 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if _less(each.score, each.baseline_score):
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
+    if each.asked_before:
+        remarks.append(each.asked_before)
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": " val", "test": " test", "": ""}[each.source_split]

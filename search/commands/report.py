@@ -160,11 +160,12 @@ def _mean_and_std(finalist: Finalist) -> str:
 
 def ending(summary: Summary) -> str:
     """How a search ended, in a line."""
-    counts = summary.trials
+    counts, before = summary.trials, summary.asked_before
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
         f"{counts['pruned']} pruned, {counts['failed']} failed of "
-        f"{counted(counts['requested'], 'trial')}, {counted(summary.epochs, 'epoch')} in "
+        f"{counted(counts['requested'], 'trial')}{f' ({before})' if before else ''}, "
+        f"{counted(summary.epochs, 'epoch')} in "
         f"{duration(summary.wall_seconds)}"
     )
 

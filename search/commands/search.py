@@ -164,12 +164,13 @@ def _asked(options: SearchOptions) -> "list[Request]":
 
 def _one(request: "Request", console: Console) -> int:
     from search.driver.ray_cluster import cluster
-    from search.records.search_file import check_unchanged
     from search.records.summary import is_whole
+    from search.request.growth import check_alone, grown
 
-    if request.resumed:
-        check_unchanged(request.folder, request.identity)
-    if request.resumed and is_whole(request.folder):
+    larger = grown(request) if request.resumed else None
+    if larger is not None:
+        check_alone(request)
+    elif request.resumed and is_whole(request.folder):
         console.print(f"{request.name}: the search is whole, there is nothing to resume")
         return 0
     try:
@@ -205,6 +206,7 @@ def _announce(asked: "list[Request]", console: Console) -> None:
 
 def _several(asked: "list[Request]", console: Console) -> int:
     """Several searches, each with its own study and ladder; then the leaderboard."""
+    _check_idle([each for each in asked if each.resumed and each.folder.exists()])
     _claim(asked[0])
     _announce(asked, console)
     try:
@@ -245,15 +247,30 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
     return statuses
 
 
+def _check_idle(begun: "list[Request]") -> None:
+    """Refuse a larger budget for searches before one of them takes it up.
+
+    Raises:
+        UsageError: one of them cannot, or is running.
+    """
+    from search.driver.lock import locked
+    from search.request.growth import grown
+
+    for request in [each for each in begun if grown(each) is not None]:
+        with locked(request.folder):
+            pass
+
+
 def _claim(request: "Request") -> None:
     """Make the group's folder, by which all of it can be resumed."""
     from search.records.ownership import owned
     from search.records.search_file import SearchFile
+    from search.request.growth import with_flags
 
     folder = request.out / request.group
     if not (request.resumed and folder.exists()):
         SearchFile(request.command, request.flags, {}).claim(folder, None)
-    owned(folder, request.tracking_uri)
+    with_flags(owned(folder, request.tracking_uri), request).write(folder)
 
 
 def _lead(asked: "list[Request]", console: Console) -> bool:

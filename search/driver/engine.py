@@ -34,7 +34,7 @@ from search.records.about import About
 from search.records.mlflow_writer import MlflowWriter
 from search.records.ownership import owned
 from search.records.place import Place
-from search.records.search_file import SearchFile, check_unchanged
+from search.records.search_file import SearchFile
 from search.records.search_records import SearchRecords
 from search.records.summary import (
     SearchStatus,
@@ -44,9 +44,10 @@ from search.records.summary import (
     status_of,
     summarise,
 )
+from search.request.growth import grown
 from search.request.request import Request
 from search.selection.choice import Selection, so_far
-from search.selection.race import is_whole
+from search.selection.race import is_whole, race_of
 from search.trials.board import TrialBoard
 from search.trials.failure import RETRIES
 from search.trials.files import (
@@ -62,6 +63,8 @@ from search.trials.search_board import SearchBoard
 from trainables.best_epoch import judged_by
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
+
+COUNTS = ("trials", "epochs", "finalists", "finalist_seeds")  # of a budget, as records tell it
 
 
 @dataclass(frozen=True)
@@ -97,23 +100,24 @@ def run_search(request: Request, console: Console) -> Outcome:
         check_room(request, resources)
         if request.limits.address is not None:
             check_nodes(request)
-        with _folder(request) as search_id:
-            return _SearchRun(request, search_id, resources, console, stop).run()
+        with _folder(request) as search_file:
+            return _SearchRun(request, search_file, resources, console, stop).run()
 
 
 @contextmanager
-def _folder(request: Request) -> Iterator[str]:
-    """Lock the search's folder, made if need be; the search's id."""
+def _folder(request: Request) -> Iterator[SearchFile]:
+    """Lock the search's folder, made if need be; what is asked of the search now."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
         search_file = SearchFile(request.command, request.flags, request.identity)
         search_file.claim(folder, request.space_file)
     with locked(folder):
         forget_requests(folder)
-        check_unchanged(folder, request.identity)
-        search_id = owned(folder, request.tracking_uri).search_id
+        if (larger := grown(request)) is not None:
+            larger.write(folder)
+        search_file = owned(folder, request.tracking_uri)
         try:
-            yield search_id
+            yield search_file
         except UsageError:
             if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
                 shutil.rmtree(folder)
@@ -126,13 +130,13 @@ class _SearchRun:
     def __init__(
         self,
         request: Request,
-        search_id: str,
+        search_file: SearchFile,
         resources: Resources,
         console: Console,
         stop: Stop,
     ) -> None:
         self._request, self._resources, self._console = request, resources, console
-        self._search_id, self._stop = search_id, stop
+        self._search_id, self._stop = search_file.search_id, stop
         self._job = request.job(resources.cpus)
         siblings = tuple(request.out / name for name in request.siblings)
         self._concurrency = Concurrency(request.limits, resources, siblings)
@@ -147,6 +151,8 @@ class _SearchRun:
             budget.finalist_seeds,
             earlier_seconds=read_summary(folder).get("wall_seconds", 0.0),
         )
+        budgets = [*search_file.earlier, budget.model_dump()]
+        self._budgets = [{key: each[key] for key in COUNTS if key in each} for each in budgets]
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -155,11 +161,12 @@ class _SearchRun:
             "resources": asdict(resources),
             "unmeasured": list(request.unmeasured),
             "metric": request.metric,
+            "budgets": self._budgets,
             **{key: methods[key] for key in ("sampler", "scheduler") if key in methods},
         }
 
     def run(self) -> Outcome:
-        about = _about(self._request, self._resources)
+        about = replace(_about(self._request, self._resources), budgets=self._budgets)
         about.write(self._request.folder)
         records = SearchRecords(self._request.folder, about, self._search_id)
         try:
@@ -182,7 +189,7 @@ class _SearchRun:
         scheduler = request.proposals.scheduler(self._job, budget)
         unfinished = self._recall(own, searcher, scheduler)
         to_end = TrainToTheEnd(budget.epochs)
-        unfinished_finals = self._recall(repeated, None, to_end)
+        unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
         self.write_summary("running")
         if is_whole(self._board, request.rule):
@@ -190,17 +197,22 @@ class _SearchRun:
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
             listeners: list[TrialListener] = [writer, summary, display]
-            if not self._board.trials.is_whole:
-                self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
+            trials = self._board.trials
+            if not trials.is_whole:
+                left = trials.requested - trials.finished
+                self._tune(trials, left, searcher, scheduler, unfinished, listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
                 return
-            race = FinalsSearch(self._board, request.rule, self._job)
-            self._tune(self._board.finals, race, to_end, unfinished_finals, listeners)
+            race = race_of(self._board, request.rule)
+            left = len(race.contenders) * self._board.seeds - race.ended
+            finals = FinalsSearch(self._board, request.rule, self._job)
+            again = [each for each in unfinished_finals if each in race.runs]
+            self._tune(self._board.finals, left, finals, to_end, again, listeners)
 
     def _recall(
-        self, histories: list[TrialHistory], searcher: Proposer | None, scheduler: Stopper
+        self, histories: list[TrialHistory], searcher: Proposer, scheduler: Stopper
     ) -> list[TrialRecord]:
         """Take up the trials that have begun; those that are to be resumed.
 
@@ -211,8 +223,7 @@ class _SearchRun:
         unfinished = []
         for history in histories:
             ended = self._ended(history, stopped)
-            if searcher is not None:
-                searcher.recall(ended)
+            searcher.recall(ended)
             record = replace(ended.record, spec=replace(ended.record.spec, job=self._job))
             self._board.board_of(record.spec).put(record)
             if not record.status.is_final:
@@ -243,21 +254,32 @@ class _SearchRun:
             with suppress(OSError):  # a full disk; its file still says that it runs
                 self._files.changed(record)
 
+    def _end_former_finals(self, writer: MlflowWriter) -> None:
+        """End the interrupted trainings of settings that are no finalists any more."""
+        for record in self._board.finals.records:
+            if not record.status.is_final:
+                ended = self._board.finals.put(
+                    record.ended(self._board.finals.max_epochs, record.at)
+                )
+                self._files.changed(ended)
+                writer.trial_ended(ended)
+
     def _tune(
         self,
         board: TrialBoard,
+        left: int,
         searcher: Proposer,
         scheduler: Stopper,
         interrupted: list[TrialRecord],
         listeners: list[TrialListener],
     ) -> None:
-        """Have Tune run what is left of the trials of ``board``."""
+        """Have Tune run the trials of ``board`` that are ``left``."""
         request, resources = self._request, self._resources
         source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
         tune.Tuner(
             trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
             tune_config=tune.TuneConfig(
-                num_samples=board.requested - board.finished,
+                num_samples=left,
                 search_alg=source,
                 scheduler=scheduler,
                 reuse_actors=True,
@@ -281,6 +303,8 @@ class _SearchRun:
         self._interrupt()
         status = status_of(self._board, self._request.rule)
         whole = status != "interrupted"
+        if whole:
+            self._end_former_finals(records.writer)
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
         about, choice, run_id = self._about, closed.choice, closed.run_id
@@ -333,10 +357,8 @@ def _about(request: Request, resources: Resources) -> About:
         request.kind,
         request.group,
     )
-    counts = {"trials", "epochs"}
-    if request.kind == "search":
-        counts |= {"finalists", "finalist_seeds"}
-    budget = request.budget.model_dump(include=counts)
+    counts = COUNTS if request.kind == "search" else COUNTS[:2]
+    budget = request.budget.model_dump(include=set(counts))
     shared = {
         "space": request.space_name,
         "architecture": request.architecture,
