@@ -18,6 +18,7 @@ from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
 from search.driver.events import Events, TrialListener
 from search.driver.gpu_retry import GpuRetry
+from search.driver.limits import Limits
 from search.driver.lock import locked
 from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
@@ -38,14 +39,18 @@ from search.records.summary import (
     SearchStatus,
     Summary,
     SummaryWriter,
+    close,
     read_summary,
     status_of,
     summarise,
 )
 from search.request.request import Request
+from search.request.termination import with_termination
 from search.selection.choice import Selection, so_far
+from search.selection.patience import Patience
 from search.selection.race import is_whole
 from search.trials.board import TrialBoard
+from search.trials.checkpoints import checkpoints
 from search.trials.failure import RETRIES
 from search.trials.files import (
     TrialFiles,
@@ -107,7 +112,9 @@ def _folder(request: Request) -> Iterator[str]:
         search_file.claim(folder, request.space_file)
     with locked(folder):
         check_unchanged(folder, request.identity)
-        search_id = owned(folder, request.tracking_uri).search_id
+        search_file = owned(folder, request.tracking_uri)
+        with_termination(search_file, request.flags).write(folder)
+        search_id = search_file.search_id
         try:
             yield search_id
         except UsageError:
@@ -135,13 +142,27 @@ class _SearchRun:
         budget, dataset, folder = request.budget, request.dataset, request.folder
         methods = request.proposals.params(budget)
         self._files = TrialFiles(folder)
+        summary, termination = read_summary(folder), request.termination
         self._board = SearchBoard(
             budget.trials,
             budget.epochs,
             len(dataset.train),
             budget.finalists,
             budget.finalist_seeds,
-            earlier_seconds=read_summary(folder).get("wall_seconds", 0.0),
+            earlier_seconds=summary.get("wall_seconds", 0.0) + termination.head_start,
+        )
+        self._board.clock.limit = termination.seconds
+        ended_by = summary.get("ended_by", "")
+        self._goes_on = bool(ended_by) and not termination.holds(ended_by)
+        if not self._goes_on:
+            close(self._board, summary)
+        self._limits = Limits(
+            termination,
+            self._board,
+            request.rule,
+            self._patience(),
+            self._concurrency.now,
+            stop.workers.end_soon,
         )
         self._about: dict[str, Any] = {
             "search": request.name,
@@ -165,6 +186,12 @@ class _SearchRun:
         _remove_snapshots(self._request.folder)
         return self._finish(records)
 
+    def _patience(self) -> Patience | None:
+        patience, rule = self._request.termination.patience, self._request.rule
+        if patience is None:
+            return None
+        return Patience(patience, rule, len(self._request.dataset.val))
+
     def _search(self, writer: MlflowWriter) -> None:
         """Run the trials that are left, then the finals that are left."""
         request, budget = self._request, self._request.budget
@@ -178,17 +205,25 @@ class _SearchRun:
         to_end = TrainToTheEnd(budget.epochs)
         unfinished_finals = self._recall(repeated, None, to_end)
         writer.recall(self._board.records)
+        self._limits.recall(self._board.trials.records)
+        if self._board.trials.closed:
+            self._end_cut_off([writer])
         self.write_summary("running")
         if is_whole(self._board, request.rule):
             return
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
-            listeners: list[TrialListener] = [writer, summary, display]
+            listeners: list[TrialListener] = [writer, summary, display, self._limits]
             if not self._board.trials.is_whole:
                 self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
+            if self._board.trials.closed:
+                self._end_cut_off(listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
+                return
+            self._limits.begin_finals()
+            if is_whole(self._board, request.rule):
                 return
             race = FinalsSearch(self._board, request.rule, self._job)
             self._tune(self._board.finals, race, to_end, unfinished_finals, listeners)
@@ -214,8 +249,25 @@ class _SearchRun:
                 unfinished.append(record)
         return unfinished
 
+    def _end_cut_off(self, listeners: list[TrialListener]) -> None:
+        """End the trials that a limit cut off; one without an epoch stays interrupted."""
+        for record in self._board.trials.records:
+            if record.epochs and not record.status.is_final:
+                ended = self._board.trials.ended(record.trial_id)
+                self._files.changed(ended)
+                for listener in listeners:
+                    listener.trial_ended(ended)
+        self._interrupt()
+
     def _ended(self, history: TrialHistory, stopped: set[str]) -> TrialHistory:
         record = history.record
+        cut_off = (
+            self._goes_on and record.status is Status.PRUNED and record.trial_id not in stopped
+        )
+        if cut_off and checkpoints(trial_folder(self._request.folder, record)):
+            record = replace(record, status=Status.INTERRUPTED)
+            self._files.changed(record)
+            return replace(history, record=record)
         if record.status.is_final:
             return history
         if record.trial_id not in stopped:
@@ -247,7 +299,8 @@ class _SearchRun:
     ) -> None:
         """Have Tune run what is left of the trials of ``board``."""
         request, resources = self._request, self._resources
-        source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
+        may_begin = self._limits.may_begin
+        source = TrialSource(searcher, interrupted, self._concurrency, request.folder, may_begin)
         tune.Tuner(
             trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
             tune_config=tune.TuneConfig(
@@ -260,6 +313,7 @@ class _SearchRun:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
+                stop=self._limits,
                 callbacks=[
                     Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),

@@ -1,6 +1,7 @@
 """Where Tune's trials come from: those that were interrupted, then what the searcher proposes."""
 
 import shutil
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: trials to resume.
         concurrency: how many trials may run at once.
         search: the search's folder.
+        may_begin: says whether one more trial may.
     """
 
     def __init__(
@@ -37,15 +39,19 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: list[TrialRecord],
         concurrency: Concurrency,
         search: Path,
+        may_begin: Callable[[], bool],
     ) -> None:
         super().__init__(searcher)
         self._interrupted, self._concurrency = list(interrupted), concurrency
-        self._search = search
+        self._search, self._may_begin = search, may_begin
         self._live: set[str] = set()
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
         """The next trial; None if there is none now."""
         if len(self._live) >= self._concurrency.now():
+            return None
+        if not self._may_begin():
+            self.set_finished()
             return None
         if self._interrupted:
             trial = self._continued(self._interrupted.pop(0), experiment_spec)

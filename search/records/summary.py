@@ -20,6 +20,7 @@ SCHEMA = 1
 PAUSE = 1.0  # seconds between two writes of a running search's summary
 FILE = "summary.json"
 SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
+WHOLE = ("complete", "failed-trials")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Summary:
         resources: CPUs and GPUs of a trial, and how many trials run at once.
         sampler: what drew the settings; None of a list of settings, or in an earlier version.
         scheduler: what stopped the losing trials; likewise.
+        ended_by: the limit that ended it before all of its trials and finals had run, such as
+            ``--time 2h30m``; empty if none did.
     """
 
     search: str
@@ -70,6 +73,7 @@ class Summary:
     feasible: bool | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    ended_by: str = ""
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 
@@ -108,7 +112,14 @@ def summary_in(folder: Path) -> Summary | None:
 
 def is_whole(folder: Path) -> bool:
     """True if the summary in ``folder`` says that every trial has ended."""
-    return read_summary(folder).get("status") in ("complete", "failed-trials")
+    return read_summary(folder).get("status") in WHOLE
+
+
+def close(board: SearchBoard, summary: dict[str, Any]) -> None:
+    """Close ``board``, if a limit has ended the search of ``summary``."""
+    board.ended_by = summary.get("ended_by", "")
+    board.trials.closed = bool(board.ended_by)
+    board.finals.closed = board.trials.closed and summary.get("status") in WHOLE
 
 
 def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:
@@ -153,6 +164,7 @@ def summarise(
         confirmed=choice.confirmed,
         constraints={each.metric: each.described() for each in choice.judgements},
         feasible=choice.feasible if choice.judgements else None,
+        ended_by=board.ended_by,
         **about,
     )
 

@@ -22,6 +22,7 @@ from search.request.flags import (
 from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
+from search.request.termination import Termination
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable, unmeasured
@@ -125,6 +126,7 @@ def _request(
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        termination=Termination.of(options),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from search.proposals.protocols import Proposals
 from search.records.about import read_about
 from search.records.experiment import experiment_name
+from search.request.termination import Termination
 from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
@@ -67,6 +68,7 @@ class Request:
         flags: with which it was asked for.
         resumed: true if it continues what an earlier run of it has begun.
         siblings: names of the searches that share a cluster with it.
+        termination: what ends it before all its trials have run.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Request:
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
     siblings: tuple[str, ...] = ()
+    termination: Termination = field(default_factory=Termination)
 
     @property
     def command(self) -> str:

@@ -22,12 +22,14 @@ class Race:
         finalists: those of which a training has ended, the leader first.
         trainings: those that have begun, by the number of the trial that they repeat.
         seeds: how many trainings each has, unless it is out.
+        closed: whether a limit has ended it before that.
     """
 
     contenders: tuple[TrialRecord, ...]
     finalists: tuple[Finalist, ...]
     trainings: dict[int, list[TrialRecord]]
     seeds: int
+    closed: bool = False
 
     @property
     def out(self) -> dict[int, Finalist]:
@@ -42,6 +44,8 @@ class Race:
     @property
     def is_over(self) -> bool:
         """True if nothing is left to train."""
+        if self.closed:
+            return True
         return all(run.status.is_final for runs in self.trainings.values() for run in runs) and all(
             len(self.trainings.get(each.number, ())) >= self.trainings_of(each)
             for each in self.contenders
@@ -66,7 +70,8 @@ def race_of(board: SearchBoard, rule: Rule) -> Race:
         if (whole := [run for run in runs if run.status is Status.COMPLETED])
     ]
     standing = _without_hope(ranked(finalists))
-    return Race(tuple(_contenders(board, rule)), tuple(standing), trainings, board.seeds)
+    closed = board.finals.closed and not board.finals.running
+    return Race(tuple(_contenders(board, rule)), tuple(standing), trainings, board.seeds, closed)
 
 
 def is_whole(board: SearchBoard, rule: Rule) -> bool:
@@ -79,12 +84,15 @@ def _count(runs: Sequence[TrialRecord], status: Status) -> int:
 
 
 def _contenders(board: SearchBoard, rule: Rule) -> list[TrialRecord]:
-    """The best settings, and the baseline's, for which its own trial stands; none before all
-    trials have ended.
-    """
+    """Those of the finals; none before all trials have ended."""
     if not (board.finalists and board.trials.is_whole):
         return []
-    best = repeated(board.trials, rule, board.finalists)
+    return trained_again(board, rule, board.finalists)
+
+
+def trained_again(board: SearchBoard, rule: Rule, finalists: int) -> list[TrialRecord]:
+    """The best settings as things stand, and the baseline's, for which its own trial stands."""
+    best = repeated(board.trials, rule, finalists)
     baseline = board.trials.baseline()
     if not best or baseline is None or not (baseline.best_epoch and baseline.status.may_win):
         return best

@@ -36,6 +36,7 @@ class TrialBoard:
         self._best: TrialRecord | None = None
         self._baseline = ""
         self._lock = threading.Lock()
+        self.closed = False  # no more begin, and those that run end
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -61,8 +62,8 @@ class TrialBoard:
 
     @property
     def is_whole(self) -> bool:
-        """True if every trial has ended."""
-        return self.finished >= self.requested
+        """True if every trial has ended; once they are closed, every one that had begun."""
+        return self.finished >= self.requested or (self.closed and not self._running)
 
     @property
     def epochs(self) -> int:
