@@ -17,7 +17,8 @@ NAMES = architectures.available()
 
 def build(name: str, image_size: int = 32, **parameters) -> nn.Module:
     torch.manual_seed(0)
-    return architectures.builder(name)(image_size=image_size, classes=10, **parameters)
+    shape = (image_size, image_size, 3)
+    return architectures.build(name, image_shape=shape, classes=10, **parameters)
 
 
 def images(count: int = 8, size: int = 32) -> torch.Tensor:
@@ -359,9 +360,9 @@ PIXELS = 3 * 8 * 8
 )
 def test_a_network_that_cannot_be_trained_is_refused(model, line):
     with pytest.raises(UsageError, match=re.escape(line)):
-        architectures.check_trainable("mine", model, image_size=8, classes=5)
+        architectures.check_trainable("mine", model, image_shape=(8, 8, 3), classes=5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_that_comes_along_is_not_refused(name):
-    architectures.check_trainable(name, build(name), image_size=32, classes=10)
+    architectures.check_trainable(name, build(name), image_shape=(32, 32, 3), classes=10)

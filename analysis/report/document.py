@@ -200,7 +200,6 @@ def check_reportable(figure: DrawnFigure) -> None:
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
-    side = dataset.image_size
     parameters = sum(parameter.numel() for parameter in subject.model.parameters())
     facts = {
         "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
@@ -211,8 +210,8 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
         "Data": (
             f"{dataset.name}: {len(dataset.train):,} training, {len(dataset.val):,} validation "
-            f"and {len(dataset.test):,} test images of {side} by {side} "
-            f"pixels, {len(dataset.classes)} classes"
+            f"and {len(dataset.test):,} test images of "
+            f"{dataset.image_words} pixels, {len(dataset.classes)} classes"
         ),
         "Classes": _classes(subject),
         "Validation digits": _digits(subject),

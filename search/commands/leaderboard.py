@@ -146,7 +146,7 @@ def _is_sources(request: Request) -> bool:
     dataset = request.dataset
     if dataset.name != "folder":
         return request.source != EMBEDDED
-    course = (dataset.image_size, len(dataset.classes)) == (CANVAS, 10)
+    course = (dataset.image_shape, len(dataset.classes)) == ((CANVAS, CANVAS, 3), 10)
     return course and request.data.set == "composite" and request.data.shortcut is None
 
 
