@@ -77,7 +77,8 @@ class SearchResult:
             mean, seeds = _percent(first[f"{figure}_mean"]), first["seeds"]
             reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
         took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
-        return f"{self.name}: {self.summary.status}, {reached}; {took}"
+        before = f" ({self.summary.asked_before})" if self.summary.asked_before else ""
+        return f"{self.name}: {self.summary.status}{before}, {reached}; {took}"
 
 
 def _row(record: TrialRecord, usual: dict[str, Value]) -> str:

@@ -57,6 +57,9 @@ class LeaderboardRow:
         seeds: how many fresh seeds that is the mean of.
         baseline_mean_val_accuracy: of the source's settings over fresh seeds.
         baseline_feasible: whether they hold the space's constraints; None without any.
+        asked_before: what the search was asked for before it was given another budget, in words.
+        requested_trials: how many it was asked for.
+        ended_by: the limit that ended it before these had run; empty if none did.
     """
 
     space: str
@@ -88,6 +91,9 @@ class LeaderboardRow:
     seeds: int | None = None
     baseline_mean_val_accuracy: float | None = None
     baseline_feasible: bool | None = None
+    asked_before: str = ""
+    requested_trials: int | None = None
+    ended_by: str = ""
 
     @property
     def baseline(self) -> float | None:
@@ -138,6 +144,9 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         seeds=winner.get("seeds"),
         baseline_mean_val_accuracy=baseline.get("val_accuracy_mean"),
         baseline_feasible=baseline.get("feasible"),
+        asked_before=summary.asked_before,
+        requested_trials=counts["requested"],
+        ended_by=summary.ended_by,
     )
 
 
@@ -171,6 +180,8 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if each.comparable and best is not None and each.source_accuracy is not None:
         gain = f"{100 * (best - each.source_accuracy):+.1f}"
     remarks = [] if each.status == "complete" else [each.status]
+    if each.ended_by:
+        remarks.append(f"{each.ended_by}: {each.trials} of {each.requested_trials} trials")
     if not each.comparable:
         remarks.append(f"{each.train_images:,} training images")
     if each.fixed and each.comparable:
@@ -180,6 +191,8 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if best is not None and baseline is not None and best < baseline:
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
+    if each.asked_before:
+        remarks.append(each.asked_before)
     if each.assumption:
         remarks.append(f"assumes that {each.assumption}")
     split = {"validation": " val", "test": " test", "": ""}[each.source_split]

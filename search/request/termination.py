@@ -1,18 +1,17 @@
 """What ends a search before all its trials have run: a time, or a lack of progress."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from search.records.search_file import SearchFile, read_search_file
+from search.records.search_file import read_search_file
 from search.records.summary import read_summary
 from search.request.options import SearchOptions
 from search.request.time_span import seconds_of
 from search.trials.text import duration
 from trainables.boundary.errors import UsageError
-
-_FLAGS = ("time", "patience")
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,10 @@ class Termination:
         """Likewise."""
         return f"--patience {self.patience}"
 
-    def holds(self, ended_by: str) -> bool:
-        """True if what ended a search is still asked of it."""
-        return bool(ended_by) and ended_by in (self.by_time, self.by_patience)
+    def lets_go_on(self, summary: dict[str, Any]) -> bool:
+        """True if a limit ended the search of ``summary``, and another is asked for now."""
+        ended_by = summary.get("ended_by", "")
+        return bool(ended_by) and ended_by not in (self.by_time, self.by_patience)
 
     def shared(self, spent: float, own: float, searches: int) -> "Termination":
         """That of one search, from that of several which run one after the other.
@@ -70,22 +70,29 @@ class Termination:
         return replace(self, seconds=own + share, began=monotonic())
 
 
-def with_termination(written: SearchFile, flags: dict[str, Any]) -> SearchFile:
-    """A search's file, with the limits that it is asked for now."""
-    asked = {key: flags[key] for key in _FLAGS if flags.get(key) is not None}
-    return replace(written, flags={**written.flags, **asked})
+def check_limits(name: str, folders: Sequence[Path], termination: Termination) -> None:
+    """Refuse a time that is up already.
 
+    Args:
+        name: of the search that is resumed.
+        folders: its own, or first that of a group and then those of its searches.
+        termination: what is asked for now.
 
-def check_time(name: str, folder: Path, termination: Termination) -> None:
-    """Raise UsageError if a resumed search has taken more time than a new limit allows it."""
-    if (
-        termination.seconds is None
-        or read_search_file(folder).flags.get("time") == termination.time
-    ):
+    Raises:
+        UsageError: it has taken as much or more.
+    """
+    if read_search_file(folders[0]).flags.get("time") == (termination.time or None):
         return
-    spent = read_summary(folder).get("wall_seconds", 0.0)
-    if termination.seconds <= spent:
+    spent = sum(read_summary(folder).get("wall_seconds", 0.0) for folder in folders)
+    if termination.seconds is not None and termination.seconds <= spent:
         raise UsageError(
-            f"--resume {name}: {termination.by_time} is for all runs of the search together, which "
-            f"took {duration(spent)}; ask for more"
+            f"--resume {name}: {termination.by_time} is for all its runs together, which have "
+            f"taken {duration(spent)}; ask for more"
         )
+
+
+def check_open(name: str, folder: Path, termination: Termination) -> None:
+    """Raise UsageError if a search cannot have a larger budget, as a limit has ended it."""
+    summary = read_summary(folder)
+    if (ended_by := summary.get("ended_by")) and not termination.lets_go_on(summary):
+        raise UsageError(f"--resume {name}: {ended_by} has ended it; ask for more of that as well")

@@ -7,6 +7,16 @@ _SPAN = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _U
 _MAX_DAYS = 10_000
 
 
+def written(seconds: int) -> str:
+    """``seconds`` as a user would write them."""
+    parts = list[str]()
+    for unit, size in _UNITS.items():
+        if count := seconds // size:
+            parts.append(f"{count}{unit}")
+        seconds %= size
+    return "".join(parts)
+
+
 def seconds_of(text: str) -> int:
     """The seconds of a time.
 

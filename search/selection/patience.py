@@ -35,7 +35,7 @@ class Patience:
         """A trial has ended."""
         if not (record.status.may_win and record.best_epoch):
             return
-        kind, figure = self._kind(record), record.best_accuracy
+        kind, figure = self._kind(record), record.best_score
         best_kind, best = self._best
         if kind > best_kind or (kind == best_kind and figure > best + self._standard_error(best)):
             self._best, self.waited = (kind, figure), 0
