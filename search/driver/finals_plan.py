@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-START = 3.0  # seconds until the first workers of the finals train
 MARGIN = 1.2  # how much longer than measured they may take
 
 
@@ -27,6 +26,7 @@ def plan_finals(
     finalists: int,
     seeds: int,
     slots: int,
+    start: float,
     seconds: float,
 ) -> FinalsPlan:
     """The most of the finals that fit into ``seconds``; none if not even one finalist does.
@@ -39,23 +39,24 @@ def plan_finals(
         finalists: asked for.
         seeds: asked for.
         slots: trainings at once.
+        start: seconds until the first workers train.
         seconds: there are.
     """
     smaller = [(finalists, each) for each in range(seeds, 0, -1)]
     smaller += [(each, 1) for each in range(finalists - 1, 0, -1)]
     for count, each in smaller if finalists else []:
-        needed = makespan(lengths(count, each), slots)
+        needed = makespan(lengths(count, each), slots, start)
         if needed <= seconds:
             return FinalsPlan(count, each, needed)
     return FinalsPlan()
 
 
-def makespan(lengths: Sequence[float], slots: int) -> float:
-    """What trainings take that begin in their order as soon as one of ``slots`` is free, at most.
+def makespan(lengths: Sequence[float], slots: int, start: float) -> float:
+    """The most that trainings take of which each begins as soon as one of ``slots`` is free.
 
     The bound of Graham (1969), with a margin; 0 of none.
     """
     if not lengths:
         return 0.0
     longest = max(lengths)
-    return START + MARGIN * ((sum(lengths) - longest) / slots + longest)
+    return start + MARGIN * ((sum(lengths) - longest) / slots + longest)

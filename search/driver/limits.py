@@ -16,7 +16,7 @@ from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
-CLOSING = 4.0  # seconds in which records are closed, weights saved and Ray ended
+CLOSING = 5.0  # seconds in which records are closed, weights saved and Ray ended
 SHARE = 0.5  # of the time that the finals may take at most
 KILLED = 0.3  # seconds after which a worker is ended that is still within an epoch
 REFRESH = 1.0  # seconds between two guesses of what the finals take
@@ -48,8 +48,10 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
     ) -> None:
         self._termination, self._board, self._rule = termination, board, rule
         self._patience, self._slots, self._end_workers = patience, slots, end_workers
-        self._begun: dict[str, tuple[float, int]] = {}  # in this run: the time, and epochs before
+        self._first: dict[str, tuple[float, int]] = {}  # an epoch in this run, and its time
         self._paces: dict[str, float] = {}  # seconds of an epoch
+        self._tuned_at: float | None = None  # when Tune began
+        self._start: float | None = None  # seconds until the first worker trained
         self._end, self._planned_at = float("inf"), float("-inf")
         self._in_finals = False
 
@@ -82,21 +84,22 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
 
     def may_begin(self) -> bool:
         """True if one more trial may, or training of the finals."""
+        if self._tuned_at is None:
+            self._tuned_at = self._board.clock.seconds
         board = self._board.finals if self._in_finals else self._board.trials
         if not board.closed and self._board.clock.seconds + self._shortest() > self._stage_end():
             self._close(self._termination.by_time)
         return not board.closed
 
-    def trial_started(self, record: TrialRecord) -> None:
-        """Note when it did, in this run of the search."""
-        self._begun[record.trial_id] = self._board.clock.seconds, record.epochs
-
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Note how long its epochs take."""
-        since, before = self._begun[record.trial_id]
-        self._paces[record.trial_id] = (self._board.clock.seconds - since) / (
-            record.epochs - before
-        )
+        """Note how long its epochs take: by their own clock or, if that is more, by ours."""
+        now = self._board.clock.seconds
+        if self._start is None:
+            tuned_at = now if self._tuned_at is None else self._tuned_at
+            self._start = max(0.0, now - tuned_at - record.epoch_seconds)
+        since, epoch = self._first.setdefault(record.trial_id, (now, record.epochs))
+        pace = (now - since) / max(1, record.epochs - epoch)
+        self._paces[record.trial_id] = max(record.epoch_seconds, pace)
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Close the trials if too many have ended without progress."""
@@ -145,7 +148,8 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
         board = self._board
         if not self._paces:
             return FinalsPlan()
-        return plan_finals(self._lengths, board.finalists, board.seeds, self._slots(), seconds)
+        asked = board.finalists, board.seeds
+        return plan_finals(self._lengths, *asked, self._slots(), self._start or 0.0, seconds)
 
     def _lengths(self, finalists: int, seeds: int) -> list[float]:
         """What each training takes that is left of so many finalists, and the baseline.
