@@ -215,7 +215,7 @@ class _SearchRun:
         unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
         self._limits.recall(self._board.trials.records)
-        if self._board.trials.closed:
+        if self._board.trials.closed and self._limits.time_is_up:
             self._end_cut_off([writer])
         self.write_summary("running")
         if is_whole(self._board, request.rule):
@@ -227,12 +227,13 @@ class _SearchRun:
             if not trials.is_whole:
                 left = trials.requested - trials.finished
                 self._tune(trials, left, searcher, scheduler, unfinished, listeners)
-            if trials.closed:
+            if trials.closed and self._limits.time_is_up:
                 self._end_cut_off(listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
                 return
+            self._stop.workers.forget()
             self._limits.begin_finals()
             if is_whole(self._board, request.rule):
                 return

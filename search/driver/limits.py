@@ -13,6 +13,7 @@ from search.request.termination import Termination
 from search.selection.patience import Patience
 from search.selection.race import trained_again
 from search.selection.rule import Rule
+from search.trials.board import TrialBoard
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
@@ -60,6 +61,16 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
         return NoopStopper, ()
 
     @property
+    def time_is_up(self) -> bool:
+        """True if the trials were closed as their time had come."""
+        in_time = self._board.clock.seconds < self._stage_end()
+        return self._board.ended_by == self._termination.by_time or not in_time
+
+    @property
+    def _stage(self) -> TrialBoard:
+        return self._board.finals if self._in_finals else self._board.trials
+
+    @property
     def _whole(self) -> float:
         """When all training must have ended, by the search's clock."""
         seconds = self._termination.seconds
@@ -71,7 +82,7 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
         next_ends = self._board.clock.seconds + result.get("epoch_seconds", 0.0)
         if last or self._in_finals or next_ends <= self._stage_end():
             return False
-        self._close(self._termination.by_time)
+        self._board.ended_by = self._board.ended_by or self._termination.by_time
         return True
 
     def stop_all(self) -> bool:
@@ -82,14 +93,17 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
         self._end_workers(KILLED)
         return True
 
-    def may_begin(self) -> bool:
-        """True if one more trial may, or training of the finals."""
-        if self._tuned_at is None:
-            self._tuned_at = self._board.clock.seconds
-        board = self._board.finals if self._in_finals else self._board.trials
-        if not board.closed and self._board.clock.seconds + self._shortest() > self._stage_end():
+    def may_begin(self, *, resumed: bool = False) -> bool:
+        """True if one more trial may, or training of the finals.
+
+        After a lack of progress only those that are ``resumed``.
+        """
+        now = self._board.clock.seconds
+        self._tuned_at = now if self._tuned_at is None else self._tuned_at
+        if now + self._shortest() > self._stage_end():
             self._close(self._termination.by_time)
-        return not board.closed
+            return False
+        return resumed or not self._stage.closed
 
     def epoch_ended(self, record: TrialRecord) -> None:
         """Note how long its epochs take: by their own clock or, if that is more, by ours."""
@@ -133,7 +147,7 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
 
     def _close(self, by: str) -> None:
         self._board.ended_by = self._board.ended_by or by
-        (self._board.finals if self._in_finals else self._board.trials).closed = True
+        self._stage.closed = True
 
     def _stage_end(self) -> float:
         """When the trials must have ended, so that the finals have their share; or all."""

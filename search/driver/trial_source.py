@@ -1,10 +1,9 @@
 """Where Tune's trials come from: those that were interrupted, then what the searcher proposes."""
 
 import shutil
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ray.tune.experiment import Trial
 from ray.tune.experiment.config_parser import _create_trial_from_spec
@@ -15,6 +14,13 @@ from search.driver.concurrency import Concurrency
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import trial_folder
 from search.trials.record import TrialRecord
+
+
+class MayBegin(Protocol):
+    """Whether one more trial may begin."""
+
+    def __call__(self, *, resumed: bool) -> bool:
+        """True if it may."""
 
 
 class TrialSource(SearchGenerator):  # type: ignore[misc]
@@ -30,7 +36,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: trials to resume.
         concurrency: how many trials may run at once.
         search: the search's folder.
-        may_begin: says whether one more trial may.
+        may_begin: says whether one more trial may, which may be one that is resumed.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: list[TrialRecord],
         concurrency: Concurrency,
         search: Path,
-        may_begin: Callable[[], bool],
+        may_begin: MayBegin,
     ) -> None:
         super().__init__(searcher)
         self._interrupted, self._concurrency = list(interrupted), concurrency
@@ -50,7 +56,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         """The next trial; None if there is none now."""
         if len(self._live) >= self._concurrency.now():
             return None
-        if not self._may_begin():
+        if not self._may_begin(resumed=bool(self._interrupted)):
             self.set_finished()
             return None
         if self._interrupted:
