@@ -18,7 +18,6 @@ from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
 from search.driver.events import Events, TrialListener
 from search.driver.gpu_retry import GpuRetry
-from search.driver.limits import Limits
 from search.driver.lock import locked
 from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
@@ -26,6 +25,7 @@ from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
 from search.driver.stop_request import forget_requests, heeding_requests
+from search.driver.terminator import Terminator
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import FinalsSearch
@@ -64,6 +64,7 @@ from search.trials.files import (
 )
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
+from search.trials.text import duration
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 
@@ -160,7 +161,7 @@ class _SearchRun:
         self._goes_on = termination.lets_go_on(summary)
         if not self._goes_on:
             close(self._board, summary)
-        self._limits = Limits(
+        self._terminator = Terminator(
             termination,
             self._board,
             request.rule,
@@ -214,27 +215,27 @@ class _SearchRun:
         to_end = TrainToTheEnd(budget.epochs)
         unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
-        self._limits.recall(self._board.trials.records)
-        if self._board.trials.closed and self._limits.time_is_up:
+        self._terminator.recall(self._board.trials.records)
+        if self._board.trials.closed and self._terminator.time_is_up:
             self._end_cut_off([writer])
         self.write_summary("running")
         if is_whole(self._board, request.rule):
             return
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
-            listeners: list[TrialListener] = [writer, summary, display, self._limits]
+            listeners: list[TrialListener] = [writer, summary, display, self._terminator]
             trials = self._board.trials
             if not trials.is_whole:
                 left = trials.requested - trials.finished
                 self._tune(trials, left, searcher, scheduler, unfinished, listeners)
-            if trials.closed and self._limits.time_is_up:
+            if trials.closed and self._terminator.time_is_up:
                 self._end_cut_off(listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
                 return
             self._stop.workers.forget()
-            self._limits.begin_finals()
+            self._terminator.begin_finals()
             if is_whole(self._board, request.rule):
                 return
             race = race_of(self._board, request.rule)
@@ -324,7 +325,7 @@ class _SearchRun:
     ) -> None:
         """Have Tune run the trials of ``board`` that are ``left``."""
         request, resources = self._request, self._resources
-        may_begin = self._limits.may_begin
+        may_begin = self._terminator.may_begin
         source = TrialSource(searcher, interrupted, self._concurrency, request.folder, may_begin)
         tune.Tuner(
             trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
@@ -338,7 +339,7 @@ class _SearchRun:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
-                stop=self._limits,
+                stop=self._terminator,
                 callbacks=[
                     Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),
@@ -373,8 +374,8 @@ class _SearchRun:
         summary.write(self._request.folder)
 
     def _within(self) -> str:
-        time = self._request.termination.time
-        return f", within {time}" if time else ""
+        limit = self._board.clock.limit
+        return "" if limit is None else f", within {duration(limit)}"
 
     @contextmanager
     def _display(self) -> Iterator[TrialListener]:

@@ -62,6 +62,13 @@ class Race:
             for each in self.contenders
         )
 
+    @property
+    def decides(self) -> bool:
+        """True if its leader wins: it is over, and no limit cut off the search's best setting."""
+        ran = {each.trial.number for each in self.finalists}
+        first = {each.number for each in self.contenders[:1]}
+        return self.is_over and (not self.closed or first <= ran)
+
     def trainings_of(self, contender: TrialRecord) -> int:
         """How many trainings a setting has in all: no more than have begun if it is out."""
         begun = len(self.trainings.get(contender.number, ()))

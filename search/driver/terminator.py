@@ -23,7 +23,7 @@ KILLED = 0.3  # seconds after which a worker is ended that is still within an ep
 REFRESH = 1.0  # seconds between two guesses of what the finals take
 
 
-class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
+class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
     """Tune's stopper, and a listener: closes the trials of a search, then its finals.
 
     A trial is stopped after the epoch whose next would not end in time. What is still within an
@@ -129,21 +129,19 @@ class Limits(TuneStopper, TrialListener):  # type: ignore[misc]
             if record.status.is_final:
                 self.trial_ended(record)
 
-    def begin_finals(self) -> FinalsPlan | None:
-        """Let the finals be those that fit into the time left; what is left of them, if it is less.
-
-        The trials have ended.
-        """
+    def begin_finals(self) -> None:
+        """Let the finals be those that fit into the time left; the trials have ended."""
         self._in_finals = True
         if self._termination.seconds is None:
-            return None
+            return
         asked = self._board.finalists, self._board.seeds
         plan = self._plan(self._whole - self._board.clock.seconds)
-        if (plan.finalists, plan.seeds) == asked:
-            return None
-        self._board.finalists, self._board.seeds = plan.finalists, plan.seeds
-        self._board.ended_by = self._board.ended_by or self._termination.by_time
-        return plan
+        if (plan.finalists, plan.seeds) != asked:
+            self._board.ended_by = self._board.ended_by or self._termination.by_time
+        if plan.finalists:
+            self._board.finalists, self._board.seeds = plan.finalists, plan.seeds
+        elif self._board.finalists:
+            self._stage.closed = True
 
     def _close(self, by: str) -> None:
         self._board.ended_by = self._board.ended_by or by
