@@ -64,6 +64,8 @@ class LeaderboardRow:
         mean_score: of the winner's setting over fresh seeds.
         std_score: its standard deviation over them.
         asked_before: what the search was asked for before it was given another budget, in words.
+        requested_trials: how many it was asked for.
+        ended_by: the limit that ended it before these had run; empty if none did.
     """
 
     space: str
@@ -101,6 +103,8 @@ class LeaderboardRow:
     mean_score: float | None = None
     std_score: float | None = None
     asked_before: str = ""
+    requested_trials: int | None = None
+    ended_by: str = ""
 
     @property
     def baseline(self) -> float | None:
@@ -162,6 +166,8 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         mean_score=winner.get(f"{figure}_mean"),
         std_score=winner.get(f"{figure}_std"),
         asked_before=summary.asked_before,
+        requested_trials=counts["requested"],
+        ended_by=summary.ended_by,
     )
 
 
@@ -195,6 +201,8 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if each.comparable and best is not None and each.source_accuracy is not None:
         gain = f"{100 * (best - each.source_accuracy):+.1f}"
     remarks = [] if each.status == "complete" else [each.status]
+    if each.ended_by:
+        remarks.append(f"{each.ended_by}: {each.trials} of {each.requested_trials} trials")
     if not each.comparable:
         remarks.append(f"{each.train_images:,} training images")
     if each.fixed and each.comparable:

@@ -105,7 +105,7 @@ def reconcile(folder: Path, uri: str | None) -> tuple[int, list[str]]:
 def _write(
     folder: Path, records: "SearchRecords", about: "About", elsewhere: bool
 ) -> tuple[int, list[str]]:
-    from search.records.summary import read_summary, status_of, summarise, summary_in
+    from search.records.summary import close, read_summary, status_of, summarise, summary_in
     from search.trials.files import read_histories
     from search.trials.search_board import SearchBoard
 
@@ -117,6 +117,7 @@ def _write(
     for history in read_histories(folder):
         record = history.closed().record
         board.board_of(record.spec).put(record)
+    close(board, read_summary(folder))
     records.writer.recall(board.records)
     status = status_of(board, records.rule)
     closed = records.close(board, status)

@@ -12,7 +12,6 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import nearest
 
-
 # The first that one of several searches is in is that of all of them.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
 

@@ -25,6 +25,7 @@ from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
 from search.driver.stop_request import forget_requests, heeding_requests
+from search.driver.terminator import Terminator
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import FinalsSearch
@@ -40,15 +41,18 @@ from search.records.summary import (
     SearchStatus,
     Summary,
     SummaryWriter,
+    close,
     read_summary,
     status_of,
     summarise,
 )
-from search.request.growth import grown
+from search.request.growth import grown, with_flags
 from search.request.request import Request
 from search.selection.choice import Selection, so_far
+from search.selection.patience import Patience
 from search.selection.race import is_whole, race_of
 from search.trials.board import TrialBoard
+from search.trials.checkpoints import checkpoints
 from search.trials.failure import RETRIES
 from search.trials.files import (
     TrialFiles,
@@ -60,6 +64,7 @@ from search.trials.files import (
 )
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
+from search.trials.text import duration
 from trainables.best_epoch import judged_by
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
@@ -116,6 +121,7 @@ def _folder(request: Request) -> Iterator[SearchFile]:
         if (larger := grown(request)) is not None:
             larger.write(folder)
         search_file = owned(folder, request.tracking_uri)
+        with_flags(search_file, request).write(folder)
         try:
             yield search_file
         except UsageError:
@@ -143,13 +149,26 @@ class _SearchRun:
         budget, dataset, folder = request.budget, request.dataset, request.folder
         methods = request.proposals.params(budget)
         self._files = TrialFiles(folder)
+        summary, termination = read_summary(folder), request.termination
         self._board = SearchBoard(
             budget.trials,
             budget.epochs,
             len(dataset.train),
             budget.finalists,
             budget.finalist_seeds,
-            earlier_seconds=read_summary(folder).get("wall_seconds", 0.0),
+            earlier_seconds=summary.get("wall_seconds", 0.0) + termination.head_start,
+        )
+        self._board.clock.limit = termination.seconds
+        self._goes_on = termination.lets_go_on(summary)
+        if not self._goes_on:
+            close(self._board, summary)
+        self._terminator = Terminator(
+            termination,
+            self._board,
+            request.rule,
+            self._patience(),
+            self._concurrency.now,
+            stop.workers.end_soon,
         )
         budgets = [*search_file.earlier, budget.model_dump()]
         self._budgets = [{key: each[key] for key in COUNTS if key in each} for each in budgets]
@@ -178,6 +197,12 @@ class _SearchRun:
         _remove_snapshots(self._request.folder)
         return self._finish(records)
 
+    def _patience(self) -> Patience | None:
+        patience, rule = self._request.termination.patience, self._request.rule
+        if patience is None:
+            return None
+        return Patience(patience, rule, len(self._request.dataset.val))
+
     def _search(self, writer: MlflowWriter) -> None:
         """Run the trials that are left, then the finals that are left."""
         request, budget = self._request, self._request.budget
@@ -191,19 +216,28 @@ class _SearchRun:
         to_end = TrainToTheEnd(budget.epochs)
         unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
+        self._terminator.recall(self._board.trials.records)
+        if self._board.trials.closed and self._terminator.time_is_up:
+            self._end_cut_off([writer])
         self.write_summary("running")
         if is_whole(self._board, request.rule):
             return
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
-            listeners: list[TrialListener] = [writer, summary, display]
+            listeners: list[TrialListener] = [writer, summary, display, self._terminator]
             trials = self._board.trials
             if not trials.is_whole:
                 left = trials.requested - trials.finished
                 self._tune(trials, left, searcher, scheduler, unfinished, listeners)
+            if trials.closed and self._terminator.time_is_up:
+                self._end_cut_off(listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
+                return
+            self._stop.workers.forget()
+            self._terminator.begin_finals()
+            if is_whole(self._board, request.rule):
                 return
             race = race_of(self._board, request.rule)
             left = len(race.contenders) * self._board.seeds - race.ended
@@ -231,8 +265,25 @@ class _SearchRun:
                 unfinished.append(record)
         return unfinished
 
+    def _end_cut_off(self, listeners: list[TrialListener]) -> None:
+        """End the trials that a limit cut off; one without an epoch stays interrupted."""
+        for record in self._board.trials.records:
+            if record.epochs and not record.status.is_final:
+                ended = self._board.trials.ended(record.trial_id)
+                self._files.changed(ended)
+                for listener in listeners:
+                    listener.trial_ended(ended)
+        self._interrupt()
+
     def _ended(self, history: TrialHistory, stopped: set[str]) -> TrialHistory:
         record = history.record
+        cut_off = (
+            self._goes_on and record.status is Status.PRUNED and record.trial_id not in stopped
+        )
+        if cut_off and checkpoints(trial_folder(self._request.folder, record)):
+            record = replace(record, status=Status.INTERRUPTED)
+            self._files.changed(record)
+            return replace(history, record=record)
         if record.status.is_final:
             return history
         if record.trial_id not in stopped:
@@ -275,7 +326,8 @@ class _SearchRun:
     ) -> None:
         """Have Tune run the trials of ``board`` that are ``left``."""
         request, resources = self._request, self._resources
-        source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
+        may_begin = self._terminator.may_begin
+        source = TrialSource(searcher, interrupted, self._concurrency, request.folder, may_begin)
         tune.Tuner(
             trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
             tune_config=tune.TuneConfig(
@@ -288,6 +340,7 @@ class _SearchRun:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
+                stop=self._terminator,
                 callbacks=[
                     Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),
@@ -321,6 +374,10 @@ class _SearchRun:
         summary = summarise(self._board, status, self._about, so_far(self._board))
         summary.write(self._request.folder)
 
+    def _within(self) -> str:
+        limit = self._board.clock.limit
+        return "" if limit is None else f", within {duration(limit)}"
+
     @contextmanager
     def _display(self) -> Iterator[TrialListener]:
         request = self._request
@@ -328,7 +385,7 @@ class _SearchRun:
             f"{request.name}: {request.architecture} on {request.dataset.name}, "
             f"{counted(request.budget.trials, 'trial')} of up to "
             f"{counted(request.budget.epochs, 'epoch')}, "
-            f"{self._resources.concurrency} at once{judged_by(request.metric)}"
+            f"{self._resources.concurrency} at once{judged_by(request.metric)}{self._within()}"
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines

@@ -63,7 +63,8 @@ def _result(
     lines = [
         f"**{_best(choice)}** validation {_judged_by(board)}; the baseline has "
         f"{_baseline(board, choice)}.",
-        f"{space}: {status}, {counts} of {counted(trials.requested, 'trial')}"
+        f"{space}: {status}{f' by `{board.ended_by}`' if board.ended_by else ''}, "
+        f"{counts} of {counted(trials.requested, 'trial')}"
         f"{f' ({before})' if before else ''}, "
         f"{counted(board.epochs, 'epoch')} in "
         f"{duration(board.clock.seconds)}.",

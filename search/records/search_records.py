@@ -178,6 +178,7 @@ def totals(
     ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
     tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
     tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
+    tags["convoy.ended_by"] = board.ended_by
     if selection.judgements:
         tags["convoy.feasible"] = str(selection.feasible).lower()
     return metrics, tags

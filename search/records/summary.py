@@ -24,6 +24,7 @@ PAUSE = 1.0  # seconds between two writes of a running search's summary
 FILE = "summary.json"
 _NOUNS = {"trials": "trial", "finalists": "finalist", "finalist_seeds": "finalist seed"}
 SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
+WHOLE = ("complete", "failed-trials")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Summary:
         resources: CPUs and GPUs of a trial, and how many trials run at once.
         sampler: what drew the settings; None of a list of settings, or in an earlier version.
         scheduler: what stopped the losing trials; likewise.
+        ended_by: the limit that ended it before all of its trials and finals had run, such as
+            ``--time 2h30m``; empty if none did.
         metric: what trials were judged by: their scores are its figures, ``val_METRIC``.
         budgets: what it was asked for, the earlier ones first, the present one last.
     """
@@ -76,6 +79,7 @@ class Summary:
     feasible: bool | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    ended_by: str = ""
     metric: str = ACCURACY
     budgets: list[dict[str, int]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
@@ -135,8 +139,14 @@ def summary_in(folder: Path) -> Summary | None:
 def is_whole(folder: Path) -> bool:
     """True if the summary in ``folder`` says that every trial has ended that is asked for now."""
     summary, asked = read_summary(folder), 1 + len(read_search_file(folder).earlier)
-    ended = summary.get("status") in ("complete", "failed-trials")
-    return ended and max(1, len(summary.get("budgets", ()))) == asked
+    return summary.get("status") in WHOLE and max(1, len(summary.get("budgets", ()))) == asked
+
+
+def close(board: SearchBoard, summary: dict[str, Any]) -> None:
+    """Close ``board``, if a limit has ended the search of ``summary``."""
+    board.ended_by = summary.get("ended_by", "")
+    board.trials.closed = bool(board.ended_by)
+    board.finals.closed = board.trials.closed and summary.get("status") in WHOLE
 
 
 def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:
@@ -181,6 +191,7 @@ def summarise(
         confirmed=choice.confirmed,
         constraints={each.metric: each.described() for each in choice.judgements},
         feasible=choice.feasible if choice.judgements else None,
+        ended_by=board.ended_by,
         **about,
     )
 

@@ -12,6 +12,7 @@ from search.trials.files import read_histories
 from trainables.boundary.errors import UsageError
 
 _GROWS = ("trials", "finalists", "finalist_seeds")
+_LIMITS = ("time", "patience")
 
 
 def grown(request: Request) -> SearchFile | None:
@@ -47,8 +48,9 @@ def grown(request: Request) -> SearchFile | None:
 
 
 def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
-    """The file of a group of searches, with the budget that all of them are asked for now."""
-    asked = {key: count for key in _GROWS if (count := request.flags.get(key)) is not None}
+    """The file of a search, or of a group, with the budget and limits that are asked for now."""
+    keys = (*_GROWS, *_LIMITS)
+    asked = {key: value for key in keys if (value := request.flags.get(key)) is not None}
     return replace(search_file, flags={**search_file.flags, **asked})
 
 

@@ -23,6 +23,7 @@ from search.request.initial_weights import initial_weights, with_init
 from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
+from search.request.termination import Termination
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable, unmeasured
@@ -92,11 +93,7 @@ def _request(
     space = with_methods(asked.space, options, source, _methods(options, name))
     data = _data(options, space, source, name)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
-    drawn = dataset.has_digits and dataset.name != "folder"
-    if options.val_alignment is not None and not drawn:
-        raise UsageError(
-            f"--val-alignment: no digits are drawn for {asked.path.stem} from {source}"
-        )
+    _check_drawn(options, dataset, f"{asked.path.stem} from {source}")
     _check_fits(space, asked.fixed, dataset)
     wanted = {} if options.unconstrained else space.constraints
     constraints = measurable(wanted, dataset.val)
@@ -128,6 +125,7 @@ def _request(
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        termination=Termination.of(options),
         metric=_metric(options, space, dataset),
     )
 
@@ -137,6 +135,13 @@ def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
     metric = options.metric or space.metric
     scores.images_behind(metric, dataset.val)
     return metric
+
+
+def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
+    """Raise UsageError if digits shall agree of which none are drawn."""
+    drawn = dataset.has_digits and dataset.name != "folder"
+    if options.val_alignment is not None and not drawn:
+        raise UsageError(f"--val-alignment: no digits are drawn for {what}")
 
 
 def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataSpec:

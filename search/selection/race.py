@@ -23,12 +23,14 @@ class Race:
         trainings: those of the contenders that have begun, by the contender's number. What else was
             trained again was a finalist before the search was given more trials.
         seeds: how many trainings each has, unless it is out.
+        closed: whether a limit has ended it before that.
     """
 
     contenders: tuple[TrialRecord, ...]
     finalists: tuple[Finalist, ...]
     trainings: dict[int, list[TrialRecord]]
     seeds: int
+    closed: bool = False
 
     @property
     def out(self) -> dict[int, Finalist]:
@@ -53,10 +55,19 @@ class Race:
     @property
     def is_over(self) -> bool:
         """True if nothing is left to train."""
+        if self.closed:
+            return True
         return self.ended == len(self.runs) and all(
             len(self.trainings.get(each.number, ())) >= self.trainings_of(each)
             for each in self.contenders
         )
+
+    @property
+    def decides(self) -> bool:
+        """True if its leader wins: it is over, and no limit cut off the search's best setting."""
+        ran = {each.trial.number for each in self.finalists}
+        first = {each.number for each in self.contenders[:1]}
+        return self.is_over and (not self.closed or first <= ran)
 
     def trainings_of(self, contender: TrialRecord) -> int:
         """How many trainings a setting has in all: no more than have begun if it is out."""
@@ -75,7 +86,8 @@ def race_of(board: SearchBoard, rule: Rule) -> Race:
         and (whole := [run for run in runs if run.status is Status.COMPLETED])
     ]
     standing = _without_hope(ranked(finalists))
-    return Race(tuple(contenders), tuple(standing), trainings, board.seeds)
+    closed = board.finals.closed and not board.finals.running
+    return Race(tuple(contenders), tuple(standing), trainings, board.seeds, closed)
 
 
 def is_whole(board: SearchBoard, rule: Rule) -> bool:
@@ -101,12 +113,15 @@ def _count(runs: Sequence[TrialRecord], status: Status) -> int:
 
 
 def _contenders(board: SearchBoard, rule: Rule) -> list[TrialRecord]:
-    """The best settings, and the baseline's, for which its own trial stands; none before all
-    trials have ended.
-    """
+    """Those of the finals; none before all trials have ended."""
     if not (board.finalists and board.trials.is_whole):
         return []
-    best = repeated(board.trials, rule, board.finalists)
+    return trained_again(board, rule, board.finalists)
+
+
+def trained_again(board: SearchBoard, rule: Rule, finalists: int) -> list[TrialRecord]:
+    """The best settings as things stand, and the baseline's, for which its own trial stands."""
+    best = repeated(board.trials, rule, finalists)
     baseline = board.trials.baseline()
     if not best or baseline is None or not (baseline.best_epoch and baseline.status.may_win):
         return best
