@@ -120,7 +120,15 @@ class LeaderboardRow:
     @property
     def score(self) -> float | None:
         """What the winner was chosen by: the mean over fresh seeds if there is one."""
+        if self.metric == ACCURACY:
+            return self.result
         return self.best_score if self.mean_score is None else self.mean_score
+
+    @property
+    def is_below_baseline(self) -> bool:
+        """True if the baseline has the better score."""
+        baseline = self.baseline if self.metric == ACCURACY else self.baseline_score
+        return None not in (self.score, baseline) and self.score < baseline
 
 
 def row(request: Request, summary: Summary) -> LeaderboardRow:
@@ -211,7 +219,7 @@ def _cells(each: LeaderboardRow) -> list[str]:
         remarks.append("breaks its constraints")
     if each.metric != ACCURACY:
         remarks.append(f"{_percent(each.score)} {in_words(each.metric)}, by which it was chosen")
-    if _less(each.score, each.baseline_score):
+    if each.is_below_baseline:
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
     if each.asked_before:
@@ -222,10 +230,6 @@ def _cells(each: LeaderboardRow) -> list[str]:
     source = f"{_percent(each.source_accuracy)}{split}"
     remark = ["; ".join(remarks)] if remarks else []
     return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
-
-
-def _less(score: float | None, other: float | None) -> bool:
-    return score is not None and other is not None and score < other
 
 
 def as_csv(rows: list[LeaderboardRow]) -> str:

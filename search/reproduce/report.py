@@ -6,6 +6,7 @@ from rich.table import Table
 from search.records.run_reader import RecordedRun
 from search.reproduce.retrain import EpochPair, Replay, conditions, epochs_of
 from search.trials.provenance import Provenance
+from trainables.best_epoch import judged_by
 from trainables.boundary.wording import counted
 
 
@@ -19,9 +20,10 @@ class Progress:
 
     def __init__(self, run: RecordedRun, console: Console) -> None:
         self._epochs, self._console = run.setting.epochs, console
+        self._figure, judged = run.job.figure, judged_by(run.job.metric)
         trained = f"{epochs_of(run)} of {counted(self._epochs, 'epoch')}"
-        console.print(f"run {run.run_id}, {run.described}: {trained}", soft_wrap=True)
-        self._figure, name = run.job.figure, run.job.metric.replace("_", " ")
+        console.print(f"run {run.run_id}, {run.described}: {trained}{judged}", soft_wrap=True)
+        name = "score" if judged else "accuracy"
         figures = f"{f'recorded: {name}, loss':>26}{f'here: {name}, loss':>26}"
         console.print(f"{'epoch':9}{figures}", soft_wrap=True)
 

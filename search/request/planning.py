@@ -126,14 +126,17 @@ def _request(
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
         termination=Termination.of(options),
-        metric=_metric(options, space, dataset),
+        metric=_metric(options, asked.path.stem, space, dataset),
     )
 
 
-def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
-    """What the trials are judged by; it is defined on the validation images."""
+def _metric(options: SearchOptions, name: str, space: Space, dataset: Dataset) -> str:
+    """What the trials of the space of this name are judged by, if that is defined on its images."""
     metric = options.metric or space.metric
-    scores.images_behind(metric, dataset.val)
+    try:
+        scores.images_behind(metric, dataset.val)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
     return metric
 
 

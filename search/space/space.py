@@ -90,12 +90,6 @@ class Space(Strict):
     constraints: Constraints = Field(default={})
     search: Annotated[Domains, BeforeValidator(with_absolute_paths)]
 
-    @field_validator("metric")
-    @classmethod
-    def _known(cls, metric: str) -> str:
-        scores.check_name(metric, "metric")
-        return metric
-
     @field_validator("search")
     @classmethod
     def _typed(cls, search: Domains, info: ValidationInfo) -> Domains:
@@ -105,6 +99,7 @@ class Space(Strict):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Space":
+        scores.check_name(self.metric)
         _check_unambiguous(self.search, set())
         for key, domain in every_key(self.search):
             self.check_key(key)

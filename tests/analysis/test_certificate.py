@@ -86,6 +86,25 @@ def test_a_failed_verdict_tells_both_devices_and_precisions(subjects):
     )
 
 
+def judged(subject: Subject, metric: str, **changed: float) -> Subject:
+    """The same run as of a search that judged by ``metric``, with its figures as logged."""
+    record = subject.run.record
+    job = replace(record.spec.job, metric=metric)
+    best = {**subject.validation.metrics(metric), **changed}
+    record = replace(record, spec=replace(record.spec, job=job), best=best)
+    return replace(subject, run=replace(subject.run, record=record))
+
+
+@pytest.mark.parametrize("metric", ["auroc", "balanced_accuracy", "macro_f1"])
+def test_what_the_search_judged_by_is_computed_again(subjects, metric):
+    found = certify(judged(subjects["float32"], metric))
+    assert (found.certified, found.metric) == (True, metric)
+    assert f"% accuracy and {100 * found.logged_score:.2f}% " in found.verdict
+    wrong = certify(judged(subjects["float32"], metric, **{f"val_{metric}": 0.5}))
+    assert not wrong.certified
+    assert "50.0000%" in wrong.verdict
+
+
 def test_without_the_hardware_bfloat16_is_emulated_and_said_so(subjects, monkeypatch):
     monkeypatch.setattr(module, "evaluation_dtype", lambda _: torch.float32)
     half, exact = (certify(subjects[name]) for name in DTYPES)

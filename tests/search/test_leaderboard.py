@@ -55,6 +55,9 @@ NIN = replace(
 )
 
 
+AUROC = replace(GAP5, metric="auroc", baseline_score=0.93, best_score=0.95, mean_score=0.92)
+
+
 def printed(rows, width: int = 80) -> list[str]:
     console = Console(width=width, file=io.StringIO())
     console.print(table(rows))
@@ -153,3 +156,16 @@ def test_a_search_without_a_source_has_a_dash_for_it():
         "80.48%",
         "-",
     ]
+
+
+def test_a_winner_by_another_metric_is_compared_with_its_baseline_by_that():
+    text = " ".join(" ".join(printed([AUROC], 200)).split())
+    assert "92.00% AUROC, by which it was chosen; below the baseline" in text
+    assert "80.48%" in text
+    assert "+5.5" in text
+    (line,) = csv.DictReader(io.StringIO(as_csv([AUROC])))
+    assert (line["metric"], line["mean_score"], line["best_val_accuracy"]) == (
+        "auroc",
+        "0.92",
+        "0.8048",
+    )

@@ -8,7 +8,7 @@ import torch
 from tape import Recorder, Tape, Waits
 from torch import nn
 
-from trainables import architectures
+from trainables import architectures, scores
 from trainables.checkpoint import load, save
 from trainables.device import use_threads
 from trainables.recipe import Setting
@@ -76,6 +76,14 @@ def test_every_other_network_s_repeated_step_does_too(data, architecture):
     asked = setting(2, architecture, **small)
     repeated = figures(fit(asked, replace(small_data, execution=Tape())))
     assert_same(repeated, figures(fit(asked, small_data)))
+
+
+@pytest.mark.parametrize("metric", scores.available())
+def test_whatever_judges_is_part_of_the_recorded_validation(data, metric):
+    judged = replace(data, metric=metric)
+    repeated = figures(fit(setting(2), replace(judged, execution=Tape())))
+    assert_same(repeated, figures(fit(setting(2), judged)))
+    assert len({epoch[f"val_{metric}"] for _, epoch, _ in repeated}) == 2 or metric == "worst_group"
 
 
 @pytest.mark.parametrize("recipe", CYCLING)
