@@ -140,7 +140,8 @@ class Branching(nn.Module):
         return logits if images.mean() > 0 else -logits
 
 
-ODD = {name: layers for name, (layers, _) in (WHOLE | REFUSED).items()}
+ALIKE = {"SiLU", "Tanh", "LeakyReLU", "an upright kernel", "one filter", "a dead ReLU", "no bias"}
+ODD = {name: layers for name, (layers, _) in (WHOLE | REFUSED).items() if name not in ALIKE}
 ODD |= {"an image count by len": lambda: [CountedByLen()]}
 
 
@@ -340,9 +341,9 @@ def test_the_script_reads_no_broken_file_and_no_bomb(pixels, tmp_path):
             pixels(path, 3)
 
 
-def distributions(*names: str) -> dict[str, list[str]]:
-    """What is on the top level of packages and of all that they need."""
-    found: dict[str, list[str]] = {}
+def content_of(*names: str) -> set[Path]:
+    """The files and folders of packages, and of all that they need, in their site-packages."""
+    found: dict[str, set[Path]] = {}
     wanted = list(names)
     while wanted:
         name = wanted.pop()
@@ -350,13 +351,12 @@ def distributions(*names: str) -> dict[str, list[str]]:
             package = distribution(name)
         except PackageNotFoundError:
             continue  # it is for another machine
-        if name in found:
-            continue
-        tops = {path.parts[0] for path in package.files or ()} - {"..", "__pycache__"}
-        found[name] = [str(package.locate_file(top)) for top in tops]
-        needs = map(Requirement, package.requires or ())
-        wanted += [n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})]
-    return found
+        if name not in found:
+            tops = {path.parts[0] for path in package.files or ()} - {"..", "__pycache__"}
+            found[name] = {Path(str(package.locate_file(top))) for top in tops}
+            needs = map(Requirement, package.requires or ())
+            wanted += [n.name for n in needs if not n.marker or n.marker.evaluate({"extra": ""})]
+    return set().union(*found.values())
 
 
 @pytest.fixture(scope="module")
@@ -365,9 +365,8 @@ def bare_python(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("bare")
     venv.create(place, with_pip=False, symlinks=True)
     (site,) = place.glob("lib/python*/site-packages")
-    for paths in distributions("torch", "pillow").values():
-        for path in map(Path, paths):
-            (site / path.name).symlink_to(path)
+    for path in content_of("torch", "pillow"):
+        (site / path.name).symlink_to(path)
     return place / "bin" / "python"
 
 
