@@ -148,12 +148,12 @@ ODD |= {"an image count by len": lambda: [CountedByLen()]}
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ODD)
 def test_a_network_of_another_kind_becomes_programs_too(kind, tmp_path):
-    subject = noisy(NAMES, nn.Sequential(*ODD[kind]()), SIDE)
+    subject = noisy(NAMES, nn.Sequential(*ODD[kind]()), (SIDE, SIDE, 3))
     Exported(subject.model, subject.dataset, "stretch", tmp_path).check((1, SIDE, SIDE), (4, 9, 30))
 
 
 def test_of_a_network_that_torch_does_not_export_the_reason_is_one_line(tmp_path):
-    subject = noisy(NAMES, Branching(), SIDE)
+    subject = noisy(NAMES, Branching(), (SIDE, SIDE, 3))
     missing = EXPORT(subject.model, subject.dataset, "stretch", tmp_path)
     assert missing.keys() == {PROGRAM, ONNX, SCRIPT}
     (reason,) = set(missing.values())
