@@ -140,8 +140,9 @@ class Branching(nn.Module):
         return logits if images.mean() > 0 else -logits
 
 
-ALIKE = {"SiLU", "Tanh", "LeakyReLU", "an upright kernel", "one filter", "a dead ReLU", "no bias"}
-ODD = {name: layers for name, (layers, _) in (WHOLE | REFUSED).items() if name not in ALIKE}
+DIFFERENT = ("a recurrent network", "another input", "groups", "logits from a convolution")
+DIFFERENT += ("weight norm", "layers called twice", "a functional head")
+ODD = {name: (WHOLE | REFUSED)[name][0] for name in DIFFERENT}
 ODD |= {"an image count by len": lambda: [CountedByLen()]}
 
 
