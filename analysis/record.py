@@ -16,7 +16,7 @@ from search.records.run_reader import RecordedRun, RecordedRuns
 from search.trials.record import Status
 from trainables.boundary.errors import UsageError
 
-# What the figures of a whole search need of every trial.
+# What the figures of a whole search need of every trial, besides what it is judged by.
 VALIDATION = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 _PARENTS = ("search", "ablation")  # kinds of runs that have others below them
 
@@ -135,8 +135,9 @@ class Records(RecordedRuns):
 
     def _trial(self, run: Run) -> RecordedTrial:
         try:
-            history, status = self.history(run, VALIDATION), Status(run.data.tags["convoy.status"])
-            return RecordedTrial.of(run.info.run_id, recorded_spec(run), status, history)
+            spec, status = recorded_spec(run), Status(run.data.tags["convoy.status"])
+            history = self.history(run, tuple({spec.job.figure, *VALIDATION}))
+            return RecordedTrial.of(run.info.run_id, spec, status, history)
         except (KeyError, ValueError) as error:
             raise UsageError(
                 f"the record of trial run {run.info.run_id} is damaged, or of an earlier version "

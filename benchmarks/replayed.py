@@ -14,9 +14,10 @@ from rich.console import Console
 from benchmarks.simulation import SPACE, Landscape, PartClock, ReplayedSearch, read_curves
 from search.driver.display import PlainLines
 from search.proposals.searcher import OptunaSearcher
-from search.records.about import About, Place
+from search.records.about import About
 from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
+from search.records.place import Place
 from search.records.summary import SummaryWriter, summarise
 from search.records.tracking import default_uri
 from search.selection.choice import so_far

@@ -15,12 +15,13 @@ from search.records.summary import Summary
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
+from trainables.best_epoch import ACCURACY, figure_of, in_words
 from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
-_HEADER = ("trial", "status", "epochs", "best accuracy", "in epoch", "not as the baseline")
+_HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "not as the baseline")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class SearchResult:
 
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
-        head = "".join(f"<th>{name}</th>" for name in _HEADER)
+        judged_by = in_words(self.summary.metric)
+        head = "".join(f"<th>{name.format(judged_by)}</th>" for name in _HEADER)
         order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
         return f"<p>{escape(self._described)}</p><table><tr>{head}</tr>{rows}</table>"
@@ -67,24 +69,26 @@ class SearchResult:
     @property
     def _described(self) -> str:
         best = self.best
-        reached = "no trial has won" if best is None else f"best {_percent(best['val_accuracy'])}"
+        figure, name = figure_of(self.summary.metric), in_words(self.summary.metric)
+        shown = "" if self.summary.metric == ACCURACY else f" {name}"
+        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{shown}"
         if self.summary.finalists:
             first = self.summary.finalists[0]
-            mean, seeds = _percent(first["val_accuracy_mean"]), first["seeds"]
+            mean, seeds = _percent(first[f"{figure}_mean"]), first["seeds"]
             reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
         took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
         return f"{self.name}: {self.summary.status}, {reached}; {took}"
 
 
 def _row(record: TrialRecord, usual: dict[str, Value]) -> str:
-    accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
+    score = _percent(record.best_score) if record.best_epoch else "-"
     settings = record.error or particular(record.values, usual)
-    cells = (record.label, record.status, record.epochs, accuracy, record.best_epoch, settings)
+    cells = (record.label, record.status, record.epochs, score, record.best_epoch, settings)
     return f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in cells)}</tr>"
 
 
-def _percent(accuracy: float) -> str:
-    return f"{100 * accuracy:.2f}%"
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
 
 
 _FOR_A_COMMAND = ("list", "check", "resume")  # flags that are no arguments of a function

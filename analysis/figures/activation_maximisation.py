@@ -13,6 +13,7 @@ from analysis.audit.cue import Region, shares_inside
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.layers import Layer
 from analysis.look import SMALL, TEXT, series_colours
+from analysis.panels import visible
 from analysis.subject import Subject
 
 GROUP = "synthesis"
@@ -60,7 +61,7 @@ def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> F
     all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
     for row, (label, images) in enumerate(rows.items()):
         for axes, image in zip(all_axes[row], images, strict=True):
-            axes.imshow(image)
+            axes.imshow(visible(image))
             axes.set(xticks=[], yticks=[])
         all_axes[row, 0].set_ylabel(label)
     for axes, limit in zip(all_axes[-1], greatest.ravel(), strict=True):

@@ -145,7 +145,7 @@ class StepLoop:
         batch, device = recipe.batch_size, bench.device
         self._learner = Learner(model.train(), recipe, FOREVER, self._batches, captured=True)
         self._chunk = Chunk(batch, self._batches, device, captured=True)
-        self._step = Step(self._learner, 0.0, self._chunk, execution)
+        self._step = Step(self._learner, 0.0, None, self._chunk, execution)
         self._bench, count = bench, batch * self._batches
         images = torch.randn(count, channels, size, size, device=device)
         self._images = images.to(memory_format=torch.channels_last)

@@ -31,6 +31,7 @@ _UNCHANGED = (
     "data",
     "resources",
     "unmeasured",
+    "metric",
     "versions",
 )
 _EXAMPLES = """examples:

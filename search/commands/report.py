@@ -4,20 +4,18 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from search.driver.engine import Outcome
-from search.records.shell import command, shown
+from search.records.shell import analyse_line, command, compare_lines
 from search.records.summary import Summary
-from search.records.tracking import default_uri, secret_lines
 from search.request.request import Request
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
+from trainables.best_epoch import ACCURACY, figure_of, in_words
 from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 from trainables.recipe import Setting
@@ -32,7 +30,8 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
         if outcome.choice.finalists:
             console.print(finalists_table(outcome.choice.finalists))
         print_prose(_winner(outcome, request), console)
-        print_lines(_next_steps(request), console)
+        place = request.name, request.out, request.tracking_uri
+        print_lines([*compare_lines(*place), analyse_line(*place)], console)
     print_errors(outcome)
 
 
@@ -49,7 +48,9 @@ def _baseline(outcome: Outcome) -> list[str]:
     """What the source's own settings reached, and over fresh seeds if they were trained again."""
     if (baseline := outcome.summary.baseline) is None:
         return []
-    line = f"baseline   {100 * baseline['val_accuracy']:.2f}% validation accuracy"
+    metric = outcome.summary.metric
+    score, judged_by = baseline[figure_of(metric)], in_words(metric)
+    line = f"baseline   {100 * score:.2f}% validation {judged_by}"
     again = outcome.choice.baseline
     if again is not None and again in outcome.choice.finalists:
         line += f"; {_mean_and_std(again)} over {_seeds(again)}"
@@ -58,9 +59,11 @@ def _baseline(outcome: Outcome) -> list[str]:
 
 def _winner(outcome: Outcome, request: Request) -> list[str]:
     """What won, and what is to be known of it."""
-    best = outcome.summary.best
+    best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
-    lines = [f"best       {100 * best['val_accuracy']:.2f}% in epoch {best['epoch']}"]
+    lines = [f"best       {100 * best[figure_of(metric)]:.2f}% in epoch {best['epoch']}"]
+    if metric != ACCURACY:
+        lines[0] += f", judged by {in_words(metric)}; {100 * best['val_accuracy']:.2f}% accuracy"
     if "digit_following" in best:
         noun = request.data.noun
         lines.append(
@@ -116,6 +119,11 @@ def _held(judgement: Judgement) -> str:
     )
 
 
+def initial_lines(request: Request) -> list[str]:
+    """The weights that trainings start from, and the layers that these do not fit."""
+    return [each.described for each in request.initial]
+
+
 def unmeasured_lines(request: Request) -> list[str]:
     """The constraints that nothing can be held to, as no image measures them."""
     return [f"unmeasured {each}" for each in request.unmeasured]
@@ -131,7 +139,7 @@ def finalists_table(finalists: Sequence[Finalist]) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for each in finalists:
-        figures = (each.trial.best_accuracy, each.mean, each.std)
+        figures = (each.trial.best_score, each.mean, each.std)
         shown = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
         shown.append(" to ".join(f"{100 * end:.2f}" for end in each.interval or ()) or "-")
         held = [("hold" if each.feasible else "broken")] if each.judgements else []
@@ -205,24 +213,6 @@ def print_errors(outcome: Outcome) -> None:
 def print_refusal(error: object) -> None:
     """Print one thing that the tracking store refused; its text may quote the store's address."""
     print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
-
-
-def compare_lines(name: str, out: Path, uri: str) -> list[str]:
-    """The line that says how to see the records, after one on a password that it leaves out."""
-    own = uri == default_uri(out)
-    where: dict[str, Any] = {"out": out} if own else {"uri": uri}
-    return [*secret_lines(uri), f"compare    {command('search.ui', '--search', name, **where)}"]
-
-
-def _next_steps(request: Request) -> list[str]:
-    uri = request.tracking_uri
-    words = ["--search", request.name]
-    if request.out != Path("runs").resolve():
-        words += ["--out", shown(request.folder / "analysis")]
-    return [
-        *compare_lines(request.name, request.out, uri),
-        f"analyse    {command('analysis.run', *words, uri=uri)}",
-    ]
 
 
 def exit_status_of(outcome: Outcome) -> int:

@@ -194,10 +194,11 @@ def _run(request: "Request", console: Console) -> int:
 
 
 def _announce(asked: "list[Request]", console: Console) -> None:
-    """Print which constraints cannot be measured, before anything is trained."""
-    from search.commands.report import print_lines, unmeasured_lines
+    """Print what trainings start from and what cannot be measured, before anything is trained."""
+    from search.commands.report import initial_lines, print_lines, unmeasured_lines
 
-    lines = dict.fromkeys(line for each in asked for line in unmeasured_lines(each))
+    lines = dict.fromkeys(line for each in asked for line in initial_lines(each))
+    lines |= dict.fromkeys(line for each in asked for line in unmeasured_lines(each))
     if not asked[0].quiet:
         print_lines(list(lines), console)
 
@@ -258,8 +259,9 @@ def _claim(request: "Request") -> None:
 def _lead(asked: "list[Request]", console: Console) -> bool:
     """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
     from search.commands.leaderboard import record, row, table, write_csv
-    from search.commands.report import compare_lines, print_lines, print_refusal
+    from search.commands.report import print_lines, print_refusal
     from search.records.search_file import read_search_file
+    from search.records.shell import compare_lines
     from search.records.summary import summary_in
 
     request = asked[0]

@@ -24,14 +24,16 @@ from search.driver.ray_cluster import allotted, cluster
 from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
+from search.driver.stop_request import forget_requests, heeding_requests
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import FinalsSearch
 from search.proposals.protocols import Proposer, Stopper, milestones
 from search.proposals.schedulers.none import TrainToTheEnd
-from search.records.about import About, Place
+from search.records.about import About
 from search.records.mlflow_writer import MlflowWriter
 from search.records.ownership import owned
+from search.records.place import Place
 from search.records.search_file import SearchFile, check_unchanged
 from search.records.search_records import SearchRecords
 from search.records.summary import (
@@ -106,6 +108,7 @@ def _folder(request: Request) -> Iterator[str]:
         search_file = SearchFile(request.command, request.flags, request.identity)
         search_file.claim(folder, request.space_file)
     with locked(folder):
+        forget_requests(folder)
         check_unchanged(folder, request.identity)
         search_id = owned(folder, request.tracking_uri).search_id
         try:
@@ -150,6 +153,7 @@ class _SearchRun:
             "data": dataset.described(),
             "resources": asdict(resources),
             "unmeasured": list(request.unmeasured),
+            "metric": request.metric,
             **{key: methods[key] for key in ("sampler", "scheduler") if key in methods},
         }
 
@@ -158,7 +162,8 @@ class _SearchRun:
         about.write(self._request.folder)
         records = SearchRecords(self._request.folder, about, self._search_id)
         try:
-            self._search(records.writer)
+            with heeding_requests(self._request.folder, self._stop):
+                self._search(records.writer)
         except BaseException:
             self._abandon(records)
             raise
@@ -339,6 +344,7 @@ def _about(request: Request, resources: Resources) -> About:
         "train_images": len(request.dataset.train),
         "val_images": len(request.dataset.val),
         "search_seed": request.seed,
+        "metric": request.metric,
     }
     methods = request.proposals.params(request.budget)
     params = {**shared, **budget, **methods, **asdict(resources), **request.about}

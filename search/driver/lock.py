@@ -1,5 +1,6 @@
 """One process at a time in a search's folder."""
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 from trainables.boundary.errors import UsageError
 
 FILE = ".lock"
+PATIENCE = 0.5  # seconds; ``is_locked`` holds the file for a moment
 HOLDER = ".lock-holder"  # a file of its own: some versions of filelock empty the file they lock
 
 
@@ -21,16 +23,37 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: another process has locked it.
     """
-    holder = folder / HOLDER
     try:
-        lock = FileLock(folder / FILE, timeout=0).acquire()
+        lock = FileLock(folder / FILE, timeout=PATIENCE).acquire()
     except Timeout as error:
-        who = holder.read_text() if holder.exists() else "a process that has just begun"
         raise UsageError(
-            f"--name {folder.name}: the search is running, as {who}; wait for it, or choose "
-            "another name"
+            f"--name {folder.name}: the search is running, as {holder_of(folder)}; wait for it, or "
+            "choose another name"
         ) from error
     with lock:
         with suppress(OSError):  # a full disk: the lock holds without a name
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            (folder / HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
+
+
+def is_locked(folder: Path) -> bool:
+    """True if a process has locked the search in ``folder``. It does not wait, and writes nothing.
+
+    Any number of processes may ask at once. A file that may not be read counts as locked.
+    """
+    try:
+        with (folder / FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # most often it is not there
+        return False
+    return False
+
+
+def holder_of(folder: Path) -> str:
+    """The process that has locked the search in ``folder``, in words."""
+    try:
+        return (folder / HOLDER).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "a process that has just begun"

@@ -15,7 +15,7 @@ from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from search.trials.record import Status
 from search.trials.spec import BASELINE, Job, TrialSpec
-from trainables.best_epoch import METRIC, improves
+from trainables.best_epoch import improves
 
 
 def startup(trials: int) -> int:
@@ -80,11 +80,11 @@ class OptunaSearcher(Proposer):
             return
         number = self._numbers[trial_id]
         for figures in epochs_of(result):
-            epoch, value = figures.get("epoch"), figures.get(METRIC)
+            epoch, value = figures.get("epoch"), figures.get(self._job.figure)
             if epoch is None or value is None:
                 continue
             self._bounded.report(number, epoch, value)
-            if improves(figures, self._best.get(number, {})):
+            if improves(figures, self._best.get(number, {}), self._job.metric):
                 self._best[number] = figures
 
     def on_trial_complete(

@@ -7,36 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search.records.ownership import moved
+from search.records.place import FILE, Place, located
 from search.selection.rule import Rule
 from search.space.constraints import Constraints, Measure
 from search.trials.spec import Job
 from trainables.boundary.atomic import atomic_file
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
-
-FILE = "records.json"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a search is recorded.
-
-    Attributes:
-        uri: MLflow's tracking URI.
-        experiment: name of the experiment, ``convoy/SPACE``.
-        artifacts: folder for the artifacts of a local store; None lets the server choose.
-        search: name of the search.
-        kind: ``search`` or ``ablation``.
-        group: name of the leaderboard that the search belongs to, or empty.
-    """
-
-    uri: str
-    experiment: str
-    artifacts: str | None
-    search: str
-    kind: str = "search"
-    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,18 +64,9 @@ def read_about(folder: Path) -> About:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         place, job = Place(**document.pop("place")), Job.of(document.pop("job"))
-        place = _here(place, folder)
+        place = located(place, folder)
         return About(place=place, job=job, **document)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.name}: there are no records of a search in {folder}") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is damaged ({error}); --resume writes it anew") from error
-
-
-def _here(place: Place, folder: Path) -> Place:
-    """``place`` as of a search that is in ``folder`` now."""
-    place = replace(place, search=folder.name)
-    if place.artifacts is None:
-        return place
-    before, out = Path(place.artifacts).parent, folder.parent
-    return replace(place, uri=moved(place.uri, before, out), artifacts=str(out / "artifacts"))

@@ -9,6 +9,7 @@ from search.selection.rule import Judgement
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular
+from trainables.best_epoch import ACCURACY, in_words
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
@@ -56,7 +57,8 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
         f"{trials.count(each)} {each}" for each in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
     )
     lines = [
-        f"**{_best(choice)}** validation accuracy; the baseline has {_baseline(board, choice)}.",
+        f"**{_best(choice)}** validation {_judged_by(board)}; the baseline has "
+        f"{_baseline(board, choice)}.",
         f"{space}: {status}, {counts} of {counted(trials.requested, 'trial')}, "
         f"{counted(board.epochs, 'epoch')} in "
         f"{duration(board.clock.seconds)}.",
@@ -64,12 +66,17 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
     return "\n".join(lines)
 
 
+def _judged_by(board: SearchBoard) -> str:
+    records = board.records
+    return in_words(records[0].spec.job.metric if records else ACCURACY)
+
+
 def _best(choice: Selection) -> str:
     return _mean_and_std(choice.finalists[0]) if choice.finalists else _of(choice.winner)
 
 
 def _baseline(board: SearchBoard, choice: Selection) -> str:
-    """The baseline's accuracy, by the same seeds as the winner's where there are any."""
+    """The baseline's score, by the same seeds as the winner's where there are any."""
     again = choice.baseline
     if again is not None and again in choice.finalists:
         return _mean_and_std(again)
@@ -84,7 +91,7 @@ def _mean_and_std(finalist: Finalist) -> str:
 def _of(record: TrialRecord | None) -> str:
     if record is None or not record.best_epoch:
         return "no"
-    return _percent(record.best_accuracy)
+    return _percent(record.best_score)
 
 
 def _winner(choice: Selection, usual: dict[str, Value]) -> Iterator[str]:
@@ -124,13 +131,20 @@ def _finalists(choice: Selection) -> list[str]:
 def _finalist(each: Finalist) -> list[str]:
     std = "-" if each.std is None else _percent(each.std)
     constraints = ("hold" if each.feasible else "broken") if each.judgements else "-"
-    search = _percent(each.trial.best_accuracy)
+    search = _percent(each.trial.best_score)
     return [each.trial.label, search, _percent(each.mean), std, each.trainings, constraints]
 
 
 def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
     """The leaderboard of the trials."""
-    header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
+    header = [
+        "trial",
+        f"best {_judged_by(board)}",
+        "in epoch",
+        "of",
+        "status",
+        "not as the baseline",
+    ]
     order = sorted(board.trials.records, key=lambda each: each.rank)
     table = _table(header, [_trial(each, usual) for each in order[:rows]])
     more = len(order) - rows

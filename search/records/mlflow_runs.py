@@ -23,7 +23,6 @@ from search.records.store import make_store
 from search.records.tracking import user_of, write_ahead
 from search.trials.files import TrialHistory
 from search.trials.record import Status, TrialRecord
-from trainables.best_epoch import METRIC
 from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting
 
@@ -305,11 +304,13 @@ class MlflowRuns:
 def _epoch_of(step: TrialRecord) -> _Batch:
     """The figures of an epoch; the best ones too where it is that, as MLflow sorts by the last.
 
-    The validation accuracy comes first: MLflow's Compare opens on the metric that was logged first.
+    The score comes first: MLflow's Compare opens on the metric that was logged first.
     """
-    values = {METRIC: step.last[METRIC], **step.last} if METRIC in step.last else dict(step.last)
+    first = step.spec.job.figure
+    values = {first: step.last[first], **step.last} if first in step.last else dict(step.last)
     if step.best_epoch == step.epochs:
-        values |= {"best_val_accuracy": step.best_accuracy, "best_epoch": step.best_epoch}
+        values |= {f"best_{name}": value for name, value in step.judged.items()}
+        values["best_epoch"] = step.best_epoch
     at, epoch = _milliseconds(step.at), step.epochs
     return _Batch(metrics=[Metric(name, value, at, epoch) for name, value in values.items()])
 

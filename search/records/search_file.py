@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.atomic import atomic_file
 from trainables.boundary.errors import UsageError
 
@@ -119,7 +120,7 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
         UsageError: there is no search, or what differs.
     """
     search_file = read_search_file(folder)
-    old = search_file.identity
+    old = {"metric": ACCURACY, **search_file.identity}
     if search_file.command == "search.run" and "settings" in old:
         old = {**old, "settings": {**old["settings"], **search_file.methods}}
     check_same(folder.name, old, identity)

@@ -154,13 +154,17 @@ def totals(
         ),  # as in the summary, from which it is made again
     }
     if baseline is not None and baseline.best_epoch and baseline.status is not Status.FAILED:
-        metrics["baseline_val_accuracy"] = baseline.best_accuracy
+        metrics |= {f"baseline_{name}": value for name, value in baseline.judged.items()}
     if best is not None:
-        metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
+        metrics |= {f"best_{name}": value for name, value in best.judged.items()}
+        metrics["best_epoch"] = best.best_epoch
     if selection.finalists:
         metrics |= _of_winner(selection.finalists[0])
     if (again := selection.baseline) is not None and again in selection.finalists:
-        metrics["baseline_val_accuracy_mean"] = again.mean
+        expected = again.expected()
+        metrics |= {
+            f"baseline_{name}_mean": expected[f"{name}_mean"] for name in again.trial.judged
+        }
     ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
     tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
     tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
@@ -170,11 +174,13 @@ def totals(
 
 
 def _of_winner(finalist: Finalist) -> dict[str, float]:
-    figures = {"winner_val_accuracy_mean": finalist.mean, "winner_seeds": float(len(finalist.runs))}
-    if finalist.std is not None and finalist.interval is not None:
-        low, high = finalist.interval
-        figures |= {"winner_val_accuracy_std": finalist.std}
-        figures |= {"winner_val_accuracy_low": low, "winner_val_accuracy_high": high}
+    expected = finalist.expected()
+    figures = {"winner_seeds": float(expected["seeds"])}
+    for name in finalist.trial.judged:
+        figures[f"winner_{name}_mean"] = expected[f"{name}_mean"]
+        if (ends := expected[f"{name}_interval"]) is not None:
+            figures[f"winner_{name}_std"] = expected[f"{name}_std"]
+            figures |= {f"winner_{name}_low": ends[0], f"winner_{name}_high": ends[1]}
     if (luck := finalist.luck) is not None:
         figures |= {"winner_luck": luck.mean}
         figures |= {"winner_luck_low": luck.low, "winner_luck_high": luck.high}

@@ -2,8 +2,9 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 
-from search.records.tracking import default_uri, in_shell
+from search.records.tracking import default_uri, in_shell, secret_lines
 
 
 def command(module: str, *words: str, out: Path | None = None, uri: str = "") -> str:
@@ -22,6 +23,21 @@ def command(module: str, *words: str, out: Path | None = None, uri: str = "") ->
         local = uri.removeprefix(f"sqlite:///{Path.cwd()}/")
         line += f" --tracking-uri {in_shell(uri if local == uri else f'sqlite:///{local}')}"
     return line
+
+
+def compare_lines(name: str, out: Path, uri: str) -> list[str]:
+    """The line that says how to see the records, after one on a password that it leaves out."""
+    own = uri == default_uri(out)
+    where: dict[str, Any] = {"out": out} if own else {"uri": uri}
+    return [*secret_lines(uri), f"compare    {command('search.ui', '--search', name, **where)}"]
+
+
+def analyse_line(name: str, out: Path, uri: str) -> str:
+    """The line that says how to analyse a search's winner."""
+    words = ["--search", name]
+    if out != Path("runs").resolve():
+        words += ["--out", shown(out / name / "analysis")]
+    return f"analyse    {command('analysis.run', *words, uri=uri)}"
 
 
 def shown(path: Path) -> str:

@@ -14,6 +14,7 @@ from search.selection.rule import Rule
 from search.trials.code_version import versions
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.atomic import atomic_file
 
 SCHEMA = 1
@@ -35,8 +36,8 @@ class Summary:
         epochs: epochs of all trials together.
         images: training images seen by all trials together.
         wall_seconds: since the search began.
-        baseline: trial_id and val_accuracy of trial 0, and what its setting had over fresh seeds
-            if it was trained again, or None.
+        baseline: trial_id, score and val_accuracy of trial 0, and what its setting had over fresh
+            seeds if it was trained again, or None.
         best: the delivered run, its figures, settings and checkpoint, and what to expect of its
             setting, over fresh seeds, or None.
         finalists: settings that were trained again, the winner first: their score in the search,
@@ -49,6 +50,7 @@ class Summary:
         resources: CPUs and GPUs of a trial, and how many trials run at once.
         sampler: what drew the settings; None of a list of settings, or in an earlier version.
         scheduler: what stopped the losing trials; likewise.
+        metric: what trials were judged by: their scores are its figures, ``val_METRIC``.
     """
 
     search: str
@@ -70,6 +72,7 @@ class Summary:
     feasible: bool | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    metric: str = ACCURACY
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
 
@@ -164,7 +167,7 @@ def _baseline(record: TrialRecord | None, choice: Selection) -> dict[str, Any] |
     if (baseline := choice.baseline) is not None:
         measured = baseline.expected() if baseline in choice.finalists else {}
         measured |= {"feasible": baseline.feasible} if baseline.judgements else {}
-    return {"trial_id": record.trial_id, "val_accuracy": record.best_accuracy, **measured}
+    return {"trial_id": record.trial_id, **record.judged, **measured}
 
 
 def _best(choice: Selection, run_id: str | None, checkpoint: Path | None) -> dict[str, Any] | None:
@@ -175,7 +178,7 @@ def _best(choice: Selection, run_id: str | None, checkpoint: Path | None) -> dic
     return {
         "trial_id": record.trial_id,
         "run_id": run_id,
-        "val_accuracy": record.best_accuracy,
+        **record.judged,
         **(choice.finalists[0].expected() if choice.finalists else {}),
         **{name: record.best[name] for name in shortcut if name in record.best},
         "epoch": record.best_epoch,

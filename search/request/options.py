@@ -63,6 +63,9 @@ class TrainingOptions(BaseModel):
     tracking_uri: str | None = _flag(None, "default: sqlite:///OUT/mlflow.db", "URI", RECORDS)
     quiet: bool = _flag(False, "print nothing but the result", group=RECORDS)
     resume: str | None = _flag(None, "resume a search that was interrupted", "NAME")
+    metric: str | None = _flag(
+        None, "what trials are judged by (default: space, accuracy)", "NAME", CHOICE
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -134,6 +137,9 @@ class SearchOptions(TrainingOptions):
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
+    )
+    init: str | None = _flag(
+        None, "start from a weights.pt, or from the --from-run: run", "PATH", CHOICE
     )
     finalists: int | None = _count(
         "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0

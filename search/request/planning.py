@@ -19,6 +19,7 @@ from search.request.flags import (
     out_folder,
     tracking_uri,
 )
+from search.request.initial_weights import initial_weights, with_init
 from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
@@ -28,7 +29,7 @@ from search.space.constraints import measurable, unmeasured
 from search.space.narrowing import narrowed
 from search.space.reader import available, space_file
 from search.space.space import Space
-from trainables import architectures
+from trainables import architectures, scores
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, DataSpec, load, resolve
@@ -61,6 +62,7 @@ def requests(options: SearchOptions) -> list[Request]:
     """
     check_address(options.address)
     check_flags(options)
+    options = with_init(options)
     names, setting = _origin(options)
     check_named(names)
     source = resolve(options.data)
@@ -120,12 +122,21 @@ def _request(
         group=str(options.name) if len(searches) > 1 else "",
         fixed=asked.fixed,
         constraints=constraints,
+        initial=initial_weights(space, asked.fixed, dataset),
         unmeasured=unmeasured(wanted, dataset.val),
         about=_about(options),
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        metric=_metric(options, space, dataset),
     )
+
+
+def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
+    """What the trials are judged by; it is defined on the validation images."""
+    metric = options.metric or space.metric
+    scores.images_behind(metric, dataset.val)
+    return metric
 
 
 def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:
@@ -222,9 +233,9 @@ def _spaces(
     paths = {name: space_file(name) for name in named}
     if len({path.stem for path in paths.values()}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
-    read = {name: space_in(path) for name, path in paths.items()}
-    spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     texts = assignments(assigned)
+    read = {name: space_in(path).with_keys(texts) for name, path in paths.items()}
+    spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     for key, text in texts.items():
         if not any(space.has_key(key) for space in spaces.values()):
             next(iter(spaces.values())).check_value(key, text)  # names the keys that exist

@@ -40,7 +40,7 @@ class Selection:
 
 
 def so_far(board: SearchBoard) -> Selection:
-    """The best trial while a search runs, by accuracy alone: cheap, and not yet the choice."""
+    """The best trial while a search runs, by its score alone: cheap, and not yet the choice."""
     return Selection((), board.trials.best(), ())
 
 

@@ -121,7 +121,7 @@ def _without_hope(standing: list[Finalist]) -> list[Finalist]:
 
 def _spread_of(finalist: Finalist) -> list[float]:
     whole = finalist.trial.status is Status.COMPLETED
-    return [*finalist.accuracies, *([finalist.trial.best_accuracy] if whole else [])]
+    return [*finalist.scores, *([finalist.trial.best_score] if whole else [])]
 
 
 def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
@@ -133,9 +133,7 @@ def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
 
 def _gaps(leader: Finalist, other: Finalist) -> list[float]:
     """What the leader has over another, of every seed that both were trained with."""
-    theirs = {run.spec.stream: run.best_accuracy for run in other.runs}
+    theirs = {run.spec.stream: run.best_score for run in other.runs}
     return [
-        run.best_accuracy - theirs[run.spec.stream]
-        for run in leader.runs
-        if run.spec.stream in theirs
+        run.best_score - theirs[run.spec.stream] for run in leader.runs if run.spec.stream in theirs
     ]

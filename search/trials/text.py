@@ -1,19 +1,22 @@
 """A trial's settings and times in words."""
 
-from trainables.recipe import Value
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainables.recipe import Value
 
 
-def settings_line(values: dict[str, Value]) -> str:
+def settings_line(values: "dict[str, Value]") -> str:
     """``key=value`` for every setting, numbers to three figures."""
     return " ".join(f"{key}={_short(value)}" for key, value in values.items())
 
 
-def particular(values: dict[str, Value], usual: dict[str, Value]) -> str:
+def particular(values: "dict[str, Value]", usual: "dict[str, Value]") -> str:
     """The settings that are not the ``usual`` ones, as ``settings_line`` has them."""
     return settings_line(unusual(values, usual)) or "nothing else"
 
 
-def unusual(values: dict[str, Value], usual: dict[str, Value]) -> dict[str, Value]:
+def unusual(values: "dict[str, Value]", usual: "dict[str, Value]") -> "dict[str, Value]":
     """Those of ``values`` that ``usual`` lacks or has otherwise.
 
     What ``usual`` alone has is left out: it belongs to an option that was not chosen.
@@ -32,10 +35,19 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
-def percent(accuracy: float) -> str:
+def percent(share: float) -> str:
     """``49.0%``."""
-    return f"{100 * accuracy:.1f}%"
+    return f"{100 * share:.1f}%"
 
 
-def _short(value: Value) -> str:
+def _short(value: "Value") -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def size(count: int) -> str:
+    """``812 B``, ``4.1 kB``, ``1,024.0 GB``: of bytes, in powers of a thousand."""
+    if count < 1000:
+        return f"{count} B"
+    units = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
+    unit = next((each for each, of in units.items() if count < 999.95 * of), "GB")
+    return f"{count / units[unit]:,.1f} {unit}"

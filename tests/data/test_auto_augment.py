@@ -145,7 +145,7 @@ class Operations(TorchDispatchMode):
 
 def operations(drawn: Draws, form) -> list:
     images = drawn_images("noise", COUNT, 32, 32)
-    operation_tables(32, 32, images.device)  # made once
+    operation_tables(32, 32, 3, images.device)  # made once
     with Operations() as seen:
         augmented(images, drawn, form)
     return seen.log
@@ -179,7 +179,7 @@ def test_on_a_device_without_values_it_runs_all_the_same():
 
 
 def test_on_a_gpu_nothing_comes_from_another_device(monkeypatch):
-    tables = operation_tables(32, 32, torch.device("cpu"))
+    tables = operation_tables(32, 32, 3, torch.device("cpu"))
     with FakeTensorMode():  # of CUDA, without any; refuses operations across devices
         on_gpu = {
             name: torch.empty(each.shape, dtype=each.dtype, device="cuda")
@@ -193,7 +193,7 @@ def test_on_a_gpu_nothing_comes_from_another_device(monkeypatch):
 
 def test_the_tables_of_a_size_are_made_once_on_each_device():
     for device in (torch.device("cpu"), torch.device("meta")):
-        assert operation_tables(9, 8, device) is operation_tables(9, 8, device)
+        assert operation_tables(9, 8, 3, device) is operation_tables(9, 8, 3, device)
 
 
 def test_each_sub_policy_and_sign_is_drawn_equally_often():

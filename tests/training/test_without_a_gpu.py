@@ -58,7 +58,7 @@ class Captured:
 @pytest.fixture
 def made_without_values(monkeypatch, embedded):
     """Makes data of ``device``, where nothing draws from a generator and nothing is uploaded."""
-    tables = operation_tables(*embedded.image_shape[:2], torch.device("cpu"))
+    tables = operation_tables(*embedded.image_shape, torch.device("cpu"))
     build = training.network
     for name in ("rand", "randn", "randint", "randperm", "multinomial"):
         monkeypatch.setattr(torch, name, without_generator(getattr(torch, name)))

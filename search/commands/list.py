@@ -1,0 +1,132 @@
+"""``search.list``: the searches in a folder, and how each stands."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.cells import cell_len
+
+from search.commands.searches import add_out, out_folder, searches_in
+from search.records.disk_use import artifact_folders, size_of
+from search.records.overview import SearchOverview, search_file_in
+from search.records.shell import command
+from search.trials.text import percent, size
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import printable
+
+_EXAMPLES = """examples:
+  python -m search.list
+  python -m search.list --out DIR
+  python -m search.list --json | jq -r '.[] | select(.state == "interrupted") | .name'
+"""
+# In the order of a line; a terminal that is too narrow for all loses the last of the second first.
+_COLUMNS = ("name", "space", "state", "trials", "best", "conflicting", "age", "size")
+_LEAVE_OUT = ("conflicting", "size", "space", "age", "best", "trials")
+_RIGHT = _COLUMNS[3:]
+_GAP = "  "
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
+    arguments = command_line().parse_args(argv)
+    out = out_folder(arguments.out)
+    views = searches_in(out)
+    folders = artifact_folders(out / "mlflow.db")
+    sizes = [_size(view, folders) for view in views]
+    if arguments.json:
+        print(json.dumps([*map(_document, views, sizes)], indent=2))
+    elif not views:
+        print(f"no searches in {printable(str(out))}; {command('search.run', '--help')}")
+    else:
+        _print(views, sizes)
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.list",
+        description="List the searches in a folder, the latest last, and how each stands.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_out(parser)
+    parser.add_argument("--json", action="store_true", help="print a JSON list, figures in [0, 1]")
+    return parser
+
+
+def _size(view: SearchOverview, folders: dict[str, list[Any]]) -> int:
+    """The bytes of a search, with its artifacts in the store beside it."""
+    written = search_file_in(view.folder)
+    artifacts = folders.get(written.search_id, []) if written else []
+    return size_of(view.folder) + sum(map(size_of, artifacts))
+
+
+def _document(view: SearchOverview, size: int) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "kind": view.kind,
+        "space": view.space,
+        "state": view.state,
+        "trials": {"done": view.done, "requested": view.requested},
+        "metric": view.metric,
+        "best": view.best,
+        "conflicting": view.conflicting,
+        "begun": datetime.fromtimestamp(view.begun, UTC).isoformat(timespec="seconds"),
+        "age_seconds": round(max(0.0, time.time() - view.begun)),
+        "size_bytes": size,
+        "folder": str(view.folder),
+    }
+
+
+def _print(views: list[SearchOverview], sizes: list[int]) -> None:
+    rows = [dict(zip(_COLUMNS, _COLUMNS, strict=True))]
+    rows += [_cells(view, size) for view, size in zip(views, sizes, strict=True)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = _fitting(rows, room)
+    widths = {name: max(cell_len(row[name]) for row in rows) for name in columns}
+    for row in rows:
+        cells = (_aligned(name, row[name], widths[name]) for name in columns)
+        print(_GAP.join(cells).rstrip())
+    damaged = [printable(view.name) for view in views if view.state == "damaged"]
+    for name in damaged:
+        print(f"{name}: search.json or summary.json cannot be read; --resume writes a summary anew")
+
+
+def _cells(view: SearchOverview, bytes_on_disk: int) -> dict[str, str]:
+    trials = f"{view.done:,}/{view.requested:,}" if view.requested else "-"
+    figures = ("-" if each is None else percent(each) for each in (view.best, view.conflicting))
+    shown = (printable(view.name), printable(view.space) or "-", view.state, trials, *figures)
+    return dict(zip(_COLUMNS, (*shown, _age(view.begun), size(bytes_on_disk)), strict=True))
+
+
+def _fitting(rows: list[dict[str, str]], room: int | None) -> list[str]:
+    """The columns for which there is room, at least a search's name and state.
+
+    Of several metrics, a column says nothing where no search has it.
+    """
+    columns = [name for name in _COLUMNS if any(row[name] != "-" for row in rows[1:])]
+    for name in _LEAVE_OUT:
+        width = sum(max(cell_len(row[each]) for row in rows) for each in columns)
+        if room is None or width + len(_GAP) * (len(columns) - 1) <= room:
+            break
+        columns = [each for each in columns if each != name]
+    return columns
+
+
+def _aligned(name: str, cell: str, width: int) -> str:
+    space = " " * (width - cell_len(cell))
+    return space + cell if name in _RIGHT else cell + space
+
+
+def _age(begun: float) -> str:
+    """``45 s``, ``12 min``, ``5 h`` or ``3 d`` since ``begun``."""
+    seconds = max(0.0, time.time() - begun)
+    for unit, length, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48)):
+        if seconds < most * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds // 86400:,.0f} d"

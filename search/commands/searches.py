@@ -1,0 +1,86 @@
+"""The searches in a folder, and one of them by its name."""
+
+import argparse
+from pathlib import Path
+
+from search.driver.lock import is_locked
+from search.driver.stop_request import is_requested
+from search.records.overview import SearchOverview, overview, search_file_in
+from search.records.search_file import FILE, SearchFile
+from trainables.boundary.errors import UsageError
+from trainables.boundary.paths import user_path
+from trainables.boundary.wording import nearest
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Give a command the flag of the folder of searches."""
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+
+
+def out_folder(written: str) -> Path:
+    """The folder of searches that ``--out`` names.
+
+    Raises:
+        UsageError: it is not there, or cannot be read.
+    """
+    out = user_path(written, "--out")
+    try:
+        next(out.iterdir(), None)
+    except OSError as error:
+        raise UsageError(
+            f"--out: {out} holds no searches ({error.strerror}); name the folder of searches"
+        ) from error
+    return out
+
+
+def searches_in(out: Path) -> list[SearchOverview]:
+    """The searches in a folder, the latest last."""
+    folders = sorted(path for path in out.iterdir() if path.is_dir())
+    views = [view for folder in folders if (view := seen(folder)) is not None]
+    return sorted(views, key=lambda view: view.begun)
+
+
+def seen(folder: Path) -> SearchOverview | None:
+    """The search in ``folder`` as it stands; None if there is none."""
+    running = ("stopping" if is_requested(folder) else "running") if is_locked(folder) else ""
+    return overview(folder, running)
+
+
+def search_named(asked: str, out: Path) -> Path:
+    """The folder of the search that is ``asked`` for by its name, or by its path in ``out``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = Path(asked).name
+    plain = asked.rstrip("/") == name or user_path(asked, "NAME").parent == out
+    if name in ("", ".", "..") or not plain:
+        raise UsageError(
+            f"{asked}: not the name of a search in {out}; name it as search.list does, and its "
+            "folder's parent as --out"
+        )
+    folder = out / name
+    if not (folder / FILE).is_file():
+        names = [path.parent.name for path in out.glob(f"*/{FILE}")]
+        raise UsageError(
+            f"{asked}: there is no search of this name in {out}"
+            f"{nearest(name, names) or '; python -m search.list shows those that are'}"
+        )
+    return folder
+
+
+def members(folder: Path, written: SearchFile | None) -> list[Path]:
+    """The folders of the searches that were begun together, if ``folder`` is of their leaderboard.
+
+    Those that were renamed or copied since are none of them.
+    """
+    if written is None or written.identity:
+        return []
+    found = []
+    for path in sorted(folder.parent.iterdir()):
+        if path.name.startswith(f"{folder.name}-") and (path / FILE).is_file():
+            member = search_file_in(path)
+            asked = member and member.flags.get("name") == folder.name
+            if member and asked and path.name == f"{folder.name}-{member.identity.get('space')}":
+                found.append(path)
+    return found

@@ -1,0 +1,183 @@
+"""``search.show``: one search, and the commands that go on with it."""
+
+import argparse
+import shutil
+import sys
+import textwrap
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.driver.lock import holder_of
+from search.records.disk_use import size_of
+from search.records.overview import SearchOverview, mapping, number, search_file_in, text
+from search.records.place import place_in
+from search.records.shell import analyse_line, command, compare_lines, shown
+from search.records.tracking import default_uri
+from search.trials.text import duration, settings_line, size
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import printable
+from trainables.boundary.wording import counted
+
+_EXAMPLES = """examples:
+  python -m search.show gap5-20261121-101500
+  python -m search.show NAME --out DIR
+"""
+_INDENT = 11  # of what follows a line's first word
+_FINALISTS = ("trial", "search", "mean", "std", "95% interval", "seeds")
+_MOST = 5  # finalists that are shown
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
+    arguments = command_line().parse_args(argv)
+    folder = search_named(arguments.name, out_folder(arguments.out))
+    view = seen(folder)
+    assert view is not None
+    for line in [*_standing(view), *_result(view), *_places(view)]:
+        _print(line)
+    for line in _commands(view):  # each whole, so that it can be copied
+        print(line)
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.show",
+        description="Show one search: how it stands, its result, and the commands that follow.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="of the search")
+    add_out(parser)
+    return parser
+
+
+def _print(line: str) -> None:
+    """Print a line, which a terminal may wrap between words."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if width and not line.startswith(" "):
+        line = textwrap.fill(line, width, subsequent_indent=_INDENT * " ", break_long_words=False)
+    print(line)
+
+
+def _standing(view: SearchOverview) -> list[str]:
+    trials, data = mapping(view.summary, "trials"), mapping(view.summary, "data")
+    ends = [f"{trials.get(key, 0)} {key}" for key in ("completed", "pruned", "failed")]
+    line = f"{printable(view.name)}: {view.state}"
+    if trials:
+        line += f", {', '.join(ends)} of {counted(view.requested, 'trial')}"
+    if (seconds := number(view.summary, "wall_seconds")) is not None:
+        epochs = counted(int(number(view.summary, "epochs") or 0), "epoch")
+        line += f", {epochs} in {duration(seconds)}"
+    begun = datetime.fromtimestamp(view.begun).isoformat(" ", "seconds")
+    lines = [line, f"begun      {begun}"]
+    if view.state in ("running", "stopping"):
+        lines[1] += f", runs as {printable(holder_of(view.folder))}"
+    about = f"{view.kind} of {view.space or 'an unknown space'}"
+    if name := text(data, "name"):
+        about += f" on {name}, {data.get('train')} training and {data.get('val')} validation images"
+    return [*lines, f"what       {printable(about)}"]
+
+
+def _result(view: SearchOverview) -> list[str]:
+    """The figures, the winner's settings and the finalists, as far as there are any."""
+    best, baseline = mapping(view.summary, "best"), mapping(view.summary, "baseline")
+    lines = []
+    if (figure := number(baseline, "val_accuracy")) is not None:
+        lines.append(f"baseline   {100 * figure:.2f}%{_again(baseline, '; ')}")
+    if view.best is not None:
+        kind = "" if view.metric == "accuracy" else f" {view.metric}"
+        lines.append(f"best       {100 * view.best:.2f}%{kind} in epoch {best.get('epoch')}")
+    if view.conflicting is not None:
+        followed = number(best, "digit_following")
+        more = "" if followed is None else f", {100 * followed:.2f}% of those follow it"
+        lines.append(f"           {100 * view.conflicting:.2f}% where the shortcut conflicts{more}")
+    if again := _again(best):
+        lines.append(f"expect     {again}")
+    elif view.best is not None and view.kind == "search":
+        lines.append("           unconfirmed: the best of its trials, which is partly luck")
+    if params := mapping(best, "params"):
+        lines.append(f"settings   {printable(settings_line(params))}")
+    return [*lines, *_finalists(view.summary.get("finalists"))]
+
+
+def _again(figures: dict[str, Any], before: str = "") -> str:
+    """The mean over fresh seeds, if there is one."""
+    mean, std = number(figures, "val_accuracy_mean"), number(figures, "val_accuracy_std")
+    if mean is None:
+        return ""
+    spread = "" if std is None else f" ± {100 * std:.2f}"
+    return f"{before}{100 * mean:.2f}{spread}% over {counted(_seeds(figures), 'fresh seed')}"
+
+
+def _seeds(figures: dict[str, Any]) -> int:
+    return int(number(figures, "seeds") or 0)
+
+
+def _finalists(finalists: object) -> list[str]:
+    """The finalists as a table, the winner first."""
+    if not isinstance(finalists, list) or not finalists:
+        return []
+    rows = [_FINALISTS, *(_finalist(each) for each in finalists[:_MOST])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_FINALISTS))]
+    lines = ["finalists"]
+    for trial, *figures in rows:
+        cells = (cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))
+        lines.append("  ".join([f"  {trial.ljust(widths[0])}", *cells]))
+    return lines
+
+
+def _finalist(each: object) -> tuple[str, ...]:
+    figures = ("search_accuracy", "val_accuracy_mean", "val_accuracy_std")
+    values = [number(each, name) for name in figures]
+    shown = ["-" if value is None else f"{100 * value:.2f}" for value in values]
+    ends = each.get("val_accuracy_interval") if isinstance(each, dict) else None
+    interval = "-"
+    if isinstance(ends, list) and all(isinstance(end, int | float) for end in ends):
+        interval = " to ".join(f"{100 * end:.2f}" for end in ends)
+    seeds = str(_seeds(each)) if isinstance(each, dict) else "-"
+    return (printable(text(each, "trial")), *shown, interval, seeds)
+
+
+def _places(view: SearchOverview) -> list[str]:
+    folder = view.folder
+    files = {
+        "weights": folder / "best" / "model.pt",
+        "report": folder / "analysis" / "report.html",
+        "table": folder / "leaderboard.csv",
+    }
+    lines = [f"folder     {printable(shown(folder))}, {size(size_of(folder))}"]
+    lines += [
+        f"{name:10} {printable(shown(file))}" for name, file in files.items() if file.is_file()
+    ]
+    return lines
+
+
+def _commands(view: SearchOverview) -> list[str]:
+    """What can be done with the search as it stands, for the user to copy."""
+    out, name, written = view.folder.parent, view.name, search_file_in(view.folder)
+    place = place_in(view.folder)
+    uri = place.uri if place else default_uri(out)
+    lines = []
+    if view.state in ("running", "stopping"):
+        return [f"stop       {command('search.stop', name, out=out)}"]
+    if written is not None and view.state in ("interrupted", "damaged"):
+        lines.append(resume_line(view.folder, written.command))
+    if view.kind == "leaderboard" or view.best is not None:
+        lines += compare_lines(name, out, uri)
+    if view.kind == "search" and view.best is not None and view.state != "interrupted":
+        lines.append(analyse_line(name, out, uri))
+    return [*lines, f"delete     {command('search.delete', name, out=out)}"]
+
+
+def resume_line(folder: Path, module: str) -> str:
+    """The line that says how to resume the search in ``folder``, with those begun with it."""
+    place = place_in(folder)
+    name = place.group if place and place.group else folder.name
+    group = folder.parent / name
+    if folder not in members(group, search_file_in(group)):
+        name = folder.name
+    return f"resume     {command(module, '--resume', name, out=folder.parent)}"

@@ -1,0 +1,119 @@
+"""``search.stop``: have a search that runs in another process close its records and end."""
+
+import argparse
+import time
+from pathlib import Path
+
+from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.show import resume_line
+from search.driver.lock import holder_of, is_locked
+from search.driver.stop_request import is_requested, request_stop
+from search.records.overview import search_file_in
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError, printable
+from trainables.boundary.wording import counted
+
+_EXAMPLES = """examples:
+  python -m search.stop gap5-20261121-101500
+  python -m search.stop NAME --out DIR --wait 0       ask, and do not wait
+"""
+_PAUSE = 0.2  # seconds between two looks
+_WAIT = 60
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
+    arguments = command_line().parse_args(argv)
+    folder = search_named(arguments.name, out_folder(arguments.out))
+    asked = {each: holder_of(each) for each in _running(folder)}
+    for each, holder in asked.items():
+        _ask(each)
+        print(f"{printable(each.name)}: asked to stop, runs as {printable(holder)}", flush=True)
+    try:
+        left = _await_end(asked, arguments.wait)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("interrupted; what was asked to stop goes on to its end") from error
+    for each in asked.keys() - left:
+        print(_ended(each))
+    for each in left:
+        print(f"{printable(each.name)}: still closing its records after {arguments.wait} s")
+    return 3 if left else 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.stop",
+        description="Have a search that runs in another process, here or on a cluster that shares "
+        "its folder, close its records and end, to be resumed at any time.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="of the search, or of several begun together")
+    add_out(parser)
+    parser.add_argument(
+        "--wait", type=_seconds, default=_WAIT, metavar="S", help=f"seconds (default: {_WAIT})"
+    )
+    return parser
+
+
+def _seconds(written: str) -> int:
+    seconds = int(written)
+    if not 0 <= seconds < 2**31:
+        raise ValueError
+    return seconds
+
+
+def _running(folder: Path) -> list[Path]:
+    """The searches that run among the one in ``folder`` and those of its leaderboard.
+
+    Raises:
+        UsageError: none does.
+    """
+    candidates = [folder, *members(folder, search_file_in(folder))]
+    running = [each for each in candidates if is_locked(each)]
+    if not running:
+        view = seen(folder)
+        raise UsageError(
+            f"{folder.name}: the search does not run, it is {view.state if view else 'not there'}; "
+            "a command that is still starting Ray is stopped where it was begun"
+        )
+    return running
+
+
+def _ask(folder: Path) -> None:
+    try:
+        request_stop(folder)
+    except OSError as error:
+        raise UsageError(
+            f"{folder.name}: {folder} cannot be written to ({error.strerror}); only who runs the "
+            "search can stop it"
+        ) from error
+
+
+def _await_end(asked: dict[Path, str], seconds: int) -> set[Path]:
+    """Wait for the searches, each of which ran as a process; those that still do.
+
+    A request is made anew where a process that has just begun dropped it.
+    """
+    deadline, left = time.monotonic() + seconds, set(asked)
+    while left := {each for each in left if is_locked(each) and holder_of(each) == asked[each]}:
+        if time.monotonic() >= deadline:
+            break
+        for each in left:
+            if not is_requested(each):
+                _ask(each)
+        time.sleep(_PAUSE)
+    return left
+
+
+def _ended(folder: Path) -> str:
+    """How a search stands that has ended, and how to resume it."""
+    view, written = seen(folder), search_file_in(folder)
+    if view is None:
+        return f"{printable(folder.name)}: it is not there any more"
+    line = f"{printable(view.name)}: {view.state}, {view.done:,} of "
+    line += counted(view.requested, "trial")
+    if view.state == "interrupted" and written is not None:
+        line += f"\n{resume_line(folder, written.command)}"
+    return line

@@ -1,0 +1,47 @@
+"""The bytes of a search on disk: its folder, and the artifacts of its runs in a local store."""
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+
+def size_of(folder: Path | str) -> int:
+    """The bytes of all files below ``folder``, links not followed; 0 if it is not there."""
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in _files(folder))
+
+
+def _files(folder: Path | str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = list(entries)
+    except OSError:
+        return
+    for entry in inside:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        else:
+            yield entry
+
+
+def artifact_folders(store: Path) -> dict[str, list[Path]]:
+    """The artifacts' folders of the runs in an SQLite store, by the ids of their searches.
+
+    The store is read as it is, also while a search writes to it; one that cannot be read has none.
+    """
+    folders: dict[str, list[Path]] = defaultdict(list)
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as database:
+            for search_id, uri in database.execute(_ARTIFACTS):
+                folders[search_id].append(Path(unquote(urlsplit(uri).path)))
+    except sqlite3.Error:
+        return {}
+    return dict(folders)
+
+
+_ARTIFACTS = """
+select tags.value, runs.artifact_uri from tags join runs on runs.run_uuid = tags.run_uuid
+where tags.key = 'convoy.search_id' and runs.artifact_uri like 'file:%'"""
