@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from analysis import conv_check
+from analysis import conv_check, predict
 from analysis import run as analysis_run
 from search import ui
 from search.commands import new, reconcile, replay, submit
@@ -23,6 +23,7 @@ FILE = Path(__file__).with_suffix(".md")
 COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
     search_parser,
     analysis_run.command_line,
+    predict.command_line,
     ui.command_line,
     new.command_line,
     ablation_parser,

@@ -51,7 +51,10 @@ def write_model(folder: Path, fit: str = "stretch", run_id: str = "0" * 32) -> P
         "format": 1,
         "classes": CLASSES,
         "input": {"height": height, "width": width, "channels": channels, "fit": fit},
+        "mean": [0.5] * 3,
+        "std": [0.25] * 3,
         "architecture": "tiny",
+        "setting": {"architecture": "tiny", "parameters": {}},
         "search": "made",
         "run_id": run_id,
         "files": {

@@ -1,5 +1,6 @@
 """A model's folder is read without running anything in it, and what is wrong with it told."""
 
+import hashlib
 import io
 import json
 import os
@@ -9,13 +10,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from models import CLASSES, write_model
 
 from analysis.model.reader import read_model_folder
+from analysis.model.runtime import classifier
 from analysis.predict import main
+from trainables import architectures
 from trainables.boundary.errors import UsageError
+from trainables.checkpoint import save
 
 
 class Evil:
@@ -156,7 +161,10 @@ WRONG = {
         lambda folder: (folder / "model.onnx").write_bytes(b"x"),
         "its SHA-256 is not that in labels.json",
     ),
-    "whose network did not convert": (card(missing={"model.onnx": "no such layer"}), "such layer"),
+    "whose network neither converted nor is of an architecture that is here": (
+        card(missing={"model.onnx": "no such layer"}),
+        "no such layer; and architecture 'tiny' is not there",
+    ),
 }
 
 
@@ -176,3 +184,19 @@ def test_the_folder_of_an_analysis_leads_to_its_model(tmp_path):
     write_model(tmp_path / "model")
     with pytest.raises(UsageError, match=f"give {tmp_path}/model"):
         read_model_folder(tmp_path)
+
+
+def test_a_network_that_did_not_convert_is_built_anew_with_its_weights(tmp_path):
+    folder = write_model(tmp_path / "model")
+    network = architectures.build("gap5", image_shape=(6, 8, 3), classes=3, pool_stride=1).eval()
+    save(network.state_dict(), folder / "weights.pt")
+    card(
+        files={"weights.pt": hashlib.sha256((folder / "weights.pt").read_bytes()).hexdigest()},
+        missing={"model.onnx": "no such layer"},
+        setting={"architecture": "gap5", "parameters": {"pool_stride": 1, "dropout": 0.0}},
+    )(folder)
+    images = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+        expected = network((pixels - 0.5) / 0.25).softmax(1).numpy()
+    assert classifier(read_model_folder(folder))(images) == pytest.approx(expected, abs=1e-6)
