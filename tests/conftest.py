@@ -1,6 +1,7 @@
 """Fixtures that several tests share: a cache of their own, and one small search."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -59,6 +60,33 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 def _no_remembered_artifacts() -> Iterator[None]:
     yield
     forget_artifacts()
+
+
+_exported: dict[str, tuple[dict[str, str], Path]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _exported_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Export a network once in this process, however often it is analysed: it takes seconds."""
+    if (module := sys.modules.get("analysis.model.folder")) is None:
+        return  # which the first analysis imports
+
+    def export(network: Any, dataset: Dataset, fit: str, folder: Path) -> dict[str, str]:
+        weights = b"".join(value.numpy().tobytes() for value in network.state_dict().values())
+        about = f"{network} {dataset.classes} {dataset.mean} {dataset.std} {fit}"
+        key = hashlib.sha256(about.encode() + weights).hexdigest()
+        if key not in _exported:
+            missing = original(network, dataset, fit, folder)
+            _exported[key] = missing, tmp_path_factory.mktemp("exported") / "model"
+            shutil.copytree(folder, _exported[key][1])
+        missing, copy = _exported[key]
+        shutil.copytree(copy, folder, dirs_exist_ok=True)
+        return missing
+
+    original = module.export_programs
+    monkeypatch.setattr(module, "export_programs", export)
 
 
 def forget_artifacts() -> None:

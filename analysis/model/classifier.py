@@ -11,8 +11,9 @@ class ImageClassifier(nn.Module):
     """From uint8 images (N, H, W, C) to the probabilities of the classes, (N, classes).
 
     Images of another size than the network's are resized as those of a data folder are, by Pillow's
-    bilinear filter, to the same whole levels of grey. The filter is a matrix product: every runtime
-    has that and computes it alike, which is not so of torch's and ONNX's own resizing.
+    bilinear filter: to the same levels, but for one where a level lies in the middle of two. The
+    filter is a matrix product. Every runtime has that and computes it alike, which is not so of
+    torch's and ONNX's own resizing.
 
     Args:
         network: from normalised images to logits, in eval mode.
@@ -30,7 +31,7 @@ class ImageClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The probabilities of ``images``, of any size and number."""
-        planes = images.permute(0, 3, 1, 2).float()
+        planes = images.permute(0, 3, 1, 2).contiguous().float()
         rows, columns = _pixels(planes.shape[2]), _pixels(planes.shape[3])
         factors = self.height / _count(rows), self.width / _count(columns)
         if self.fit == "pad":

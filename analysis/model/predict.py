@@ -22,11 +22,10 @@ def _pixels(path: Path, channels: int) -> torch.Tensor:
     with suppress(Exception):  # damaged notes of how the camera was held
         ImageOps.exif_transpose(image, in_place=True)
     deep = image.mode.startswith("I;16")  # of whose sixteen bits the upper eight are taken
-    grey = image.convert("I").point(lambda level: level * (1 / 256)).convert("L") if deep else image
-    rgb = grey.convert("RGB").convert("RGB" if channels == 3 else "L")
-    return torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8).view(
-        1, *rgb.size[::-1], -1
-    )
+    seen = image.convert("I").point(lambda level: level * (1 / 256)).convert("L") if deep else image
+    seen = seen.convert("RGB").convert("RGB" if channels == 3 else "L")
+    values = torch.frombuffer(bytearray(seen.tobytes()), dtype=torch.uint8)
+    return values.view(1, seen.height, seen.width, channels)
 
 
 if __name__ == "__main__":
@@ -37,6 +36,5 @@ if __name__ == "__main__":
             probability, label = model(_pixels(path, card["input"]["channels"]))[0].max(dim=0)
             print(f"{path}: {card['classes'][label]} {100 * probability.item():.1f}%")
         except Exception as error:  # Pillow lets through whatever Python raises for damaged bytes
-            print(f"{path}: not read ({error})", file=sys.stderr)
-            status = 3
+            status = print(f"{path}: not read ({error})", file=sys.stderr) or 3
     sys.exit(status)

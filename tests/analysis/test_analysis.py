@@ -63,6 +63,10 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+MODEL = {
+    f"model/{name}"
+    for name in ("model.pt2", "model.onnx", "labels.json", "weights.pt", "predict.py")
+}
 REPORT = {"report.html", "report.pdf", "report.json"}
 
 
@@ -74,8 +78,7 @@ def test_it_writes_weights_predictions_certificate_report_and_every_figure_that_
         with pytest.raises(NotApplicableError):
             figures.drawer(name)(subject)
     images = {f"figures/{name}.{kind}" for name in drawn for kind in ("png", "json")}
-    others = {"model.pt", "predictions.txt", "certificate.json", "test.json"}
-    assert set(files_in(written)) == others | REPORT | images
+    assert set(files_in(written)) == CERTIFIED | {"test.json"} | REPORT | images
 
 
 def test_report_and_figures_are_logged_to_the_run(written, run, store, tmp_path):
@@ -249,7 +252,7 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     assert set(files_in(out)) > REPORT
 
 
-CERTIFIED = {"model.pt", "predictions.txt", "certificate.json"}
+CERTIFIED = {"model.pt", "predictions.txt", "certificate.json", *MODEL}
 FAULTS = {
     "any": ZeroDivisionError("of no\nkind"),
     "memory": MemoryError(),

@@ -416,7 +416,7 @@ def test_an_analysis_with_a_damaged_reading_ends_in_one_line(finished, tmp_path)
     assert found.errors.count("\n") == 1
     assert f"{PREFIX}* of run {parent_of(uri)}, is damaged" in found.errors
     written = {path.name for path in out.iterdir()}  # what comes before the test labels
-    assert written == {"certificate.json", "predictions.txt", "model.pt"}
+    assert written == {"certificate.json", "predictions.txt", "model.pt", "model"}
 
 
 def test_a_reading_of_another_zone_is_read_back(store, subject):
