@@ -139,6 +139,7 @@ def test_broken_files_are_named_and_passed_over(model, photos, capsys):
     assert skipped == sorted(
         path.relative_to(photos.parent).as_posix() for path in folder.iterdir()
     )
+    assert "skipped: photos/broken/bomb.png has more than 10000 pixels a side" in errors
     assert errors[0] == (
         "left out of photos: 1 file without an image's name (notes.txt); "
         "1 hidden file (.hidden.png)"
