@@ -12,6 +12,7 @@ from analysis.audit.intervals import share
 from analysis.certificate import Certificate
 from analysis.drawn import DrawnFigure, Gallery
 from analysis.figures import GROUPS
+from analysis.model import FOLDER
 from analysis.report import sealed
 from analysis.report.expected import expected
 from analysis.sealed import Seal
@@ -223,6 +224,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Search": run.search,
         "Seed": str(run.setting.seed),
         "Run": run.run_id,
+        "Model": f"folder {FOLDER}/ of the analysis, to be used without Convoy",
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)

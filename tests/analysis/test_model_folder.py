@@ -140,19 +140,21 @@ class Branching(nn.Module):
         return logits if images.mean() > 0 else -logits
 
 
-ODD = {name: layers for name, (layers, _) in (WHOLE | REFUSED).items()}
+DIFFERENT = ("a recurrent network", "another input", "groups", "logits from a convolution")
+DIFFERENT += ("weight norm", "layers called twice", "a functional head")
+ODD = {name: (WHOLE | REFUSED)[name][0] for name in DIFFERENT}
 ODD |= {"an image count by len": lambda: [CountedByLen()]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ODD)
 def test_a_network_of_another_kind_becomes_programs_too(kind, tmp_path):
-    subject = noisy(NAMES, nn.Sequential(*ODD[kind]()), SIDE)
+    subject = noisy(NAMES, nn.Sequential(*ODD[kind]()), (SIDE, SIDE, 3))
     Exported(subject.model, subject.dataset, "stretch", tmp_path).check((1, SIDE, SIDE), (4, 9, 30))
 
 
 def test_of_a_network_that_torch_does_not_export_the_reason_is_one_line(tmp_path):
-    subject = noisy(NAMES, Branching(), SIDE)
+    subject = noisy(NAMES, Branching(), (SIDE, SIDE, 3))
     missing = EXPORT(subject.model, subject.dataset, "stretch", tmp_path)
     assert missing.keys() == {PROGRAM, ONNX, SCRIPT}
     (reason,) = set(missing.values())
@@ -340,9 +342,9 @@ def test_the_script_reads_no_broken_file_and_no_bomb(pixels, tmp_path):
             pixels(path, 3)
 
 
-def distributions(*names: str) -> dict[str, list[str]]:
-    """What is on the top level of packages and of all that they need."""
-    found: dict[str, list[str]] = {}
+def content_of(*names: str) -> set[Path]:
+    """The files and folders of packages, and of all that they need, in their site-packages."""
+    found: dict[str, set[Path]] = {}
     wanted = list(names)
     while wanted:
         name = wanted.pop()
@@ -350,13 +352,12 @@ def distributions(*names: str) -> dict[str, list[str]]:
             package = distribution(name)
         except PackageNotFoundError:
             continue  # it is for another machine
-        if name in found:
-            continue
-        tops = {path.parts[0] for path in package.files or ()} - {"..", "__pycache__"}
-        found[name] = [str(package.locate_file(top)) for top in tops]
-        needs = map(Requirement, package.requires or ())
-        wanted += [n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})]
-    return found
+        if name not in found:
+            tops = {path.parts[0] for path in package.files or ()} - {"..", "__pycache__"}
+            found[name] = {Path(str(package.locate_file(top))) for top in tops}
+            needs = map(Requirement, package.requires or ())
+            wanted += [n.name for n in needs if not n.marker or n.marker.evaluate({"extra": ""})]
+    return set().union(*found.values())
 
 
 @pytest.fixture(scope="module")
@@ -365,9 +366,8 @@ def bare_python(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("bare")
     venv.create(place, with_pip=False, symlinks=True)
     (site,) = place.glob("lib/python*/site-packages")
-    for paths in distributions("torch", "pillow").values():
-        for path in map(Path, paths):
-            (site / path.name).symlink_to(path)
+    for path in content_of("torch", "pillow"):
+        (site / path.name).symlink_to(path)
     return place / "bin" / "python"
 
 
