@@ -14,7 +14,7 @@ from analysis.model.runtime import Classify, Probabilities
 from trainables.data.dataset import Images
 from trainables.data.image_files import UnreadableImage, decode
 
-_MOST = 250  # images of a batch
+_MOST = 50  # images of a batch: of large photographs they take seconds
 _PIXELS = 2**20  # of the images of a batch together, unless one alone has more
 
 

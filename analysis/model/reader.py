@@ -1,7 +1,7 @@
 """A model's folder as it is read: checked, while nothing that lies in it runs.
 
 Files of torch are pickles, which can hold any code. One that holds more than tensors is refused
-together with its folder, though Convoy computes by ``model.onnx``: whoever looks on would load it.
+together with its folder, though Convoy computes by ``model.onnx``: others would load it.
 """
 
 import hashlib
@@ -46,11 +46,21 @@ class ModelInput(BaseModel, frozen=True):
         return self.height, self.width, self.channels
 
 
+class ModelSetting(BaseModel, frozen=True):
+    """By which the network is built where no program of it could be made."""
+
+    architecture: str
+    parameters: dict[str, bool | int | float | str]
+
+
 class ModelCard(BaseModel, frozen=True):
     """What is read of ``labels.json``."""
 
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     input: ModelInput
+    mean: Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+    std: Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+    setting: ModelSetting
     search: str
     run_id: str
     files: dict[str, str]
@@ -79,9 +89,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     if not path.is_dir():
         raise UsageError(f"there is no model's folder {path}; {_MAKE}")
     card = _card(path)
-    if reason := card.missing.get(ONNX):
-        raise UsageError(f"{path} has no {ONNX}, by which images are predicted: {reason}")
-    _check_file(path / ONNX, card)
+    _check_file(path / (WEIGHTS if ONNX in card.missing else ONNX), card)
     for name, check in ((WEIGHTS, _load_tensors), (PROGRAM, _check_program)):
         if (path / name).exists():
             _check_plain(path / name, check)

@@ -25,19 +25,20 @@ def lines(
 
     A file's name is not broken; what else there is fits into 80 columns.
     """
-    column = min(max(map(len, classes)), 40)
+    names = list(map(printable, classes))
+    column = min(max(map(len, names)), 40)
     for file, each in zip(files, probabilities, strict=True):
         order = np.argsort(-each, kind="stable")
         best, others = order[0], [i for i in order[1:] if each[i] >= _SHOWN]
-        yield f"{classes[best]:{column}} {each[best]:6.1%}  {printable(file)}"
-        text = ", ".join(f"{classes[i]} {each[i]:.1%}" for i in others) or "no other above 0.0%"
+        yield f"{names[best]:{column}} {each[best]:6.1%}  {printable(file)}"
+        text = ", ".join(f"{names[i]} {each[i]:.1%}" for i in others) or "no other above 0.0%"
         yield from wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def counts(probabilities: Probabilities, classes: Sequence[str]) -> str:
     """How many images are of each class, most first."""
     found = Counter(probabilities.argmax(axis=1).tolist()).most_common()
-    return ", ".join(f"{classes[index]} {number:,}" for index, number in found)
+    return printable(", ".join(f"{classes[index]} {number:,}" for index, number in found))
 
 
 def write_csv(

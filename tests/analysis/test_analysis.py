@@ -55,6 +55,7 @@ def written(store, tmp_path_factory) -> Path:
     status, printed = run_here(main, flags)
     assert status == 0, printed
     assert "certified: the reloaded weights give the logged" in printed
+    assert "registered: models:/convoy-gap5-embedded@winner (version 1)" in printed
     return out
 
 

@@ -211,6 +211,9 @@ def _opened(path: Path, *, pixels: bool) -> "Image.Image":
                 image.load()
     except UsageError:
         raise
+    except Image.DecompressionBombError as error:  # Pillow's own bound, which is above ours
+        fault = f"has more than {MOST_PIXELS} pixels a side"
+        raise UnreadableImage(path, fault) from error
     except Exception as error:  # Pillow lets through whatever Python raises for damaged bytes
         fault = "does not decode as an image"
         raise UnreadableImage(path, fault, "replace or delete it") from error
