@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.searches import add_out, bytes_of, members, out_folder, search_named, seen
 from search.driver.lock import holder_of
-from search.records.disk_use import size_of
+from search.records.disk_use import artifact_folders
 from search.records.overview import SearchOverview, mapping, number, search_file_in, text
 from search.records.place import place_in
+from search.records.search_file import FILE, SearchFile
 from search.records.shell import analyse_line, command, compare_lines, shown
 from search.records.tracking import default_uri
 from search.trials.text import duration, settings_line, size
@@ -24,6 +25,7 @@ _EXAMPLES = """examples:
   python -m search.show gap5-20261121-101500
   python -m search.show NAME --out DIR
 """
+WEIGHTS = "best/model.pt"  # of the winner, once there is one
 _INDENT = 11  # of what follows a line's first word
 _FINALISTS = ("trial", "search", "mean", "std", "95% interval", "seeds")
 _MOST = 5  # finalists that are shown
@@ -38,7 +40,7 @@ def run(argv: list[str]) -> int:
     for line in [*_standing(view), *_result(view), *_places(view)]:
         _print(line)
     for line in _commands(view):  # each whole, so that it can be copied
-        print(line)
+        print(printable(line))
     return 0
 
 
@@ -145,11 +147,14 @@ def _finalist(each: object) -> tuple[str, ...]:
 def _places(view: SearchOverview) -> list[str]:
     folder = view.folder
     files = {
-        "weights": folder / "best" / "model.pt",
+        "weights": folder / WEIGHTS,
         "report": folder / "analysis" / "report.html",
         "table": folder / "leaderboard.csv",
     }
-    lines = [f"folder     {printable(shown(folder))}, {size(size_of(folder))}"]
+    parts = [printable(each.name) for each in members(folder, search_file_in(folder))]
+    lines = [f"searches   {', '.join(parts)}"] if parts else []
+    bytes_on_disk = bytes_of(folder, artifact_folders(folder.parent / "mlflow.db"))
+    lines.append(f"folder     {printable(shown(folder))}, {size(bytes_on_disk)} with its artifacts")
     lines += [
         f"{name:10} {printable(shown(file))}" for name, file in files.items() if file.is_file()
     ]
@@ -164,20 +169,20 @@ def _commands(view: SearchOverview) -> list[str]:
     lines = []
     if view.state in ("running", "stopping"):
         return [f"stop       {command('search.stop', name, out=out)}"]
-    if written is not None and view.state in ("interrupted", "damaged"):
-        lines.append(resume_line(view.folder, written.command))
+    if written is None:
+        return [f"damaged    {FILE} cannot be read; what can be used of the folder is its trials"]
+    if view.state in ("interrupted", "damaged"):
+        lines.append(resume_line(view.folder, written))
     if view.kind == "leaderboard" or view.best is not None:
         lines += compare_lines(name, out, uri)
-    if view.kind == "search" and view.best is not None and view.state != "interrupted":
+    if view.kind == "search" and (view.folder / WEIGHTS).is_file():
         lines.append(analyse_line(name, out, uri))
     return [*lines, f"delete     {command('search.delete', name, out=out)}"]
 
 
-def resume_line(folder: Path, module: str) -> str:
+def resume_line(folder: Path, written: SearchFile) -> str:
     """The line that says how to resume the search in ``folder``, with those begun with it."""
-    place = place_in(folder)
-    name = place.group if place and place.group else folder.name
-    group = folder.parent / name
-    if folder not in members(group, search_file_in(group)):
-        name = folder.name
-    return f"resume     {command(module, '--resume', name, out=folder.parent)}"
+    group = folder.parent / (text(written.flags, "name") or folder.name)
+    together = folder in members(group, search_file_in(group))
+    name = group.name if together else folder.name
+    return f"resume     {command(written.command, '--resume', name, out=folder.parent)}"

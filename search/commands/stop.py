@@ -24,6 +24,8 @@ _WAIT = 60
 def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
+    if arguments.wait < 0:
+        raise UsageError(f"--wait must be 0 or more, not {arguments.wait}")
     folder = search_named(arguments.name, out_folder(arguments.out))
     asked = {each: holder_of(each) for each in _running(folder)}
     for each, holder in asked.items():
@@ -52,16 +54,13 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="of the search, or of several begun together")
     add_out(parser)
     parser.add_argument(
-        "--wait", type=_seconds, default=_WAIT, metavar="S", help=f"seconds (default: {_WAIT})"
+        "--wait",
+        type=int,
+        default=_WAIT,
+        metavar="S",
+        help=f"most seconds to wait for its end (default: {_WAIT})",
     )
     return parser
-
-
-def _seconds(written: str) -> int:
-    seconds = int(written)
-    if not 0 <= seconds < 2**31:
-        raise ValueError
-    return seconds
 
 
 def _running(folder: Path) -> list[Path]:
@@ -115,5 +114,5 @@ def _ended(folder: Path) -> str:
     line = f"{printable(view.name)}: {view.state}, {view.done:,} of "
     line += counted(view.requested, "trial")
     if view.state == "interrupted" and written is not None:
-        line += f"\n{resume_line(folder, written.command)}"
+        line += f"\n{resume_line(folder, written)}"
     return line

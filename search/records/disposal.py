@@ -117,6 +117,8 @@ class SearchDisposal:
         Raises:
             UsageError: the store refuses.
         """
+        if not found.runs:
+            return
         with self._answering():
             for version in found.versions:
                 self._client.delete_model_version(version.name, version.version)
