@@ -14,6 +14,7 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import nearest
 
+_ADVICE = "python -m search.list shows those that are"
 # The first that one of several searches is in is that of all of them.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
 
@@ -76,8 +77,10 @@ def bytes_of(folder: Path, artifacts: Mapping[str, list[Path]]) -> int:
     return sum(map(size_of, [folder, *folders]))
 
 
-def search_named(asked: str, out: Path) -> Path:
+def search_named(asked: str, out: Path, advice: str = _ADVICE) -> Path:
     """The folder of the search that is ``asked`` for by its name, or by its path in ``out``.
+
+    Where there is none like it, the error ends with the ``advice``.
 
     Raises:
         UsageError: there is none.
@@ -94,7 +97,7 @@ def search_named(asked: str, out: Path) -> Path:
         names = [path.parent.name for path in out.glob(f"*/{FILE}")]
         raise UsageError(
             f"{asked}: there is no search of this name in {out}"
-            f"{nearest(name, names) or '; python -m search.list shows those that are'}"
+            f"{nearest(name, names) or f'; {advice}'}"
         )
     return folder
 

@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   python -m search.stop gap5-20261121-101500
   python -m search.stop NAME --out DIR --wait 0       ask, and do not wait
 """
+_ELSEWHERE = "if it is on a cluster alone: python -m search.submit --cluster FILE --stop NAME"
 _PAUSE = 0.2  # seconds between two looks
 _WAIT = 60
 
@@ -26,7 +27,7 @@ def run(argv: list[str]) -> int:
     arguments = command_line().parse_args(argv)
     if arguments.wait < 0:
         raise UsageError(f"--wait must be 0 or more, not {arguments.wait}")
-    folder = search_named(arguments.name, out_folder(arguments.out))
+    folder = search_named(arguments.name, out_folder(arguments.out), _ELSEWHERE)
     asked = {each: holder_of(each) for each in _running(folder)}
     for each, holder in asked.items():
         _ask(each)
@@ -73,9 +74,11 @@ def _running(folder: Path) -> list[Path]:
     running = [each for each in candidates if is_locked(each)]
     if not running:
         view = seen(folder)
+        state = view.state if view else "not there"
+        begins = "; one that still starts Ray is stopped by Ctrl-C, where it was begun"
         raise UsageError(
-            f"{folder.name}: the search does not run, it is {view.state if view else 'not there'}; "
-            "a command that is still starting Ray is stopped where it was begun"
+            f"{folder.name}: the search does not run, it is {state}"
+            f"{begins if state == 'interrupted' else ''}"
         )
     return running
 

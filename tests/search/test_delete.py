@@ -11,7 +11,6 @@ import pytest
 from conftest import FinishedSearch, copied_store, run_here
 from mlflow import MlflowClient
 
-from search.commands import delete as command
 from search.delete import main
 from search.driver.lock import locked
 from search.records.search_file import SearchFile
@@ -113,10 +112,7 @@ def test_a_registered_model_keeps_a_search_unless_it_may_go_too(copied, finished
 
 @pytest.mark.parametrize("step", ["the runs", "the folder"])
 def test_one_that_was_interrupted_is_repeated(copied, monkeypatch, step):
-    from search.records import disposal
-
-    interrupted, what = [], {"the runs": disposal.shutil, "the folder": command.shutil}[step]
-    usual = shutil.rmtree
+    interrupted, usual = [], shutil.rmtree
 
     def interrupt(path, *args, **kwargs):
         if not interrupted and ("trial" in str(path)) == (step == "the folder"):
@@ -125,7 +121,7 @@ def test_one_that_was_interrupted_is_repeated(copied, monkeypatch, step):
         usual(path, *args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(what, "rmtree", interrupt)
+        patched.setattr("shutil.rmtree", interrupt)
         assert delete(copied, "small", "--yes")[0] == 130
     assert interrupted
     assert delete(copied, "small", "--yes")[0] == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SMALL, user_environment
 
-from search.driver.lock import locked
+from search.driver.lock import is_locked, locked
 from search.driver.stop import stopping_gently
 from search.driver.stop_request import (
     REASON,
@@ -152,9 +152,13 @@ def test_a_wait_that_is_none_is_refused(tmp_path, capsys, wait):
     assert "--wait" in refusal(capsys, "s", "--out", str(tmp_path), f"--wait={wait}")
 
 
-def test_two_who_look_at_once_whether_a_search_runs_keep_none_from_beginning(tmp_path):
-    from search.driver.lock import is_locked
+def test_one_on_a_cluster_alone_is_stopped_there(tmp_path, capsys):
+    assert "python -m search.submit --cluster FILE --stop" in refusal(
+        capsys, "absent", "--out", str(tmp_path)
+    )
 
+
+def test_two_who_look_at_once_whether_a_search_runs_keep_none_from_beginning(tmp_path):
     folder, over, refused = made(tmp_path, "s", space="gap5"), threading.Event(), []
     (folder / ".lock").touch()
 
@@ -197,4 +201,8 @@ def test_a_search_is_stopped_from_another_process_and_ends_whole_when_resumed(tm
     resumed = [*command, "--resume", "s", "--out", str(tmp_path)]
     assert subprocess.run(resumed, cwd=ROOT, env=user_environment(), check=False).returncode == 0
     summary = json.loads((tmp_path / "s" / "summary.json").read_text())
-    assert (summary["status"], summary["trials"]["completed"]) == ("complete", 4)
+    assert summary["status"] == "complete"
+    for results in tmp_path.glob("s/trial-*/result.json"):
+        epochs = [json.loads(line)["epoch"] for line in results.read_text().splitlines()]
+        assert epochs == list(range(1, len(epochs) + 1))
+    assert len(list(tmp_path.glob("s/trial-*"))) == 4
