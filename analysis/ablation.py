@@ -64,7 +64,8 @@ def draw(document: dict[str, Any]) -> Figure:
     labels = [" +\n".join(variant["on"]) or "none" for variant in variants]
     axes.set_yticks(range(len(variants)), labels)
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    axes.set_xlabel("validation accuracy of the best epoch, %")
+    judged_by = document["metric"].removeprefix("val_").replace("_", " ")
+    axes.set_xlabel(f"validation {judged_by}, %")
     axes.grid(axis="x", alpha=0.3)
     data = document["data"]
     axes.set_title(

@@ -22,7 +22,7 @@ class Maximised:
     """Images that excite a filter each.
 
     Attributes:
-        start: (N, H, W, 3), pixels in [0, 1].
+        start: (N, H, W, C), pixels in [0, 1].
         result: likewise, after the last step.
         activations: (steps + 1, N), the mean of the filter's activation map at every step.
         distances: likewise, root mean square difference of a pixel's values from the start.
@@ -57,7 +57,7 @@ def maximise(
         model: in eval mode, of which ``layer`` is.
         layer: whose filters.
         normalise: from pixel values in [0, 255] to the model's input.
-        start: (N, H, W, 3), pixels in [0, 1], where A has a gradient; without one they stay.
+        start: (N, H, W, C), pixels in [0, 1], where A has a gradient; without one they stay.
         filters: (N,).
         weight: of the mean squared distance, 0 or more.
         steps: how many.
@@ -80,7 +80,7 @@ def maximise(
 def _activations(
     model: nn.Module, layer: Layer, normalise: Normaliser, images: Tensor, filters: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean activation of each image's filter, (N,), and its gradient, (N, H, W, 3)."""
+    """Mean activation of each image's filter, (N,), and its gradient, (N, H, W, C)."""
     images = images.detach().requires_grad_()
     with torch.enable_grad(), captured(layer.normalised) as outputs:
         model(normalise(255 * images))

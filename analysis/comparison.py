@@ -171,7 +171,7 @@ def _shown(subject: Subject, indices: Integers) -> Integers:
 
 def _draw_image(axes: Axes, subject: Subject, answers: list[np.ndarray], index: int) -> None:
     classes = subject.figure_names
-    axes.imshow(subject.split.images[index])
+    axes.imshow(subject.picture(index))
     axes.axis("off")
     a, b = (classes[int(answer[index])] for answer in answers)
     axes.set_title(f"A: {a}\nB: {b}", fontsize=9, loc="left")

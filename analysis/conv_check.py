@@ -19,7 +19,7 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.data import DataSpec, load, resolve
-from trainables.shapes import side
+from trainables.shapes import sides
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
@@ -90,10 +90,10 @@ def command_line() -> argparse.ArgumentParser:
 
 def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
     """Refuse what would not fit into memory: every window of every image is laid out."""
-    _, channels, height, _ = images.shape
+    _, channels, *pixels = images.shape
     kernel, padding = arguments.kernel, arguments.padding
-    across = side("conv_check", height, kernel, arguments.stride, padding)
-    size = 8 * len(images) * across**2 * max(channels * kernel**2, arguments.filters)
+    down, across = sides("conv_check", (pixels[0], pixels[1]), kernel, arguments.stride, padding)
+    size = 8 * len(images) * down * across * max(channels * kernel**2, arguments.filters)
     if size > MAX_BYTES:
         raise UsageError(
             f"the windows of these images take {size / 2**30:.1f} GiB, more than "
@@ -103,7 +103,7 @@ def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
 
 
 def _images(arguments: argparse.Namespace) -> Floats:
-    """Normalised training images, (N, 3, H, W)."""
+    """Normalised training images, (N, C, H, W)."""
     dataset = load(DataSpec("cifar10"), resolve(arguments.data))
     pixels = dataset.train.images[: arguments.images].transpose(0, 3, 1, 2) / 255
     mean, std = (np.array(figure)[:, None, None] for figure in (dataset.mean, dataset.std))

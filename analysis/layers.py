@@ -54,7 +54,7 @@ class Call:
 
 
 def layers_of(model: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
-    """The convolutions that ``model`` calls for ``inputs``, (N, 3, H, W), in their order."""
+    """The convolutions that ``model`` calls for ``inputs``, (N, C, H, W), in their order."""
     calls = calls_of(model, inputs)
     return tuple(
         _layer(call, calls[place + 1 :])
@@ -87,7 +87,7 @@ def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
 
     Args:
         model: in the mode in which it is called.
-        inputs: (N, 3, H, W), normalised.
+        inputs: (N, C, H, W), normalised.
     """
     calls: list[Call] = []
 

@@ -40,6 +40,11 @@ def show(axes: Axes, image: NDArray[np.generic], title: str, **style: Any) -> Ax
     return axes.imshow(image, **style)
 
 
+def visible(images: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Images (..., H, W, C) as (..., H, W, 3): of one channel matplotlib would draw a map."""
+    return np.broadcast_to(images, (*images.shape[:-1], 3))
+
+
 def mosaic(images: Iterable[NDArray[np.generic]], columns: int) -> NDArray[np.generic]:
     """Images (H, W) or (H, W, 3) of one shape and type side by side, row by row, in one array.
 

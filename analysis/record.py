@@ -11,12 +11,13 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.records.experiment import experiment_name
+from search.records.mlflow_runs import DROPPED_OUT
 from search.records.parsing import quoted, recorded_spec
 from search.records.run_reader import RecordedRun, RecordedRuns
 from search.trials.record import Status
 from trainables.boundary.errors import UsageError
 
-# What the figures of a whole search need of every trial.
+# What the figures of a whole search need of every trial, besides what it is judged by.
 VALIDATION = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 _PARENTS = ("search", "ablation")  # kinds of runs that have others below them
 
@@ -129,14 +130,19 @@ class Records(RecordedRuns):
                 return runs
 
     def _trials(self, runs: list[Run], kind: str) -> tuple[RecordedTrial, ...]:
-        """Those of a kind, by number."""
-        trials = [self._trial(run) for run in runs if run.data.tags.get("convoy.kind") == kind]
+        """Those of a kind, by number, without finalists that dropped out as the search grew."""
+        trials = [
+            self._trial(run)
+            for run in runs
+            if run.data.tags.get("convoy.kind") == kind and run.data.tags.get(DROPPED_OUT) != "true"
+        ]
         return tuple(sorted(trials, key=lambda trial: trial.record.number))
 
     def _trial(self, run: Run) -> RecordedTrial:
         try:
-            history, status = self.history(run, VALIDATION), Status(run.data.tags["convoy.status"])
-            return RecordedTrial.of(run.info.run_id, recorded_spec(run), status, history)
+            spec, status = recorded_spec(run), Status(run.data.tags["convoy.status"])
+            history = self.history(run, tuple({spec.job.figure, *VALIDATION}))
+            return RecordedTrial.of(run.info.run_id, spec, status, history)
         except (KeyError, ValueError) as error:
             raise UsageError(
                 f"the record of trial run {run.info.run_id} is damaged, or of an earlier version "

@@ -115,6 +115,6 @@ def _candidates(trial: RecordedTrial, share: float, recorded: float) -> list[Can
             following=following[epoch],
             baseline=trial.record.spec.is_baseline,
         )
-        for epoch, accuracy in trial.accuracies
+        for epoch, accuracy in trial.history.get("val_accuracy", [])
         if epoch in aligned and epoch in conflicting and epoch in following
     ]

@@ -18,6 +18,7 @@ from analysis.report import FIGURES, HTML_FILE, artifact_name
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.tracking import default_uri
+from trainables.best_epoch import judged_by
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -139,6 +140,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     """
     from analysis import figures
     from analysis.certificate import certify
+    from analysis.model.folder import is_written, write_model_folder
     from analysis.predictions import predictions_text
     from analysis.record import Records
     from analysis.report.files import RunReports
@@ -153,7 +155,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     command = _command(run, arguments)
     console.print(
         f"run {run.run_id}, {run.described}: {100 * run.val_accuracy:.2f}% of "
-        f"{run.data['val']} validation images ({run.data['name']})",
+        f"{run.data['val']} validation images ({run.data['name']}){judged_by(run.job.metric)}",
         soft_wrap=True,
     )
     out = out or _folder(run, arguments.split)
@@ -171,6 +173,8 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
         (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
         (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
         save(run.weights, folder / "model.pt")
+    if not only or not is_written(out, run.run_id):
+        write_model_folder(subject, certificate, out, console)
     names = progress(_names(only, reports.lost, console), console, quiet=arguments.quiet)
     return out, _report(subject, certificate, command, names, reports, console)
 
@@ -241,6 +245,8 @@ def _report(
 ) -> int:
     """Draw figures and write and log what they and ``reports`` hold; the exit status."""
     from analysis.drawn import remove_figure
+    from analysis.model import FOLDER
+    from analysis.model.card import add_findings
     from analysis.report.files import write_report
     from analysis.sealed import unseal
 
@@ -260,14 +266,33 @@ def _report(
             remove_figure(name, out / FIGURES)
         stale = [f"{FIGURES}/{name}.{kind}" for name in gone for kind in ("png", "json")]
         place = artifact_name(subject.shown)
+        add_findings(out / FOLDER, seal, here)
         refused = _log(reports.records, run.run_id, Path(scratch), place, stale)
     tested, drawn = len(subject.dataset.test), len(gallery.drawn)
     console.print(
         f"{counted(tested, 'test image')} predicted, {counted(drawn, 'figure')}: {out}",
         soft_wrap=True,
     )
+    console.print(f"model: {out / FOLDER}", soft_wrap=True)
+    refused = max(refused, _publish(subject, out / FOLDER, console))
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
+
+
+def _publish(subject: "Subject", folder: Path, console: Console) -> int:
+    """Log a winner's model to its run, and register it; 0, or 3 if the store refuses it."""
+    from analysis.model.registry import publish
+
+    if subject.records is None or not subject.run.is_winner:
+        return 0
+    example = subject.dataset.val.images[:1]
+    try:
+        line = publish(subject.records, subject.run.run_id, folder, example)
+    except UsageError as error:
+        print(f"the model is written, but not logged to its run: {error}", file=sys.stderr)
+        return 3
+    console.print(line, soft_wrap=True)
+    return 0
 
 
 def _draw(subject: "Subject", names: Iterable[str], folder: Path, console: Console) -> "Gallery":

@@ -49,10 +49,10 @@ def study_of(
 
 
 def after(epoch: int) -> Callable[[RecordedTrial], float | None]:
-    """Best validation accuracy within the first ``epoch`` epochs, of trials that had as many."""
+    """Best score within the first ``epoch`` epochs, of trials that had as many."""
 
     def value(trial: RecordedTrial) -> float | None:
-        early = [accuracy for number, accuracy in trial.accuracies if number <= epoch]
+        early = [score for number, score in trial.scores if number <= epoch]
         return max(early) if len(early) >= epoch else None
 
     return value
@@ -84,9 +84,9 @@ def _as(distribution: BaseDistribution, value: Any) -> Any:
 def common_epoch(search: RecordedSearch) -> int:
     """The epoch after which trials are compared: the first rung, or the least that one reached.
 
-    Trials that were stopped saw fewer epochs: comparing their best accuracy with that of whole
+    Trials that were stopped saw fewer epochs: comparing their best score with that of whole
     trainings would tell who was stopped, not which settings are good.
     """
-    reached = [len(trial.accuracies) for trial in search.trials if trial.accuracies]
+    reached = [len(trial.scores) for trial in search.trials if trial.scores]
     first = min(search.rungs, default=math.inf)
     return int(min(first, min(reached, default=0))) if reached else 0

@@ -6,15 +6,18 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.activations import Activations, observe
 from analysis.audit.cue import DIGIT, Cue
 from analysis.class_names import figure_names
 from analysis.layers import Layer, layers_of
+from analysis.panels import visible
 from analysis.record import Records
 from analysis.trials import RecordedSearch
 from search.records.run_reader import RecordedRun
+from trainables.best_epoch import in_words
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, Dataset
 from trainables.data.batches import DeviceSplit, Normaliser
@@ -56,6 +59,11 @@ class Subject:
     def split(self) -> Split:
         """The images that the figures show."""
         return self.dataset.splits[self.shown]
+
+    @property
+    def judged_by(self) -> str:
+        """What the trials of its search were judged by, in words."""
+        return in_words(self.run.job.metric)
 
     @property
     def split_name(self) -> str:
@@ -100,7 +108,7 @@ class Subject:
         kinds, shortcut = len(self.dataset.classes), self.run.job.data.shortcut
         if shortcut is not None:
             return Cue(shortcut.noun, shortcut.region, None, kinds)
-        if (kinds, self.dataset.image_size) == (DIGIT.kinds, CANVAS):
+        if (kinds, self.dataset.image_shape) == (DIGIT.kinds, (CANVAS, CANVAS, 3)):
             return DIGIT
         return Cue(DIGIT.noun, None, None, kinds)
 
@@ -152,8 +160,12 @@ class Subject:
         """The network's logits on ``split``."""
         return evaluated(self.run, self.model, split, self.normalise, self.device)
 
+    def picture(self, index: int) -> NDArray[np.generic]:
+        """The shown image at ``index`` as it is drawn, (H, W, 3)."""
+        return visible(self.split.images[index])
+
     def inputs(self, indices: Sequence[int] = (0,)) -> Tensor:
-        """The shown images at ``indices`` as the network takes them, (N, 3, H, W)."""
+        """The shown images at ``indices`` as the network takes them, (N, C, H, W)."""
         images = torch.from_numpy(np.ascontiguousarray(self.split.images[list(indices)]))
         return self.normalise(images.to(self.device))
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from search.records.parsing import History
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import TrialSpec
-from trainables.best_epoch import METRIC
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,8 @@ class RecordedTrial:
     Attributes:
         run_id: MLflow's.
         record: the trial.
-        history: (epoch, value) pairs of validation accuracy and the figures of the shortcut.
+        history: (epoch, value) pairs of its score, its validation accuracy and the figures of the
+            shortcut.
     """
 
     run_id: str
@@ -26,14 +26,14 @@ class RecordedTrial:
     def of(cls, run_id: str, spec: TrialSpec, status: Status, history: History) -> "RecordedTrial":
         """The trial whose best epoch follows from its ``history``."""
         record = TrialRecord(spec, run_id, status)
-        for epoch, accuracy in history.get(METRIC, []):
-            record = record.after(epoch, {METRIC: accuracy})
+        for epoch, score in history.get(spec.job.figure, []):
+            record = record.after(epoch, {spec.job.figure: score})
         return cls(run_id, record, history)
 
     @property
-    def accuracies(self) -> list[tuple[int, float]]:
-        """Validation accuracy by epoch."""
-        return self.history.get(METRIC, [])
+    def scores(self) -> list[tuple[int, float]]:
+        """What it is judged by, by epoch."""
+        return self.history.get(self.record.spec.job.figure, [])
 
 
 @dataclass(frozen=True)

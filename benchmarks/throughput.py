@@ -141,7 +141,7 @@ def measure(case: Case, blocks: int, seconds: float) -> ThroughputRow:
         ]
     rates = {name: [each[name] for each in rounds[1:]] for name in rounds[0]}
     return ThroughputRow(
-        case.architecture, case.parameters, case.dataset.name, case.dataset.image_size, rates
+        case.architecture, case.parameters, case.dataset.name, case.dataset.image_shape[0], rates
     )
 
 
@@ -246,7 +246,8 @@ def flops_per_image(case: Case) -> float:
     """
     dataset = case.dataset
     model = network(Setting(case.architecture, case.parameters, case.recipe, 1, 0), dataset)
-    images = torch.randn(BATCH, 3, dataset.image_size, dataset.image_size)
+    height, width, channels = dataset.image_shape
+    images = torch.randn(BATCH, channels, height, width)
     with FlopCounterMode(display=False) as counter:
         model(images).sum().backward()
     return float(counter.get_total_flops()) / BATCH

@@ -5,6 +5,7 @@ network computes in float32 and NCHW, with ReLU before the pool; the loss is rea
 """
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from torchvision.datasets import CIFAR10
 
 from trainables import architectures
 from trainables.data import Dataset, Split
+from trainables.shapes import ImageShape
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 _ENDLESS = 10**12
@@ -66,7 +68,11 @@ def transform_of(dataset: Dataset, *, flip: bool = False, crop_padding: int = 0)
         flip: random horizontal flip.
         crop_padding: pixels of black padding before a random crop; 0 is off.
     """
-    crop = [transforms.RandomCrop(dataset.image_size, padding=crop_padding)] if crop_padding else []
+    crop = (
+        [transforms.RandomCrop(dataset.image_shape[:2], padding=crop_padding)]
+        if crop_padding
+        else []
+    )
     flips = [transforms.RandomHorizontalFlip()] if flip else []
     last = [transforms.ToTensor(), transforms.Normalize(dataset.mean, dataset.std)]
     return transforms.Compose([*crop, *flips, *last])
@@ -90,19 +96,19 @@ class Conv3(nn.Module):
     """``trainables.architectures.conv3`` in the textbook's order, with parameters of its names."""
 
     def __init__(
-        self, *, image_size: int, classes: int, dropout: float = 0.25, dense: int = 256
+        self, *, image_shape: ImageShape, classes: int, dropout: float = 0.25, dense: int = 256
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 32, 3, padding=1)
+        self.conv1 = nn.Conv2d(image_shape[2], 32, 3, padding=1)
         self.conv2 = nn.Conv2d(32, 64, 3, padding=1)
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1)
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(128 * (image_size // 8) ** 2, dense)
+        self.dense = nn.Linear(128 * (image_shape[0] // 8) * (image_shape[1] // 8), dense)
         self.linear = nn.Linear(dense, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, (N, classes), of images (N, 3, image_size, image_size)."""
+        """Logits, (N, classes), of images (N, channels, height, width)."""
         for conv in (self.conv1, self.conv2, self.conv3):
             x = self.pool(F.relu(conv(x)))
         x = self.dropout(torch.flatten(x, 1))
@@ -114,10 +120,10 @@ class Gap5(nn.Module):
     """``trainables.architectures.gap5`` in the textbook's order, with parameters of its names."""
 
     def __init__(
-        self, *, image_size: int, classes: int, pool_stride: int = 1, dropout: float = 0.0
+        self, *, image_shape: ImageShape, classes: int, pool_stride: int = 1, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 16, 7, padding=3), nn.BatchNorm2d(16)
+        self.conv1, self.bn1 = nn.Conv2d(image_shape[2], 16, 7, padding=3), nn.BatchNorm2d(16)
         self.conv2, self.bn2 = nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32)
         self.conv3, self.bn3 = nn.Conv2d(32, 48, 3, padding=1), nn.BatchNorm2d(48)
         self.conv4, self.bn4 = nn.Conv2d(48, 64, 3, padding=1), nn.BatchNorm2d(64)
@@ -127,7 +133,7 @@ class Gap5(nn.Module):
         self.linear = nn.Linear(80, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, (N, classes), of images (N, 3, image_size, image_size)."""
+        """Logits, (N, classes), of images (N, channels, height, width)."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.pool(F.relu(self.bn2(self.conv2(x))))
         x = self.pool(F.relu(self.bn3(self.conv3(x))))
@@ -142,8 +148,8 @@ TEXTBOOK: dict[str, type[nn.Module]] = {"conv3": Conv3, "gap5": Gap5}
 
 def network(architecture: str, dataset: Dataset, parameters: dict[str, Any]) -> nn.Module:
     """The textbook's network where one is written here, else Convoy's own."""
-    build = TEXTBOOK.get(architecture) or architectures.builder(architecture)
-    return build(image_size=dataset.image_size, classes=len(dataset.classes), **parameters)
+    build = TEXTBOOK.get(architecture) or partial(architectures.build, architecture)
+    return build(image_shape=dataset.image_shape, classes=len(dataset.classes), **parameters)
 
 
 def train(

@@ -5,22 +5,27 @@ from dataclasses import dataclass
 from html import escape
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.summary import Summary
+from search.records.tables import curves_of, read_search, trials_of
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
+from trainables.best_epoch import figure_of, in_words, judged_by
 from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
-_HEADER = ("trial", "status", "epochs", "best accuracy", "in epoch", "not as the baseline")
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "not as the baseline")
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,26 @@ class SearchResult:
         run_id: str | None = (self.best or {}).get("run_id")
         return run_id
 
+    def trials_frame(self) -> "DataFrame":
+        """One row a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return trials_of([read_search(self.out / self.name)]).frame()
+
+    def curves_frame(self) -> "DataFrame":
+        """One row an epoch of a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return curves_of([read_search(self.out / self.name)]).frame()
+
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
-        head = "".join(f"<th>{name}</th>" for name in _HEADER)
+        judged = in_words(self.summary.metric)
+        head = "".join(f"<th>{name.format(judged)}</th>" for name in _HEADER)
         order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
         return f"<p>{escape(self._described)}</p><table><tr>{head}</tr>{rows}</table>"
@@ -67,24 +89,26 @@ class SearchResult:
     @property
     def _described(self) -> str:
         best = self.best
-        reached = "no trial has won" if best is None else f"best {_percent(best['val_accuracy'])}"
+        figure, judged = figure_of(self.summary.metric), judged_by(self.summary.metric)
+        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{judged}"
         if self.summary.finalists:
             first = self.summary.finalists[0]
-            mean, seeds = _percent(first["val_accuracy_mean"]), first["seeds"]
+            mean, seeds = _percent(first[f"{figure}_mean"]), first["seeds"]
             reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
         took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
-        return f"{self.name}: {self.summary.status}, {reached}; {took}"
+        before = f" ({self.summary.asked_before})" if self.summary.asked_before else ""
+        return f"{self.name}: {self.summary.status}{before}, {reached}; {took}"
 
 
 def _row(record: TrialRecord, usual: dict[str, Value]) -> str:
-    accuracy = _percent(record.best_accuracy) if record.best_epoch else "-"
+    score = _percent(record.best_score) if record.best_epoch else "-"
     settings = record.error or particular(record.values, usual)
-    cells = (record.label, record.status, record.epochs, accuracy, record.best_epoch, settings)
+    cells = (record.label, record.status, record.epochs, score, record.best_epoch, settings)
     return f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in cells)}</tr>"
 
 
-def _percent(accuracy: float) -> str:
-    return f"{100 * accuracy:.2f}%"
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
 
 
 _FOR_A_COMMAND = ("list", "check", "resume")  # flags that are no arguments of a function

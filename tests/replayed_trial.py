@@ -44,7 +44,7 @@ def replay(config: dict[str, Any], milestones: Collection[int]) -> None:
         if (number, epoch) == (FAILING, 2):
             if rest := pace.rest():
                 report(rest, None)
-            report_failure(ArithmeticError("the loss became nan"), "")
+            report_failure(ArithmeticError("the loss became nan"), "", config["job"]["metric"])
             return
         figures = dict.fromkeys(("val_accuracy_conflicting", "val_accuracy_aligned"), accuracy)
         figures |= {"val_accuracy": accuracy, "digit_following": 0.0}

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from trainables import scores
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS
 from trainables.metrics import Metric
@@ -22,6 +24,7 @@ METRICS = (
     Metric("val_accuracy_conflicting", "of the images whose shortcut is another class"),
     Metric("digit_following", "share of those that are predicted as what their shortcut says"),
 )
+_SHARES = tuple(metric.name for metric in METRICS[1:])
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,20 @@ class Evaluation:
         digits = None if self.digits is None else self.digits.cpu()
         return Evaluation(self.logits.cpu(), self.labels.cpu(), digits)
 
-    def metrics(self) -> dict[str, float]:
-        """The figures of ``METRICS``; those of the shortcut with digits alone.
+    def metrics(self, metric: str = ACCURACY) -> dict[str, float]:
+        """The figures of ``METRICS`` and of ``metric``; those of the shortcut with digits alone.
 
         A figure over no images is left out.
         """
-        return metrics_of(self.sums())
+        return metrics_of(self.sums(metric), metric)
 
-    def sums(self) -> Tensor:
-        """What ``metrics_of`` reads, (3,) or (9,), float64, without a wait for a GPU of NVIDIA's.
+    def sums(self, metric: str = ACCURACY) -> Tensor:
+        """What ``metrics_of`` reads, float64, (M,), without a wait for a GPU of NVIDIA's.
 
-        The loss; then of each accuracy the hits and the images.
+        The loss; of each accuracy the hits and the images; and the figure of another ``metric``.
         """
         if self.logits.device.type == "mps":  # which has no float64
-            return self.on_cpu().sums()
+            return self.on_cpu().sums(metric)
         right = self.predictions == self.labels
         groups = [(right, torch.ones_like(right))]
         if self.digits is not None:
@@ -71,15 +74,19 @@ class Evaluation:
             groups += [(right, aligned), (right, conflicting), (following, conflicting)]
         counts = [count for hits, group in groups for count in ((hits & group).sum(), group.sum())]
         loss = F.cross_entropy(self.logits.double(), self.labels)
-        return torch.stack([loss, *(count.double() for count in counts)])
+        others = []
+        if metric != ACCURACY:
+            others = [scores.score(metric, self.logits, self.labels, self.digits)]
+        return torch.stack([loss, *(count.double() for count in counts), *others])
 
 
-def metrics_of(sums: Tensor) -> dict[str, float]:
-    """The figures of ``METRICS`` that ``Evaluation.sums`` holds; one over no images is left out."""
+def metrics_of(sums: Tensor, metric: str = ACCURACY) -> dict[str, float]:
+    """The figures that ``Evaluation.sums`` holds; one over no images is left out."""
     loss, *counts = sums.tolist()
-    loss_name, *names = (metric.name for metric in METRICS)
-    shares = zip(names, counts[::2], counts[1::2], strict=False)
-    return {loss_name: loss} | {name: hits / images for name, hits, images in shares if images}
+    judged = {} if metric == ACCURACY else {figure_of(metric): counts.pop()}
+    shares = zip(_SHARES, counts[::2], counts[1::2], strict=False)
+    measured = {name: hits / images for name, hits, images in shares if images}
+    return {METRICS[0].name: loss} | measured | judged
 
 
 def evaluate(

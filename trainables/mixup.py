@@ -37,19 +37,25 @@ class Targets:
     labels: Tensor
     mixture: Mixture | None = None
 
-    def cross_entropy(self, logits: Tensor, smoothing: float = 0.0) -> Tensor:
+    def cross_entropy(
+        self, logits: Tensor, smoothing: float = 0.0, class_weights: Tensor | None = None
+    ) -> Tensor:
         """Mean over the one batch, in nats, of both labels' losses weighted by their shares.
 
         Args:
             logits: (N, classes).
             smoothing: share of each label that is spread over all classes, in [0, 1).
+            class_weights: (classes,), by which the mean is weighted; None for a plain one.
         """
-        loss = F.cross_entropy(logits, self.labels, label_smoothing=smoothing)
+
+        def loss_of(labels: Tensor) -> Tensor:
+            return F.cross_entropy(logits, labels, class_weights, label_smoothing=smoothing)
+
+        loss = loss_of(self.labels)
         if self.mixture is None:
             return loss
         share, rest = self.mixture.shares[0]
-        other = F.cross_entropy(logits, self.mixture.others, label_smoothing=smoothing)
-        blended: Tensor = share * loss + rest * other
+        blended: Tensor = share * loss + rest * loss_of(self.mixture.others)
         return blended
 
     def hits(self, logits: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ Value = bool | int | float | str
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 CORNERS: tuple[Corner, ...] = get_args(Corner)
 Place = Literal["none", Corner, "random"]
+Balance = Literal["none", "balanced"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -72,6 +73,11 @@ class Recipe:
         jtt_share: the epochs of the first training as a share of the second's, to which they are
             added.
         jtt_weight: how many times as often the first training's errors are drawn in the second.
+        class_weights: ``none``, or ``balanced``: an image's loss counts in inverse proportion to
+            the training images of its class.
+        sampling: ``none``, or ``balanced``: every class is drawn equally often.
+        init: ``none``, or the path of a ``weights.pt`` from which the training starts, see
+            ``trainables.initial_weights``.
 
     Raises:
         UsageError: a value is of the wrong type or out of bounds.
@@ -106,6 +112,9 @@ class Recipe:
     reweighting: Annotated[Literal["none", "jtt"], Key(off="none")] = "none"
     jtt_share: Annotated[float, Field(ge=0.01, le=0.9), Key(of="reweighting", option="jtt")] = 0.1
     jtt_weight: Annotated[float, Field(ge=1, le=1e6), Key(of="reweighting", option="jtt")] = 16.0
+    class_weights: Annotated[Balance, Key(off="none")] = "none"
+    sampling: Annotated[Balance, Key(off="none")] = "none"
+    init: Annotated[str, Field(min_length=1), Key(off="none")] = "none"
 
     @property
     def assumption(self) -> str:

@@ -2,26 +2,47 @@
 
 from trainables.boundary.errors import UsageError
 
+ImageShape = tuple[int, int, int]  # height, width, and channels: 3, or 1 of grey images
+
+
+class TooSmallError(UsageError):
+    """An image leaves a layer fewer pixels than its kernel has."""
+
+
+def in_words(shape: ImageShape) -> str:
+    """Height by width, and ``grey`` of one channel, such as ``48x64 grey``."""
+    height, width, channels = shape
+    return f"{height}x{width}" + (" grey" if channels == 1 else "")
+
 
 def side(layer: str, size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
-    """Height and width, in pixels, that a convolution or pool leaves of a square of ``size``.
+    """Height and width, in pixels, that a convolution or pool leaves of a square of ``size``."""
+    return sides(layer, (size, size), kernel, stride, padding)[0]
+
+
+def sides(
+    layer: str, size: tuple[int, int], kernel: int, stride: int = 1, padding: int = 0
+) -> tuple[int, int]:
+    """Height and width, in pixels, that a convolution or pool leaves.
 
     Args:
         layer: architecture and layer, such as ``"nin: conv1_1"``.
-        size: pixels of the side that the layer gets.
+        size: height and width, in pixels, that the layer gets.
         kernel: of the layer, 1 or more.
         stride: of the layer, 1 or more.
         padding: of the layer, 0 or more.
 
     Raises:
-        UsageError: the kernel is larger than the padded square.
+        TooSmallError: the kernel is larger than the padded image.
     """
-    if size + 2 * padding < kernel:
-        raise UsageError(
-            f"{layer} gets {size}x{size} pixels, too few for its {kernel}x{kernel} kernel; "
+    height, width = size
+    if min(size) + 2 * padding < kernel:
+        raise TooSmallError(
+            f"{layer} gets {height}x{width} pixels, too few for its {kernel}x{kernel} kernel; "
             "take larger images, or a smaller kernel or stride"
         )
-    return (size + 2 * padding - kernel) // stride + 1
+    down, across = ((pixels + 2 * padding - kernel) // stride + 1 for pixels in size)
+    return down, across
 
 
 def scaled(layer: str, channels: int, width: float) -> int:

@@ -3,20 +3,22 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables import architectures, evaluation
-from trainables.best_epoch import improves
+from trainables import architectures, class_balance, evaluation, scores
+from trainables.best_epoch import ACCURACY, figure_of, improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
 from trainables.device import dtype_name, dtype_of, evaluation_dtype
 from trainables.evaluation import metrics_of
+from trainables.initial_weights import initialise
 from trainables.just_train_twice import first_epochs, plain, weights_by_errors
 from trainables.metrics import Metric
 from trainables.mixup import mix
@@ -35,6 +37,7 @@ METRICS = (
     Metric("train_accuracy", "over the epoch's batches, as they were augmented"),
     Metric("train_accuracy_clean", "with MixUp: on as many unmixed images as validate"),
     *evaluation.METRICS,
+    *scores.declared(),
     Metric("lr", "the learning rate as the epoch began"),
     Metric("images_per_second", "how many were trained on, validation left out"),
     Metric("epoch_seconds", "of training and validation"),
@@ -56,6 +59,7 @@ class TrainingData:
         normalise: from its pixels to the network's input.
         validation_dtype: number format of the validation of a training that begins.
         execution: how the training's work reaches the device.
+        metric: what a training is judged by: by it one of its epochs is the best.
     """
 
     dataset: Dataset
@@ -65,15 +69,20 @@ class TrainingData:
     normalise: Normaliser
     validation_dtype: torch.dtype
     execution: Execution
+    metric: str = ACCURACY
 
     @classmethod
     def of(
-        cls, dataset: Dataset, device: torch.device, validation_dtype: torch.dtype | None = None
+        cls,
+        dataset: Dataset,
+        device: torch.device,
+        validation_dtype: torch.dtype | None = None,
+        metric: str = ACCURACY,
     ) -> "TrainingData":
         """``dataset`` on ``device``; validated in ``evaluation_dtype`` unless asked otherwise."""
         train, val = (DeviceSplit.of(split, device) for split in (dataset.train, dataset.val))
         normalise, dtype = Normaliser(dataset, device), validation_dtype or evaluation_dtype(device)
-        return cls(dataset, device, train, val, normalise, dtype, execution_on(device))
+        return cls(dataset, device, train, val, normalise, dtype, execution_on(device), metric)
 
 
 @dataclass(frozen=True)
@@ -127,8 +136,11 @@ def steps(
 
 def network(setting: Setting, dataset: Dataset) -> nn.Module:
     """A freshly initialised network for ``dataset``; draws from torch's global generator."""
-    return architectures.builder(setting.architecture)(
-        image_size=dataset.image_size, classes=len(dataset.classes), **setting.parameters
+    return architectures.build(
+        setting.architecture,
+        image_shape=dataset.image_shape,
+        classes=len(dataset.classes),
+        **setting.parameters,
     )
 
 
@@ -171,10 +183,19 @@ class _Passes:
         steps = steps_per_epoch(images, recipe.batch_size)
         self._batches = min(steps, max(1, execution.chunk // self._size))
         torch.manual_seed(derive(setting.seed, stream))
-        model = network(setting, data.dataset).to(data.device)
+        model = network(setting, data.dataset)
+        if recipe.init != "none":
+            initialise(model, Path(recipe.init), setting.architecture)
+        model = model.to(data.device)
         self.learner = Learner(model, recipe, epochs, steps, execution.captures)
         self._chunk = Chunk(self._size, self._batches, data.device, execution.captures)
-        self._step = Step(self.learner, recipe.label_smoothing, self._chunk, execution)
+        labels, classes = data.train.labels, len(data.dataset.classes)
+        balanced = recipe.class_weights == "balanced"
+        weights = class_balance.class_weights(labels, classes) if balanced else None
+        smoothing = recipe.label_smoothing
+        self._step = Step(self.learner, smoothing, weights, self._chunk, execution)
+        balanced = recipe.sampling == "balanced"
+        self._draws = class_balance.draws(labels, classes) if balanced else None
 
     @property
     def sums(self) -> Tensor:
@@ -186,8 +207,11 @@ class _Passes:
 
         Args:
             place: names the pass's random streams.
-            weights: how often each image is drawn, or None for once each.
+            weights: how often each image is drawn, or None for once each; balanced sampling
+                comes on top.
         """
+        if self._draws is not None:
+            weights = self._draws if weights is None else self._draws * weights
         data, seed, size = self._data, self._seed, self._recipe.batch_size
         torch.manual_seed(derive(seed, *place, "dropout"))
         streams = _streams(data.device, seed, *place)
@@ -233,13 +257,14 @@ class _Trainer:
         self._validate_in(data.validation_dtype)
         self._weights: Tensor | None = None
         self._epoch = 0
-        self._best: dict[str, Any] = {"epoch": 0, "val_accuracy": -1.0, "model": {}}
+        self._best: dict[str, Any] = {"epoch": 0, figure_of(data.metric): -1.0, "model": {}}
 
     def _validate_in(self, dtype: torch.dtype) -> None:
         data, self._validation_dtype = self._data, dtype
+        clean, model = data.train.evenly(len(data.val)), self._passes.learner.model
         self._validate, self._validate_clean = (
-            Validation(self._passes.learner.model, split, data.normalise, dtype, data.execution)
-            for split in (data.val, data.train.evenly(len(data.val)))
+            Validation(model, split, data.normalise, dtype, data.execution, metric)
+            for split, metric in ((data.val, data.metric), (clean, ACCURACY))
         )
 
     def run(self) -> Iterator[Epoch | None]:
@@ -286,11 +311,11 @@ class _Trainer:
         objective, loss, right = ended.train.tolist()
         _check_finite(objective, "training", ended.number)
         train = {"train_loss": loss / self._images, "train_accuracy": right / self._images}
-        val = metrics_of(ended.val)
+        val = metrics_of(ended.val, self._data.metric)
         _check_finite(val["val_loss"], "validation", ended.number)
         if ended.clean is not None:
             train["train_accuracy_clean"] = metrics_of(ended.clean)["val_accuracy"]
-        if improves(val, self._best):
+        if improves(val, self._best, self._data.metric):
             model = ended.state["model"]
             model = model if self._data.execution.captures else snapshot(model)
             self._best = {"epoch": ended.number, "model": model, **val}

@@ -1,6 +1,6 @@
 """Maps of what an output owes to each pixel, one method a file.
 
-A method takes a network in eval mode, inputs (N, 3, H, W) and a class of each, (N,), and gives
+A method takes a network in eval mode, inputs (N, C, H, W) and a class of each, (N,), and gives
 (N, C, H, W): C is 3 where it tells the colours apart, else 1. It leaves the network as it was.
 """
 

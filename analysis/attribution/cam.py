@@ -20,7 +20,7 @@ def class_maps(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         model: in eval mode.
-        inputs: (N, 3, H, W).
+        inputs: (N, C, H, W).
         targets: (N,), a class of each.
     """
     head = head_of(model, inputs)

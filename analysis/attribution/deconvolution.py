@@ -22,7 +22,7 @@ _Block = BasicBlock | Bottleneck
 
 
 def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The target's logit projected back, (N, 3, H, W).
+    """The target's logit projected back, (N, C, H, W).
 
     Raises:
         UsageError: a ReLU is functional or works in place.
@@ -31,13 +31,13 @@ def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Tensor:
-    """The positive part of one of the last feature maps projected back, (N, 3, H, W).
+    """The positive part of one of the last feature maps projected back, (N, C, H, W).
 
     All other maps count as zero. The gradient of half the square of a map is the map itself.
 
     Args:
         model: in eval mode.
-        inputs: (N, 3, H, W).
+        inputs: (N, C, H, W).
         channels: (N,), the map of each.
 
     Raises:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.attribution import Method, strength
 from analysis.audit.cue import DIGIT, Cue, shares_inside
 from analysis.examples import Example, examples
+from analysis.panels import visible
 from analysis.sanity import (
     SEED,
     last_layer,
@@ -21,7 +23,6 @@ from analysis.sanity import (
     with_last_layer_redrawn,
 )
 from analysis.subject import Subject
-from trainables.data.dataset import Images
 
 CORRECT, WRONG = 3, 3
 DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
@@ -35,7 +36,7 @@ class Explanation:
         subject: whose network.
         model: a copy of it in eval mode, to try things on.
         examples: the images, those predicted rightly first.
-        inputs: (N, 3, H, W), as the network takes them.
+        inputs: (N, C, H, W), as the network takes them.
         targets: (N,), the predicted classes.
         maps: (N, C, H, W), on the CPU as all below.
         redrawn: likewise, with the last layer drawn anew, once or several times.
@@ -54,9 +55,9 @@ class Explanation:
     layer: str
 
     @property
-    def pictures(self) -> Images:
-        """The images as they are, (N, H, W, 3)."""
-        return self.subject.split.images[[example.index for example in self.examples]]
+    def pictures(self) -> NDArray[np.generic]:
+        """The images as they are drawn, (N, H, W, 3)."""
+        return visible(self.subject.split.images[[example.index for example in self.examples]])
 
     @cached_property
     def correlations(self) -> list[float | None]:
@@ -103,7 +104,7 @@ class Explanation:
 
     @property
     def _area(self) -> float:
-        return self._cue.area(self.subject.dataset.image_size)
+        return self._cue.area(self.subject.dataset.image_shape)
 
     def numbers(self) -> dict[str, Any]:
         """The controls, over all images and for each."""
@@ -155,7 +156,7 @@ def introduction(subject: Subject) -> str:
     cue = subject.cue
     if cue is None or cue.region is None:
         return words
-    area = _percent(cue.area(subject.dataset.image_size))
+    area = _percent(cue.area(subject.dataset.image_shape))
     return (
         f"{words} The {cue.noun}'s square is dotted and has {area} of the area. A share of the "
         "maps' mass above that proves nothing by itself, as the "

@@ -28,7 +28,7 @@ class Head:
 
 
 def head_of(model: nn.Module, inputs: Tensor) -> Head:
-    """The head of ``model``, read from what it calls for the first of ``inputs`` (N, 3, H, W).
+    """The head of ``model``, read from what it calls for the first of ``inputs`` (N, C, H, W).
 
     Raises:
         UsageError: the network neither pools globally nor flattens by a module.

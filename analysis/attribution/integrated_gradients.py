@@ -11,7 +11,7 @@ BATCH = 64  # interpolated images at a time, which bounds the memory
 def integrated_gradients(
     model: nn.Module, inputs: Tensor, targets: Tensor, steps: int = STEPS
 ) -> Tensor:
-    """What each input value adds to the target's logit, (N, 3, H, W).
+    """What each input value adds to the target's logit, (N, C, H, W).
 
     The path leads from the mean image, zeros after normalisation, in ``steps`` Gauss-Legendre
     points. Were the integral exact, the sum over an image would be the difference of the logits.

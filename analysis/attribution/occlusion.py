@@ -14,17 +14,17 @@ def occlusion(
     """What the target's logit loses where a patch of the mean colour lies, (N, 1, H, W).
 
     A pixel has the mean over the patches that cover it. ``window`` is the patch's side and
-    ``stride`` its step, in pixels; both are cut to the image's side.
+    ``stride`` its step, in pixels; both are cut to the image's shorter side.
     """
-    side = min(window, *inputs.shape[2:])
+    channels, side = inputs.shape[1], min(window, *inputs.shape[2:])
     step = min(stride, side)
     with torch.no_grad():
         maps: Tensor = Occlusion(model).attribute(
             inputs,
-            sliding_window_shapes=(3, side, side),
-            strides=(3, step, step),
+            sliding_window_shapes=(channels, side, side),
+            strides=(channels, step, step),
             baselines=0,
             target=targets,
             perturbations_per_eval=WINDOWS_AT_ONCE,
         )
-    return maps[:, :1].float()  # all three channels are covered at once and have the same value
+    return maps[:, :1].float()  # all channels are covered at once and have the same value

@@ -16,6 +16,7 @@ from analysis.attribution.explanation import Explanation
 from analysis.audit.cue import Region
 from analysis.examples import colour, title
 from analysis.look import SIGNED, SMALL, STRENGTHS, TEXT
+from analysis.panels import visible
 
 Floats = NDArray[np.float32]
 _SIDE, _GAP, _NOTE = 1.22, 0.08, 0.25  # inches: of a panel, between panels, of the line below one
@@ -87,10 +88,10 @@ def strengths(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
 
 
 def coloured(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
-    """Maps (N, 3, H, W) as colours around grey, each scaled by its own greatest value."""
+    """Maps (N, C, H, W) as colours around grey, each scaled by its own greatest value."""
     greatest = maps.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-30)
     pictures = (0.5 + 0.5 * maps / greatest).permute(0, 2, 3, 1).numpy()
-    return PanelRow(label, list(pictures), None, notes)
+    return PanelRow(label, list(visible(pictures)), None, notes)
 
 
 def sanity_notes(explanation: Explanation) -> list[str]:

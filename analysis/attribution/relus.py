@@ -39,7 +39,7 @@ def check_relus(model: nn.Module, inputs: Tensor) -> None:
 
     Args:
         model: any network.
-        inputs: (N, 3, H, W), of which the first is tried.
+        inputs: (N, C, H, W), of which the first is tried.
 
     Raises:
         NotApplicableError: there is no ReLU.

@@ -18,7 +18,7 @@ from analysis.audit.intervals import Estimate, mean
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.composite import CANVAS
 
-AREA = DIGIT.area(CANVAS)
+AREA = DIGIT.area((CANVAS, CANVAS))
 _STEPS, _BATCH = 10, 500  # the shares change by less than .01 with more steps
 
 

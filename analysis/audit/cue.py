@@ -31,12 +31,12 @@ class Cue:
         """True for the digits of composite images, of which reference figures are known."""
         return self == DIGIT
 
-    def area(self, image_size: int) -> float:
-        """The region's share of a square image of ``image_size`` pixels a side; 0 if unknown."""
+    def area(self, shape: tuple[int, ...]) -> float:
+        """The region's share of images of this height and width, and more; 0 if unknown."""
         if self.region is None:
             return 0.0
         top, left, bottom, right = self.region
-        return (bottom - top) * (right - left) / image_size**2
+        return (bottom - top) * (right - left) / (shape[0] * shape[1])
 
 
 def shares_inside(strengths: Tensor, region: Region) -> list[float | None]:

@@ -15,14 +15,14 @@ _SEED = 0  # of the digits' images; everything here is the same at every call
 
 
 def with_digits(images: Tensor, patches: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, 3) uint8, with the digits of ``patches``, likewise."""
+    """Copies of ``images``, (N, H, W, C) uint8, with the digits of ``patches``, likewise."""
     pasted = images.clone()
     _part(pasted, _region(cue)).copy_(_part(patches, _region(cue)))
     return pasted
 
 
 def picture_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, 3) uint8, with the background's grey for a picture."""
+    """Copies of ``images``, (N, H, W, C) uint8, with the background's grey for a picture."""
     if cue.picture is None:
         grey = images.clone().fill_(BACKGROUND)
         return with_digits(grey, images, cue)
@@ -32,7 +32,7 @@ def picture_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
 
 
 def digit_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, 3) uint8, with the background's grey for a digit."""
+    """Copies of ``images``, (N, H, W, C) uint8, with the background's grey for a digit."""
     greyed = images.clone()
     _part(greyed, _region(cue)).fill_(BACKGROUND)
     return greyed

@@ -21,7 +21,7 @@ def readout_name(model: nn.Module, inputs: Tensor) -> str | None:
 
     Args:
         model: in eval mode.
-        inputs: (N, 3, H, W), normalised; a few are enough.
+        inputs: (N, C, H, W), normalised; a few are enough.
     """
     calls = [call for call in calls_of(model, inputs) if _is_linear(call.module)]
     if not calls:

@@ -107,7 +107,7 @@ def audit(
         mass=digit_mass(model, whole.evenly(ATTRIBUTED), normalise, cue),
         verdict=verdict_of(groups, natural, swapped, readout, cue, greyed, split_name),
         cue=cue,
-        area=cue.area(split.images.shape[1]),
+        area=cue.area(split.images.shape[1:]),
     )
 
 

@@ -13,6 +13,7 @@ from analysis.audit.cue import Region, shares_inside
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.layers import Layer
 from analysis.look import SMALL, TEXT, series_colours
+from analysis.panels import visible
 from analysis.subject import Subject
 
 GROUP = "synthesis"
@@ -60,7 +61,7 @@ def _figure(maximised: Maximised, filters: NDArray[np.int64], layer: Layer) -> F
     all_axes = np.reshape(pictures.subplots(len(rows), columns), (len(rows), columns))
     for row, (label, images) in enumerate(rows.items()):
         for axes, image in zip(all_axes[row], images, strict=True):
-            axes.imshow(image)
+            axes.imshow(visible(image))
             axes.set(xticks=[], yticks=[])
         all_axes[row, 0].set_ylabel(label)
     for axes, limit in zip(all_axes[-1], greatest.ravel(), strict=True):
@@ -102,7 +103,7 @@ def _numbers(
     }
     if subject.cue is not None and subject.cue.region is not None:
         numbers["change_in_digit"] = _share_in(maximised, subject.cue.region)
-        numbers["digit_area"] = subject.cue.area(subject.dataset.image_size)
+        numbers["digit_area"] = subject.cue.area(subject.dataset.image_shape)
     return numbers
 
 
@@ -123,7 +124,7 @@ def _caption(subject: Subject, maximised: Maximised, layer: Layer) -> Caption:
         shares = [share for share in _share_in(maximised, cue.region) if share is not None]
         shows += (
             f" The {cue.noun}'s square holds {100 * np.mean(shares or [0]):.0f}% of the squared "
-            f"change, at {100 * cue.area(subject.dataset.image_size):.0f}% of the area."
+            f"change, at {100 * cue.area(subject.dataset.image_shape):.0f}% of the area."
         )
     return Caption(
         shows,

@@ -5,7 +5,7 @@ import torch
 
 from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
-from analysis.panels import image_grid
+from analysis.panels import image_grid, visible
 from analysis.subject import Subject
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import Normaliser
@@ -27,7 +27,7 @@ def draw(subject: Subject) -> Drawing:
     rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
     figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.15, words=0.05)
     for axes, image in zip(panels, np.concatenate(rows), strict=True):
-        axes.imshow(image)
+        axes.imshow(visible(image))
     for row, label in enumerate(("original", *(f"draw {n + 1}" for n in range(DRAWS)))):
         panels[row * len(originals)].set_ylabel(label)
     settings = {name: getattr(recipe, name) for name in used}

@@ -20,7 +20,7 @@ def draw(subject: Subject) -> Drawing:
     shown = [held[place * len(held) // count] for place in range(count)]
     figure, panels = image_grid(count, COLUMNS if count <= 20 else MANY_COLUMNS, 1.55)
     for axes, (label, index) in zip(panels, shown, strict=True):
-        show(axes, split.images[index], subject.figure_names[label])
+        show(axes, subject.picture(index), subject.figure_names[label])
     some = f" {count} of {len(held)} classes are shown, evenly spaced." if count < len(held) else ""
     caption = Caption(
         f"An image of each class, of the {subject.split_name} split.{some}",

@@ -30,7 +30,7 @@ def draw(subject: Subject) -> Drawing:
         panels[row * COUNT].set_ylabel(kind, color=INKS[kind], fontweight="bold")
         for axes, index in zip(panels[row * COUNT :], indices, strict=False):
             label, digit = int(split.labels[index]), int(split.digits[index])
-            show(axes, split.images[index], names[label] if own else f"{names[label]} ({label})")
+            show(axes, subject.picture(index), names[label] if own else f"{names[label]} ({label})")
             said = names[digit] if own else f"digit {digit}"
             axes.title.set_fontsize(SMALL)
             axes.set_xlabel(said, fontsize=SMALL)

@@ -27,7 +27,7 @@ def draw(subject: Subject) -> Drawing:
     )
     maps = _maps(subject, layers, shown)
     for row, example in enumerate(shown):
-        show(grid[row, 0], subject.split.images[example.index], title(subject, example))
+        show(grid[row, 0], subject.picture(example.index), title(subject, example))
         grid[row, 0].title.set_color(colour(example))
         for axes, layer in zip(grid[row, 1:], layers, strict=True):
             tiles = maps[layer.name][row][:MAX_MAPS]

@@ -9,7 +9,7 @@ from matplotlib.gridspec import GridSpec
 from analysis.figures import Caption, Drawing
 from analysis.layers import Layer
 from analysis.look import SIGNED, TEXT
-from analysis.panels import mosaic, show
+from analysis.panels import mosaic, show, visible
 from analysis.subject import Subject
 
 GROUP = "filters"
@@ -23,29 +23,28 @@ def draw(subject: Subject) -> Drawing:
     """The first layer's filters four times, one later layer a row below."""
     first, *rest = subject.layers
     later = _spread([layer for layer in rest if max(layer.convolution.kernel_size) > 1])
-    coloured = _weights(first).shape[1] == len(CHANNELS)
-    above, below = ([first], later) if coloured else ([], [first, *later])
+    pixels = _weights(first).shape[1] in (1, len(CHANNELS))
+    above, below = ([first], later) if pixels else ([], [first, *later])
     heights = [2.6] * len(above) + [_height(layer) for layer in below]
     figure = Figure(figsize=(9.4, sum(heights)), layout="constrained")
     grid = GridSpec(len(heights), 4, figure=figure, height_ratios=heights)
-    if coloured:
+    if pixels:
         _draw_first(figure, grid, first)
     for row, layer in enumerate(below, start=len(above)):
         _draw_later(figure, grid, row, layer)
     numbers = [_numbers(layer) for layer in (first, *later)]
     missing = [layer.name for layer in rest if layer not in later]
-    return Drawing(
-        figure, {"layers": numbers, "not_drawn": missing}, _caption(first, coloured, missing)
-    )
+    return Drawing(figure, {"layers": numbers, "not_drawn": missing}, _caption(first, missing))
 
 
 def _draw_first(figure: Figure, grid: GridSpec, first: Layer) -> None:
-    """The filters together as colours, then each colour by itself."""
+    """The filters together as colours, then each colour by itself; of one channel in grey."""
     weights = _weights(first)
     columns = int(np.ceil(np.sqrt(len(weights))))
-    heading = f"{first.name}: {len(weights)} filters in colour"
+    names = CHANNELS if weights.shape[1] == len(CHANNELS) else ("one scale",)
+    heading = f"{first.name}: {len(weights)} filters in {'colour' if len(names) > 1 else 'grey'}"
     show(figure.add_subplot(grid[0, 0]), mosaic(_in_colour(weights), columns), heading)
-    for place, name in enumerate(CHANNELS):
+    for place, name in enumerate(names):
         axes = figure.add_subplot(grid[0, place + 1])
         image = show(axes, mosaic(weights[:, place], columns), name, **_scale(weights))
     figure.colorbar(image, ax=axes, shrink=0.8)
@@ -63,11 +62,11 @@ def _weights(layer: Layer) -> np.ndarray:
 
 
 def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
-    """Each filter (3, k, k) on a scale of its own, as uint8 (k, k, 3)."""
+    """Each filter (C, k, k) on a scale of its own, as uint8 (k, k, 3)."""
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
     scaled = 255 * (weights - low) / np.maximum(high - low, 1e-12)
-    return list(scaled.round().astype(np.uint8).transpose(0, 2, 3, 1))
+    return list(visible(scaled.round().astype(np.uint8).transpose(0, 2, 3, 1)))
 
 
 def _scale(weights: np.ndarray) -> dict[str, Any]:
@@ -110,26 +109,28 @@ def _numbers(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _caption(first: Layer, coloured: bool, missing: list[str]) -> Caption:
+_INPUTS = {
+    1: "in grey, then all on one scale; below, single kernels of later layers",
+    len(CHANNELS): "together as colours, then what each does with the red, green and blue input, "
+    "all on one scale; below, single kernels of later layers",
+}
+_OTHERWISE = "single kernels, as a filter does not read all colours; below, those of later layers"
+
+
+def _caption(first: Layer, missing: list[str]) -> Caption:
     height, width = first.convolution.kernel_size
-    inputs = (
-        "together as colours, then what each does with the red, green and blue input, all on one "
-        "scale; below, single kernels of later layers"
-        if coloured
-        else "single kernels, as a filter does not read all three colours; below, those of later "
-        "layers"
-    )
+    inputs = _INPUTS.get(_weights(first).shape[1], _OTHERWISE)
     names = ", ".join(missing[:NAMED]) + (
         f" and {len(missing) - NAMED} more" * (len(missing) > NAMED)
     )
     others = f" Not drawn: {names}." if missing else ""
     return Caption(
         f"The {height}x{width} filters of {first.name}: {inputs}.{others}",
-        "Weights of the best epoch. In colour, each filter is stretched to its own range; the "
-        "other panels share one symmetric scale a row, so that blue subtracts, red adds and white "
-        f"does nothing. Of the first layer at most {MAX_FILTERS} filters are shown, of later ones "
-        f"{DOWN} with {ACROSS} inputs; of later layers at most {LATER}, evenly "
-        "spaced, with kernels larger than 1x1.",
+        "Weights of the best epoch. In colour and in grey, each filter is stretched to its own "
+        "range; the other panels share one symmetric scale a row, so that blue subtracts, red adds "
+        f"and white does nothing. Of the first layer at most {MAX_FILTERS} filters are shown, of "
+        f"later ones {DOWN} with {ACROSS} inputs; of later layers at most {LATER}, evenly spaced, "
+        "with kernels larger than 1x1.",
         "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
         "layers act on features, not on pixels.",
     )

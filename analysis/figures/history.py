@@ -1,4 +1,4 @@
-"""Best accuracy of every trial in the order of the search, with the baseline's line."""
+"""Best score of every trial in the order of the search, with the baseline's line."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,10 +18,10 @@ GROUP = "search"
 def draw(subject: Subject) -> Drawing:
     """A mark a trial, and the best so far as steps."""
     search = subject.search
-    trials = [trial for trial in search.trials if trial.accuracies]
+    trials = [trial for trial in search.trials if trial.scores]
     if not trials:
         raise NotApplicableError("no trial ended an epoch")
-    baselines = [t.record.best_accuracy for t in trials if t.record.spec.is_baseline]
+    baselines = [t.record.best_score for t in trials if t.record.spec.is_baseline]
     baseline = baselines[0] if baselines else None
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -33,25 +33,25 @@ def draw(subject: Subject) -> Drawing:
     axes.set(
         title=f"search {shortened(search.name, 40)}",
         xlabel="trial",
-        ylabel="best validation accuracy",
+        ylabel=f"best validation {subject.judged_by}",
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid()
     figure.legend(loc="outside lower center", ncols=3)
     numbers = {
         "baseline": baseline,
-        "best_of_each_trial": [[t.record.number, t.record.best_accuracy] for t in trials],
+        "best_of_each_trial": [[t.record.number, t.record.best_score] for t in trials],
         "best_so_far": best,
         "stopped": [t.record.number for t in trials if t.record.status is Status.PRUNED],
     }
-    return Drawing(figure, numbers, _caption(len(trials)))
+    return Drawing(figure, numbers, _caption(len(trials), subject.judged_by))
 
 
 def _draw_best(axes: Axes, trials: list[RecordedTrial]) -> list[float]:
     """The best so far after each trial, level until a better one comes."""
     best: list[float] = []
     for trial in trials:
-        best.append(max([trial.record.best_accuracy, *best[-1:]]))
+        best.append(max([trial.record.best_score, *best[-1:]]))
     numbers = [trial.record.number for trial in trials]
     axes.step(numbers, best, where="post", color=MARK, linewidth=1.2, label="best so far")
     return best
@@ -68,7 +68,7 @@ def _draw_trials(
     }
     for kind, (marker, colour) in looks.items():
         members = [trial for trial in trials if _kind(trial, search, own) == kind]
-        points = [(trial.record.number, trial.record.best_accuracy) for trial in members]
+        points = [(trial.record.number, trial.record.best_score) for trial in members]
         if points:
             axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=6, label=kind)
 
@@ -81,9 +81,9 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: int | None) -> str:
     return "stopped early" if trial.record.status is Status.PRUNED else "trained to the end"
 
 
-def _caption(trials: int) -> Caption:
+def _caption(trials: int, judged_by: str) -> Caption:
     return Caption(
-        f"The best validation accuracy of each of {counted(trials, 'trial')}, in the order in "
+        f"The best validation {judged_by} of each of {counted(trials, 'trial')}, in the order in "
         "which they were suggested: dots were trained to the end, crosses were stopped early, "
         "diamonds became finalists. The line is the best so far, the dashed one the baseline's.",
         "Of each trial's best epoch, as recorded.",

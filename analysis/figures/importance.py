@@ -1,4 +1,4 @@
-"""Which settings the accuracy of the trials depended on (fANOVA)."""
+"""Which settings the scores of the trials depended on (fANOVA)."""
 
 import optuna
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ TRIALS_A_SETTING = 3  # at least: of fewer, the trees explain what chance made
 
 
 def draw(subject: Subject) -> Drawing:
-    """Shares of the variance of accuracy after the first rung, over all trials that reached it."""
+    """Shares of the variance of the score after the first rung, over all trials that reached it."""
     search = subject.search
     epoch = common_epoch(search)
     study = study_of(search, after(epoch))
@@ -35,7 +35,7 @@ def draw(subject: Subject) -> Drawing:
         "importance": importances,
         "left_out": left_out,
     }
-    return Drawing(figure, numbers, _caption(len(study.trials), epoch, left_out))
+    return Drawing(figure, numbers, _caption(subject, len(study.trials), epoch, left_out))
 
 
 def _check_enough(study: optuna.Study) -> None:
@@ -52,19 +52,19 @@ def _check_enough(study: optuna.Study) -> None:
 
 def _importances(study: optuna.Study) -> dict[str, float]:
     if len({trial.value for trial in study.trials}) < 2:
-        raise NotApplicableError("all trials are equally accurate")
+        raise NotApplicableError("all trials are equally good")
     importances = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     if not importances:
         raise NotApplicableError("no setting that all trials have differs between them")
     return importances
 
 
-def _caption(trials: int, epoch: int, left_out: list[str]) -> Caption:
+def _caption(subject: Subject, trials: int, epoch: int, left_out: list[str]) -> Caption:
     more = f" Conditional settings are left out: {', '.join(left_out)}." if left_out else ""
     return Caption(
-        f"How much of the differences in accuracy after {counted(epoch, 'epoch')} each setting "
-        f"explains by itself, over {counted(trials, 'trial')}.",
-        "fANOVA (Hutter et al. 2014) as Optuna has it, over the best accuracy of the first "
+        f"How much of the differences in {subject.judged_by} after {counted(epoch, 'epoch')} each "
+        f"setting explains by itself, over {counted(trials, 'trial')}.",
+        "fANOVA (Hutter et al. 2014) as Optuna has it, over the best of the first "
         f"{epoch} epochs, which all these trials had.{more}",
         f"It wants {TRIALS_A_SETTING} trials a setting; with so few, and trials that a search did "
         "not draw at random, shares are rough. What matters early need not matter at the end.",

@@ -1,4 +1,4 @@
-"""Parallel coordinates: the settings of every trial, coloured by accuracy."""
+"""Parallel coordinates: the settings of every trial, coloured by their scores."""
 
 from typing import Any
 
@@ -41,9 +41,11 @@ def draw(subject: Subject) -> Drawing:
     axes = figure.subplots()
     _draw_axes(axes, scales)
     _draw_trials(axes, trials, scales)
-    axes.set_title(f"search {shortened(search.name, 32)}, coloured by accuracy after epoch {epoch}")
-    rows = [{"accuracy": trial.value, **trial.params} for trial in trials]
-    return Drawing(figure, {"epoch": epoch, "trials": rows}, _caption(len(rows), epoch))
+    judged_by = subject.judged_by
+    name = shortened(search.name, 32)
+    axes.set_title(f"search {name}, coloured by {judged_by} after epoch {epoch}")
+    rows = [{subject.run.job.metric: trial.value, **trial.params} for trial in trials]
+    return Drawing(figure, {"epoch": epoch, "trials": rows}, _caption(judged_by, len(rows), epoch))
 
 
 def _draw_axes(axes: Axes, scales: dict[str, SettingScale]) -> None:
@@ -62,7 +64,7 @@ def _draw_axes(axes: Axes, scales: dict[str, SettingScale]) -> None:
 
 
 def _draw_trials(axes: Axes, trials: list[FrozenTrial], scales: dict[str, SettingScale]) -> None:
-    """A line a trial, the most accurate on top."""
+    """A line a trial, the best on top."""
     values = np.array([trial.value for trial in trials])
     norm, colours = Normalize(values.min(), values.max()), _colours()
     shifts = np.linspace(-SPREAD, SPREAD, len(trials))
@@ -84,10 +86,10 @@ def _colours() -> Colormap:
     return ListedColormap(colormaps[ACCURACIES](np.linspace(0, 0.87, 256)))
 
 
-def _caption(trials: int, epoch: int) -> Caption:
+def _caption(judged_by: str, trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The settings of {counted(trials, 'trial')}, a line each, coloured by their best accuracy "
-        f"up to epoch {epoch}, which all reached; the most accurate is thick.",
+        f"The settings of {counted(trials, 'trial')}, a line each, coloured by their best "
+        f"{judged_by} up to epoch {epoch}, which all reached; the best is thick.",
         "Over the settings that every trial has and that differ. Whole numbers and names lie "
         "evenly, fractions by their value or, over a wide range, its logarithm; labels are values "
         "that were tried. Lines are shifted a little, so that those of one value lie side by side.",

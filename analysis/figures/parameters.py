@@ -97,10 +97,9 @@ def _count(module: nn.Module) -> int:
 
 
 def _caption(subject: Subject, total: int) -> Caption:
-    size = subject.dataset.image_size
     return Caption(
         f"The layers of {subject.run.setting.architecture} in the order in which they are called, "
         f"and their {total:,} trainable parameters.",
-        f"Read off the network while it was given one image of {size}x{size} pixels.",
+        f"Read off the network given an image of {subject.dataset.image_words} pixels.",
         "Parameters are not computing time: a convolution's are used once a pixel.",
     )

@@ -21,7 +21,7 @@ def draw(subject: Subject) -> Drawing:
         axes.axis("off")
     for axes, index in zip(panels, sample(subject.split.labels, len(panels)), strict=False):
         example = example_at(subject, int(index))
-        axes.imshow(subject.split.images[index])
+        axes.imshow(subject.picture(index))
         axes.set_title(title(subject, example), color=colour(example), fontsize=TEXT)
         rows.append(example.numbers())
     numbers = {"classes": subject.dataset.classes, "images": rows}

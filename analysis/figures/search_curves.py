@@ -1,4 +1,4 @@
-"""Validation accuracy by epoch of every trial, with the scheduler's rungs and stops."""
+"""Score by epoch of every trial, with the scheduler's rungs and stops."""
 
 from typing import Any
 
@@ -33,12 +33,12 @@ def draw(subject: Subject) -> Drawing:
         axes.axvline(rung, color="0.8", linestyle=":", zorder=0)
     kinds: dict[str, list[RecordedTrial]] = {kind: [] for kind in _LOOKS}
     for trial in (*search.trials, *search.repeats):
-        if trial.accuracies:
+        if trial.scores:
             kinds[_kind(trial, search, subject.run.run_id)].append(trial)
     names = {"this run": "winner" if subject.run.is_winner else "this run"}
     for kind, members in kinds.items():
         _draw_kind(axes, _LOOKS[kind], members, names.get(kind, kind))
-    axes.set(xlabel="epoch", ylabel="validation accuracy")
+    axes.set(xlabel="epoch", ylabel=f"validation {subject.judged_by}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid()
     figure.legend(loc="outside lower center", ncols=3)
@@ -66,11 +66,11 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: str) -> str:
 def _draw_kind(axes: Axes, look: dict[str, Any], trials: list[RecordedTrial], name: str) -> None:
     """The lines of a kind, one of them in the legend; a cross ends those that were stopped."""
     for number, trial in enumerate(trials):
-        epochs, accuracies = zip(*trial.accuracies, strict=True)
+        epochs, scores = zip(*trial.scores, strict=True)
         stopped = trial.record.status is Status.PRUNED
         axes.plot(
             epochs,
-            accuracies,
+            scores,
             label=None if number else name,
             marker="x" if stopped else "o" if len(epochs) == 1 else "",
             markevery=[-1],
@@ -81,7 +81,8 @@ def _draw_kind(axes: Axes, look: dict[str, Any], trials: list[RecordedTrial], na
 
 def _numbers(trials: tuple[RecordedTrial, ...]) -> dict[str, Any]:
     return {
-        t.record.label: {"status": t.record.status, "val_accuracy": t.accuracies} for t in trials
+        t.record.label: {"status": t.record.status, t.record.spec.job.figure: t.scores}
+        for t in trials
     }
 
 
@@ -96,7 +97,7 @@ def _caption(subject: Subject) -> Caption:
         else ""
     )
     return Caption(
-        f"Validation accuracy of the {counted(len(search.trials), 'trial')} of search "
+        f"Validation {subject.judged_by} of the {counted(len(search.trials), 'trial')} of search "
         f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped "
         f"(crosses).{finals} The thick line is the run of this report. Upright dotted lines are "
         f"the scheduler's rungs, by epoch: {rungs}.",

@@ -1,4 +1,4 @@
-"""Accuracy of every trial against each setting by itself."""
+"""Score of every trial against each setting by itself."""
 
 from typing import Any
 
@@ -40,8 +40,12 @@ def draw(subject: Subject) -> Drawing:
         axes.axis("off")
     panels[0].margins(y=0.12)  # for the rings; all panels share it
     for row in range(rows):
-        panels[row * COLUMNS].set_ylabel("accuracy")
-    return Drawing(figure, {"epoch": epoch, "settings": numbers}, _caption(len(trials), epoch))
+        panels[row * COLUMNS].set_ylabel(subject.judged_by)
+    return Drawing(
+        figure,
+        {"epoch": epoch, "settings": numbers},
+        _caption(subject.judged_by, len(trials), epoch),
+    )
 
 
 def _draw_setting(
@@ -66,11 +70,11 @@ def _draw_setting(
     axes.grid()
 
 
-def _caption(trials: int, epoch: int) -> Caption:
+def _caption(judged_by: str, trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The best accuracy up to epoch {epoch} of {counted(trials, 'trial')} against each setting "
-        "that was tried in more than one way; later trials are darker. The purple ring is this "
-        "run's setting, the black one the baseline.",
+        f"The best {judged_by} up to epoch {epoch} of {counted(trials, 'trial')} against each "
+        "setting that was tried in more than one way; later trials are darker. The purple ring is "
+        "this run's setting, the black one the baseline.",
         "As recorded. All these trials had as many epochs, so that stopped ones compare fairly. "
         "Whole numbers and names lie evenly, fractions by their value or, over a wide range, its "
         "logarithm; labels are values that were tried.",

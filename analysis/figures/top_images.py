@@ -40,10 +40,13 @@ def _spread(count: int) -> list[int]:
 def _draw_tops(axes: Axes, subject: Subject, filters: list[int], chosen: np.ndarray) -> None:
     """A row of thumbnails a filter, each below the name of its class."""
     for (row, column), index in np.ndenumerate(chosen):
-        left, top = column * 1.08, row * 1.22
-        axes.imshow(subject.split.images[index], extent=(left, left + 1, top + 1, top))
+        left, top, picture = column * 1.08, row * 1.22, subject.picture(index)
+        down, across = (side / max(picture.shape) for side in picture.shape[:2])
+        middle = left + 0.5
+        place = (middle - across / 2, middle + across / 2, top + down, top)
+        axes.imshow(picture, extent=place)
         name = shortened(subject.figure_names[subject.split.labels[index]], LONGEST)
-        axes.text(left + 0.5, top - 0.02, name, fontsize=SMALL, ha="center", va="bottom")
+        axes.text(middle, top - 0.02, name, fontsize=SMALL, ha="center", va="bottom")
     places = 0.5 + 1.22 * np.arange(len(chosen))
     axes.set_yticks(places, [f"filter\n{number}" for number in filters], fontsize=SMALL)
     axes.set(xticks=[], xlim=(-0.05, TOP * 1.08), ylim=(1.22 * len(chosen) - 0.1, -0.25))

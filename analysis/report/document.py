@@ -16,6 +16,7 @@ from analysis.report import sealed
 from analysis.report.expected import expected
 from analysis.sealed import Seal
 from analysis.subject import Subject
+from trainables.best_epoch import ACCURACY
 from trainables.data.composite import CHANCE
 from trainables.recipe import Value
 
@@ -200,19 +201,19 @@ def check_reportable(figure: DrawnFigure) -> None:
 
 def _facts(subject: Subject, seal: Seal) -> Pairs:
     run, dataset = subject.run, subject.dataset
-    side = dataset.image_size
     parameters = sum(parameter.numel() for parameter in subject.model.parameters())
     facts = {
         "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
         "Over fresh seeds": expected(subject),
+        "Judged by": _judged_by(subject),
         **sealed.facts(seal),
         "Validated in": _precision(subject),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
         "Architecture": f"{run.setting.architecture}, {parameters:,} parameters",
         "Data": (
             f"{dataset.name}: {len(dataset.train):,} training, {len(dataset.val):,} validation "
-            f"and {len(dataset.test):,} test images of {side} by {side} "
-            f"pixels, {len(dataset.classes)} classes"
+            f"and {len(dataset.test):,} test images of "
+            f"{dataset.image_words} pixels, {len(dataset.classes)} classes"
         ),
         "Classes": _classes(subject),
         "Validation digits": _digits(subject),
@@ -225,6 +226,15 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _judged_by(subject: Subject) -> str:
+    """What the search judged its trials by, if not by their accuracy, and what the run has."""
+    run = subject.run
+    if run.job.metric == ACCURACY:
+        return ""
+    again = expected(subject, run.job.metric)
+    return f"{subject.judged_by}: {100 * run.score:.2f}%{f'; {again}' if again else ''}"
 
 
 def _precision(subject: Subject) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.throughput import COMPOSITE, case_of
 from benchmarks.ways import clock
-from trainables.architectures import builder
+from trainables.architectures import build
 from trainables.data import Dataset, Split
 from trainables.mixup import Targets
 from trainables.recipe import Setting, Value
@@ -97,7 +97,8 @@ class Bench:
     def network(self, name: str, **values: Any) -> nn.Module:
         """Newly initialised, on the device."""
         size = 40 if name in COMPOSITE else 32
-        model = builder(name)(image_size=size, classes=10, **{**self.parameters(name), **values})
+        values = {**self.parameters(name), **values}
+        model = build(name, image_shape=(size, size, 3), classes=10, **values)
         return model.to(self.device)
 
     def graphed(self, work: Callable[[], Any]) -> Work:
@@ -144,7 +145,7 @@ class StepLoop:
         batch, device = recipe.batch_size, bench.device
         self._learner = Learner(model.train(), recipe, FOREVER, self._batches, captured=True)
         self._chunk = Chunk(batch, self._batches, device, captured=True)
-        self._step = Step(self._learner, 0.0, self._chunk, execution)
+        self._step = Step(self._learner, 0.0, None, self._chunk, execution)
         self._bench, count = bench, batch * self._batches
         images = torch.randn(count, channels, size, size, device=device)
         self._images = images.to(memory_format=torch.channels_last)

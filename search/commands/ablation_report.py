@@ -16,6 +16,7 @@ from search.driver.engine import Outcome
 from search.request.options import AblationOptions
 from search.request.request import Request
 from search.selection.ablation import Comparison, EffectEstimate, Variant, compare, effects, points
+from trainables.best_epoch import figure_of, in_words
 from trainables.boundary.atomic import atomic_file
 
 FILE = "ablation.json"
@@ -32,9 +33,10 @@ def conclude(
     planned = points(combinations, options.seeds)
     labels = {point.label: (point.label.rpartition("-seed")[0], point.stream) for point in planned}
     ended = [record for record in outcome.records if record.status == "completed"]
-    accuracies = {labels[record.label]: record.best_accuracy for record in ended}
-    compared, brought = compare(combinations, accuracies), effects(combinations, accuracies)
-    print_lines(["validation accuracy of the best epoch, %; difference to the first line"], console)
+    scores = {labels[record.label]: record.best_score for record in ended}
+    compared, brought = compare(combinations, scores), effects(combinations, scores)
+    judged_by = f"validation {in_words(request.metric)}"
+    print_lines([f"{judged_by} of the best epoch, %; difference to the first line"], console)
     console.print(_table(compared))
     print_lines(["what each part brings, averaged over the others, in points"], console)
     console.print(_effects_table(brought))
@@ -91,7 +93,7 @@ def _write(
         "epochs": request.budget.epochs,
         "seeds": options.seeds,
         "toggles": options.toggle,
-        "metric": "val_accuracy of the best epoch",
+        "metric": f"{figure_of(request.metric)} of the best epoch",
         "variants": [asdict(each) for each in compared],
         "effects": {key: each and asdict(each) for key, each in brought.items()},
     }

@@ -16,6 +16,8 @@ from mlflow.entities import Run
 
 from search.records.experiment import VIEW
 from search.records.run_reader import RecordedRuns
+from trainables import scores
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 
@@ -39,7 +41,8 @@ def pages_of(records: RecordedRuns, name: str | None) -> tuple[str, dict[str, st
         home = records.client.get_experiment(search.info.experiment_id)
     ids = f"runs={_json([run.info.run_id for run in runs])}"
     ids += f"&experiments={_json(sorted({run.info.experiment_id for run in runs}))}"
-    metric = 'metric="val_accuracy"&plot_metric_keys=["val_accuracy"]&x_axis=step'
+    figure = _figure(search)
+    metric = f'metric="{figure}"&plot_metric_keys=["{figure}"]&x_axis=step'
     pages = {"compare": f"compare-runs?{ids}", "curves": f"metric?{ids}&{quote(metric, '=&')}"}
     pages["search"] = f"experiments/{home.experiment_id}/runs/{search.info.run_id}?"
     if f"mlflow.sharedViewState.{VIEW}" in home.tags:
@@ -74,10 +77,16 @@ def _best_runs(records: RecordedRuns, search: Run) -> list[Run]:
     condition = f"tags.`mlflow.parentRunId` = '{search.info.run_id}' and tags.convoy.kind = 'trial'"
     if search.data.tags["convoy.kind"] == "leaderboard":
         condition = f"tags.convoy.leaderboard = '{name}' and tags.convoy.winner = 'true'"
-    condition += " and metrics.best_val_accuracy >= 0"
-    if runs := _runs(records, condition, "metrics.best_val_accuracy"):
+    best = f"metrics.best_{_figure(search)}"
+    if runs := _runs(records, f"{condition} and {best} >= 0", best):
         return runs
     raise UsageError(f"{name}: no trial has ended yet; wait for the first")
+
+
+def _figure(search: Run) -> str:
+    """What the trials of a search are judged by; of a leaderboard's searches the accuracy."""
+    metric = search.data.params.get("metric", ACCURACY)
+    return figure_of(metric if metric in scores.available() else ACCURACY)
 
 
 def _runs(records: RecordedRuns, condition: str, order: str) -> list[Run]:

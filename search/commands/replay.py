@@ -66,6 +66,7 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
     from search.reproduce.report import Progress, file_lines, table
     from search.reproduce.retrain import check_setting, retrain
     from search.reproduce.tolerance import tolerance
+    from trainables.scores import images_behind
     from trainables.training import NonFiniteLossError
 
     out = out_folder(arguments)
@@ -76,7 +77,8 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
     weights = run.model(dataset).state_dict() if run.weights else None
     folder = _made(out / run.search / f"replay-{run.run_id[:8]}")
     summary = read_summary(out / run.search)
-    allowed = tolerance(run.val_accuracy, len(dataset.val), run.record.trial_id, summary)
+    images = round(images_behind(run.job.metric, dataset.val))
+    allowed = tolerance(run.record, images, summary)
     try:
         replay = retrain(run, dataset, weights, allowed, Progress(run, console))
     except NonFiniteLossError as error:

@@ -49,7 +49,7 @@ def _checkpoint(request: Request) -> int:
     check_trainable(
         request.architecture,
         model,
-        image_size=dataset.image_size,
+        image_shape=dataset.image_shape,
         classes=len(dataset.classes),
     )
     return COPIES * FLOAT * sum(parameter.numel() for parameter in model.parameters())

@@ -43,7 +43,7 @@ class Explore:
     def scheduler(self, job: Job, budget: Budget) -> Stopper:
         """What the space names."""
         choice = self.space.scheduler
-        return schedulers.create(choice.name, budget, job.seed, choice.options)
+        return schedulers.create(choice.name, budget, job.seed, choice.options, job.metric)
 
     def params(self, budget: Budget) -> dict[str, Any]:
         """The names of sampler and scheduler, and all options of the scheduler."""

@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 from search.space.budget import Budget
 from search.trials.files import TrialHistory
 from search.trials.spec import Job
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.recipe import Value
 
 _DECIDE = "on_trial_result"  # the method of Tune's schedulers in which they stop a trial
@@ -19,7 +19,8 @@ class Proposer(Searcher):  # type: ignore[misc]
     """A searcher of Tune's, whose configurations are those of ``TrialSpec.as_config``."""
 
     def __init__(self) -> None:
-        super().__init__(metric=METRIC, mode="max")
+        # One that every report holds; what is judged by is the job's.
+        super().__init__(metric=figure_of(ACCURACY), mode="max")
 
     @abstractmethod
     def recall(self, history: TrialHistory) -> None:

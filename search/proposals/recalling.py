@@ -8,7 +8,6 @@ from ray.tune.schedulers import TrialScheduler
 
 from search.trials.files import TrialHistory
 from search.trials.record import Status, TrialRecord
-from trainables.best_epoch import METRIC
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def recall(scheduler: TrialScheduler, histories: list[TrialHistory]) -> set[str]
         if step is None:
             scheduler.on_trial_error(None, trial)
             continue
-        result = {"epoch": step.epochs, METRIC: step.last[METRIC]}
+        result = {**step.last, "epoch": step.epochs}
         decision = scheduler.on_trial_result(None, trial, result)
         if decision == TrialScheduler.STOP and step.epochs == record.epochs:
             scheduler.on_trial_complete(None, trial, result)

@@ -9,6 +9,7 @@ from search.selection.rule import Judgement
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration, particular
+from trainables.best_epoch import ACCURACY, in_words
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
@@ -23,6 +24,7 @@ def description(
     choice: Selection,
     assumed: str,
     search: str,
+    before: str = "",
 ) -> str:
     """Result, finalists, trials and commands.
 
@@ -33,11 +35,12 @@ def description(
         choice: the winner, and how it was chosen.
         assumed: what the winner takes for known of the shortcut; empty if nothing.
         search: its name.
+        before: what it was asked for before it was given another budget, in words.
     """
     baseline = board.trials.baseline()
     usual = baseline.values if baseline is not None else {}
     head = [
-        _result(space, board, status, choice),
+        _result(space, board, status, choice, before),
         *_winner(choice, usual),
         *([f"It assumes that {assumed}."] if assumed else []),
         *_finalists(choice),
@@ -50,18 +53,28 @@ def description(
     return text
 
 
-def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Selection) -> str:
+def _result(
+    space: str, board: SearchBoard, status: SearchStatus, choice: Selection, before: str
+) -> str:
     trials = board.trials
     counts = ", ".join(
         f"{trials.count(each)} {each}" for each in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
     )
     lines = [
-        f"**{_best(choice)}** validation accuracy; the baseline has {_baseline(board, choice)}.",
-        f"{space}: {status}, {counts} of {counted(trials.requested, 'trial')}, "
+        f"**{_best(choice)}** validation {_judged_by(board)}; the baseline has "
+        f"{_baseline(board, choice)}.",
+        f"{space}: {status}{f' by `{board.ended_by}`' if board.ended_by else ''}, "
+        f"{counts} of {counted(trials.requested, 'trial')}"
+        f"{f' ({before})' if before else ''}, "
         f"{counted(board.epochs, 'epoch')} in "
         f"{duration(board.clock.seconds)}.",
     ]
     return "\n".join(lines)
+
+
+def _judged_by(board: SearchBoard) -> str:
+    records = board.records
+    return in_words(records[0].spec.job.metric if records else ACCURACY)
 
 
 def _best(choice: Selection) -> str:
@@ -69,7 +82,7 @@ def _best(choice: Selection) -> str:
 
 
 def _baseline(board: SearchBoard, choice: Selection) -> str:
-    """The baseline's accuracy, by the same seeds as the winner's where there are any."""
+    """The baseline's score, by the same seeds as the winner's where there are any."""
     again = choice.baseline
     if again is not None and again in choice.finalists:
         return _mean_and_std(again)
@@ -84,7 +97,7 @@ def _mean_and_std(finalist: Finalist) -> str:
 def _of(record: TrialRecord | None) -> str:
     if record is None or not record.best_epoch:
         return "no"
-    return _percent(record.best_accuracy)
+    return _percent(record.best_score)
 
 
 def _winner(choice: Selection, usual: dict[str, Value]) -> Iterator[str]:
@@ -124,13 +137,20 @@ def _finalists(choice: Selection) -> list[str]:
 def _finalist(each: Finalist) -> list[str]:
     std = "-" if each.std is None else _percent(each.std)
     constraints = ("hold" if each.feasible else "broken") if each.judgements else "-"
-    search = _percent(each.trial.best_accuracy)
+    search = _percent(each.trial.best_score)
     return [each.trial.label, search, _percent(each.mean), std, each.trainings, constraints]
 
 
 def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
     """The leaderboard of the trials."""
-    header = ["trial", "best accuracy", "in epoch", "of", "status", "not as the baseline"]
+    header = [
+        "trial",
+        f"best {_judged_by(board)}",
+        "in epoch",
+        "of",
+        "status",
+        "not as the baseline",
+    ]
     order = sorted(board.trials.records, key=lambda each: each.rank)
     table = _table(header, [_trial(each, usual) for each in order[:rows]])
     more = len(order) - rows

@@ -23,7 +23,6 @@ from search.records.store import make_store
 from search.records.tracking import user_of, write_ahead
 from search.trials.files import TrialHistory
 from search.trials.record import Status, TrialRecord
-from trainables.best_epoch import METRIC
 from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting
 
@@ -36,6 +35,7 @@ _RUN_STATUS = {
     Status.INTERRUPTED: "KILLED",
 }
 WINNER = "convoy.winner"
+DROPPED_OUT = "convoy.dropped_out"  # of a training whose setting was a finalist of fewer trials
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
@@ -165,6 +165,10 @@ class MlflowRuns:
         """Log ``folder`` as artifacts of a trial's run."""
         self._client.log_artifacts(self._runs[trial_id], str(folder))
 
+    def tag(self, trial_id: str, name: str, value: str) -> None:
+        """Tag a trial's run."""
+        self._client.set_tag(self._runs[trial_id], name, value)
+
     def crown(self, trial_id: str) -> None:
         """Tag a trial's run, and no other of the search, as the winner."""
         winner = self._runs[trial_id]
@@ -202,7 +206,9 @@ class MlflowRuns:
         self.parent = self.parent or self._create_parent()
         self._client.update_run(self.parent, status="RUNNING")
         params = {k: v for k, v in self._about.params.items() if k not in logged}
-        self._client.log_batch(self.parent, params=_params(params))
+        budgets = self._about.budgets  # the params are those of the first
+        grown = [RunTag("convoy.budgets", json.dumps(budgets))] if len(budgets) > 1 else []
+        self._client.log_batch(self.parent, params=_params(params), tags=grown)
 
     def _own_runs(self, further: str = "") -> Iterator[Run]:
         """The runs of this search in the store, of those that meet a ``further`` condition."""
@@ -305,11 +311,13 @@ class MlflowRuns:
 def _epoch_of(step: TrialRecord) -> _Batch:
     """The figures of an epoch; the best ones too where it is that, as MLflow sorts by the last.
 
-    The validation accuracy comes first: MLflow's Compare opens on the metric that was logged first.
+    The score comes first: MLflow's Compare opens on the metric that was logged first.
     """
-    values = {METRIC: step.last[METRIC], **step.last} if METRIC in step.last else dict(step.last)
+    first = step.spec.job.figure
+    values = {first: step.last[first], **step.last} if first in step.last else dict(step.last)
     if step.best_epoch == step.epochs:
-        values |= {"best_val_accuracy": step.best_accuracy, "best_epoch": step.best_epoch}
+        values |= {f"best_{name}": value for name, value in step.judged.items()}
+        values["best_epoch"] = step.best_epoch
     at, epoch = _milliseconds(step.at), step.epochs
     return _Batch(metrics=[Metric(name, value, at, epoch) for name, value in values.items()])
 

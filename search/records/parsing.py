@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from search.trials.provenance import Provenance
 from search.trials.spec import Job, TrialSpec
+from trainables import scores
 from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.device import dtype_of
@@ -25,6 +26,8 @@ def recorded_job(text: str | bytes) -> Job:
     job: Job = parsed(Job, text)
     if not 1 <= job.cpus <= MAX_CPUS:
         raise ValueError(f"job.cpus must be between 1 and {MAX_CPUS}, not {job.cpus}")
+    if job.metric not in scores.available():
+        raise ValueError(f"job.metric {job.metric!r} does not exist")
     return job
 
 
@@ -60,9 +63,11 @@ def parsed(kind: Any, text: str | bytes) -> Any:
 History = dict[str, list[tuple[int, float]]]
 
 
-def check_history(history: History) -> None:
-    """Raise KeyError unless every figure is there, ValueError unless all are finite."""
-    for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
+def check_history(history: History, judged: str) -> None:
+    """Raise KeyError unless every figure is there, that which is ``judged`` too, and ValueError
+    unless all are finite.
+    """
+    for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", judged):
         if not history.get(name):
             raise KeyError(name)
     if not all(math.isfinite(value) for points in history.values() for _, value in points):

@@ -36,7 +36,7 @@ from search.trials.provenance import Provenance
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables import checkpoint
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, load
@@ -95,7 +95,12 @@ class RecordedRun:
     @property
     def val_accuracy(self) -> float:
         """The validation accuracy logged for that epoch."""
-        return self.record.best_accuracy
+        return self.record.best[figure_of(ACCURACY)]
+
+    @property
+    def score(self) -> float:
+        """What the run is judged by, as logged for that epoch."""
+        return self.record.best_score
 
     @property
     def described(self) -> str:
@@ -294,15 +299,17 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     saved: SavedModel = parsed(SavedModel, text)
     provenance: Provenance = parsed(Provenance, text)
     check_plain(provenance)
-    tags, accuracy = run.data.tags, run.data.metrics["best_val_accuracy"]
+    tags, job = run.data.tags, recorded_job(json.dumps(saved.job))
+    best = {name: run.data.metrics[f"best_{name}"] for name in (job.figure, figure_of(ACCURACY))}
     for name in (run.info.run_id, tags["convoy.search"], saved.data.name):
         if not is_name(name):  # the first two become names of folders
             raise ValueError(f"{name!r} is not the name of a run, search or data set")
-    if not 0 <= accuracy <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
-        raise ValueError(f"epoch {saved.best_epoch} with accuracy {accuracy} cannot be the best")
-    check_history(history)
+    for name, value in best.items():
+        if not 0 <= value <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
+            raise ValueError(f"epoch {saved.best_epoch} with {name} {value} cannot be the best")
+    check_history(history, job.figure)
     spec = TrialSpec(
-        recorded_job(json.dumps(saved.job)),
+        job,
         int(run.data.params.get("trial", "0")),
         values_of(tags.get("convoy.values", "{}")),
         plain(tags["convoy.label"]),
@@ -316,7 +323,7 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
             saved.trial_id,
             Status(tags.get("convoy.status", Status.COMPLETED)),
             best_epoch=saved.best_epoch,
-            best={METRIC: accuracy},
+            best=best,
         ),
         setting=Setting(**document["setting"]),
         data=document["data"],

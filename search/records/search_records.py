@@ -6,12 +6,13 @@ from pathlib import Path
 
 from search.records.about import About
 from search.records.description import description
-from search.records.mlflow_runs import MlflowRuns
+from search.records.mlflow_runs import DROPPED_OUT, MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
 from search.records.saved_model import write_saved_model
-from search.records.summary import SearchStatus
+from search.records.summary import SearchStatus, asked_before
 from search.selection.choice import Selection, choose
 from search.selection.finalist import Finalist
+from search.selection.race import race_of
 from search.selection.rule import Rule
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
@@ -79,6 +80,8 @@ class SearchRecords:
         weights = self._log_winner(best) if best and names_winner else None
         if names_winner:
             self._log_others(board, best)
+        if len(self._about.budgets) > 1:
+            self._tag_finals(board)
         run_id = None if best is None else self.writer.runs.run_id(best.trial_id)
         ended = "KILLED" if status == "interrupted" else "FINISHED"
         metrics, tags = totals(board, status, selection)
@@ -101,7 +104,8 @@ class SearchRecords:
         if selection.winner is not None:
             setting = Setting.of(about.job.architecture, selection.winner.values, 1, 0)
             assumed = setting.recipe.assumption
-        return description(space, board, status, selection, assumed, place.search)
+        before = asked_before(about.budgets)
+        return description(space, board, status, selection, assumed, place.search, before)
 
     def _log_winner(self, best: TrialRecord) -> Path | None:
         weights = self._save(best, self._folder / BEST)
@@ -116,9 +120,15 @@ class SearchRecords:
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):
-                    weights = self._save(record, Path(parent) / str(record.number))
+                    weights = self._save(record, Path(parent) / record.trial_id)
                     if weights is not None:
                         self.writer.log_folder(record, weights.parent)
+
+    def _tag_finals(self, board: SearchBoard) -> None:
+        """Tell the trainings of finalists from those of settings that no longer are finalists."""
+        trained = race_of(board, self.rule).runs
+        for record in board.finals.records:
+            self.writer.tag(record, DROPPED_OUT, str(record not in trained).lower())
 
     def _save(self, record: TrialRecord, folder: Path) -> Path | None:
         """The file of a trial's weights, written into ``folder``; None if they are damaged."""
@@ -154,27 +164,34 @@ def totals(
         ),  # as in the summary, from which it is made again
     }
     if baseline is not None and baseline.best_epoch and baseline.status is not Status.FAILED:
-        metrics["baseline_val_accuracy"] = baseline.best_accuracy
+        metrics |= {f"baseline_{name}": value for name, value in baseline.judged.items()}
     if best is not None:
-        metrics |= {"best_val_accuracy": best.best_accuracy, "best_epoch": best.best_epoch}
+        metrics |= {f"best_{name}": value for name, value in best.judged.items()}
+        metrics["best_epoch"] = best.best_epoch
     if selection.finalists:
         metrics |= _of_winner(selection.finalists[0])
     if (again := selection.baseline) is not None and again in selection.finalists:
-        metrics["baseline_val_accuracy_mean"] = again.mean
+        expected = again.expected()
+        metrics |= {
+            f"baseline_{name}_mean": expected[f"{name}_mean"] for name in again.trial.judged
+        }
     ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
     tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
     tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
+    tags["convoy.ended_by"] = board.ended_by
     if selection.judgements:
         tags["convoy.feasible"] = str(selection.feasible).lower()
     return metrics, tags
 
 
 def _of_winner(finalist: Finalist) -> dict[str, float]:
-    figures = {"winner_val_accuracy_mean": finalist.mean, "winner_seeds": float(len(finalist.runs))}
-    if finalist.std is not None and finalist.interval is not None:
-        low, high = finalist.interval
-        figures |= {"winner_val_accuracy_std": finalist.std}
-        figures |= {"winner_val_accuracy_low": low, "winner_val_accuracy_high": high}
+    expected = finalist.expected()
+    figures = {"winner_seeds": float(expected["seeds"])}
+    for name in finalist.trial.judged:
+        figures[f"winner_{name}_mean"] = expected[f"{name}_mean"]
+        if (ends := expected[f"{name}_interval"]) is not None:
+            figures[f"winner_{name}_std"] = expected[f"{name}_std"]
+            figures |= {f"winner_{name}_low": ends[0], f"winner_{name}_high": ends[1]}
     if (luck := finalist.luck) is not None:
         figures |= {"winner_luck": luck.mean}
         figures |= {"winner_luck_low": luck.low, "winner_luck_high": luck.high}

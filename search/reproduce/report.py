@@ -21,22 +21,23 @@ class Progress:
         self._epochs, self._console = run.setting.epochs, console
         trained = f"{epochs_of(run)} of {counted(self._epochs, 'epoch')}"
         console.print(f"run {run.run_id}, {run.described}: {trained}", soft_wrap=True)
-        figures = f"{'recorded: accuracy, loss':>26}{'here: accuracy, loss':>26}"
+        self._figure, name = run.job.figure, run.job.metric.replace("_", " ")
+        figures = f"{f'recorded: {name}, loss':>26}{f'here: {name}, loss':>26}"
         console.print(f"{'epoch':9}{figures}", soft_wrap=True)
 
     def __call__(self, pair: EpochPair) -> None:
         """Print ``pair``."""
         place = f"{pair.number}/{self._epochs}"
         outcome = ("equal" if pair.equal else "differs") if pair.recorded else ""
-        figures = f"{_figures(pair.recorded):>26}{_figures(pair.replayed):>26}"
+        recorded, replayed = (self._shown(each) for each in (pair.recorded, pair.replayed))
+        figures = f"{recorded:>26}{replayed:>26}"
         self._console.print(f"{place:9}{figures}  {outcome}".rstrip(), soft_wrap=True)
 
-
-def _figures(metrics: dict[str, float]) -> str:
-    """Validation accuracy and loss; they may differ beyond what is shown."""
-    if not {"val_accuracy", "val_loss"} <= metrics.keys():
-        return "-"
-    return f"{100 * metrics['val_accuracy']:.2f}%  {metrics['val_loss']:.6f}"
+    def _shown(self, metrics: dict[str, float]) -> str:
+        """Score and validation loss; they may differ beyond what is shown."""
+        if not {self._figure, "val_loss"} <= metrics.keys():
+            return "-"
+        return f"{100 * metrics[self._figure]:.2f}%  {metrics['val_loss']:.6f}"
 
 
 def table(replay: Replay) -> Table:
@@ -95,8 +96,8 @@ def file_lines(replay: Replay) -> list[str]:
 def _results(replay: Replay) -> list[tuple[str, str, str]]:
     run, pairs = replay.run, [pair for pair in replay.epochs if pair.recorded]
     equal = sum(pair.equal for pair in pairs)
-    best = f"{100 * run.val_accuracy:.4f}% in epoch {run.best_epoch}"
-    replayed = f"{100 * replay.val_accuracy:.4f}% in epoch {replay.best_epoch}"
+    best = f"{100 * run.score:.4f}% in epoch {run.best_epoch}"
+    replayed = f"{100 * replay.score:.4f}% in epoch {replay.best_epoch}"
     weights = {True: ("model.pt", "equal"), False: ("model.pt", "differ"), None: ("none", "")}
     return [
         ("epochs", str(len(pairs)), "equal" if equal == len(pairs) else f"{equal} equal"),
@@ -107,8 +108,8 @@ def _results(replay: Replay) -> list[tuple[str, str, str]]:
 
 def sentence(replay: Replay) -> str:
     """The verdict, and what it rests on."""
-    difference = 100 * abs(replay.val_accuracy - replay.run.val_accuracy)
-    allowed = f"{100 * replay.tolerance.accuracy:.2f} points ({replay.tolerance.because})"
+    difference = 100 * abs(replay.score - replay.run.score)
+    allowed = f"{100 * replay.tolerance.score:.2f} points ({replay.tolerance.because})"
     if replay.verdict == "bit for bit":
         what = "every figure" if replay.weights_equal is None else "every figure and weight"
         return f"bit for bit: {what} of the record came out again"

@@ -53,10 +53,10 @@ class Replay:
     Attributes:
         run: the record.
         provenance: what the replay was trained with.
-        tolerance: how far the accuracies of the best epochs may lie apart where the bits may.
+        tolerance: how far the scores of the best epochs may lie apart where the bits may.
         epochs: all that were trained.
         best_epoch: the replay's.
-        val_accuracy: the replay's, of that epoch.
+        judged: the replay's score and accuracy of that epoch, by the names of the figures.
         weights_equal: whether that epoch's weights are the recorded bits; None if none are.
     """
 
@@ -65,7 +65,7 @@ class Replay:
     tolerance: Tolerance
     epochs: tuple[EpochPair, ...]
     best_epoch: int
-    val_accuracy: float
+    judged: dict[str, float]
     weights_equal: bool | None
 
     @property
@@ -85,9 +85,14 @@ class Replay:
 
     @property
     def best_equal(self) -> bool:
-        """True if the best epoch and its accuracy are those recorded."""
-        recorded = self.run.best_epoch, self.run.val_accuracy
-        return recorded == (self.best_epoch, self.val_accuracy)
+        """True if the best epoch and its figures are those recorded."""
+        recorded = self.run.best_epoch, self.run.record.judged
+        return recorded == (self.best_epoch, self.judged)
+
+    @property
+    def score(self) -> float:
+        """What the replay's best epoch is judged by."""
+        return self.judged[self.run.job.figure]
 
     @property
     def must_be_equal(self) -> bool:
@@ -101,8 +106,8 @@ class Replay:
         figures = all(pair.equal for pair in self.epochs) and self.best_equal
         if figures and self.weights_equal is not False:
             return "bit for bit"
-        difference = abs(self.val_accuracy - self.run.val_accuracy)
-        if difference <= self.tolerance.accuracy and not self.must_be_equal:
+        difference = abs(self.score - self.run.score)
+        if difference <= self.tolerance.score and not self.must_be_equal:
             return "within tolerance"
         return "differs"
 
@@ -119,12 +124,12 @@ class Replay:
             "tolerance": asdict(self.tolerance),
             "recorded": {
                 "best_epoch": run.best_epoch,
-                "val_accuracy": run.val_accuracy,
+                **run.record.judged,
                 **asdict(run.provenance),
             },
             "replayed": {
                 "best_epoch": self.best_epoch,
-                "val_accuracy": self.val_accuracy,
+                **self.judged,
                 **asdict(self.provenance),
             },
             "differences": self.differences,
@@ -192,7 +197,7 @@ def retrain(
         run: the record.
         dataset: its data.
         weights: those of its best epoch as its network holds them; None without any.
-        allowed: how far the accuracies may lie apart where the bits may.
+        allowed: how far the scores may lie apart where the bits may.
         report: gets every epoch as it ends.
 
     Raises:
@@ -201,7 +206,7 @@ def retrain(
     use_threads(run.job.cpus)
     source_files(run.setting.architecture)  # as they are now: they may be edited while it trains
     dtype = dtype_of(run.provenance.validation_dtype)
-    data, pairs = TrainingData.of(dataset, best_device(), dtype), list[EpochPair]()
+    data, pairs = TrainingData.of(dataset, best_device(), dtype, run.job.metric), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
         pairs.append(_paired(run, epoch))
         report(pairs[-1])
@@ -212,7 +217,7 @@ def retrain(
         tolerance=allowed,
         epochs=tuple(pairs),
         best_epoch=best["epoch"],
-        val_accuracy=best["val_accuracy"],
+        judged={name: best[name] for name in run.record.judged},
         weights_equal=None if weights is None else same_bits(weights, best["model"]),
     )
 

@@ -21,6 +21,7 @@ from search.space.budget import Budget
 from search.space.domain import values_of
 from search.space.reader import space_file
 from search.trials.spec import Job, TrialSpec
+from trainables import scores
 from trainables.boundary.errors import UsageError
 from trainables.data import load, resolve
 from trainables.recipe import Setting
@@ -34,6 +35,8 @@ def ablation(options: AblationOptions) -> tuple[Request, list[Variant]]:
         UsageError: a flag, file or record is wrong.
     """
     check_address(options.address)
+    if options.metric is not None:
+        scores.check_name(options.metric, "--metric")
     task, space_name = setting(options)
     combinations = variants(task.job.architecture, task.values, options.toggle)
     return _request(options, task, space_name, combinations), combinations
@@ -44,7 +47,7 @@ def setting(options: AblationOptions) -> tuple[TrialSpec, str]:
     if (options.space is None) is (options.run is None):
         raise UsageError("give --space NAME or --run RUN_ID")
     task, space_name = _of_run(options, options.run) if options.run else _of_space(options)
-    asked = {key: getattr(options, key) for key in ("train_limit", "val_limit", "epochs")}
+    asked = {key: getattr(options, key) for key in ("train_limit", "val_limit", "epochs", "metric")}
     changes = {key: value for key, value in asked.items() if value is not None}
     return replace(task, job=replace(task.job, seed=options.seed, **changes)), space_name
 
@@ -58,10 +61,12 @@ def _of_run(options: AblationOptions, run_id: str) -> tuple[TrialSpec, str]:
 
 def _of_space(options: AblationOptions) -> tuple[TrialSpec, str]:
     path, source = space_file(str(options.space)), resolve(options.data)
-    space = space_in(path)
+    space = space_in(path).with_keys(assignments(options.set))
     epochs = space.budget_on(source).epochs
     data = space.data_on(source)
-    job = Job(space.architecture, data, source, None, None, epochs, options.seed, 1)
+    job = Job(
+        space.architecture, data, source, None, None, epochs, options.seed, 1, metric=space.metric
+    )
     fixed = space.fixed_on(source, assignments(options.set))
     return TrialSpec(job, 0, space.baseline_with(fixed)), path.stem
 
@@ -75,6 +80,7 @@ def _request(
         check_free(name, out)
     planned = points(combinations, options.seeds)
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
+    scores.images_behind(job.metric, dataset.val)
     for variant in combinations:
         check_fits(Setting.of(job.architecture, variant.values, 1, 0), dataset)
     return Request(
@@ -99,6 +105,7 @@ def _request(
         about=_about(options),
         flags=recorded(options.model_copy(update={"name": name, "data": job.source})),
         resumed=options.resume is not None,
+        metric=job.metric,
     )
 
 

@@ -12,12 +12,15 @@ from search.space.budget import Budget
 from search.space.methods import Scheduler, SchedulerChoice
 from search.space.reader import read_space
 from search.space.space import Space
+from trainables import scores
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
 
 
 def check_flags(options: SearchOptions) -> None:
-    """Raise UsageError unless the methods that the flags name exist."""
+    """Raise UsageError unless the methods and the metric that the flags name exist."""
+    if options.metric is not None:
+        scores.check_name(options.metric, "--metric")
     if options.sampler is not None:
         samplers.check(options.sampler, "--sampler")
     if options.scheduler is not None:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from annotated_types import Ge
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from search.request.time_span import seconds_of
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
 
@@ -63,6 +64,9 @@ class TrainingOptions(BaseModel):
     tracking_uri: str | None = _flag(None, "default: sqlite:///OUT/mlflow.db", "URI", RECORDS)
     quiet: bool = _flag(False, "print nothing but the result", group=RECORDS)
     resume: str | None = _flag(None, "resume a search that was interrupted", "NAME")
+    metric: str | None = _flag(
+        None, "what trials are judged by (default: space, accuracy)", "NAME", CHOICE
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -117,7 +121,7 @@ class TrainingOptions(BaseModel):
             return f"{spelled(name)} must be {low} or more, not {value}"
         if error["type"] == "less_than":
             return f"{spelled(name)} must be below {_LIMIT}, not {value}"
-        return f"{spelled(name)}: {error['msg']}"
+        return f"{spelled(name)}: {error['msg'].removeprefix('Value error, ')}"
 
 
 class SearchOptions(TrainingOptions):
@@ -131,9 +135,14 @@ class SearchOptions(TrainingOptions):
     list: bool = _flag(False, "list the spaces and exit")
     check: tuple[str, ...] | None = _flag(None, "validate space files and exit", "F", nargs="+")
     trials: int | None = _count("settings to try (default: space)")
+    time: str | None = _flag(None, "end within a time such as 90s or 2h30m", "TIME")
+    patience: int | None = _count("end once N trials have brought no progress")
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
+    )
+    init: str | None = _flag(
+        None, "start from a weights.pt, or from the --from-run: run", "PATH", CHOICE
     )
     finalists: int | None = _count(
         "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0
@@ -147,6 +156,13 @@ class SearchOptions(TrainingOptions):
     val_alignment: float | None = _flag(
         None, "share of validation digits that agree (space: 0.1)", "A", CHOICE
     )
+
+    @field_validator("time")
+    @classmethod
+    def _is_time_span(cls, text: str | None) -> str | None:
+        if text is not None:
+            seconds_of(text)
+        return text
 
 
 class AblationOptions(TrainingOptions):

@@ -19,16 +19,18 @@ from search.request.flags import (
     out_folder,
     tracking_uri,
 )
+from search.request.initial_weights import initial_weights, with_init
 from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
+from search.request.termination import Termination
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable, unmeasured
 from search.space.narrowing import narrowed
 from search.space.reader import available, space_file
 from search.space.space import Space
-from trainables import architectures
+from trainables import architectures, scores
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, DataSpec, load, resolve
@@ -61,6 +63,7 @@ def requests(options: SearchOptions) -> list[Request]:
     """
     check_address(options.address)
     check_flags(options)
+    options = with_init(options)
     names, setting = _origin(options)
     check_named(names)
     source = resolve(options.data)
@@ -88,13 +91,9 @@ def _request(
 ) -> Request:
     """The request for one space, of the ``searches`` of a call."""
     space = with_methods(asked.space, options, source, _methods(options, name))
-    data = _data(options, space, source)
+    data = _data(options, space, source, name)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
-    drawn = dataset.has_digits and dataset.name != "folder"
-    if options.val_alignment is not None and not drawn:
-        raise UsageError(
-            f"--val-alignment: no digits are drawn for {asked.path.stem} from {source}"
-        )
+    _check_drawn(options, dataset, f"{asked.path.stem} from {source}")
     _check_fits(space, asked.fixed, dataset)
     wanted = {} if options.unconstrained else space.constraints
     constraints = measurable(wanted, dataset.val)
@@ -120,17 +119,41 @@ def _request(
         group=str(options.name) if len(searches) > 1 else "",
         fixed=asked.fixed,
         constraints=constraints,
+        initial=initial_weights(space, asked.fixed, dataset),
         unmeasured=unmeasured(wanted, dataset.val),
         about=_about(options),
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        termination=Termination.of(options),
+        metric=_metric(options, space, dataset),
     )
 
 
-def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:
-    """The space's data from ``source``, with the validation digits that are asked for."""
-    data = space.data_on(source)
+def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
+    """What the trials are judged by; it is defined on the validation images."""
+    metric = options.metric or space.metric
+    scores.images_behind(metric, dataset.val)
+    return metric
+
+
+def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
+    """Raise UsageError if digits shall agree of which none are drawn."""
+    drawn = dataset.has_digits and dataset.name != "folder"
+    if options.val_alignment is not None and not drawn:
+        raise UsageError(f"--val-alignment: no digits are drawn for {what}")
+
+
+def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataSpec:
+    """The space's data from ``source``, with the validation digits that are asked for.
+
+    A search that is resumed and began when all sizes were of squares reads its images so.
+    """
+    data, folder = space.data_on(source), out_folder(options) / name
+    if options.resume is not None and folder.exists() and not data.size:
+        began = read_search_file(folder).identity.get("data", {})
+        if data.image_size is None and "image_size" in began:
+            data = replace(data, image_size=began["image_size"])
     if options.val_alignment is None:
         return data
     try:
@@ -222,9 +245,9 @@ def _spaces(
     paths = {name: space_file(name) for name in named}
     if len({path.stem for path in paths.values()}) < len(paths):
         raise UsageError("--space: two of the spaces have files of the same name")
-    read = {name: space_in(path) for name, path in paths.items()}
-    spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     texts = assignments(assigned)
+    read = {name: space_in(path).with_keys(texts) for name, path in paths.items()}
+    spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     for key, text in texts.items():
         if not any(space.has_key(key) for space in spaces.values()):
             next(iter(spaces.values())).check_value(key, text)  # names the keys that exist

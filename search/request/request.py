@@ -1,17 +1,20 @@
 """What a search is asked to do."""
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from search.proposals.protocols import Proposals
 from search.records.about import read_about
 from search.records.experiment import experiment_name
+from search.request.initial_weights import InitialWeights
+from search.request.termination import Termination
 from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
 from search.trials.spec import Job
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.data import Dataset, DataSpec
 from trainables.recipe import Value
@@ -61,12 +64,15 @@ class Request:
         quiet: show nothing while it runs.
         group: name of the leaderboard that it belongs to, or empty.
         fixed: values that all trials have.
-        constraints: what the winner must hold besides its accuracy.
+        constraints: what the winner must hold besides its score.
+        initial: the weights from which its trainings may start, if not from random ones.
         unmeasured: the space's other constraints, each with why it has no figure.
         about: what else is recorded of it.
         flags: with which it was asked for.
         resumed: true if it continues what an earlier run of it has begun.
         siblings: names of the searches that share a cluster with it.
+        termination: what ends it before all its trials have run.
+        metric: what its trials are judged by.
     """
 
     name: str
@@ -90,11 +96,14 @@ class Request:
     group: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     constraints: Constraints = field(default_factory=dict)
+    initial: tuple[InitialWeights, ...] = ()
     unmeasured: tuple[str, ...] = ()
     about: dict[str, str] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
     siblings: tuple[str, ...] = ()
+    termination: Termination = field(default_factory=Termination)
+    metric: str = ACCURACY
 
     @property
     def command(self) -> str:
@@ -104,13 +113,16 @@ class Request:
     @property
     def identity(self) -> dict[str, Any]:
         """All that the result follows from, as JSON values."""
+        initial = {each.path: each.sha256 for each in self.initial}
         return {
+            **({"init": initial} if initial else {}),
             "space": self.space_name,
             "architecture": self.architecture,
             "settings": self.proposals.described(),
-            "data": {**asdict(self.data), "fingerprint": self.dataset.fingerprint},
+            "data": {**self.data.described(), "fingerprint": self.dataset.fingerprint},
             "images": {"train": self.train_limit, "val": self.val_limit},
             "budget": self.budget.model_dump(),
+            "metric": self.metric,
             "seed": self.seed,
         }
 
@@ -141,6 +153,7 @@ class Request:
             self.seed,
             cpus,
             self._validation_dtype,
+            self.metric,
         )
 
     @property

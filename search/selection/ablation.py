@@ -70,7 +70,7 @@ class Comparison:
     Attributes:
         label: of the combination.
         on: the parts that are switched on.
-        accuracies: by seed.
+        accuracies: the scores, by seed.
         accuracy: their mean, or None of fewer than two.
         difference: to the combination with every part on, seed by seed; None for that one itself.
     """

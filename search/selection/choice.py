@@ -40,14 +40,14 @@ class Selection:
 
 
 def so_far(board: SearchBoard) -> Selection:
-    """The best trial while a search runs, by accuracy alone: cheap, and not yet the choice."""
+    """The best trial while a search runs, by its score alone: cheap, and not yet the choice."""
     return Selection((), board.trials.best(), ())
 
 
 def choose(board: SearchBoard, rule: Rule) -> Selection:
     """The choice among the finalists, once the race is over; before, among the trials."""
     race = race_of(board, rule)
-    finalists = race.finalists if board.trials.is_whole and race.is_over else ()
+    finalists = race.finalists if board.trials.is_whole and race.decides else ()
     contenders = finalists or _unconfirmed(board.trials.records, rule)
     if not contenders:
         return Selection((), None, ())

@@ -24,7 +24,7 @@ class Finalist:
         runs: its trainings to the end with fresh seeds; the trial itself where there are none.
         judgements: how it stands to each constraint.
         delivered: the training whose weights stand for it: of those that hold the constraints by
-            themselves the most accurate; where none does, the one that breaks them least.
+            themselves the one of the best score; where none does, the one that breaks them least.
         failed: of its trainings, how many failed and are not among ``runs``.
         seeds: how many trainings were planned.
         out: whether the race ended for it, as it could not reach the leader.
@@ -65,25 +65,24 @@ class Finalist:
         return f"out after {len(self.runs)} of {self.seeds} seeds" if self.out else "whole"
 
     @property
-    def accuracies(self) -> list[float]:
-        """Validation accuracy of each training."""
-        return [run.best_accuracy for run in self.runs]
+    def scores(self) -> list[float]:
+        """What each training is judged by."""
+        return [run.best_score for run in self.runs]
 
     @property
     def mean(self) -> float:
-        """Mean validation accuracy."""
-        return mean(self.accuracies)
+        """Mean score."""
+        return mean(self.scores)
 
     @property
     def std(self) -> float | None:
         """Standard deviation over the seeds (of a sample: over n - 1); None of a single one."""
-        return stdev(self.accuracies) if len(self.runs) > 1 else None
+        return deviation(self.scores)
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95% interval of the mean, by Student's t; None of a single training."""
-        estimate = EffectEstimate.of(self.accuracies)
-        return None if estimate is None else (max(0.0, estimate.low), min(1.0, estimate.high))
+        return interval(self.scores)
 
     @property
     def luck(self) -> EffectEstimate | None:
@@ -93,7 +92,7 @@ class Finalist:
         """
         if self.trial.status is not Status.COMPLETED or len(self.runs) < MIN_SEEDS:
             return None
-        return EffectEstimate.of([self.trial.best_accuracy - each for each in self.accuracies])
+        return EffectEstimate.of([self.trial.best_score - each for each in self.scores])
 
     @property
     def feasible(self) -> bool:
@@ -111,13 +110,16 @@ class Finalist:
         return mean(figures) if figures else None
 
     def expected(self) -> dict[str, Any]:
-        """What to expect of a training of the setting, as ``summary.json`` holds it."""
-        return {
-            "val_accuracy_mean": self.mean,
-            "val_accuracy_std": self.std,
-            "val_accuracy_interval": self.interval,
-            "seeds": len(self.runs),
-        }
+        """What to expect of a training of the setting, as ``summary.json`` holds it.
+
+        The score, and the accuracy where that is another figure.
+        """
+        figures: dict[str, Any] = {}
+        for name in self.trial.judged:
+            values = [run.best[name] for run in self.runs]
+            figures |= {f"{name}_mean": mean(values), f"{name}_std": deviation(values)}
+            figures[f"{name}_interval"] = interval(values)
+        return {**figures, "seeds": len(self.runs)}
 
     def described(self) -> dict[str, Any]:
         """As ``summary.json`` holds it."""
@@ -131,7 +133,7 @@ class Finalist:
             "trial_id": self.trial.trial_id,
             "trial": self.trial.label,
             "status": self.status,
-            "search_accuracy": self.trial.best_accuracy,
+            f"search_{self.trial.spec.job.metric}": self.trial.best_score,
             **self.expected(),
             "luck": luck and luck.mean,
             "luck_interval": luck and (luck.low, luck.high),
@@ -142,6 +144,17 @@ class Finalist:
             "delivered": self.delivered.trial_id,
             "params": self.trial.values,
         }
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation of a sample; None of a single one."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def interval(shares: Sequence[float]) -> tuple[float, float] | None:
+    """The 95% interval of the mean of shares, by Student's t; None of a single one."""
+    estimate = EffectEstimate.of(shares)
+    return None if estimate is None else (max(0.0, estimate.low), min(1.0, estimate.high))
 
 
 def ranked(finalists: Iterable[Finalist]) -> list[Finalist]:

@@ -24,7 +24,7 @@ class Rule:
     def order(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
         """``records`` that ended as they should, the best first; of equals the one suggested first.
 
-        Without constraints by the accuracy of the best epoch. With them, whole trainings that hold
+        Without constraints by the score of the best epoch. With them, whole trainings that hold
         them come first, then stopped ones that do, as one that has learnt little follows nothing
         yet; then the others, the smallest violation first.
         """

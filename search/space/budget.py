@@ -1,10 +1,11 @@
 """What a search may spend, and what changes on the embedded data."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from search.space.methods import Scheduler
+from search.space.weights_path import with_absolute_paths
 from trainables.boundary.validation import ClosedModel
 from trainables.recipe import Value
 
@@ -81,7 +82,7 @@ class Embedded(Strict):
     budget: Budget
     sampler: str | None = None
     scheduler: Scheduler | None = None
-    fix: dict[str, Value] = Field(default={})
+    fix: Annotated[dict[str, Value], BeforeValidator(with_absolute_paths)] = Field(default={})
 
 
 class Source(Strict):

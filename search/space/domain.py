@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import optuna
 from pydantic import BeforeValidator, StrictBool, TypeAdapter, model_validator
 
+from search.space.weights_path import with_absolute_paths
 from trainables.boundary.validation import ClosedModel, refuse_unknown
 from trainables.recipe import Value, kinds
 
@@ -147,7 +148,8 @@ def value_of(text: str, kind: type) -> Value:
 def values_of(texts: dict[str, str], architecture: str) -> dict[str, Value]:
     """What ``texts``, such as those of ``--set``, mean to keys of recipe and ``architecture``."""
     types = kinds(architecture)
-    return {key: value_of(text, types.get(key, str)) for key, text in texts.items()}
+    values = {key: value_of(text, types.get(key, str)) for key, text in texts.items()}
+    return dict(with_absolute_paths(values))
 
 
 def typed(domains: Domains, types: dict[str, type]) -> Domains:

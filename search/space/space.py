@@ -4,7 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from search.space.budget import Budget, Embedded, Source, Strict
 from search.space.constraints import Constraints
@@ -21,7 +28,9 @@ from search.space.domain import (
     values_of,
 )
 from search.space.methods import SAMPLER, SCHEDULER, Scheduler, SchedulerChoice
-from trainables import architectures
+from search.space.weights_path import with_absolute_paths
+from trainables import architectures, scores
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 from trainables.data import EMBEDDED, DataSpec
@@ -42,6 +51,10 @@ def _named(written: Any) -> Any:
     return written
 
 
+PointValues = Annotated[dict[str, Value], BeforeValidator(with_absolute_paths)]
+_METRICS: JsonValue = [*scores.available()]
+
+
 class Space(Strict):
     """One architecture on one data set, with what to try; see ``configs/spaces``.
 
@@ -51,6 +64,7 @@ class Space(Strict):
         budget: trials and epochs.
         embedded: what is different on the embedded data.
         source: where the baseline comes from; None of a network of one's own.
+        metric: what trials are judged by, on the validation images.
         sampler: what draws the settings, see ``search/proposals/samplers``.
         scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
             name with options, such as ``{asha: {grace_epochs: 5}}``.
@@ -58,7 +72,7 @@ class Space(Strict):
         guesses: settings worth trying right after it, never stopped early; keys that one leaves out
             are drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
-        constraints: what the winner must hold besides its accuracy, on images that show digits.
+        constraints: what the winner must hold besides its score, on images that show digits.
         search: the domain of every key.
     """
 
@@ -67,13 +81,20 @@ class Space(Strict):
     budget: Budget
     embedded: Embedded
     source: Source | None = None
+    metric: str = Field(default=ACCURACY, json_schema_extra={"enum": _METRICS})
     sampler: str = SAMPLER
     scheduler: Scheduler = SchedulerChoice(name=SCHEDULER)
-    baseline: dict[str, Value]
-    guesses: list[dict[str, Value]] = Field(default=[])
+    baseline: PointValues
+    guesses: list[PointValues] = Field(default=[])
     shortcut: Shortcut | None = None
     constraints: Constraints = Field(default={})
-    search: Domains
+    search: Annotated[Domains, BeforeValidator(with_absolute_paths)]
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        scores.check_name(metric, "metric")
+        return metric
 
     @field_validator("search")
     @classmethod
@@ -155,6 +176,18 @@ class Space(Strict):
         values = {key: domain.value for key, domain in keys if isinstance(domain, Fixed)} | values
         return {key: values[key] for key, _ in keys if key in values}
 
+    def with_keys(self, texts: dict[str, str]) -> "Space":
+        """The space with those of the recipe's keys in ``texts`` that it lacks, at the value there.
+
+        A key that belongs to another one comes with that alone.
+        """
+        added: Domains = {
+            key: Fixed(value=value)
+            for key, value in values_of(texts, self.architecture).items()
+            if key in RECIPE_KEYS and not RECIPE_KEYS[key].of and not self.has_key(key)
+        }
+        return self.model_copy(update={"search": {**self.search, **added}}) if added else self
+
     def has_key(self, key: str) -> bool:
         """True if ``key`` is searched here, if only under some option."""
         return any(name == key for name, _ in every_key(self.search))
@@ -176,7 +209,10 @@ class Space(Strict):
 
     def _check_parameter(self, key: str, value: Value) -> None:
         Setting.of(self.architecture, {key: value}, 1, 0)
-        architectures.check_builds(self.architecture, image_size=32, classes=10, **{key: value})
+        square = (32, 32, 3)
+        architectures.check_builds(
+            self.architecture, image_shape=square, classes=10, **{key: value}
+        )
 
 
 def _check_unambiguous(domains: Domains, outer: set[str]) -> None:

@@ -5,23 +5,26 @@ averages of the last maps.
 """
 
 from collections import OrderedDict
+from itertools import pairwise
 
 from torch import nn
 
 from trainables.dropout import Dropout
-from trainables.shapes import check_share, scaled, side
+from trainables.shapes import ImageShape, check_share, scaled, sides
 
 WIDTHS = (32, 64, 128)  # filters of each convolution at width 1
 
 
-def build(*, image_size: int, classes: int, width: float = 1.0, dropout: float = 0.0) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+def build(
+    *, image_shape: ImageShape, classes: int, width: float = 1.0, dropout: float = 0.0
+) -> nn.Module:
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Every keyword but the first two is a hyperparameter: give it a default, say here what it may be,
     refuse what it may not be, and give it a range in configs/spaces/TEMPLATE.yaml.
 
     Args:
-        image_size: height and width in pixels, 8 or more.
+        image_shape: height, width and channels; 8 pixels or more a side.
         classes: number of classes.
         width: multiplies the filters of every convolution; above 0, at most 16.
         dropout: probability of zeroing each of the averages, in [0, 1).
@@ -31,16 +34,16 @@ def build(*, image_size: int, classes: int, width: float = 1.0, dropout: float =
     """
     check_share("TEMPLATE: dropout", dropout)
     widths = [scaled(f"TEMPLATE: conv{n}", w, width) for n, w in enumerate(WIDTHS, start=1)]
-    size = image_size
+    size, channels = image_shape[:2], image_shape[2]
     for block in range(1, len(widths) + 1):  # so that too small an image is refused by its layer
-        size = side(f"TEMPLATE: pool{block}", size, kernel=2, stride=2)
-    return nn.Sequential(OrderedDict(_layers(widths, classes, dropout)))
+        size = sides(f"TEMPLATE: pool{block}", size, kernel=2, stride=2)
+    return nn.Sequential(OrderedDict(_layers([channels, *widths], classes, dropout)))
 
 
-def _layers(widths: list[int], classes: int, dropout: float) -> list[tuple[str, nn.Module]]:
+def _layers(filters: list[int], classes: int, dropout: float) -> list[tuple[str, nn.Module]]:
     """The layers by name: figures and errors call them so."""
     layers: list[tuple[str, nn.Module]] = []
-    for block, (inputs, outputs) in enumerate(zip([3, *widths], widths, strict=False), start=1):
+    for block, (inputs, outputs) in enumerate(pairwise(filters), start=1):
         layers += [
             (f"conv{block}", nn.Conv2d(inputs, outputs, 3, padding=1)),
             (f"bn{block}", nn.BatchNorm2d(outputs)),
@@ -52,6 +55,6 @@ def _layers(widths: list[int], classes: int, dropout: float) -> list[tuple[str, 
         ("gap", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),
         ("dropout", Dropout(dropout)),
-        ("linear", nn.Linear(widths[-1], classes)),
+        ("linear", nn.Linear(filters[-1], classes)),
     ]
     return [*layers, *head]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from search.trials.spec import TrialSpec
-from trainables.best_epoch import METRIC, improves
+from trainables.best_epoch import ACCURACY, figure_of, improves
 from trainables.recipe import Value
 
 
@@ -37,7 +37,7 @@ class TrialRecord:
         trial_id: Ray Tune's.
         status: how it stands.
         epochs: epochs done.
-        best_epoch: the first epoch with the highest validation accuracy; 0 before any.
+        best_epoch: the first epoch with the highest score; 0 before any.
         best: the figures of that epoch.
         last: the figures of the last epoch.
         started: time of its start, seconds since 1970.
@@ -62,6 +62,11 @@ class TrialRecord:
         return self.spec.number
 
     @property
+    def is_void(self) -> bool:
+        """True if it was interrupted before it had anything to show."""
+        return self.status is Status.INTERRUPTED and not self.epochs
+
+    @property
     def label(self) -> str:
         """Its name in tables and records."""
         return self.spec.name
@@ -72,9 +77,15 @@ class TrialRecord:
         return self.spec.values
 
     @property
-    def best_accuracy(self) -> float:
-        """Validation accuracy of the best epoch; -1 before any."""
-        return self.best.get(METRIC, -1.0)
+    def best_score(self) -> float:
+        """What it is judged by: the best epoch's figure of its search's metric; -1 before any."""
+        return self.best.get(self.spec.job.figure, -1.0)
+
+    @property
+    def judged(self) -> dict[str, float]:
+        """The best epoch's score and its accuracy, by the names of the figures."""
+        names = self.spec.job.figure, figure_of(ACCURACY)
+        return {name: self.best[name] for name in names if name in self.best}
 
     @property
     def epoch_seconds(self) -> float:
@@ -84,12 +95,12 @@ class TrialRecord:
     @property
     def rank(self) -> tuple[float, int]:
         """Sorts trials, the best first; of equals the one that was suggested first."""
-        return -self.best_accuracy, self.number
+        return -self.best_score, self.number
 
     def after(self, epoch: int, metrics: dict[str, float], at: float = 0.0) -> "TrialRecord":
         """The record once ``epoch`` ended with ``metrics``, at the time ``at``."""
         record = replace(self, epochs=epoch, last=metrics, at=at)
-        if improves(metrics, self.best):
+        if improves(metrics, self.best, self.spec.job.metric):
             record = replace(record, best_epoch=epoch, best=metrics)
         return record
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.data import DataSpec
 from trainables.recipe import Setting, Value
 from trainables.seeding import derive
@@ -25,6 +26,7 @@ class Job:
         cpus: CPUs, and so threads, of a trial.
         validation_dtype: number format in which the trials are validated; None for each worker's
             own. Earlier versions, which did not record it, had float32 alone.
+        metric: what trials are judged by, a name of ``trainables.scores``.
     """
 
     architecture: str
@@ -36,6 +38,12 @@ class Job:
     seed: int
     cpus: int
     validation_dtype: Literal["bfloat16", "float32"] | None = "float32"
+    metric: str = ACCURACY
+
+    @property
+    def figure(self) -> str:
+        """The name of the figure that trials are judged by."""
+        return figure_of(self.metric)
 
     @classmethod
     def of(cls, written: dict[str, Any]) -> "Job":

@@ -35,9 +35,9 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
-def percent(accuracy: float) -> str:
+def percent(share: float) -> str:
     """``49.0%``."""
-    return f"{100 * accuracy:.1f}%"
+    return f"{100 * share:.1f}%"
 
 
 def _short(value: "Value") -> str:

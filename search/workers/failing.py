@@ -9,6 +9,7 @@ from ray import tune
 
 from search.records.search_file import FILE
 from search.trials.failure import FAILED, HALT, ROOM, TRACE, one_line
+from trainables.best_epoch import ACCURACY, figure_of
 
 
 class NotShared(Exception):
@@ -25,10 +26,14 @@ def check_shared() -> None:
         raise NotShared(f"{socket.gethostname()} does not see {folder}")
 
 
-def report_failure(error: BaseException, trace: str) -> None:
-    """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``."""
+def report_failure(error: BaseException, trace: str, metric: str) -> None:
+    """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``.
+
+    Tune takes no report without the figures by which its searcher and its scheduler judge.
+    """
+    figures = {figure_of(name): math.nan for name in (ACCURACY, metric)}
     reasons = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
-    tune.report({"epoch": 0, "val_accuracy": math.nan, **reasons})
+    tune.report({"epoch": 0, **figures, **reasons})
 
 
 def describe(error: BaseException) -> str:

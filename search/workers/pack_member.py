@@ -36,7 +36,7 @@ def train_in_pack(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
         cause = getattr(error, "cause", error)  # Ray wraps what the host raised
         if type(cause).__name__ == "OutOfMemoryError":
             raise
-        report_failure(cause, traceback.format_exc())
+        report_failure(cause, traceback.format_exc(), config["job"]["metric"])
 
 
 def _train(config: dict[str, Any], hosts: list[ActorHandle]) -> None:

@@ -38,7 +38,7 @@ def train_trial(config: dict[str, Any], milestones: Collection[int]) -> None:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        report_failure(error, traceback.format_exc())
+        report_failure(error, traceback.format_exc(), task.job.metric)
 
 
 def _train(task: TrialSpec, pace: Pace) -> None:
@@ -75,4 +75,4 @@ def training_data(job: Job) -> TrainingData:
     """The data of the job, once a worker: Tune reuses workers for trial after trial."""
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     dtype = dtype_of(job.validation_dtype) if job.validation_dtype else None
-    return TrainingData.of(dataset, best_device(), dtype)
+    return TrainingData.of(dataset, best_device(), dtype, job.metric)

@@ -20,7 +20,7 @@ from ray.tune.schedulers import TrialScheduler
 from search.proposals.schedulers.asha import AshaScheduler
 from search.space.budget import Budget
 from studies.selection.recording import RecordedCurve, StudySetting
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 
 FINALISTS, FINALIST_SEEDS = 3, 3  # of each architecture; trainings of each finalist
@@ -195,7 +195,7 @@ def _train(scheduler: AshaScheduler, setting: StudySetting, history: Floats) -> 
     trial = SimpleNamespace(trial_id=trial_id, config=config)  # what the scheduler reads of Tune's
     scheduler.on_trial_add(None, trial)
     for epoch, accuracy in enumerate(history, 1):
-        result = {"epoch": epoch, METRIC: accuracy}
+        result = {"epoch": epoch, figure_of(ACCURACY): accuracy}
         if scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
             return epoch
     return len(history)

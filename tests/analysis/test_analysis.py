@@ -499,7 +499,7 @@ def test_a_search_is_its_trials_in_order_with_their_curves_and_rungs(finished):
     records = Records(finished.uri)
     search = records.search_of(records.load(records.winner_of("small")))
     rows = [[(r["epoch"], r["val_accuracy"]) for r in rows] for rows in finished.histories()]
-    assert [trial.accuracies for trial in search.trials] == rows
+    assert [trial.scores for trial in search.trials] == rows
     assert [trial.record.values for trial in search.trials] == [
         c["values"] for c in finished.configs()
     ]

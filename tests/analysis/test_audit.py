@@ -338,7 +338,7 @@ def test_greying_leaves_the_other_part(embedded):
 def test_the_logits_are_the_found_layers_function_of_the_features(embedded, normalise, name):
     torch.manual_seed(0)
     build = architectures.builder(name)
-    model = build(image_size=40, classes=10, **SMALL.get(name, {})).eval()
+    model = build(image_shape=(40, 40, 3), classes=10, **SMALL.get(name, {})).eval()
     split = DeviceSplit.of(embedded.val.limited(20), CPU)
     layer = readout_name(model, normalise(split.images[:2]))
     features, _ = features_of(model, layer, split, normalise)

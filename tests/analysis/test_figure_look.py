@@ -267,7 +267,7 @@ def test_the_winner_the_finalists_and_the_stopped_differ_among_the_curves_of_a_s
 @pytest.mark.parametrize("name", ["slices", "history"])
 def test_the_setting_of_a_run_that_was_trained_again_is_marked(name):
     figure = figures.drawer(name)(finals(constructed("gap5"))).figure
-    (best,) = (t.record.best_accuracy for t in small_search().trials if t.record.number == 5)
+    (best,) = (t.record.best_score for t in small_search().trials if t.record.number == 5)
     marks = [
         point
         for axes in figure.axes

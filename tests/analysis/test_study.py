@@ -15,7 +15,7 @@ def test_trials_are_compared_after_the_first_rung():
     search = small_search()
     assert common_epoch(search) == 2
     study = study_of(search, after(2))
-    expected = [max(a for _, a in trial.accuracies[:2]) for trial in search.trials]
+    expected = [max(a for _, a in trial.scores[:2]) for trial in search.trials]
     assert [trial.value for trial in study.trials] == expected
 
 

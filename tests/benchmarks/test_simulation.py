@@ -101,7 +101,7 @@ def test_every_trial_ends(replayed):
 
 def test_a_replay_repeats_itself(replayed):
     def ends(board: TrialBoard) -> list:
-        return [(r.values, r.status, r.epochs, r.best_accuracy) for r in board.records]
+        return [(r.values, r.status, r.epochs, r.best_score) for r in board.records]
 
     assert ends(replayed[0]) == ends(replayed[1])
 

@@ -80,7 +80,7 @@ def test_a_run_writes_every_block_and_its_circumstances(tmp_path, capsys):
 
 def test_the_operations_of_conv3_are_those_counted_by_hand(embedded):
     case = Case("conv3", {}, embedded, "embedded", Recipe(), CPU)
-    size, dense = embedded.image_size, 256
+    size, dense = embedded.image_shape[0], 256
     layers = [(3, 32, size), (32, 64, size // 2), (64, 128, size // 4)]
     convolutions = [2 * 9 * inputs * outputs * side**2 for inputs, outputs, side in layers]
     products = [2 * 128 * (size // 8) ** 2 * dense, 2 * dense * 10]

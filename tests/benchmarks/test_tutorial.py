@@ -19,7 +19,7 @@ VARIANTS = [("conv3", {}), ("gap5", {"pool_stride": 1}), ("gap5", {"pool_stride"
 
 def both(name, parameters, size=40):
     """Convoy's network and the textbook's with its weights, dropout off."""
-    given = {"image_size": size, "classes": 10, "dropout": 0.0, **parameters}
+    given = {"image_shape": (size, size, 3), "classes": 10, "dropout": 0.0, **parameters}
     ours, theirs = architectures.builder(name)(**given), tutorial.TEXTBOOK[name](**given)
     theirs.load_state_dict(ours.state_dict())
     return ours.double(), theirs.double()
@@ -53,7 +53,7 @@ def test_a_textbook_network_is_initialised_alike_from_the_same_seed(name):
     networks = []
     for build in (architectures.builder(name), tutorial.TEXTBOOK[name]):
         torch.manual_seed(5)
-        networks.append(build(image_size=32, classes=10).state_dict())
+        networks.append(build(image_shape=(32, 32, 3), classes=10).state_dict())
     assert all(torch.equal(networks[0][key], networks[1][key]) for key in networks[1])
 
 

@@ -55,35 +55,46 @@ def theirs(images: Tensor, drawn: Draws) -> Tensor:
     return torch.stack(made)
 
 
-def drawn_images(kind: str, count: int, height: int, width: int) -> Tensor:
+def drawn_images(kind: str, count: int, height: int, width: int, channels: int = 3) -> Tensor:
     draws = torch.Generator().manual_seed(height)
 
     def levels(*shape: int, low: int = 0, high: int = 256) -> Tensor:
         return torch.randint(low, high, shape, dtype=torch.uint8, generator=draws)
 
-    everywhere = (count, height, width, 3)
-    flat = levels(count, 1, 1, 3).expand(everywhere).clone()
+    everywhere = (count, height, width, channels)
+    flat = levels(count, 1, 1, channels).expand(everywhere).clone()
     if kind == "noise":
         return levels(*everywhere)
     if kind == "smooth":
-        coarse = torch.rand(count, 3, 4, 4, generator=draws) * 255
+        coarse = torch.rand(count, channels, 4, 4, generator=draws) * 255
         fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
         return fine.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     if kind == "two levels":
-        return torch.where(levels(*everywhere) < 30, levels(count, 1, 1, 3), flat)
+        return torch.where(levels(*everywhere) < 30, levels(count, 1, 1, channels), flat)
     if kind == "nearly flat":
         return flat.clamp(max=253) + levels(*everywhere, high=3)
     if kind == "one pixel":
-        flat[:, height // 2, width // 3] = levels(count, 3)
+        flat[:, height // 2, width // 3] = levels(count, channels)
     return flat
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize(
+KINDS = pytest.mark.parametrize(
     "kind", ["noise", "smooth", "flat", "two levels", "nearly flat", "one pixel"]
 )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@KINDS
 def test_every_image_is_the_one_that_torchvision_makes(kind, size):
     images = drawn_images(kind, COUNT, *size)
+    expected = theirs(images, CASES)
+    assert torch.equal(augmented(images, CASES, all_at_once), expected)
+    assert torch.equal(augmented(images, CASES, by_subsets), expected)
+
+
+@KINDS
+def test_every_grey_image_is_the_one_that_torchvision_makes(kind):
+    images = drawn_images(kind, COUNT, 28, 36, 1)
     expected = theirs(images, CASES)
     assert torch.equal(augmented(images, CASES, all_at_once), expected)
     assert torch.equal(augmented(images, CASES, by_subsets), expected)
@@ -145,7 +156,7 @@ class Operations(TorchDispatchMode):
 
 def operations(drawn: Draws, form) -> list:
     images = drawn_images("noise", COUNT, 32, 32)
-    operation_tables(32, 32, images.device)  # made once
+    operation_tables(32, 32, 3, images.device)  # made once
     with Operations() as seen:
         augmented(images, drawn, form)
     return seen.log
@@ -179,7 +190,7 @@ def test_on_a_device_without_values_it_runs_all_the_same():
 
 
 def test_on_a_gpu_nothing_comes_from_another_device(monkeypatch):
-    tables = operation_tables(32, 32, torch.device("cpu"))
+    tables = operation_tables(32, 32, 3, torch.device("cpu"))
     with FakeTensorMode():  # of CUDA, without any; refuses operations across devices
         on_gpu = {
             name: torch.empty(each.shape, dtype=each.dtype, device="cuda")
@@ -193,7 +204,7 @@ def test_on_a_gpu_nothing_comes_from_another_device(monkeypatch):
 
 def test_the_tables_of_a_size_are_made_once_on_each_device():
     for device in (torch.device("cpu"), torch.device("meta")):
-        assert operation_tables(9, 8, device) is operation_tables(9, 8, device)
+        assert operation_tables(9, 8, 3, device) is operation_tables(9, 8, 3, device)
 
 
 def test_each_sub_policy_and_sign_is_drawn_equally_often():

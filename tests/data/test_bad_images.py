@@ -328,4 +328,4 @@ def test_sixteen_bits_of_grey_are_read_by_their_upper_eight(tmp_path, kind):
     path = tmp_path / f"grey.{kind.lower()}"
     Image.fromarray(greys).save(path, kind)
     expected = [[[grey // 256] * 3 for grey in row] for row in greys.tolist()]
-    assert decode(path, 8).tolist() == expected
+    assert decode(path, (8, 8, 3)).tolist() == expected

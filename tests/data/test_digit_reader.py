@@ -169,8 +169,8 @@ def test_a_shortcut_of_ones_own_is_not_read_over(folder, tmp_path):
 
 
 def test_digits_are_read_before_images_are_resized(folder):
-    resized = load(DataSpec(image_size=64), str(folder))
-    assert resized.image_size == 64
+    resized = load(DataSpec(size=64), str(folder))
+    assert resized.image_shape == (64, 64, 3)
     assert np.array_equal(resized.val.digits, load(DataSpec(), str(folder)).val.digits)
 
 

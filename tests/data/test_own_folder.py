@@ -136,23 +136,23 @@ def test_images_of_unequal_sizes_become_32_pixels_square(folder, size):
     pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
     Image.fromarray(pixels).save(path)
     data = read(folder, val_share=0.1)
-    assert data.image_size == 32
+    assert data.image_shape == (32, 32, 3)
     split = data.train if "bee/new.png" in data.train.filenames else data.val
     expected = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BILINEAR)
     assert np.array_equal(split.images[split.filenames.index("bee/new.png")], expected)
 
 
 def test_the_size_that_is_asked_for_is_taken(folder):
-    assert read(folder, image_size=20).image_size == 20
+    assert read(folder, size=20).image_shape == (20, 20, 3)
 
 
 def test_images_too_large_to_train_on_want_a_size(folder):
     shutil.rmtree(folder)
     for name in CLASSES:
         write(folder / "train" / name, 2, size=(1025, 1025))
-    with pytest.raises(UsageError, match=r"1025x1025 pixels, at most 1024 .* give data.image_size"):
+    with pytest.raises(UsageError, match=r"1025x1025 pixels, at most 1024 .* give data.size"):
         read(folder)
-    assert read(folder, image_size=16).image_size == 16
+    assert read(folder, size=16).image_shape == (16, 16, 3)
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def test_damaged_files_are_refused(tmp_path):
 def test_real_cifar_is_split_as_asked(real_data):
     data = load(DataSpec("cifar10", val=10_000), real_data)
     assert [len(split) for split in data.splits.values()] == [40_000, 10_000, 10_000]
-    assert data.image_size == 32
+    assert data.image_shape == (32, 32, 3)
     assert not data.has_digits

@@ -136,7 +136,7 @@ def check_against_records(b: TrialBoard) -> None:
     for running in (False, True):
         allowed = {"completed", "pruned"} | ({"running"} if running else set())
         choice = [r for r in records if r.status in allowed and r.best_epoch]
-        expected = max(choice, key=lambda r: r.best_accuracy, default=None)
+        expected = max(choice, key=lambda r: r.best_score, default=None)
         assert b.best(with_running=running) is expected
 
 

@@ -146,7 +146,7 @@ def test_of_one_seed_the_deviation_is_unknown():
 @pytest.mark.parametrize("values", [[0.6044, 0.8267], [0.8267, 0.6044], [0.7, 0.79, 0.74], [0.5]])
 def test_the_winners_best_training_is_delivered(values):
     choice = finals(FREE, {0: values, 1: [0.1] * len(values)}, {0: 0.0, 1: 0.0})
-    assert choice.winner.best_accuracy == max(values)
+    assert choice.winner.best_score == max(values)
     assert choice.finalists[0].mean == pytest.approx(np.mean(values))
 
 
@@ -157,7 +157,7 @@ def delivered(*trainings: tuple[float, float]):
     for number, (accuracy, following) in enumerate(trainings, start=1):
         found.add(number, accuracy, following, of=0)
     winner = choose(found, BOUND).winner
-    return winner.best_accuracy, winner.best["digit_following"]
+    return winner.best_score, winner.best["digit_following"]
 
 
 def test_a_training_that_breaks_a_constraint_is_not_delivered_where_another_holds_it():
@@ -223,7 +223,7 @@ def half_failed():
 
 
 def test_a_finals_training_that_failed_is_left_out_of_the_mean():
-    assert half_failed().accuracies == [0.7]
+    assert half_failed().scores == [0.7]
 
 
 def test_how_many_trainings_failed_is_told():
@@ -233,7 +233,7 @@ def test_how_many_trainings_failed_is_told():
 
 
 def test_a_training_that_failed_is_not_delivered():
-    assert half_failed().delivered.best_accuracy == 0.7
+    assert half_failed().delivered.best_score == 0.7
 
 
 def test_what_is_left_of_failed_trainings_does_not_win_by_its_lucky_seed():

@@ -62,7 +62,7 @@ def test_a_listener_hears_of_every_epoch_in_order(driver):
 def test_the_best_epoch_may_lie_between_two_reports(driver):
     report(driver, 1, 0.2, 0.4, 0.3)
     record = driver.board.record("t")
-    assert (record.epochs, record.best_epoch, record.best_accuracy) == (3, 2, 0.4)
+    assert (record.epochs, record.best_epoch, record.best_score) == (3, 2, 0.4)
 
 
 @pytest.mark.parametrize("first", [1, 2, 3])

@@ -59,7 +59,7 @@ def test_its_summary_tells_the_winner(first_version):
     best = summary_in(first_version / "whole").best
     records = [history.record for history in read_histories(first_version / "whole")]
     (winner,) = [record for record in records if record.trial_id == best["trial_id"]]
-    assert (best["val_accuracy"], best["params"]) == (winner.best_accuracy, winner.values)
+    assert (best["val_accuracy"], best["params"]) == (winner.best_score, winner.values)
 
 
 def test_its_records_tell_job_and_constraints(first_version):
@@ -76,7 +76,7 @@ def test_its_store_tells_the_winner_and_all_trials(first_version):
     assert winner.weights
     trials = records.search_of(winner).trials
     histories = read_histories(first_version / "whole")[:TRIALS]
-    assert [[accuracy for _, accuracy in trial.accuracies] for trial in trials] == [
+    assert [[accuracy for _, accuracy in trial.scores] for trial in trials] == [
         [step.last["val_accuracy"] for step in history.steps] for history in histories
     ]
 

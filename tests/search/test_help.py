@@ -2,7 +2,7 @@
 
 from search.request.parser import search_parser
 
-LINES, COLUMNS = 40, 80
+LINES, COLUMNS = 44, 80
 
 
 def test_it_fits_a_screen_whatever_the_terminal_is(monkeypatch):

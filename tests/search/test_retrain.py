@@ -36,7 +36,9 @@ SAME = {"val_accuracy": 0.5, "val_loss": 1.25}
 def replayed(then=CPU, here=CPU, accuracy=0.5, figures=SAME, weights=True) -> Replay:
     pairs = (EpochPair(1, SAME, SAME), EpochPair(2, SAME, figures))
     run = replace(RUN, provenance=then)
-    return Replay(run, here, Tolerance(0.02, "a guess"), pairs, 2, accuracy, weights)
+    return Replay(
+        run, here, Tolerance(0.02, "a guess"), pairs, 2, {"val_accuracy": accuracy}, weights
+    )
 
 
 def test_equal_figures_and_weights_are_bit_for_bit():

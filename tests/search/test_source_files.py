@@ -57,7 +57,7 @@ def test_it_is_the_network_and_all_that_it_imports_wherever_that_lies(folder):
 
 def test_what_the_network_imports_while_it_is_built_is_there_from_then_on(folder):
     source_files("ownnet")
-    architectures.builder("ownnet")(image_size=32, classes=10)
+    architectures.build("ownnet", image_shape=(32, 32, 3), classes=10)
     assert "ownlate.py" in source_files("ownnet")
 
 

@@ -107,7 +107,7 @@ CPU, BF16 = torch.device("cpu"), torch.bfloat16
 
 def network_of(architecture: str) -> nn.Module:
     torch.manual_seed(0)
-    model = builder(architecture)(image_size=40, classes=10)
+    model = builder(architecture)(image_shape=(40, 40, 3), classes=10)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.5, 0.5)

@@ -2,12 +2,15 @@
 
 import copy
 import dataclasses
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import torch
 from pydantic import TypeAdapter
 
-from trainables import architectures
+from trainables import architectures, scores
 from trainables.boundary.errors import UsageError
 from trainables.checkpoint import load, save
 from trainables.data.batches import DeviceSplit, steps_per_epoch
@@ -32,6 +35,14 @@ RECIPES = {
     "swap-known": {"region_swap": "bottom_right"},
     "swap-random": {"region_swap": "random", "swap_probability": 0.5},
     "jtt": {"reweighting": "jtt", "jtt_share": 0.3, "jtt_weight": 8.0},
+    "balanced": {"class_weights": "balanced", "sampling": "balanced", "label_smoothing": 0.1},
+    "balanced-jtt-mixup": {
+        "class_weights": "balanced",
+        "sampling": "balanced",
+        "mixup": 0.2,
+        "reweighting": "jtt",
+        "jtt_share": 0.3,
+    },
     "jtt-longer": {"reweighting": "jtt", "jtt_share": 0.7, "region_swap": "random"},
 }
 PARTS = {key for values in RECIPES.values() for key in values} | set(AUGMENTED)
@@ -104,13 +115,32 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data, tmp_path, r
 
 
 def test_every_figure_of_an_epoch_is_declared_and_every_declared_one_is_made(data):
-    epoch = next(fit(setting(1, mixup=0.4), data))
-    assert set(epoch.metrics) == {metric.name for metric in METRICS}
+    figures = set()
+    for metric in scores.available():
+        figures |= set(
+            next(fit(setting(1, mixup=0.4), dataclasses.replace(data, metric=metric))).metrics
+        )
+    assert figures == {metric.name for metric in METRICS}
+
+
+@cache
+def weights_file() -> str:
+    """Weights of gap5, as ``init`` takes them."""
+    path = Path(mkdtemp()) / "weights.pt"
+    save(
+        architectures.build(
+            "gap5", image_shape=(32, 32, 3), classes=10, pool_stride=2
+        ).state_dict(),
+        path,
+    )
+    return str(path)
 
 
 def other(name: str):
     """A value of a recipe's key that is not its default."""
     of = PROPERTIES[name]
+    if name == "init":
+        return weights_file()
     if "enum" in of:
         return next(option for option in reversed(of["enum"]) if option != of["default"])
     if of["type"] == "boolean":
@@ -165,7 +195,7 @@ def test_a_key_without_what_it_belongs_to_changes_nothing(data, name):
 
 
 def test_every_part_of_a_recipe_is_resumed_in_some_test():
-    plain = {"batch_size", "lr", "momentum", "nesterov", "warmup", "swap_size"}
+    plain = {"init", "batch_size", "lr", "momentum", "nesterov", "warmup", "swap_size"}
     assert set(RECIPE_KEYS) - plain <= PARTS
 
 
@@ -180,7 +210,7 @@ def test_mixup_reports_the_accuracy_on_clean_training_images_too(data):
 
 
 def _model(epoch):
-    model = architectures.builder("gap5")(image_size=40, classes=10, pool_stride=2)
+    model = architectures.builder("gap5")(image_shape=(40, 40, 3), classes=10, pool_stride=2)
     model.load_state_dict(epoch.state["model"])
     return model.to(memory_format=torch.channels_last)
 

@@ -58,7 +58,7 @@ class Captured:
 @pytest.fixture
 def made_without_values(monkeypatch, embedded):
     """Makes data of ``device``, where nothing draws from a generator and nothing is uploaded."""
-    tables = operation_tables(embedded.image_size, embedded.image_size, torch.device("cpu"))
+    tables = operation_tables(*embedded.image_shape, torch.device("cpu"))
     build = training.network
     for name in ("rand", "randn", "randint", "randperm", "multinomial"):
         monkeypatch.setattr(torch, name, without_generator(getattr(torch, name)))
@@ -77,8 +77,7 @@ def made_without_values(monkeypatch, embedded):
         }
         monkeypatch.setattr(auto_augment, "operation_tables", lambda *_: OperationTables(**copies))
         monkeypatch.setattr(training, "network", network)
-        side = embedded.image_size
-        images = torch.empty(35, side, side, 3, dtype=torch.uint8, device=device)
+        images = torch.empty(35, *embedded.image_shape, dtype=torch.uint8, device=device)
         labels = torch.empty(35, dtype=torch.int64, device=device)
         split, normalise = DeviceSplit(images, labels, labels), Normaliser(embedded, device)
         return TrainingData(embedded, device, split, split, normalise, torch.float32, Captured())

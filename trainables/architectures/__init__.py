@@ -1,24 +1,29 @@
 """Architectures, found by the name of their file: ``NAME.py`` with a function ``build``.
 
-``build(*, image_size: int, classes: int, **parameters) -> nn.Module`` returns a network from
-float images of shape (N, 3, image_size, image_size) to logits of shape (N, classes). Its keyword
+``build(*, image_shape: ImageShape, classes: int, **parameters) -> nn.Module`` returns a network
+from float images of shape (N, channels, height, width) to logits of shape (N, classes). Its keyword
 parameters, each with a default, are the architecture's own hyperparameters. Every ReLU is a module
 of its own and not inplace: attribution methods that hook modules are silently wrong otherwise.
+
+A ``build`` with ``image_size: int`` in place of ``image_shape`` takes square RGB images alone.
 """
 
 import inspect
 import pkgutil
+from bisect import bisect_left
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
+from trainables.shapes import ImageShape, TooSmallError, in_words
 
 if TYPE_CHECKING:
     from torch import nn
 
-_GIVEN = {"image_size", "classes"}
+_GIVEN = {"image_shape", "image_size", "classes"}
+_LARGEST = 1024  # a side of an image, up to which an architecture's least is looked for
 
 
 def available() -> list[str]:
@@ -47,7 +52,50 @@ def parameters(name: str) -> dict[str, bool | int | float | str]:
     return {key: p.default for key, p in signature.parameters.items() if key not in _GIVEN}
 
 
-def check_builds(name: str, *, image_size: int, classes: int, **parameters: Any) -> None:
+def build(name: str, *, image_shape: ImageShape, classes: int, **parameters: Any) -> "nn.Module":
+    """A network of architecture ``name``, freshly initialised.
+
+    Raises:
+        UsageError: there is no such architecture, or it cannot take the images or parameters.
+    """
+    try:
+        return _build(name, image_shape, classes, parameters)
+    except TooSmallError as error:
+        least = _least_side(name, image_shape[2], classes, parameters)
+        raise UsageError(f"{error}; {name} takes {least} pixels or more a side here") from error
+
+
+def _build(
+    name: str, image_shape: ImageShape, classes: int, parameters: dict[str, Any]
+) -> "nn.Module":
+    own = builder(name)
+    if "image_shape" in inspect.signature(own).parameters:
+        return own(image_shape=image_shape, classes=classes, **parameters)
+    height, width, channels = image_shape
+    if height != width or channels != 3:
+        raise UsageError(
+            f"architecture {name} takes square RGB images alone, not {in_words(image_shape)}: its "
+            "build has no parameter image_shape; give it that, (height, width, channels), in "
+            "place of image_size"
+        )
+    return own(image_size=height, classes=classes, **parameters)
+
+
+def _least_side(name: str, channels: int, classes: int, parameters: dict[str, Any]) -> int:
+    import torch
+
+    def fits(side: int) -> bool:
+        with torch.device("meta"):
+            try:
+                _build(name, (side, side, channels), classes, parameters)
+            except TooSmallError:
+                return False
+        return True
+
+    return bisect_left(range(_LARGEST), True, lo=1, key=fits)
+
+
+def check_builds(name: str, *, image_shape: ImageShape, classes: int, **parameters: Any) -> None:
     """Build architecture ``name`` without memory for its weights, however large it is.
 
     Raises:
@@ -56,10 +104,12 @@ def check_builds(name: str, *, image_size: int, classes: int, **parameters: Any)
     import torch  # takes a second, and names of architectures are checked without
 
     with torch.device("meta"):
-        builder(name)(image_size=image_size, classes=classes, **parameters)
+        build(name, image_shape=image_shape, classes=classes, **parameters)
 
 
-def check_trainable(name: str, model: "nn.Module", *, image_size: int, classes: int) -> None:
+def check_trainable(
+    name: str, model: "nn.Module", *, image_shape: ImageShape, classes: int
+) -> None:
     """Run ``model``, which is of architecture ``name``, once.
 
     Raises:
@@ -73,7 +123,8 @@ def check_trainable(name: str, model: "nn.Module", *, image_size: int, classes: 
     if lazy or not weights:
         what = f"{lazy[0]} has no size yet; use no lazy layer" if lazy else "it has no weights"
         raise UsageError(f"architecture {name}: {what}")
-    shape = (2, 3, image_size, image_size)
+    height, width, channels = image_shape
+    shape = (2, channels, height, width)
     try:
         with torch.no_grad():
             logits = model.eval()(torch.zeros(shape))

@@ -13,7 +13,7 @@ from torch import nn
 
 from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
-from trainables.shapes import check_share, check_whole, scaled, side
+from trainables.shapes import ImageShape, check_share, check_whole, scaled, sides
 
 # Filters and kernel of each convolution; a 3x3 max pool of stride 2 follows those of POOLED.
 CONVOLUTIONS = ((96, 5), (256, 5), (384, 3), (384, 3), (256, 3))
@@ -23,7 +23,7 @@ NORMS = {"none": (), "grouped": (5,), "every": (1, 2, 3, 4, 5)}
 
 def build(
     *,
-    image_size: int,
+    image_shape: ImageShape,
     classes: int,
     width: float = 1.0,
     stride: int = 2,
@@ -31,10 +31,10 @@ def build(
     dropout: float = 0.5,
     dense: int = 4096,
 ) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels, 1 or more.
+        image_shape: height, width and channels; a pixel or more a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
         stride: of the first convolution, 1 to 4.
@@ -52,17 +52,17 @@ def build(
     if batch_norm not in NORMS:
         raise UsageError(f"alexnet: batch_norm must be one of {', '.join(NORMS)}")
     layers: list[tuple[str, nn.Module]] = []
-    size, inputs = image_size, 3
+    size, inputs = image_shape[:2], image_shape[2]
     for number, (filters, kernel) in enumerate(CONVOLUTIONS, start=1):
         name, step = f"alexnet: conv{number}", stride if number == 1 else 1
         outputs = scaled(name, filters, width)
-        size = side(name, size, kernel, step, kernel // 2)
+        size = sides(name, size, kernel, step, kernel // 2)
         convolution = nn.Conv2d(inputs, outputs, kernel, step, kernel // 2)
         layers += _block(number, convolution, number in NORMS[batch_norm])
         if number in POOLED:
-            size = side(f"alexnet: pool{number}", size, kernel=3, stride=2, padding=1)
+            size = sides(f"alexnet: pool{number}", size, kernel=3, stride=2, padding=1)
         inputs = outputs
-    head = _head(inputs * size**2, dense, classes, dropout)
+    head = _head(inputs * size[0] * size[1], dense, classes, dropout)
     return nn.Sequential(OrderedDict([*layers, *head]))
 
 

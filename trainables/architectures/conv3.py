@@ -10,16 +10,18 @@ from torch import nn
 
 from trainables.dropout import Dropout
 from trainables.pooling import MaxPool2d
-from trainables.shapes import check_share, check_whole, side
+from trainables.shapes import ImageShape, check_share, check_whole, sides
 
 WIDTHS = (32, 64, 128)
 
 
-def build(*, image_size: int, classes: int, dropout: float = 0.25, dense: int = 256) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+def build(
+    *, image_shape: ImageShape, classes: int, dropout: float = 0.25, dense: int = 256
+) -> nn.Module:
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels, 8 or more.
+        image_shape: height, width and channels; 8 pixels or more a side.
         classes: number of classes.
         dropout: probability of zeroing a flattened feature, in [0, 1).
         dense: neurons of the hidden dense layer, 1 to 16384.
@@ -29,15 +31,19 @@ def build(*, image_size: int, classes: int, dropout: float = 0.25, dense: int = 
     """
     check_share("conv3: dropout", dropout)
     check_whole("conv3: dense", dense, 1, 16384)
-    size = image_size
+    size, channels = image_shape[:2], image_shape[2]
     for block in (1, 2, 3):
-        size = side(f"conv3: pool{block}", size, kernel=2, stride=2)
-    return nn.Sequential(OrderedDict(_layers(size, classes, dropout, dense)))
+        size = sides(f"conv3: pool{block}", size, kernel=2, stride=2)
+    return nn.Sequential(OrderedDict(_layers(channels, size, classes, dropout, dense)))
 
 
-def _layers(size: int, classes: int, dropout: float, dense: int) -> list[tuple[str, nn.Module]]:
+def _layers(
+    channels: int, size: tuple[int, int], classes: int, dropout: float, dense: int
+) -> list[tuple[str, nn.Module]]:
     layers: list[tuple[str, nn.Module]] = []
-    for block, (inputs, outputs) in enumerate(zip((3, *WIDTHS), WIDTHS, strict=False), start=1):
+    for block, (inputs, outputs) in enumerate(
+        zip((channels, *WIDTHS), WIDTHS, strict=False), start=1
+    ):
         # Pooling before the ReLU is the same function (max commutes with it) and cheaper.
         layers += [
             (f"conv{block}", nn.Conv2d(inputs, outputs, 3, padding=1)),
@@ -47,7 +53,7 @@ def _layers(size: int, classes: int, dropout: float, dense: int) -> list[tuple[s
     head: list[tuple[str, nn.Module]] = [
         ("flatten", nn.Flatten()),
         ("dropout", Dropout(dropout)),
-        ("dense", nn.Linear(WIDTHS[-1] * size**2, dense)),
+        ("dense", nn.Linear(WIDTHS[-1] * size[0] * size[1], dense)),
         ("relu4", nn.ReLU()),
         ("linear", nn.Linear(dense, classes)),
     ]

@@ -12,18 +12,18 @@ from torch import nn
 
 from trainables.dropout import Dropout
 from trainables.pooling import MaxPool2d
-from trainables.shapes import check_share, check_whole, side
+from trainables.shapes import ImageShape, check_share, check_whole, sides
 
 WIDTHS = (16, 32, 48, 64, 80)
 
 
 def build(
-    *, image_size: int, classes: int, pool_stride: int = 1, dropout: float = 0.0
+    *, image_shape: ImageShape, classes: int, pool_stride: int = 1, dropout: float = 0.0
 ) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels; 8 or more at pool stride 2, 4 or more at 1.
+        image_shape: height, width and channels; at pool stride 2 8 pixels or more a side, at 1 4.
         classes: number of classes.
         pool_stride: stride of the max pools, 1 (the source's) or 2.
         dropout: probability of zeroing each of the 80 pooled features, in [0, 1).
@@ -33,16 +33,18 @@ def build(
     """
     check_whole("gap5: pool_stride", pool_stride, 1, 2)
     check_share("gap5: dropout", dropout)
-    size = image_size
+    size, channels = image_shape[:2], image_shape[2]
     for block in (1, 2, 3):
-        size = side(f"gap5: pool{block}", size, kernel=2, stride=pool_stride)
-    return nn.Sequential(OrderedDict(_layers(classes, pool_stride, dropout)))
+        size = sides(f"gap5: pool{block}", size, kernel=2, stride=pool_stride)
+    return nn.Sequential(OrderedDict(_layers(channels, classes, pool_stride, dropout)))
 
 
-def _layers(classes: int, pool_stride: int, dropout: float) -> list[tuple[str, nn.Module]]:
+def _layers(
+    channels: int, classes: int, pool_stride: int, dropout: float
+) -> list[tuple[str, nn.Module]]:
     c1, c2, c3, c4, c5 = WIDTHS
     layers: list[tuple[str, nn.Module]] = [
-        ("conv1", nn.Conv2d(3, c1, 7, padding=3)),
+        ("conv1", nn.Conv2d(channels, c1, 7, padding=3)),
         ("bn1", nn.BatchNorm2d(c1)),
         ("relu1", nn.ReLU()),
     ]

@@ -11,7 +11,7 @@ from torch import nn
 
 from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
-from trainables.shapes import check_share, scaled, side
+from trainables.shapes import ImageShape, check_share, scaled, sides
 
 # Filters, kernel, channel dropout of each convolution; a 2x2 average pool follows 2 and 4.
 BLOCKS = (
@@ -27,16 +27,16 @@ POOLED = (2, 4)
 
 def build(
     *,
-    image_size: int,
+    image_shape: ImageShape,
     classes: int,
     width: float = 1.0,
     channel_dropout: float = 1.0,
     dropout: float = 0.38,
 ) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels, 4 or more.
+        image_shape: height, width and channels; 4 pixels or more a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
         channel_dropout: factor of the source's probabilities of zeroing a whole channel, which are
@@ -50,13 +50,13 @@ def build(
     if not 0 <= channel_dropout <= 10:
         raise UsageError(f"gap6: channel_dropout must be in [0, 10], not {channel_dropout!r}")
     layers: list[tuple[str, nn.Module]] = []
-    size, inputs = image_size, 3
+    size, inputs = image_shape[:2], image_shape[2]
     for number, (filters, kernel, drop) in enumerate(BLOCKS, start=1):
         outputs = scaled(f"gap6: conv{number}", filters, width)
         layers += _block(number, inputs, outputs, kernel, channel_dropout * drop)
         inputs = outputs
         if number in POOLED:
-            size = side(f"gap6: pool{number}", size, kernel=2, stride=2)
+            size = sides(f"gap6: pool{number}", size, kernel=2, stride=2)
             layers.append((f"pool{number}", nn.AvgPool2d(2)))
     head: list[tuple[str, nn.Module]] = [
         ("gap", nn.AdaptiveAvgPool2d(1)),

@@ -12,12 +12,12 @@ from collections import OrderedDict
 from torch import nn
 
 from trainables.dropout import Dropout
-from trainables.shapes import check_share, check_whole, scaled, side
+from trainables.shapes import ImageShape, check_share, check_whole, scaled, sides
 
 
 def build(
     *,
-    image_size: int,
+    image_shape: ImageShape,
     classes: int,
     width: float = 1.0,
     kernel: int = 5,
@@ -25,10 +25,10 @@ def build(
     batch_norm: bool = True,
     dropout: float = 0.5,
 ) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels; 11 or more with the defaults.
+        image_shape: height, width and channels; with the defaults 11 pixels or more a side.
         classes: number of classes.
         width: factor of the first two blocks' filters, in (0, 16].
         kernel: side of the first convolution, 1 to 11 pixels.
@@ -43,11 +43,11 @@ def build(
     check_whole("nin: kernel", kernel, 1, 11)
     check_whole("nin: stride", stride, 1, 4)
     first, second = scaled("nin: conv1_1", 96, width), scaled("nin: conv2_1", 256, width)
-    size = side("nin: conv1_1", image_size, kernel, stride)
-    size = side("nin: pool1", size, kernel=3, stride=2)
-    side("nin: pool2", size + 2, kernel=3, stride=2)
+    size = sides("nin: conv1_1", image_shape[:2], kernel, stride)
+    height, across = sides("nin: pool1", size, kernel=3, stride=2)
+    sides("nin: pool2", (height + 2, across + 2), kernel=3, stride=2)
     layers = [
-        *_block(1, nn.Conv2d(3, first, kernel, stride), batch_norm),
+        *_block(1, nn.Conv2d(image_shape[2], first, kernel, stride), batch_norm),
         *_block(2, nn.Conv2d(first, second, 3, padding=2), batch_norm),
         ("dropout", Dropout(dropout)),
         *_mlp(3, nn.Conv2d(second, classes, 3, padding=1)),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from trainables.dropout import Dropout
-from trainables.shapes import check_share, scaled, side
+from trainables.shapes import ImageShape, check_share, scaled, sides
 
 
 class SeparateReluBlock(BasicBlock):  # type: ignore[misc]
@@ -52,16 +52,16 @@ class ScaledResNet(ResNet):  # type: ignore[misc]
 
 def build(
     *,
-    image_size: int,
+    image_shape: ImageShape,
     classes: int,
     width: float = 1.0,
     stem_pool: bool = False,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """Network from (N, 3, image_size, image_size) to (N, classes).
+    """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_size: height and width in pixels, 1 or more.
+        image_shape: height, width and channels; a pixel or more a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
         stem_pool: whether torchvision's 3x3 max pool of stride 2 follows the stem.
@@ -71,10 +71,10 @@ def build(
         UsageError: a parameter out of range, or no image.
     """
     check_share("resnet18: dropout", dropout)
-    side("resnet18: conv1", image_size, kernel=1)
+    sides("resnet18: conv1", image_shape[:2], kernel=1)
     model = ScaledResNet(classes, width)
     filters = model.layer1[0].conv1.in_channels
-    model.conv1 = nn.Conv2d(3, filters, 3, padding=1, bias=False)
+    model.conv1 = nn.Conv2d(image_shape[2], filters, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
     model.bn1, model.relu = nn.BatchNorm2d(filters), nn.ReLU()
     if not stem_pool:

@@ -1,13 +1,14 @@
 """Data sets by name and place: ``load(DataSpec("composite"), "embedded" or a folder)``."""
 
 import os
-from dataclasses import asdict
+import reprlib
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
@@ -19,14 +20,16 @@ from trainables.data.digit_reader import VERSION as READER
 from trainables.data.digit_reader import is_composite, with_read_digits
 from trainables.data.folder import (
     VAL_SHARE,
+    ImageForm,
     Listing,
     is_image_folder,
     list_folder,
     read_folder,
     with_shortcut,
 )
-from trainables.data.image_files import LARGEST
+from trainables.data.image_files import LARGEST, Fit
 from trainables.data.shortcut import Shortcut
+from trainables.shapes import ImageShape
 
 __all__ = [
     "EMBEDDED",
@@ -42,13 +45,47 @@ __all__ = [
 EMBEDDED = "embedded"
 SetName = Literal["composite", "cifar10"]
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+_FORM = ("size", "fit", "channels", "image_size")  # the keys of a folder's images
+_GREY = "all images are grey: with channels: 1 in the space's data they are read as such"
+_SMALLEST = 4  # pixels a side that can be asked for
 _VERSION = 2  # of the construction: a change here makes every cached set anew
 
 
-def _size(pixels: int) -> int:
-    if pixels and not 4 <= pixels <= LARGEST:
-        raise ValueError(f"must be between 4 and {LARGEST}, or 0 for the images' own, not {pixels}")
+def _square_size(pixels: int | None) -> int | None:
+    if pixels and not _SMALLEST <= pixels <= LARGEST:
+        raise ValueError(
+            f"must be between {_SMALLEST} and {LARGEST}, or 0 for the images' own, not {pixels}"
+        )
     return pixels
+
+
+def _size(written: Any) -> Any:
+    """Height and width, or one number for both or for none."""
+    sides = written if isinstance(written, list | tuple) else [written]
+    whole = all(type(side) is int for side in sides)
+    if (type(written) is int and written == 0) or (
+        whole and len(sides) in (1, 2) and all(_SMALLEST <= side <= LARGEST for side in sides)
+    ):
+        return sides[0] if len(set(sides)) == 1 else tuple(sides)
+    raise ValueError(
+        f"must be [height, width] or one number for both, each a whole number between {_SMALLEST} "
+        f"and {LARGEST}, or 0 for the images' own, not {reprlib.repr(written)}"
+    )
+
+
+def _channels(written: Any) -> Any:
+    if type(written) is not int or written not in (1, 3):
+        raise ValueError(f"must be 3, or 1 for grey, not {reprlib.repr(written)}")
+    return written
+
+
+_SIDE = {"type": "integer", "minimum": _SMALLEST, "maximum": LARGEST}
+_SIZE = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": LARGEST},
+        {"type": "array", "items": _SIDE, "minItems": 1, "maxItems": 2},
+    ]
+}
 
 
 @validated
@@ -62,12 +99,18 @@ class DataSpec:
         forced: share of the training images whose digit is forced to the label.
         val_alignment: share of the validation images whose digit agrees with the label; .1 is
             chance, and what an honest choice wants. The test images are always at chance.
-        image_size: height and width that a folder's images are resized to; 0 keeps their own if all
-            are square and of one size, and makes them 32 pixels otherwise.
+        size: ``[height, width]`` of a folder's images in pixels, or one number for both; 0 keeps
+            their own if all are of one size, and makes them 32x32 otherwise.
+        fit: how an image of another size is resized: ``stretch`` gives each side its own factor,
+            ``pad`` keeps the ratio of its sides, centred between black bars.
+        channels: 3 for colours, 1 for grey, to which colours are turned by their luminance.
+        image_size: what ``size`` was called before, of squares alone; 0 makes images of one size
+            that are not square 32x32 too.
         val_share: share of a folder's training images that validate where it has no ``val``.
         shortcut: what is known of the spurious attribute of a folder's images, if anything.
 
-    Of a folder of images, ``image_size``, ``val_share``, ``seed`` and ``shortcut`` are used alone.
+    Of a folder of images, ``size``, ``fit``, ``channels``, ``val_share``, ``seed`` and ``shortcut``
+    are used alone; the first three are of nothing else.
     """
 
     set: SetName = "composite"
@@ -75,9 +118,31 @@ class DataSpec:
     seed: Annotated[int, Field(ge=0)] = 0
     forced: Annotated[float, Field(ge=0, le=1)] = composite.FORCED_IN_TRAINING
     val_alignment: Annotated[float, Field(ge=composite.CHANCE, le=1)] = composite.CHANCE
-    image_size: Annotated[int, AfterValidator(_size)] = 0
+    size: Annotated[int | tuple[int, int], BeforeValidator(_size), WithJsonSchema(_SIZE)] = 0
+    fit: Fit = "stretch"
+    channels: Annotated[Literal[3, 1], BeforeValidator(_channels)] = 3
+    image_size: Annotated[int | None, AfterValidator(_square_size)] = None
     val_share: Annotated[float, Field(gt=0, le=0.9)] = VAL_SHARE
     shortcut: Shortcut | None = None
+
+    def __post_init__(self) -> None:
+        if self.size and self.image_size is not None:
+            raise ValueError("image_size is what size was called before; give size alone")
+
+    @property
+    def form(self) -> ImageForm:
+        """What a folder's images are made into."""
+        size = self.size or self.image_size
+        sides = (size, size) if isinstance(size, int) else size
+        square = self.image_size is not None
+        return ImageForm(sides if size else None, square, self.fit, self.channels)
+
+    def described(self) -> dict[str, Any]:
+        """Its keys and values; those of images' form as in records of before where they can be."""
+        silent = {"fit": "stretch", "channels": 3, "image_size": None}
+        silent |= {"size": 0} if self.image_size is not None else {}
+        written = asdict(self).items()
+        return {key: value for key, value in written if key not in silent or value != silent[key]}
 
     @property
     def noun(self) -> str:
@@ -134,12 +199,14 @@ def left_out(spec: DataSpec, source: str) -> str:
 
 
 def _load(spec: DataSpec, source: str) -> Dataset:
-    recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": asdict(spec)}
     root = Path(source)
+    if source != EMBEDDED and is_image_folder(root):
+        return _load_folder(spec, root)
+    _check_formless(spec, source)
+    described = replace(spec, image_size=spec.image_size or 0).described()
+    recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": described}
     if source == EMBEDDED:
         return cached({**recipe, "source": EMBEDDED}, partial(_build_embedded, spec))
-    if is_image_folder(root):
-        return _load_folder(spec, root)
     names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
     build = _build_composite if spec.set == "composite" else _build_cifar10
     files = [root / name for name in names]
@@ -148,6 +215,15 @@ def _load(spec: DataSpec, source: str) -> Dataset:
         dataset = build(spec, root)  # downloads what is missing; the files' stamps are known then
         return cached({**recipe, "files": _stamps(root, files)}, lambda: dataset)
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
+
+
+def _check_formless(spec: DataSpec, source: str) -> None:
+    asked = [key for key in spec.described() if key in _FORM and getattr(spec, key)]
+    if wrong := [key for key in asked if key != "image_size"]:
+        raise UsageError(
+            f"data.{wrong[0]} is for a folder of images of your own; the images of --data {source} "
+            f"are square and of RGB: leave {' and '.join(wrong)} out"
+        )
 
 
 def _listed(spec: DataSpec, root: Path) -> Listing:
@@ -162,28 +238,35 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
         "version": _VERSION,
         "files": _stamps(root, listing.files()),
         "listing": listing.described(),
-        "image_size": spec.image_size,
         "digits": None if listing.has_digits else READER,
+        **{key: value for key, value in spec.described().items() if key in _FORM},
     }
-    dataset = cached(recipe, partial(_build_folder, listing, spec.image_size))
-    _check_region(spec.shortcut, dataset.image_size)
+    dataset = cached(recipe, partial(_build_folder, listing, spec.form))
+    _check_region(spec.shortcut, dataset.image_shape)
     return dataset
 
 
-def _build_folder(listing: Listing, image_size: int) -> Dataset:
+def _build_folder(listing: Listing, form: ImageForm) -> Dataset:
     """The listed images, with the digits that composite images show if no file has them."""
-    dataset = read_folder(listing, image_size)
+    dataset = read_folder(listing, form)
+    if form.channels > 1 and all(map(_is_grey, dataset.splits.values())):
+        dataset = replace(dataset, remark=_GREY)
     if listing.has_digits:
         return dataset
-    resized = dataset.image_size != composite.CANVAS and is_composite(listing.images()[0])
-    return with_read_digits(dataset, read_folder(listing, composite.CANVAS) if resized else dataset)
+    own = (composite.CANVAS, composite.CANVAS)
+    resized = dataset.image_shape != (*own, 3) and is_composite(listing.images()[0])
+    return with_read_digits(dataset, read_folder(listing, ImageForm(own)) if resized else dataset)
 
 
-def _check_region(shortcut: Shortcut | None, size: int) -> None:
-    region = None if shortcut is None else shortcut.region
-    if region is not None and max(region) > size:
+def _is_grey(split: Split) -> bool:
+    return all(bool((image == image[..., :1]).all()) for image in split.images)
+
+
+def _check_region(shortcut: Shortcut | None, shape: ImageShape) -> None:
+    region, (height, width, _) = None if shortcut is None else shortcut.region, shape
+    if region is not None and (region[2] > height or region[3] > width):
         raise UsageError(
-            f"shortcut.region {list(region)} reaches beyond the images, of {size}x{size} pixels"
+            f"shortcut.region {list(region)} reaches beyond the images, of {height}x{width} pixels"
         )
 
 

@@ -65,8 +65,7 @@ def _export(arguments: argparse.Namespace) -> None:
     dataset = load(spec, source).truncated(limit)
     export(dataset, out, arguments.with_test_labels)
     for split_name, split in dataset.splits.items():
-        size = f"{dataset.image_size}x{dataset.image_size}"
-        print(f"{split_name}: {counted(len(split), 'image')} of {size}")
+        print(f"{split_name}: {counted(len(split), 'image')} of {dataset.image_words}")
     sealed = "" if arguments.with_test_labels else ", without the test images' labels"
     print(f"written to {out}{sealed}")
 

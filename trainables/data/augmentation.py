@@ -28,7 +28,7 @@ class Augmentation:
     def pixels(
         self, images: Tensor, draws: torch.Generator, choices: torch.Generator | None = None
     ) -> Tensor:
-        """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, 3).
+        """Swap regions of, flip, crop and auto-augment uint8 images (N, H, W, C).
 
         AutoAugment draws from ``choices``, if that is given, on the images' device as ``draws`` is.
         """
@@ -68,7 +68,7 @@ class Augmentation:
         return runs.index_select(0, begins).view(shape)
 
     def values(self, images: Tensor, draws: torch.Generator) -> Tensor:
-        """Add noise to and erase rectangles of normalised images (N, 3, H, W)."""
+        """Add noise to and erase rectangles of normalised images (N, C, H, W)."""
         if self.recipe.noise:
             noise = torch.randn(images.shape, generator=draws, device=images.device)
             images = images + self.recipe.noise * noise

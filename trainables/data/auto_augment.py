@@ -83,7 +83,7 @@ class OperationTables:
         return (number * (drawn.chance <= self.probability[drawn.policy])).T
 
 
-# Of planes (N, 3, H, W) and the number of each one's operation: what a step needs to apply it.
+# Of planes (N, C, H, W) and the number of each one's operation: what a step needs to apply it.
 Source = Callable[[Tensor, Tensor, OperationTables], Tensor]
 # Of planes, what the source returned, and the same numbers: the planes after it.
 Step = Callable[[Tensor, Tensor, Tensor, OperationTables], Tensor]
@@ -91,13 +91,13 @@ Form = Callable[[Tensor, Tensor, OperationTables], Tensor]
 
 
 def auto_augment(images: Tensor, drawn: Draws) -> Tensor:
-    """Augmented uint8 images (N, H, W, 3), drawn on their device; ``images`` stay as they are."""
+    """Augmented uint8 images (N, H, W, C), drawn on their device; ``images`` stay as they are."""
     return augmented(images, drawn, by_subsets if images.device.type == "cpu" else all_at_once)
 
 
 def augmented(images: Tensor, drawn: Draws, form: Form) -> Tensor:
     """The same, each operation applied in the form given. Both forms return the same images."""
-    tables = operation_tables(images.shape[1], images.shape[2], images.device)
+    tables = operation_tables(*images.shape[1:], images.device)
     planes = images.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
     for number in tables.drawn(drawn):
         planes = form(planes, number, tables)
@@ -130,7 +130,7 @@ def by_subsets(planes: Tensor, number: Tensor, tables: OperationTables) -> Tenso
 
 
 def _moved(planes: Tensor, places: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    places = places[:, None].expand(-1, 3, -1)
+    places = places[:, None].expand(-1, planes.shape[1], -1)
     return pad(planes.flatten(2), (0, 1)).gather(2, places).view_as(planes)
 
 
@@ -139,7 +139,7 @@ def _places(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
 
 
 def _relevelled(planes: Tensor, levels: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    levels = levels.flatten(2).expand(-1, 3, -1)
+    levels = levels.flatten(2).expand(-1, planes.shape[1], -1)
     return levels.gather(2, planes.flatten(2).long()).view_as(planes)
 
 
@@ -160,7 +160,7 @@ def _equalized_levels(planes: Tensor, number: Tensor, tables: OperationTables) -
     """Each as often as any other, as far as whole steps of a 255th of the pixels allow."""
     pixels = planes.flatten(2).long()
     one = torch.ones((), dtype=torch.int32, device=planes.device)
-    counts = one.new_zeros(len(planes), 3, 256).scatter_add(2, pixels, one.expand_as(pixels))
+    counts = one.new_zeros(*planes.shape[:2], 256).scatter_add(2, pixels, one.expand_as(pixels))
     step = (pixels.shape[2] - counts.gather(2, pixels.amax(2, keepdim=True))) // 255
     below = counts.cumsum(2, dtype=torch.int32) - counts
     levels = (below + step // 2) // step.clamp(min=1)
@@ -183,6 +183,8 @@ def _mean(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
 
 
 def _grey(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
+    if planes.shape[1] == 1:
+        return planes
     red, green, blue = planes[:, :1], planes[:, 1:2], planes[:, 2:]
     return (0.2989 * red + 0.587 * green + 0.114 * blue).to(torch.uint8)
 
@@ -222,14 +224,16 @@ _Operation = tuple[str, float]  # its name and magnitude
 
 
 @lru_cache(maxsize=8)
-def operation_tables(height: int, width: int, device: torch.device) -> OperationTables:
-    """The tables for images of this size, made on the CPU and copied to ``device`` once."""
+def operation_tables(
+    height: int, width: int, channels: int, device: torch.device
+) -> OperationTables:
+    """The tables for images of this shape, made on the CPU and copied to ``device`` once."""
     transform = AutoAugment(AutoAugmentPolicy.CIFAR10)
     drawable = _drawable(transform, (height, width))
     operations: list[_Operation] = list(dict.fromkeys([("Identity", 0.0), *drawable]))
     sources = [_SOURCES.index(_SOURCE_OF[name]) for name, _ in operations[1:]]
     every_level = torch.arange(256, dtype=torch.uint8).view(1, 1, 256, 1)
-    own = _shares(operations, min(height, width))
+    own = _shares(operations, min(height, width), channels)
     tables = OperationTables(
         probability=torch.tensor([[p for _, p, _ in policy] for policy in transform.policies]),
         number=torch.tensor([operations.index(each) for each in drawable]).view(-1, 2, 2),
@@ -253,9 +257,13 @@ def _drawable(transform: AutoAugment, size: tuple[int, int]) -> list[_Operation]
     return drawable
 
 
-def _shares(operations: list[_Operation], side: int) -> Tensor:
-    """Of an image in its blend. torchvision sharpens none whose shorter side has two pixels."""
-    blends = {_black, _mean, _grey} | ({_blurred} if side > 2 else set())
+def _shares(operations: list[_Operation], side: int, channels: int) -> Tensor:
+    """Of an image in its blend.
+
+    torchvision sharpens none whose shorter side has two pixels, and gives no colour to grey ones.
+    """
+    sharpened, tinted = {_blurred} if side > 2 else set(), {_grey} if channels > 1 else set()
+    blends = {_black, _mean} | sharpened | tinted
     shares = [1.0 + m if _SOURCE_OF.get(name) in blends else 1.0 for name, m in operations]
     return torch.tensor(shares, dtype=torch.float64).view(-1, 1, 1, 1)
 

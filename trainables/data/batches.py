@@ -14,7 +14,7 @@ class DeviceSplit:
     """A split, or a batch of one, on a device; on the CPU a whole one is the mapped arrays.
 
     Attributes:
-        images: (N, H, W, 3), uint8.
+        images: (N, H, W, C), uint8.
         labels: (N,), int64.
         digits: (N,), int64, or None where images show no digit.
     """
@@ -86,7 +86,7 @@ def images_per_epoch(images: int, batch_size: int) -> int:
 
 
 class Normaliser:
-    """uint8 images (N, H, W, 3) to normalised floats (N, 3, H, W) in channels-last memory."""
+    """uint8 images (N, H, W, C) to normalised floats (N, C, H, W) in channels-last memory."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self._scale = 1 / (255 * torch.tensor(dataset.std, device=device))

@@ -117,17 +117,19 @@ def _read(folder: Path) -> Dataset:
 
 def _check(dataset: Dataset) -> None:
     """Raise ValueError unless names, shapes, types and labels go together."""
-    figures = [*dataset.mean, *dataset.std]
-    if len(figures) != 6 or not all(isinstance(f, float) and math.isfinite(f) for f in figures):
-        raise ValueError("mean or std is not three numbers")
+    channels = dataset.image_shape[2]
+    for figures in (dataset.mean, dataset.std):
+        finite = all(isinstance(f, float) and math.isfinite(f) for f in figures)
+        if len(figures) != channels or channels not in (1, 3) or not finite:
+            raise ValueError("mean or std is not a number a channel")
     if not all(
         isinstance(name, str) for name in (*dataset.classes, dataset.fingerprint, dataset.remark)
     ):
         raise ValueError("a name is not text")
     for split in dataset.splits.values():
         count, *shape = split.images.shape
-        if split.images.dtype != np.uint8 or shape != [dataset.image_size] * 2 + [3]:
-            raise ValueError("the images are not square RGB of one size")
+        if split.images.dtype != np.uint8 or shape != list(dataset.image_shape):
+            raise ValueError("the images are not of one shape")
         _check_integers(split.labels, count, UNLABELLED, len(dataset.classes))
         if split.digits is not None:
             _check_integers(split.digits, count, NO_CLASS, max(10, len(dataset.classes)))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.boundary.errors import UsageError
+from trainables.shapes import ImageShape, in_words
 
 Images = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -22,7 +23,7 @@ class Split:
     """Images of one split.
 
     Attributes:
-        images: (N, H, W, 3), uint8, RGB.
+        images: (N, H, W, C), uint8, RGB, or grey where C is 1.
         labels: (N,), int64, class index, or ``UNLABELLED``.
         digits: (N,), int64, the digit shown beside the picture, 0-9; of a folder with a shortcut of
             its own the class that it points to. ``NO_CLASS`` where it points to none or is not
@@ -96,8 +97,8 @@ class Dataset:
 
     name: str
     classes: tuple[str, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     train: Split
     val: Split
     test: Split
@@ -110,9 +111,15 @@ class Dataset:
         return {"train": self.train, "val": self.val, "test": self.test}
 
     @cached_property
-    def image_size(self) -> int:
-        """Height and width of an image in pixels."""
-        return int(self.train.images.shape[1])
+    def image_shape(self) -> ImageShape:
+        """Height and width of an image in pixels, and its channels: 3, or 1 of grey images."""
+        height, width, channels = self.train.images.shape[1:]
+        return int(height), int(width), int(channels)
+
+    @property
+    def image_words(self) -> str:
+        """What texts call the form of an image, such as ``32x32`` or ``48x64 grey``."""
+        return in_words(self.image_shape)
 
     @property
     def has_digits(self) -> bool:
@@ -158,16 +165,16 @@ def rank_in_class(labels: Integers) -> Integers:
     return ranks
 
 
-def statistics(images: Images) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Per-channel mean and standard deviation of uint8 images (N, H, W, 3) scaled to [0, 1].
+def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Per-channel mean and standard deviation of uint8 images (N, H, W, C) scaled to [0, 1].
 
     Computed from the histogram of grey levels, so exact and without a float copy of the images.
     """
     levels = np.arange(256) / 255
     means, stds = [], []
-    for channel in range(3):
+    for channel in range(images.shape[3]):
         counts = np.bincount(images[..., channel].ravel(), minlength=256)
         mean = float(counts @ levels / counts.sum())
         means.append(mean)
         stds.append(max(float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())), 1e-6))
-    return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
+    return tuple(means), tuple(stds)

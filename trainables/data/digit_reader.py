@@ -31,6 +31,7 @@ REMEDY = (
     "conflicting images; write a labels.csv with a column digit, or name the shortcut's column in "
     "the space (docs/own-data.md)"
 )
+_SHAPE = (CANVAS, CANVAS, 3)
 _FILTERS, _PATCH, _POOL = 64, 5, 4  # a square of 16 pixels has 12 patches a side, pooled by four
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the regression, an image
 
@@ -44,7 +45,7 @@ def with_read_digits(dataset: Dataset, shown: Dataset) -> Dataset:
         dataset: a folder's images without digits, of any size.
         shown: the same in the size that they have; returned as they came if they are no composites.
     """
-    if shown.image_size != CANVAS or are_composite(shown.train.images).mean() < COMPOSITE:
+    if shown.image_shape != _SHAPE or are_composite(shown.train.images).mean() < COMPOSITE:
         return dataset
     try:
         digits, remark = _read(shown)
@@ -73,7 +74,7 @@ def are_composite(images: Images) -> Booleans:
 def is_composite(path: Path) -> bool:
     """Whether an image file shows a composite image, in whatever size."""
     try:
-        return bool(are_composite(decode(path, CANVAS)[None])[0])
+        return bool(are_composite(decode(path, _SHAPE)[None])[0])
     except UnreadableImage:
         return False
 

@@ -18,7 +18,7 @@ import numpy as np
 from trainables.boundary.errors import UsageError, printable, some
 from trainables.data.cifar import is_place_of_cifar
 from trainables.data.dataset import UNLABELLED, Dataset, Split, statistics
-from trainables.data.image_files import UnreadableImage, common_size, decode, refuse
+from trainables.data.image_files import Fit, UnreadableImage, common_size, decode, refuse
 from trainables.data.labels_file import (
     COLUMNS,
     LABELS_FILE,
@@ -39,6 +39,7 @@ from trainables.data.split_folders import (
     within,
 )
 from trainables.data.tree import FolderTree, is_hidden, scan
+from trainables.shapes import ImageShape
 
 VAL_SHARE = 0.1
 NO_FORMAT = "file(s) of no image format that is read"
@@ -110,6 +111,23 @@ class Listing:
         """What is left out, in a line; empty if nothing is."""
         parts = [_counted(names, why) for why, names in self.left_out.items() if names]
         return printable(f"left out of {self.root}: {'; '.join(parts)}") if parts else ""
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """What a folder's images are made into.
+
+    Attributes:
+        size: height and width; None for the images' own.
+        square: whether images' own are kept of squares alone.
+        fit: how an image of another size fits in.
+        channels: 3, or 1 for grey.
+    """
+
+    size: tuple[int, int] | None = None
+    square: bool = False
+    fit: Fit = "stretch"
+    channels: int = 3
 
 
 def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> Listing:
@@ -190,20 +208,17 @@ def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
     return replace(listing, splits=splits, left_out={**listing.left_out, NO_FORMAT: others})
 
 
-def read_folder(listing: Listing, image_size: int = 0) -> Dataset:
+def read_folder(listing: Listing, form: ImageForm = ImageForm()) -> Dataset:
     """The listed images as a set.
-
-    Args:
-        listing: of the folder.
-        image_size: height and width to resize to; 0 keeps the images' own if all are square and
-            of one size.
 
     Raises:
         UsageError: images do not decode, or are not RGB-convertible; all are named.
     """
-    images = listing.images()
-    size, faults = image_size or common_size(images), list[UnreadableImage]()
-    train, val, test = (_read_split(listing, n, size, faults) for n in ("train", "val", "test"))
+    images, faults = listing.images(), list[UnreadableImage]()
+    shape = (*(form.size or common_size(images, square=form.square)), form.channels)
+    train, val, test = (
+        _read_split(listing, name, shape, form.fit, faults) for name in ("train", "val", "test")
+    )
     refuse(faults, listing.root, len(images))
     mean, std = statistics(train.images)
     return Dataset("folder", listing.classes, mean, std, train, val, test)
@@ -356,13 +371,15 @@ def _without_images(listing: Listing, tree: FolderTree) -> list[str]:
     return sorted(f"{name}/" for name in top - tops_of(tree.images) - apart)
 
 
-def _read_split(listing: Listing, split: str, size: int, faults: list[UnreadableImage]) -> Split:
+def _read_split(
+    listing: Listing, split: str, shape: ImageShape, fit: Fit, faults: list[UnreadableImage]
+) -> Split:
     """The images of a split; what is wrong with some is added to ``faults``."""
     entries = listing.splits[split]
-    images = np.empty((len(entries), size, size, 3), dtype=np.uint8)
+    images = np.empty((len(entries), *shape), dtype=np.uint8)
     for index, path in enumerate(listing.paths(split)):
         try:
-            images[index] = decode(listing.root / path, size)
+            images[index] = decode(listing.root / path, shape, fit)
         except UnreadableImage as error:
             faults.append(error)
     labels = np.array([label for label, _ in entries.values()], dtype=np.int64)

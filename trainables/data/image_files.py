@@ -1,9 +1,9 @@
-"""Image files of any format that Pillow decodes, as square RGB arrays of one size.
+"""Image files of any format that Pillow decodes, as RGB or grey arrays of one size.
 
-Images that are all square and of one size stay as they are. Others, and all where a size is asked
-for, are resized to a square: both sides by Pillow's bilinear filter, which averages where it
-shrinks, each by its own factor. Nothing is cut off, so that what lies in a corner stays there. A
-photograph whose camera noted how it was held is turned upright first.
+Images that are all of one size stay as they are. Others, and all where a size is asked for, are
+resized by Pillow's bilinear filter, which averages where it shrinks: to ``stretch`` gives each side
+its own factor, to ``pad`` both the same, with black bars of equal width on both sides of the image.
+Nothing is cut off. A photograph whose camera noted how it was held is turned upright first.
 """
 
 import warnings
@@ -11,16 +11,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from trainables.boundary.errors import UsageError, some
 from trainables.data.dataset import Images
+from trainables.shapes import ImageShape
 
 if TYPE_CHECKING:
     from PIL import Image
 
+Fit = Literal["stretch", "pad"]
+_ON_THEIR_SIDE = (5, 6, 7, 8)  # of EXIF's orientations
 # Tried on a file of any image's extension: their first bytes are unmistakable.
 _BY_CONTENT = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
 # Tried on a file of their own extension alone. Pillow's other decoders are left out: EPS and WMF
@@ -98,10 +101,14 @@ def _extension(name: str) -> str:
     return f"{dot}{extension.lower()}"
 
 
-def common_size(paths: Iterable[Path]) -> int:
-    """The side of the images if all are square and of one size, else ``DEFAULT_SIZE``.
+def common_size(paths: Iterable[Path], *, square: bool = False) -> tuple[int, int]:
+    """Height and width of the images if they are the same of all, else twice ``DEFAULT_SIZE``.
 
     Images that are not read have no say in it.
+
+    Args:
+        paths: of the images.
+        square: whether images that are not square count as of unequal sizes.
 
     Raises:
         UsageError: all are larger than ``LARGEST``.
@@ -109,37 +116,84 @@ def common_size(paths: Iterable[Path]) -> int:
     first: tuple[int, int] | None = None
     for path in paths:
         try:
-            size = _opened(path, pixels=False).size
+            size = _shown_size(path)
         except UnreadableImage:
             continue
-        if size[0] != size[1] or (first or size) != size:
-            return DEFAULT_SIZE
+        if (square and size[0] != size[1]) or (first or size) != size:
+            return DEFAULT_SIZE, DEFAULT_SIZE
         first = size
-    side = first[0] if first else DEFAULT_SIZE
-    if side > LARGEST:
+    height, width = first or (DEFAULT_SIZE, DEFAULT_SIZE)
+    if max(height, width) > LARGEST:
         raise UsageError(
-            f"the images are of {side}x{side} pixels, at most {LARGEST} a side are trained on; "
-            "give data.image_size in the space"
+            f"the images are of {height}x{width} pixels, at most {LARGEST} a side are trained on; "
+            "give data.size in the space"
         )
-    return side
+    return height, width
 
 
-def decode(path: Path, size: int) -> Images:
-    """The image as (size, size, 3), uint8.
+def _shown_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image as viewers show it."""
+    image = _opened(path, pixels=False)
+    return (image.width, image.height) if _lies(image) else (image.height, image.width)
+
+
+def _lies(image: "Image.Image") -> bool:
+    """Whether it lies on its side, by its EXIF."""
+    from PIL import ExifTags, Image
+
+    if image.width == image.height:
+        return False
+    try:  # of PNG without its pixels, which its own method would decode
+        return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
+    except Exception:  # Pillow lets through whatever Python raises for damaged bytes
+        return False
+
+
+def decode(path: Path, shape: ImageShape, fit: Fit = "stretch") -> Images:
+    """The image as an array of ``shape``, uint8.
 
     Raises:
         UnreadableImage: it does not decode, or is not RGB-convertible.
     """
+    with warnings.catch_warnings(action="ignore"):  # of damaged notes, and of transparency
+        return fitted(_opened(path, pixels=True), shape, fit)
+
+
+def fitted(image: "Image.Image", shape: ImageShape, fit: Fit = "stretch") -> Images:
+    """An image as it is trained on, (height, width, channels), uint8.
+
+    Args:
+        image: of a mode that is RGB-convertible. An alpha channel is left out.
+        shape: height, width and channels; of one channel are the colours' luminances (ITU-R 601).
+        fit: ``stretch`` gives each side its own factor, ``pad`` keeps the ratio of the sides and
+            fills the rest of the canvas, in whose middle the image is, with black.
+    """
     from PIL import Image
 
-    with warnings.catch_warnings(action="ignore"):  # of damaged notes, and of transparency
-        image = _upright(_opened(path, pixels=True))
-        if image.mode in DEEP_GREY:  # Pillow would clip them
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        image = image.convert("RGB")
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    height, width, channels = shape
+    image = _upright(image)
+    if image.mode in DEEP_GREY:  # Pillow would clip them
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image = image.convert("RGB")
+    if channels == 1:  # a grey of three equal colours is the same grey
+        image = image.convert("L")
+    inner = (width, height) if fit == "stretch" else _inside(image.size, (width, height))
+    if image.size != inner:
+        image = image.resize(inner, Image.Resampling.BILINEAR)
+    if inner != (width, height):
+        canvas = Image.new(image.mode, (width, height))
+        canvas.paste(image, ((width - inner[0]) // 2, (height - inner[1]) // 2))
+        image = canvas
+    return np.asarray(image).reshape(shape)
+
+
+def _inside(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of the same ratio in the canvas, of a pixel or more a side."""
+    factor = min(canvas[0] / size[0], canvas[1] / size[1])
+    width, height = (
+        min(most, max(1, round(factor * pixels))) for pixels, most in zip(size, canvas, strict=True)
+    )
+    return width, height
 
 
 def _opened(path: Path, *, pixels: bool) -> "Image.Image":

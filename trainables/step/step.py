@@ -1,6 +1,7 @@
 """The training step: a batch, its loss, its gradient, an update."""
 
 import torch
+from torch import Tensor
 
 from trainables.step.chunk import Chunk
 from trainables.step.execution import Execution, Work
@@ -13,15 +14,21 @@ class Step:
     Args:
         learner: what is trained.
         smoothing: share of each label that is spread over all classes.
+        class_weights: of each class's losses, (classes,); None for equal ones.
         chunk: holds the batches.
         execution: how it reaches the device.
     """
 
     def __init__(
-        self, learner: Learner, smoothing: float, chunk: Chunk, execution: Execution
+        self,
+        learner: Learner,
+        smoothing: float,
+        class_weights: Tensor | None,
+        chunk: Chunk,
+        execution: Execution,
     ) -> None:
-        self._learner, self._smoothing, self._chunk = learner, smoothing, chunk
-        self._execution = execution
+        self._learner, self._chunk, self._execution = learner, chunk, execution
+        self._smoothing, self._class_weights = smoothing, class_weights
         self._work: Work | None = None
         device = chunk.tensors[0].device
         # Of objective, cross-entropy and hits, over the images so far.
@@ -40,9 +47,10 @@ class Step:
     def _take(self) -> None:
         inputs, targets = self._chunk.take()
         logits = self._learner.logits(inputs)
-        objective = targets.cross_entropy(logits, self._smoothing)
+        objective = targets.cross_entropy(logits, self._smoothing, self._class_weights)
         self._learner.update(objective)
         with torch.no_grad():
-            unsmoothed = targets.cross_entropy(logits) if self._smoothing else objective
-            losses = len(logits) * torch.stack([objective.detach(), unsmoothed.detach()])
+            is_plain = not self._smoothing and self._class_weights is None
+            plain = objective if is_plain else targets.cross_entropy(logits)
+            losses = len(logits) * torch.stack([objective.detach(), plain.detach()])
             self.sums += torch.cat([losses, targets.hits(logits)[None]])

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from trainables.best_epoch import ACCURACY
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.evaluation import evaluate
 from trainables.step.execution import Execution, Work
@@ -17,6 +18,7 @@ class Validation:
         normalise: from their pixels to the network's input.
         dtype: number format.
         execution: how it reaches the device.
+        metric: what the training is judged by.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class Validation:
         normalise: Normaliser,
         dtype: torch.dtype,
         execution: Execution,
+        metric: str = ACCURACY,
     ) -> None:
         self._model, self._split, self._normalise = model, split, normalise
-        self._dtype, self._execution = dtype, execution
+        self._dtype, self._execution, self._metric = dtype, execution, metric
         self._work: Work | None = None
         self._sums = torch.empty(0)
 
@@ -43,4 +46,4 @@ class Validation:
 
     def _evaluate(self) -> None:
         evaluation = evaluate(self._model, self._split, self._normalise, self._dtype)
-        self._sums = evaluation.sums()
+        self._sums = evaluation.sums(self._metric)

@@ -17,7 +17,7 @@ from search.space.budget import Budget
 from search.space.sampler import SpaceSampler
 from search.space.space import Space
 from search.trials.spec import Job
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED, DataSpec
 
@@ -75,7 +75,7 @@ class ConvoyMethod:
     def report(self, trial: int, epoch: int, value: float) -> bool:
         """What the scheduler decides."""
         stub = self._running[trial]
-        result = {METRIC: value, "epoch": epoch, "training_iteration": epoch}
+        result = {figure_of(ACCURACY): value, "epoch": epoch, "training_iteration": epoch}
         stub.last_result = result
         stops = self._scheduler.on_trial_result(None, stub, result) == TrialScheduler.STOP
         if not stops and epoch < self._epochs:

@@ -6,7 +6,7 @@ from benchmarks.searchers.table import Table, completed, drawn
 from benchmarks.simulation import NOISE, SPACE, Landscape, read_curves
 from search.space.domain import Domains, Fixed
 from search.space.reader import SPACES, read_space
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.data import EMBEDDED
 from trainables.recipe import Value
 
@@ -30,9 +30,9 @@ def read(name: str) -> Table:
     landscape = Landscape(space, curves)
 
     def curve(values: dict[str, Value]) -> list[float]:
-        return landscape.curve(values).metrics[METRIC]
+        return landscape.curve(values).metrics[figure_of(ACCURACY)]
 
-    best = max(max(each.metrics[METRIC]) for each in curves)
+    best = max(max(each.metrics[figure_of(ACCURACY)]) for each in curves)
     settings = drawn(domains, 0, DRAWN)
     median = float(np.median([max(curve(values)) for values in settings]))
     budget = space.embedded.budget

@@ -1,8 +1,9 @@
 """Schedulers, found by the name of their file: ``NAME.py`` with ``OPTIONS`` and ``create``.
 
 ``OPTIONS`` is the model of what a space may write below the scheduler's name.
-``create(budget: Budget, seed: int, options: OPTIONS) -> Stopper`` returns one of Tune's schedulers
-that can learn of the trials of a search that is resumed, and says at which epochs it decides.
+``create(budget: Budget, seed: int, options: OPTIONS, metric: str) -> Stopper`` returns one of
+Tune's schedulers. It judges by the metric, can learn of the trials of a search that is resumed, and
+says at which epochs it decides.
 """
 
 import pkgutil
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from search.space.budget import Budget, Strict
 from search.space.methods import SCHEDULER
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.boundary.wording import nearest
@@ -30,15 +32,21 @@ def available() -> list[str]:
 
 
 def create(
-    name: str, budget: Budget, seed: int = 0, options: dict[str, Any] | None = None
+    name: str,
+    budget: Budget,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+    metric: str = ACCURACY,
 ) -> "Stopper":
-    """The scheduler ``name`` for a search of ``budget`` and ``seed``.
+    """The scheduler ``name`` for a search of ``budget`` and ``seed``, whose trials are judged by
+    ``metric``.
 
     Raises:
         UsageError: there is no such scheduler, or it has no such options.
     """
     check(name, options)
-    scheduler: Stopper = _module(name).create(budget, seed, settings(name, budget, options))
+    own = settings(name, budget, options)
+    scheduler: Stopper = _module(name).create(budget, seed, own, metric)
     return scheduler
 
 

@@ -14,7 +14,7 @@ from search.proposals.recalling import recall
 from search.space.budget import Budget, Strict
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.seeding import derive
 
 
@@ -34,7 +34,7 @@ OPTIONS = AshaOptions
 
 
 class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
-    """Asynchronous successive halving on validation accuracy.
+    """Asynchronous successive halving on what trials are judged by.
 
     The baseline and the guesses are measured on every rung as the others are, but never stopped. A
     trial that failed is on no rung: it cannot win, so it stops no other.
@@ -47,13 +47,16 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         brackets: the most of them; each lacks the first rung of the one before, and there are no
             two that stop nothing.
         seed: of the search.
+        metric: what its trials are judged by.
     """
 
-    def __init__(self, budget: Budget, brackets: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, budget: Budget, brackets: int = 1, seed: int = 0, metric: str = ACCURACY
+    ) -> None:
         self._grace = min(budget.grace_epochs, budget.epochs)
         super().__init__(
             time_attr="epoch",
-            metric=METRIC,
+            metric=figure_of(metric),
             mode="max",
             max_t=budget.epochs,
             grace_period=self._grace,
@@ -119,6 +122,6 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         return recall(self, histories)
 
 
-def create(budget: Budget, seed: int, options: AshaOptions) -> AshaScheduler:
+def create(budget: Budget, seed: int, options: AshaOptions, metric: str) -> AshaScheduler:
     """The scheduler of a search."""
-    return AshaScheduler(budget)
+    return AshaScheduler(budget, metric=metric)

@@ -24,6 +24,6 @@ class HyperbandOptions(AshaOptions):
 OPTIONS = HyperbandOptions
 
 
-def create(budget: Budget, seed: int, options: HyperbandOptions) -> AshaScheduler:
+def create(budget: Budget, seed: int, options: HyperbandOptions, metric: str) -> AshaScheduler:
     """The scheduler of a search."""
-    return AshaScheduler(budget, options.brackets, seed)
+    return AshaScheduler(budget, options.brackets, seed, metric)

@@ -11,7 +11,7 @@ from search.proposals.recalling import recall
 from search.space.budget import Budget, Strict
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
-from trainables.best_epoch import METRIC
+from trainables.best_epoch import figure_of
 
 
 class MedianOptions(Strict):
@@ -30,7 +30,7 @@ OPTIONS = MedianOptions
 
 
 class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops a trial whose best accuracy is below the median of the others' running means.
+    """Stops a trial whose best score is below the median of the others' running means.
 
     The means are those of the trials that have come as far, from the grace to the same epoch. The
     baseline and the guesses count as the others do, but are never stopped. A trial that failed no
@@ -39,12 +39,13 @@ class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
     Args:
         epochs: the most of a trial.
         options: of the space.
+        metric: what trials are judged by.
     """
 
-    def __init__(self, epochs: int, options: MedianOptions) -> None:
+    def __init__(self, epochs: int, options: MedianOptions, metric: str) -> None:
         super().__init__()
-        self._epochs = epochs
-        self._rule = _Rule(options)
+        self._epochs, self._figure = epochs, figure_of(metric)
+        self._rule = _Rule(options, self._figure)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A trial begins, goes on, or is tried again."""
@@ -54,7 +55,7 @@ class MedianScheduler(FIFOScheduler):  # type: ignore[misc]
         """Tune's decision on the trial: CONTINUE or STOP."""
         if FAILED in result:
             return str(TrialScheduler.STOP)
-        stops = self._rule.stops(_Key(trial.trial_id), result["epoch"], result[METRIC])
+        stops = self._rule.stops(_Key(trial.trial_id), result["epoch"], result[self._figure])
         if result["epoch"] >= self._epochs or (stops and not is_exempt(trial.config)):
             return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
@@ -86,10 +87,10 @@ class _Key(NamedTuple):
 class _Rule(MedianStoppingRule):  # type: ignore[misc]
     """Tune's rule over all trials, each of whose epochs it takes once."""
 
-    def __init__(self, options: MedianOptions) -> None:
+    def __init__(self, options: MedianOptions, figure: str) -> None:
         super().__init__(
             time_attr="epoch",
-            metric=METRIC,
+            metric=figure,
             mode="max",
             grace_period=options.grace_epochs,
             min_samples_required=options.min_samples,
@@ -98,12 +99,12 @@ class _Rule(MedianStoppingRule):  # type: ignore[misc]
         self._withdrawn: dict[_Key, list[dict[str, Any]]] = {}
         self._means: dict[tuple[_Key, int], float] = {}
 
-    def stops(self, trial: _Key, epoch: int, accuracy: float) -> bool:
+    def stops(self, trial: _Key, epoch: int, value: float) -> bool:
         """True if the trial ends after this epoch, which may have been reported before."""
         known = self._results.get(trial)
         if known and epoch <= known[-1]["epoch"]:
             return False
-        decision = self.on_trial_result(None, trial, {"epoch": epoch, METRIC: accuracy})
+        decision = self.on_trial_result(None, trial, {"epoch": epoch, self._metric: value})
         self._stopped_trials.discard(trial)  # whether it goes on all the same is not decided here
         return bool(decision == TrialScheduler.STOP)
 
@@ -127,6 +128,6 @@ class _Rule(MedianStoppingRule):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE)
 
 
-def create(budget: Budget, seed: int, options: MedianOptions) -> MedianScheduler:
+def create(budget: Budget, seed: int, options: MedianOptions, metric: str) -> MedianScheduler:
     """The scheduler of a search."""
-    return MedianScheduler(budget.epochs, options)
+    return MedianScheduler(budget.epochs, options, metric)

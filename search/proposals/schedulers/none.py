@@ -34,6 +34,6 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
         return {record.trial_id for record in records if record.epochs >= self._epochs}
 
 
-def create(budget: Budget, seed: int, options: NoOptions) -> TrainToTheEnd:
+def create(budget: Budget, seed: int, options: NoOptions, metric: str) -> TrainToTheEnd:
     """The scheduler of a search."""
     return TrainToTheEnd(budget.epochs)

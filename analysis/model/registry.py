@@ -1,0 +1,93 @@
+"""The winner's model in MLflow: on its run, and in the registry under its space's name.
+
+A registered model is called after its experiment, ``convoy-gap5`` for ``convoy/gap5``: MLflow
+allows no ``/`` in its name. Each winner is one version, and ``winner`` the alias of the latest.
+"""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from analysis.model import CARD, FOLDER, LOGGED, ONNX
+from analysis.model.mlflow_model import save_mlflow_model
+from analysis.record import Records
+from trainables.boundary.errors import UsageError
+from trainables.data.dataset import Images
+
+ALIAS = "winner"
+
+
+def publish(records: Records, run_id: str, folder: Path, example: Images) -> str:
+    """Log the winner's model to its run, and register it; what became of it, in a line.
+
+    Raises:
+        UsageError: the store refuses the model itself.
+    """
+    if not (folder / ONNX).is_file():
+        return f"not logged to MLflow as a model: it has no {ONNX}"
+    _log(records, run_id, folder, example)
+    try:
+        with records.answering():
+            return _register(records.client, run_id)
+    except UsageError as error:
+        return f"logged to MLflow as a model, but not registered: {error}"
+
+
+def _log(records: Records, run_id: str, folder: Path, example: Images) -> None:
+    """Log the folder as an MLflow model, unless the run has it."""
+    digest = hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
+    with records.answering():
+        if records.client.get_run(run_id).data.tags.get(LOGGED) == digest:
+            return
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / FOLDER
+        save_mlflow_model(folder, example, target)
+        records.log(run_id, target, FOLDER)
+    records.annotate(run_id, tags={LOGGED: digest})
+
+
+def _register(client: MlflowClient, run_id: str) -> str:
+    """Have a version of the registered model for the run, and the alias for the latest winner's."""
+    experiment = client.get_experiment(client.get_run(run_id).info.experiment_id).name
+    name = experiment.replace("/", "-")
+    _make(client, name, experiment)
+    own = _version_of(client, name, run_id)
+    if _is_latest(client, name, run_id):
+        client.set_registered_model_alias(name, ALIAS, own.version)
+        return f"registered: models:/{name}@{ALIAS} (version {own.version})"
+    return f"registered: models:/{name}/{own.version} (@{ALIAS} stays with a later search's)"
+
+
+def _make(client: MlflowClient, name: str, experiment: str) -> None:
+    """Make the registered model unless it is there."""
+    about = f"The winners of the searches of experiment {experiment}, one version each."
+    try:
+        client.create_registered_model(name, description=about)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version_of(client: MlflowClient, name: str, run_id: str) -> ModelVersion:
+    """The version that is the run's, made unless it is there."""
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    if versions:
+        return versions[0]
+    # By the run, so that a store that was moved finds it.
+    return client.create_model_version(name, f"runs:/{run_id}/{FOLDER}", run_id)
+
+
+def _is_latest(client: MlflowClient, name: str, run_id: str) -> bool:
+    """Whether no winner that began after this run has the alias."""
+    try:
+        holder = client.get_model_version_by_alias(name, ALIAS).run_id
+        other = client.get_run(str(holder)).info.start_time
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return True
+        raise
+    return bool(other <= client.get_run(run_id).info.start_time)

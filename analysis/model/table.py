@@ -1,0 +1,62 @@
+"""Predictions as lines of a terminal, and as CSV."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+import numpy as np
+
+from analysis.model.runtime import Probabilities
+from trainables.boundary.atomic import atomic_file
+from trainables.boundary.errors import UsageError, printable
+
+COLUMNS = ("file", "class", "confidence")
+_WIDTH = 80
+_SHOWN = 0.0005  # the least probability that is more than 0.0%
+
+
+def lines(
+    files: Sequence[str], probabilities: Probabilities, classes: Sequence[str]
+) -> Iterator[str]:
+    """Of each file its class, confidence and name, and below the other classes, the likely first.
+
+    A file's name is not broken; what else there is fits into 80 columns.
+    """
+    column = min(max(map(len, classes)), 40)
+    for file, each in zip(files, probabilities, strict=True):
+        order = np.argsort(-each, kind="stable")
+        best, others = order[0], [i for i in order[1:] if each[i] >= _SHOWN]
+        yield f"{classes[best]:{column}} {each[best]:6.1%}  {printable(file)}"
+        text = ", ".join(f"{classes[i]} {each[i]:.1%}" for i in others) or "no other above 0.0%"
+        yield from wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+def counts(probabilities: Probabilities, classes: Sequence[str]) -> str:
+    """How many images are of each class, most first."""
+    found = Counter(probabilities.argmax(axis=1).tolist()).most_common()
+    return ", ".join(f"{classes[index]} {number:,}" for index, number in found)
+
+
+def write_csv(
+    path: Path, files: Sequence[str], probabilities: Probabilities, classes: Sequence[str]
+) -> None:
+    """Write a row for each file, whole or not at all: a column each of class and of probability.
+
+    Raises:
+        UsageError: ``path`` cannot be written.
+    """
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*COLUMNS, *classes])
+    for file, each in zip(files, probabilities, strict=True):
+        numbers = [f"{value:.6g}" for value in each.tolist()]
+        best = int(each.argmax())
+        rows.writerow([file, classes[best], numbers[best], *numbers])
+    try:
+        with atomic_file(path) as out:  # bytes of a name that are no UTF-8 stay what they are
+            out.write(text.getvalue().encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise UsageError(f"--out: {path} cannot be written ({error.strerror})") from error

@@ -1,0 +1,34 @@
+"""The key ``init`` of a setting: a path, which a worker of another folder reads too."""
+
+from typing import Any
+
+from trainables.boundary.paths import user_path
+from trainables.recipe import RECIPE_KEYS
+
+KEY = "init"
+
+
+def with_absolute_paths(written: Any) -> Any:
+    """A setting, or the domains of its keys, with the paths of ``init`` made absolute.
+
+    A relative path starts from the working directory, as those on the command line do.
+
+    Raises:
+        UsageError: a path cannot be one.
+    """
+    if not isinstance(written, dict):
+        return written
+    return {
+        key: _absolute(value) if key == KEY else with_absolute_paths(value)
+        for key, value in written.items()
+    }
+
+
+def _absolute(written: Any) -> Any:
+    if isinstance(written, list):
+        return [_absolute(each) for each in written]
+    if isinstance(written, dict):
+        return {_absolute(path): with_absolute_paths(keys) for path, keys in written.items()}
+    if not isinstance(written, str) or written == RECIPE_KEYS[KEY].off:
+        return written
+    return str(user_path(written, KEY))

@@ -1,0 +1,20 @@
+"""The accuracy of each class, averaged over the classes that have images."""
+
+from torch import Tensor
+
+from trainables.counts import balanced, counts
+from trainables.data.dataset import Integers
+
+MEANING = "accuracy of each class, averaged over the classes that have validation images"
+
+
+def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
+    """As ``balanced_accuracy_score`` of scikit-learn."""
+    classes = logits.shape[1]
+    right = counts(labels, classes, logits.argmax(dim=1) == labels)
+    return (right / counts(labels, classes)).nanmean()
+
+
+def images(labels: Integers, digits: Integers | None) -> float:
+    """Of classes of one size, all images; of others fewer."""
+    return balanced(labels)
