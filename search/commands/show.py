@@ -76,6 +76,8 @@ def _standing(view: SearchOverview) -> list[str]:
         line += f", {epochs} in {duration(seconds)}"
     begun = datetime.fromtimestamp(view.begun).isoformat(" ", "seconds")
     lines = [line, f"begun      {begun}"]
+    if ended_by := text(view.summary, "ended_by"):
+        lines.append(f"ended by   {printable(ended_by)}")
     if view.state in ("running", "stopping"):
         lines[1] += f", runs as {printable(holder_of(view.folder))}"
     about = f"{view.kind} of {view.space or 'an unknown space'}"
@@ -87,43 +89,43 @@ def _standing(view: SearchOverview) -> list[str]:
 def _result(view: SearchOverview) -> list[str]:
     """The figures, the winner's settings and the finalists, as far as there are any."""
     best, baseline = mapping(view.summary, "best"), mapping(view.summary, "baseline")
-    lines = []
-    if (figure := number(baseline, "val_accuracy")) is not None:
-        lines.append(f"baseline   {100 * figure:.2f}%{_again(baseline, '; ')}")
+    lines, metric, words = [], f"val_{view.metric}", view.metric.replace("_", " ")
+    if (figure := number(baseline, metric)) is not None:
+        again = _again(baseline, metric)
+        lines.append(f"baseline   {100 * figure:.2f}% {words}{again and f'; {again}'}")
     if view.best is not None:
-        kind = "" if view.metric == "accuracy" else f" {view.metric}"
-        lines.append(f"best       {100 * view.best:.2f}%{kind} in epoch {best.get('epoch')}")
+        lines.append(f"best       {100 * view.best:.2f}% {words} in epoch {best.get('epoch')}")
     if view.conflicting is not None:
         followed = number(best, "digit_following")
         more = "" if followed is None else f", {100 * followed:.2f}% of those follow it"
         lines.append(f"           {100 * view.conflicting:.2f}% where the shortcut conflicts{more}")
-    if again := _again(best):
+    if again := _again(best, metric):
         lines.append(f"expect     {again}")
     elif view.best is not None and view.kind == "search":
         lines.append("           unconfirmed: the best of its trials, which is partly luck")
     if params := mapping(best, "params"):
         lines.append(f"settings   {printable(settings_line(params))}")
-    return [*lines, *_finalists(view.summary.get("finalists"))]
+    return [*lines, *_finalists(view.summary.get("finalists"), view.metric)]
 
 
-def _again(figures: dict[str, Any], before: str = "") -> str:
-    """The mean over fresh seeds, if there is one."""
-    mean, std = number(figures, "val_accuracy_mean"), number(figures, "val_accuracy_std")
+def _again(figures: dict[str, Any], metric: str) -> str:
+    """The mean of a metric over fresh seeds, if there is one."""
+    mean, std = number(figures, f"{metric}_mean"), number(figures, f"{metric}_std")
     if mean is None:
         return ""
     spread = "" if std is None else f" ± {100 * std:.2f}"
-    return f"{before}{100 * mean:.2f}{spread}% over {counted(_seeds(figures), 'fresh seed')}"
+    return f"{100 * mean:.2f}{spread}% over {counted(_seeds(figures), 'fresh seed')}"
 
 
 def _seeds(figures: dict[str, Any]) -> int:
     return int(number(figures, "seeds") or 0)
 
 
-def _finalists(finalists: object) -> list[str]:
+def _finalists(finalists: object, metric: str) -> list[str]:
     """The finalists as a table, the winner first."""
     if not isinstance(finalists, list) or not finalists:
         return []
-    rows = [_FINALISTS, *(_finalist(each) for each in finalists[:_MOST])]
+    rows = [_FINALISTS, *(_finalist(each, metric) for each in finalists[:_MOST])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_FINALISTS))]
     lines = ["finalists"]
     for trial, *figures in rows:
@@ -132,11 +134,11 @@ def _finalists(finalists: object) -> list[str]:
     return lines
 
 
-def _finalist(each: object) -> tuple[str, ...]:
-    figures = ("search_accuracy", "val_accuracy_mean", "val_accuracy_std")
+def _finalist(each: object, metric: str) -> tuple[str, ...]:
+    figures = (f"search_{metric}", f"val_{metric}_mean", f"val_{metric}_std")
     values = [number(each, name) for name in figures]
     shown = ["-" if value is None else f"{100 * value:.2f}" for value in values]
-    ends = each.get("val_accuracy_interval") if isinstance(each, dict) else None
+    ends = each.get(f"val_{metric}_interval") if isinstance(each, dict) else None
     interval = "-"
     if isinstance(ends, list) and all(isinstance(end, int | float) for end in ends):
         interval = " to ".join(f"{100 * end:.2f}" for end in ends)

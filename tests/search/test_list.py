@@ -171,6 +171,19 @@ def test_the_figure_is_that_of_the_metric_by_which_the_search_judged(tmp_path, c
     assert (found["metric"], found["best"]) == ("auroc", 0.9)
 
 
+def test_show_tells_the_metric_its_finalists_and_the_limit_that_ended_the_search(tmp_path, capsys):
+    figures = {"val_auroc_mean": 0.875, "val_auroc_std": 0.03, "seeds": 2}
+    finalist = {"trial": "3", "search_auroc": 0.9, "val_auroc_interval": [0.5, 1.0], **figures}
+    best = {"val_accuracy": 0.5, "val_auroc": 0.9, "epoch": 7, **figures}
+    made(tmp_path, "s", metric="auroc", best=best, finalists=[finalist], ended_by="--patience 20")
+    assert show(["s", "--out", str(tmp_path)]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "best 90.00% auroc in epoch 7" in lines
+    assert "expect 87.50 ± 3.00% over 2 fresh seeds" in lines
+    assert "3 90.00 87.50 3.00 50.00 to 100.00 2" in lines
+    assert "ended by --patience 20" in lines
+
+
 def test_a_leaderboard_stands_as_its_searches_do(tmp_path, capsys):
     flags = {"space": ["gap5", "nin"], "name": "both"}
     SearchFile("search.run", flags, {}).claim(tmp_path / "both", None)
