@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from search.commands.searches import add_out, out_folder, searches_in
-from search.records.disk_use import artifact_folders, size_of
-from search.records.overview import SearchOverview, search_file_in
+from search.commands.searches import add_out, bytes_of, out_folder, searches_in
+from search.records.disk_use import artifact_folders
+from search.records.overview import SearchOverview
 from search.records.shell import command
 from search.trials.text import percent, size
 from trainables.boundary.arguments import Arguments
@@ -36,11 +36,12 @@ def run(argv: list[str]) -> int:
     out = out_folder(arguments.out)
     views = searches_in(out)
     folders = artifact_folders(out / "mlflow.db")
-    sizes = [_size(view, folders) for view in views]
+    sizes = [bytes_of(view.folder, folders) for view in views]
     if arguments.json:
         print(json.dumps([*map(_document, views, sizes)], indent=2))
     elif not views:
-        print(f"no searches in {printable(str(out))}; {command('search.run', '--help')}")
+        begin = command("search.run", "--space", "gap5", out=out)
+        print(f"no searches in {printable(str(out))}; begin one: {begin}")
     else:
         _print(views, sizes)
     return 0
@@ -57,13 +58,6 @@ def command_line() -> argparse.ArgumentParser:
     add_out(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON list, figures in [0, 1]")
     return parser
-
-
-def _size(view: SearchOverview, folders: dict[str, list[Any]]) -> int:
-    """The bytes of a search, with its artifacts in the store beside it."""
-    written = search_file_in(view.folder)
-    artifacts = folders.get(written.search_id, []) if written else []
-    return size_of(view.folder) + sum(map(size_of, artifacts))
 
 
 def _document(view: SearchOverview, size: int) -> dict[str, Any]:
@@ -84,17 +78,17 @@ def _document(view: SearchOverview, size: int) -> dict[str, Any]:
 
 
 def _print(views: list[SearchOverview], sizes: list[int]) -> None:
-    rows = [dict(zip(_COLUMNS, _COLUMNS, strict=True))]
-    rows += [_cells(view, size) for view, size in zip(views, sizes, strict=True)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    columns = _fitting(rows, room)
+    rows = [dict(zip(_COLUMNS, _COLUMNS, strict=True)), *map(_cells, views, sizes)]
+    columns = _fitting(rows, _room())
     widths = {name: max(cell_len(row[name]) for row in rows) for name in columns}
     for row in rows:
         cells = (_aligned(name, row[name], widths[name]) for name in columns)
         print(_GAP.join(cells).rstrip())
-    damaged = [printable(view.name) for view in views if view.state == "damaged"]
-    for name in damaged:
-        print(f"{name}: search.json or summary.json cannot be read; --resume writes a summary anew")
+
+
+def _room() -> int | None:
+    """Columns of the terminal; None in a pipe or a file, which have room for everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _cells(view: SearchOverview, bytes_on_disk: int) -> dict[str, str]:
@@ -105,11 +99,8 @@ def _cells(view: SearchOverview, bytes_on_disk: int) -> dict[str, str]:
 
 
 def _fitting(rows: list[dict[str, str]], room: int | None) -> list[str]:
-    """The columns for which there is room, at least a search's name and state.
-
-    Of several metrics, a column says nothing where no search has it.
-    """
-    columns = [name for name in _COLUMNS if any(row[name] != "-" for row in rows[1:])]
+    """The columns for which there is ``room``, at least a search's name and state."""
+    columns = list(_COLUMNS)
     for name in _LEAVE_OUT:
         width = sum(max(cell_len(row[each]) for row in rows) for each in columns)
         if room is None or width + len(_GAP) * (len(columns) - 1) <= room:

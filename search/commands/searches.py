@@ -1,17 +1,20 @@
 """The searches in a folder, and one of them by its name."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from search.driver.lock import is_locked
 from search.driver.stop_request import is_requested
+from search.records.disk_use import size_of
 from search.records.overview import SearchOverview, holds_search, overview, search_file_in
 from search.records.search_file import FILE, SearchFile
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import nearest
 
+_ADVICE = "python -m search.list shows those that are"
 # The first that one of several searches is in is that of all of them.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
 
@@ -62,8 +65,22 @@ def seen(folder: Path) -> SearchOverview | None:
     return replace(view, state=state, done=done, requested=requested)
 
 
-def search_named(asked: str, out: Path) -> Path:
+def bytes_of(folder: Path, artifacts: Mapping[str, list[Path]]) -> int:
+    """The bytes of a search on disk.
+
+    Args:
+        folder: the search's.
+        artifacts: folders of those of its runs, by the ids of searches.
+    """
+    written = search_file_in(folder)
+    folders = artifacts.get(written.search_id, []) if written else []
+    return sum(map(size_of, [folder, *folders]))
+
+
+def search_named(asked: str, out: Path, advice: str = _ADVICE) -> Path:
     """The folder of the search that is ``asked`` for by its name, or by its path in ``out``.
+
+    Where there is none like it, the error ends with the ``advice``.
 
     Raises:
         UsageError: there is none.
@@ -72,7 +89,7 @@ def search_named(asked: str, out: Path) -> Path:
     plain = asked.rstrip("/") == name or user_path(asked, "NAME").parent == out
     if name in ("", ".", "..") or not plain:
         raise UsageError(
-            f"{asked}: not the name of a search in {out}; name it as search.list does, and its "
+            f"{asked!r}: not the name of a search in {out}; name it as search.list does, and its "
             "folder's parent as --out"
         )
     folder = out / name
@@ -80,7 +97,7 @@ def search_named(asked: str, out: Path) -> Path:
         names = [path.parent.name for path in out.glob(f"*/{FILE}")]
         raise UsageError(
             f"{asked}: there is no search of this name in {out}"
-            f"{nearest(name, names) or '; python -m search.list shows those that are'}"
+            f"{nearest(name, names) or f'; {advice}'}"
         )
     return folder
 

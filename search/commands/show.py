@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.searches import add_out, bytes_of, members, out_folder, search_named, seen
 from search.driver.lock import holder_of
-from search.records.disk_use import size_of
+from search.records.disk_use import artifact_folders
 from search.records.overview import SearchOverview, mapping, number, search_file_in, text
 from search.records.place import place_in
+from search.records.search_file import FILE, SearchFile
 from search.records.shell import analyse_line, command, compare_lines, shown
 from search.records.tracking import default_uri
 from search.trials.text import duration, settings_line, size
@@ -24,6 +25,7 @@ _EXAMPLES = """examples:
   python -m search.show gap5-20261121-101500
   python -m search.show NAME --out DIR
 """
+WEIGHTS = "best/model.pt"  # of the winner, once there is one
 _INDENT = 11  # of what follows a line's first word
 _FINALISTS = ("trial", "search", "mean", "std", "95% interval", "seeds")
 _MOST = 5  # finalists that are shown
@@ -38,7 +40,7 @@ def run(argv: list[str]) -> int:
     for line in [*_standing(view), *_result(view), *_places(view)]:
         _print(line)
     for line in _commands(view):  # each whole, so that it can be copied
-        print(line)
+        print(printable(line))
     return 0
 
 
@@ -74,6 +76,8 @@ def _standing(view: SearchOverview) -> list[str]:
         line += f", {epochs} in {duration(seconds)}"
     begun = datetime.fromtimestamp(view.begun).isoformat(" ", "seconds")
     lines = [line, f"begun      {begun}"]
+    if ended_by := text(view.summary, "ended_by"):
+        lines.append(f"ended by   {printable(ended_by)}")
     if view.state in ("running", "stopping"):
         lines[1] += f", runs as {printable(holder_of(view.folder))}"
     about = f"{view.kind} of {view.space or 'an unknown space'}"
@@ -85,43 +89,43 @@ def _standing(view: SearchOverview) -> list[str]:
 def _result(view: SearchOverview) -> list[str]:
     """The figures, the winner's settings and the finalists, as far as there are any."""
     best, baseline = mapping(view.summary, "best"), mapping(view.summary, "baseline")
-    lines = []
-    if (figure := number(baseline, "val_accuracy")) is not None:
-        lines.append(f"baseline   {100 * figure:.2f}%{_again(baseline, '; ')}")
+    lines, metric, words = [], f"val_{view.metric}", view.metric.replace("_", " ")
+    if (figure := number(baseline, metric)) is not None:
+        again = _again(baseline, metric)
+        lines.append(f"baseline   {100 * figure:.2f}% {words}{again and f'; {again}'}")
     if view.best is not None:
-        kind = "" if view.metric == "accuracy" else f" {view.metric}"
-        lines.append(f"best       {100 * view.best:.2f}%{kind} in epoch {best.get('epoch')}")
+        lines.append(f"best       {100 * view.best:.2f}% {words} in epoch {best.get('epoch')}")
     if view.conflicting is not None:
         followed = number(best, "digit_following")
         more = "" if followed is None else f", {100 * followed:.2f}% of those follow it"
         lines.append(f"           {100 * view.conflicting:.2f}% where the shortcut conflicts{more}")
-    if again := _again(best):
+    if again := _again(best, metric):
         lines.append(f"expect     {again}")
     elif view.best is not None and view.kind == "search":
         lines.append("           unconfirmed: the best of its trials, which is partly luck")
     if params := mapping(best, "params"):
         lines.append(f"settings   {printable(settings_line(params))}")
-    return [*lines, *_finalists(view.summary.get("finalists"))]
+    return [*lines, *_finalists(view.summary.get("finalists"), view.metric)]
 
 
-def _again(figures: dict[str, Any], before: str = "") -> str:
-    """The mean over fresh seeds, if there is one."""
-    mean, std = number(figures, "val_accuracy_mean"), number(figures, "val_accuracy_std")
+def _again(figures: dict[str, Any], metric: str) -> str:
+    """The mean of a metric over fresh seeds, if there is one."""
+    mean, std = number(figures, f"{metric}_mean"), number(figures, f"{metric}_std")
     if mean is None:
         return ""
     spread = "" if std is None else f" ± {100 * std:.2f}"
-    return f"{before}{100 * mean:.2f}{spread}% over {counted(_seeds(figures), 'fresh seed')}"
+    return f"{100 * mean:.2f}{spread}% over {counted(_seeds(figures), 'fresh seed')}"
 
 
 def _seeds(figures: dict[str, Any]) -> int:
     return int(number(figures, "seeds") or 0)
 
 
-def _finalists(finalists: object) -> list[str]:
+def _finalists(finalists: object, metric: str) -> list[str]:
     """The finalists as a table, the winner first."""
     if not isinstance(finalists, list) or not finalists:
         return []
-    rows = [_FINALISTS, *(_finalist(each) for each in finalists[:_MOST])]
+    rows = [_FINALISTS, *(_finalist(each, metric) for each in finalists[:_MOST])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_FINALISTS))]
     lines = ["finalists"]
     for trial, *figures in rows:
@@ -130,11 +134,11 @@ def _finalists(finalists: object) -> list[str]:
     return lines
 
 
-def _finalist(each: object) -> tuple[str, ...]:
-    figures = ("search_accuracy", "val_accuracy_mean", "val_accuracy_std")
+def _finalist(each: object, metric: str) -> tuple[str, ...]:
+    figures = (f"search_{metric}", f"val_{metric}_mean", f"val_{metric}_std")
     values = [number(each, name) for name in figures]
     shown = ["-" if value is None else f"{100 * value:.2f}" for value in values]
-    ends = each.get("val_accuracy_interval") if isinstance(each, dict) else None
+    ends = each.get(f"val_{metric}_interval") if isinstance(each, dict) else None
     interval = "-"
     if isinstance(ends, list) and all(isinstance(end, int | float) for end in ends):
         interval = " to ".join(f"{100 * end:.2f}" for end in ends)
@@ -145,11 +149,14 @@ def _finalist(each: object) -> tuple[str, ...]:
 def _places(view: SearchOverview) -> list[str]:
     folder = view.folder
     files = {
-        "weights": folder / "best" / "model.pt",
+        "weights": folder / WEIGHTS,
         "report": folder / "analysis" / "report.html",
         "table": folder / "leaderboard.csv",
     }
-    lines = [f"folder     {printable(shown(folder))}, {size(size_of(folder))}"]
+    parts = [printable(each.name) for each in members(folder, search_file_in(folder))]
+    lines = [f"searches   {', '.join(parts)}"] if parts else []
+    bytes_on_disk = bytes_of(folder, artifact_folders(folder.parent / "mlflow.db"))
+    lines.append(f"folder     {printable(shown(folder))}, {size(bytes_on_disk)} with its artifacts")
     lines += [
         f"{name:10} {printable(shown(file))}" for name, file in files.items() if file.is_file()
     ]
@@ -164,20 +171,20 @@ def _commands(view: SearchOverview) -> list[str]:
     lines = []
     if view.state in ("running", "stopping"):
         return [f"stop       {command('search.stop', name, out=out)}"]
-    if written is not None and view.state in ("interrupted", "damaged"):
-        lines.append(resume_line(view.folder, written.command))
+    if written is None:
+        return [f"damaged    {FILE} cannot be read; what can be used of the folder is its trials"]
+    if view.state in ("interrupted", "damaged"):
+        lines.append(resume_line(view.folder, written))
     if view.kind == "leaderboard" or view.best is not None:
         lines += compare_lines(name, out, uri)
-    if view.kind == "search" and view.best is not None and view.state != "interrupted":
+    if view.kind == "search" and (view.folder / WEIGHTS).is_file():
         lines.append(analyse_line(name, out, uri))
     return [*lines, f"delete     {command('search.delete', name, out=out)}"]
 
 
-def resume_line(folder: Path, module: str) -> str:
+def resume_line(folder: Path, written: SearchFile) -> str:
     """The line that says how to resume the search in ``folder``, with those begun with it."""
-    place = place_in(folder)
-    name = place.group if place and place.group else folder.name
-    group = folder.parent / name
-    if folder not in members(group, search_file_in(group)):
-        name = folder.name
-    return f"resume     {command(module, '--resume', name, out=folder.parent)}"
+    group = folder.parent / (text(written.flags, "name") or folder.name)
+    together = folder in members(group, search_file_in(group))
+    name = group.name if together else folder.name
+    return f"resume     {command(written.command, '--resume', name, out=folder.parent)}"

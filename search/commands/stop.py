@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   python -m search.stop gap5-20261121-101500
   python -m search.stop NAME --out DIR --wait 0       ask, and do not wait
 """
+_ELSEWHERE = "if it is on a cluster alone: python -m search.submit --cluster FILE --stop NAME"
 _PAUSE = 0.2  # seconds between two looks
 _WAIT = 60
 
@@ -24,7 +25,9 @@ _WAIT = 60
 def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
-    folder = search_named(arguments.name, out_folder(arguments.out))
+    if arguments.wait < 0:
+        raise UsageError(f"--wait must be 0 or more, not {arguments.wait}")
+    folder = search_named(arguments.name, out_folder(arguments.out), _ELSEWHERE)
     asked = {each: holder_of(each) for each in _running(folder)}
     for each, holder in asked.items():
         _ask(each)
@@ -52,16 +55,13 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="of the search, or of several begun together")
     add_out(parser)
     parser.add_argument(
-        "--wait", type=_seconds, default=_WAIT, metavar="S", help=f"seconds (default: {_WAIT})"
+        "--wait",
+        type=int,
+        default=_WAIT,
+        metavar="S",
+        help=f"most seconds to wait for its end (default: {_WAIT})",
     )
     return parser
-
-
-def _seconds(written: str) -> int:
-    seconds = int(written)
-    if not 0 <= seconds < 2**31:
-        raise ValueError
-    return seconds
 
 
 def _running(folder: Path) -> list[Path]:
@@ -74,9 +74,11 @@ def _running(folder: Path) -> list[Path]:
     running = [each for each in candidates if is_locked(each)]
     if not running:
         view = seen(folder)
+        state = view.state if view else "not there"
+        begins = "; one that still starts Ray is stopped by Ctrl-C, where it was begun"
         raise UsageError(
-            f"{folder.name}: the search does not run, it is {view.state if view else 'not there'}; "
-            "a command that is still starting Ray is stopped where it was begun"
+            f"{folder.name}: the search does not run, it is {state}"
+            f"{begins if state == 'interrupted' else ''}"
         )
     return running
 
@@ -115,5 +117,5 @@ def _ended(folder: Path) -> str:
     line = f"{printable(view.name)}: {view.state}, {view.done:,} of "
     line += counted(view.requested, "trial")
     if view.state == "interrupted" and written is not None:
-        line += f"\n{resume_line(folder, written.command)}"
+        line += f"\n{resume_line(folder, written)}"
     return line

@@ -21,7 +21,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Lock the search in ``folder``. A process that dies, however it dies, frees its lock.
 
     Raises:
-        UsageError: another process has locked it.
+        UsageError: another process has locked it, or this one may not.
     """
     try:
         lock = FileLock(folder / FILE, timeout=PATIENCE).acquire()
@@ -29,6 +29,10 @@ def locked(folder: Path) -> Iterator[None]:
         raise UsageError(
             f"--name {folder.name}: the search is running, as {holder_of(folder)}; wait for it, or "
             "choose another name"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"{folder.name}: {folder} cannot be written to ({error.strerror}); its owner can"
         ) from error
     with lock:
         with suppress(OSError):  # a full disk: the lock holds without a name

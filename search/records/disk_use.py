@@ -28,20 +28,24 @@ def _files(folder: Path | str) -> Iterator["os.DirEntry[str]"]:
 
 
 def artifact_folders(store: Path) -> dict[str, list[Path]]:
-    """The artifacts' folders of the runs in an SQLite store, by the ids of their searches.
+    """The folders of the artifacts of runs and their models in an SQLite store, by searches' ids.
 
     The store is read as it is, also while a search writes to it; one that cannot be read has none.
     """
     folders: dict[str, list[Path]] = defaultdict(list)
     try:
         with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as database:
-            for search_id, uri in database.execute(_ARTIFACTS):
-                folders[search_id].append(Path(unquote(urlsplit(uri).path)))
-    except sqlite3.Error:
-        return {}
+            for question in (_OF_RUNS, _OF_MODELS):
+                for search_id, uri in database.execute(question):
+                    folders[search_id].append(Path(unquote(urlsplit(uri).path)))
+    except sqlite3.Error:  # an older store has no models
+        pass
     return dict(folders)
 
 
-_ARTIFACTS = """
-select tags.value, runs.artifact_uri from tags join runs on runs.run_uuid = tags.run_uuid
-where tags.key = 'convoy.search_id' and runs.artifact_uri like 'file:%'"""
+_OF_RUNS = """
+select tags.value, artifact_uri from tags join runs using (run_uuid)
+where tags.key = 'convoy.search_id' and artifact_uri like 'file:%'"""
+_OF_MODELS = """
+select tags.value, artifact_location from tags join logged_models on source_run_id = run_uuid
+where tags.key = 'convoy.search_id' and artifact_location like 'file:%'"""

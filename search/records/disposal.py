@@ -24,6 +24,7 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 
 _PAGE = 1000
+_LOCAL = ("", "file")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class SearchDisposal:
         Raises:
             UsageError: the store refuses.
         """
+        if not found.runs:
+            return
         with self._answering():
             for version in found.versions:
                 self._client.delete_model_version(version.name, version.version)
@@ -172,13 +175,13 @@ def _folder(place: tuple[str, str]) -> Path | None:
     known_by, uri = place
     parts = urlsplit(uri)
     folder = Path(unquote(parts.path)).parent
-    local = parts.scheme in ("", "file") and folder.is_absolute()
+    local = parts.scheme in _LOCAL and folder.is_absolute()
     return folder if local and folder.name == known_by and not folder.is_symlink() else None
 
 
 def _remove_artifacts(known_by: str, uri: str) -> None:
     folder = _folder((known_by, uri))
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=not folder.exists())
-    elif urlsplit(uri).scheme not in ("", "file"):
+    if folder is not None and folder.is_dir():
+        shutil.rmtree(folder)
+    elif urlsplit(uri).scheme not in _LOCAL:
         get_artifact_repository(uri).delete_artifacts()  # type: ignore[no-untyped-call]
