@@ -21,7 +21,8 @@ def test_the_citation_is_valid_by_the_schema_of_its_format():
 
 
 @pytest.mark.parametrize(
-    ("key", "of_the_package"), [("version", "version"), ("license", "license"), ("abstract", "description")]
-)  # fmt: skip
-def test_the_citation_says_what_the_package_says(key, of_the_package):
-    assert CITATION[key] == PROJECT[of_the_package]
+    ("key", "named"),
+    [("version", "version"), ("license", "license"), ("abstract", "description")],
+)
+def test_the_citation_says_what_the_package_says(key, named):
+    assert CITATION[key] == PROJECT[named]
