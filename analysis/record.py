@@ -11,6 +11,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from analysis.trials import RecordedSearch, RecordedTrial, rungs
 from search.records.experiment import experiment_name
+from search.records.mlflow_runs import DROPPED_OUT
 from search.records.parsing import quoted, recorded_spec
 from search.records.run_reader import RecordedRun, RecordedRuns
 from search.trials.record import Status
@@ -129,8 +130,12 @@ class Records(RecordedRuns):
                 return runs
 
     def _trials(self, runs: list[Run], kind: str) -> tuple[RecordedTrial, ...]:
-        """Those of a kind, by number."""
-        trials = [self._trial(run) for run in runs if run.data.tags.get("convoy.kind") == kind]
+        """Those of a kind, by number, without finalists that dropped out as the search grew."""
+        trials = [
+            self._trial(run)
+            for run in runs
+            if run.data.tags.get("convoy.kind") == kind and run.data.tags.get(DROPPED_OUT) != "true"
+        ]
         return tuple(sorted(trials, key=lambda trial: trial.record.number))
 
     def _trial(self, run: Run) -> RecordedTrial:

@@ -16,7 +16,7 @@ from search.records.tables import curves_of, read_search, trials_of
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
-from trainables.best_epoch import ACCURACY, figure_of, in_words
+from trainables.best_epoch import figure_of, in_words, judged_by
 from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
@@ -80,8 +80,8 @@ class SearchResult:
 
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
-        judged_by = in_words(self.summary.metric)
-        head = "".join(f"<th>{name.format(judged_by)}</th>" for name in _HEADER)
+        judged = in_words(self.summary.metric)
+        head = "".join(f"<th>{name.format(judged)}</th>" for name in _HEADER)
         order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
         return f"<p>{escape(self._described)}</p><table><tr>{head}</tr>{rows}</table>"
@@ -89,15 +89,15 @@ class SearchResult:
     @property
     def _described(self) -> str:
         best = self.best
-        figure, name = figure_of(self.summary.metric), in_words(self.summary.metric)
-        shown = "" if self.summary.metric == ACCURACY else f" {name}"
-        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{shown}"
+        figure, judged = figure_of(self.summary.metric), judged_by(self.summary.metric)
+        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{judged}"
         if self.summary.finalists:
             first = self.summary.finalists[0]
             mean, seeds = _percent(first[f"{figure}_mean"]), first["seeds"]
             reached += f" and partly luck: expect {mean}, the mean over {seeds} fresh seeds"
         took = f"{counted(self.summary.epochs, 'epoch')} in {duration(self.summary.wall_seconds)}"
-        return f"{self.name}: {self.summary.status}, {reached}; {took}"
+        before = f" ({self.summary.asked_before})" if self.summary.asked_before else ""
+        return f"{self.name}: {self.summary.status}{before}, {reached}; {took}"
 
 
 def _row(record: TrialRecord, usual: dict[str, Value]) -> str:

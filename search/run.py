@@ -12,8 +12,8 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 whole; 3 whole but with failed trials, or with records that MLflow refused; 2 a flag or file
-    is wrong; 130 or 143 interrupted.
+    0 whole; 3 whole but with failed trials, without a winner, or with records that MLflow refused;
+    2 a flag or file is wrong; 130 or 143 interrupted.
     """
     from search.commands.search import run
 

@@ -19,6 +19,7 @@ from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
+    from search.records.about import About
     from search.records.search_records import SearchRecords
 
 # What a summary holds that does not follow from the trials.
@@ -98,17 +99,17 @@ def reconcile(folder: Path, uri: str | None) -> tuple[int, list[str]]:
     about = replace(about, place=replace(about.place, uri=store))
     check_admits(store)
     search_id = owned(folder, store).search_id
-    return _write(folder, SearchRecords(folder, about, search_id), about.params, elsewhere)
+    return _write(folder, SearchRecords(folder, about, search_id), about, elsewhere)
 
 
 def _write(
-    folder: Path, records: "SearchRecords", params: dict[str, Any], elsewhere: bool
+    folder: Path, records: "SearchRecords", about: "About", elsewhere: bool
 ) -> tuple[int, list[str]]:
-    from search.records.summary import read_summary, status_of, summarise, summary_in
+    from search.records.summary import close, read_summary, status_of, summarise, summary_in
     from search.trials.files import read_histories
     from search.trials.search_board import SearchBoard
 
-    seconds = read_summary(folder).get("wall_seconds", 0.0)
+    params, seconds = about.params, read_summary(folder).get("wall_seconds", 0.0)
     finals = (params.get("finalists", 0), params.get("finalist_seeds", 0))
     size = params["trials"], params["epochs"], params["train_images"]
     board = SearchBoard(*size, *finals, seconds)
@@ -116,12 +117,13 @@ def _write(
     for history in read_histories(folder):
         record = history.closed().record
         board.board_of(record.spec).put(record)
+    close(board, read_summary(folder))
     records.writer.recall(board.records)
     status = status_of(board, records.rule)
     closed = records.close(board, status)
     if (before := summary_in(folder)) is not None and not elsewhere:
-        about = {name: getattr(before, name) for name in _UNCHANGED}
-        about["search"] = folder.name  # it may have been renamed
+        unchanged: dict[str, Any] = {name: getattr(before, name) for name in _UNCHANGED}
+        unchanged |= {"search": folder.name, "budgets": about.budgets}  # it may have been renamed
         choice, run_id, weights = closed.choice, closed.run_id, closed.weights
-        summarise(board, status, about, choice, run_id, weights).write(folder)
+        summarise(board, status, unchanged, choice, run_id, weights).write(folder)
     return len(board.records), closed.errors

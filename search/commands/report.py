@@ -10,12 +10,13 @@ from rich.table import Table
 
 from search.driver.engine import Outcome
 from search.records.shell import analyse_line, command, compare_lines
-from search.records.summary import Summary
+from search.records.summary import Summary, summary_in
 from search.request.request import Request
+from search.request.time_span import seconds_of, written
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
-from trainables.best_epoch import ACCURACY, figure_of, in_words
+from trainables.best_epoch import figure_of, in_words, judged_by
 from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 from trainables.recipe import Setting
@@ -24,7 +25,12 @@ from trainables.recipe import Setting
 def report(outcome: Outcome, request: Request, console: Console) -> None:
     """Print a search's result, and the two commands that follow on it."""
     summary = outcome.summary
-    lines = [ending(summary), *_interruption(outcome, request), *_baseline(outcome)]
+    lines = [
+        ending(summary),
+        *_limits(outcome, request),
+        *_interruption(outcome, request),
+        *_baseline(outcome),
+    ]
     print_lines(lines, console)
     if summary.best is not None:
         if outcome.choice.finalists:
@@ -37,7 +43,8 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
 
 def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
     """Print how a search ended, and how to resume it if it was stopped; its exit status."""
-    print_lines([ending(outcome.summary), *unmeasured_lines(request)], console)
+    lines = [ending(outcome.summary), *_limits(outcome, request), *unmeasured_lines(request)]
+    print_lines(lines, console)
     print_errors(outcome)
     if outcome.stop is not None:
         print_lines([resume_line(request)], console)
@@ -49,8 +56,8 @@ def _baseline(outcome: Outcome) -> list[str]:
     if (baseline := outcome.summary.baseline) is None:
         return []
     metric = outcome.summary.metric
-    score, judged_by = baseline[figure_of(metric)], in_words(metric)
-    line = f"baseline   {100 * score:.2f}% validation {judged_by}"
+    score = 100 * baseline[figure_of(metric)]
+    line = f"baseline   {score:.2f}% validation {in_words(metric)}"
     again = outcome.choice.baseline
     if again is not None and again in outcome.choice.finalists:
         line += f"; {_mean_and_std(again)} over {_seeds(again)}"
@@ -61,9 +68,10 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     """What won, and what is to be known of it."""
     best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
-    lines = [f"best       {100 * best[figure_of(metric)]:.2f}% in epoch {best['epoch']}"]
-    if metric != ACCURACY:
-        lines[0] += f", judged by {in_words(metric)}; {100 * best['val_accuracy']:.2f}% accuracy"
+    score, judged = 100 * best[figure_of(metric)], judged_by(metric)
+    lines = [f"best       {score:.2f}% in epoch {best['epoch']}{judged}"]
+    if judged:
+        lines.append(f"           its accuracy is {100 * best['val_accuracy']:.2f}%")
     if "digit_following" in best:
         noun = request.data.noun
         lines.append(
@@ -159,11 +167,12 @@ def _mean_and_std(finalist: Finalist) -> str:
 
 def ending(summary: Summary) -> str:
     """How a search ended, in a line."""
-    counts = summary.trials
+    counts, before = summary.trials, summary.asked_before
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
         f"{counts['pruned']} pruned, {counts['failed']} failed of "
-        f"{counted(counts['requested'], 'trial')}, {counted(summary.epochs, 'epoch')} in "
+        f"{counted(counts['requested'], 'trial')}{f' ({before})' if before else ''}, "
+        f"{counted(summary.epochs, 'epoch')} in "
         f"{duration(summary.wall_seconds)}"
     )
 
@@ -172,6 +181,38 @@ def resume_line(request: Request) -> str:
     """The line that says how to resume a search that was interrupted."""
     name = request.group or request.name
     return f"resume     {command(request.command, '--resume', name, out=request.out)}"
+
+
+def limit_lines(summary: Summary, request: Request) -> list[str]:
+    """Which limit ended a search before all of it had run, what had run, and how to go on."""
+    if not summary.ended_by:
+        return []
+    counts, finals = summary.trials, sum(len(each["runs"]) for each in summary.finalists)
+    ran = counts["completed"] + counts["pruned"] + counts["failed"]
+    flag, value = summary.ended_by.split()
+    more = written(2 * seconds_of(value)) if flag == "--time" else str(2 * int(value))
+    words = "--resume", request.group or request.name, flag, more
+    return [
+        f"ended by   {summary.ended_by}: {ran} of {counted(counts['requested'], 'trial')} and "
+        f"{finals} of up to {counted(request.budget.finals, 'training')} of the finals ran",
+        f"go on      {command(request.command, *words, out=request.out)}",
+    ]
+
+
+def _limits(outcome: Outcome, request: Request) -> list[str]:
+    """As ``limit_lines``; how to go on is said of a search that is whole."""
+    lines = limit_lines(outcome.summary, request)
+    lines = lines if outcome.stop is None else lines[:1]
+    if lines and outcome.summary.best is None:
+        lines.insert(1, "           no epoch ended in this time, so nothing has won")
+    return lines
+
+
+def whole_lines(request: Request) -> list[str]:
+    """Why there is nothing to resume."""
+    summary = summary_in(request.folder)
+    first = f"{request.name}: the search is whole, there is nothing to resume"
+    return [first, *(limit_lines(summary, request) if summary is not None else [])]
 
 
 def _interruption(outcome: Outcome, request: Request) -> list[str]:
@@ -216,10 +257,11 @@ def print_refusal(error: object) -> None:
 
 
 def exit_status_of(outcome: Outcome) -> int:
-    """0 whole; 3 with failed trials or records that were refused; 128 + signal interrupted.
+    """0 whole; 3 with failed trials, no winner, or refused records; 128 + signal interrupted.
 
     2 if the search stopped itself, for want of room on the disk.
     """
     if outcome.stop is not None:
         return 2 if outcome.stop.signal is None else 128 + outcome.stop.signal
-    return 3 if outcome.summary.status == "failed-trials" or outcome.errors else 0
+    whole = outcome.summary.status == "complete" and outcome.summary.best is not None
+    return 0 if whole and not outcome.errors else 3

@@ -1,9 +1,11 @@
 """``search.run``: one search or several, from the flags to the result."""
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -40,7 +42,7 @@ def run(argv: list[str]) -> int:
         UsageError: a flag or file is wrong.
         KeyboardInterrupt: before Tune takes over, or while the records are closed.
     """
-    console = Console(highlight=False, markup=False)
+    began, console = monotonic(), Console(highlight=False, markup=False)
     options = search_options(argv)
     if options.resume is not None:
         from search.request.resume import resumed  # takes a second to import, as do others below
@@ -56,7 +58,7 @@ def run(argv: list[str]) -> int:
         return 0
     _check_names(options)
     environment.prepare(loopback=options.address is None)
-    return _search(options, console)
+    return _search(options, console, began)
 
 
 def _listing() -> str:
@@ -130,18 +132,23 @@ def _check_names(options: SearchOptions) -> None:
         check_free(new_name(options.name, ""), out_folder(options))
 
 
-def _search(options: SearchOptions, console: Console) -> int:
+def _search(options: SearchOptions, console: Console, began: float) -> int:
     with local_ray(options) as await_ray:
         if not options.quiet:
             console.print(_first_line(options), markup=False, soft_wrap=True)
         with no_collection():
-            asked = _asked(options)
+            asked = [_begun_at(began, request) for request in _asked(options)]
         if not options.quiet:
             from search.commands.left_out import print_left_out
 
             print_left_out(asked[0].data, asked[0].source, console, asked[0].dataset)
         await_ray()
         return _one(asked[0], console) if len(asked) == 1 else _several(asked, console)
+
+
+def _begun_at(began: float, request: "Request") -> "Request":
+    """The request, whose time runs since the command began."""
+    return replace(request, termination=replace(request.termination, began=began))
 
 
 def _first_line(options: SearchOptions) -> str:
@@ -164,13 +171,11 @@ def _asked(options: SearchOptions) -> "list[Request]":
 
 def _one(request: "Request", console: Console) -> int:
     from search.driver.ray_cluster import cluster
-    from search.records.search_file import check_unchanged
-    from search.records.summary import is_whole
 
-    if request.resumed:
-        check_unchanged(request.folder, request.identity)
-    if request.resumed and is_whole(request.folder):
-        console.print(f"{request.name}: the search is whole, there is nothing to resume")
+    if request.resumed and _is_whole(request):
+        from search.commands.report import print_lines, whole_lines
+
+        print_lines(whole_lines(request), console)
         return 0
     try:
         with cluster(request.limits):
@@ -181,6 +186,25 @@ def _one(request: "Request", console: Console) -> int:
         if request.folder.exists():
             print_lines([resume_line(request)], console)
         raise
+
+
+def _is_whole(request: "Request") -> bool:
+    """True if nothing is left of a search that is resumed.
+
+    Raises:
+        UsageError: what is asked for now cannot be.
+    """
+    from search.records.summary import is_whole, read_summary
+    from search.request.growth import check_alone, grown
+    from search.request.termination import check_limits, check_open
+
+    name, folder, termination = request.name, request.folder, request.termination
+    check_limits(name, [folder], termination)
+    if grown(request) is not None:
+        check_alone(request)
+        check_open(name, folder, termination)
+        return False
+    return is_whole(folder) and not termination.lets_go_on(read_summary(folder))
 
 
 def _run(request: "Request", console: Console) -> int:
@@ -205,6 +229,7 @@ def _announce(asked: "list[Request]", console: Console) -> None:
 
 def _several(asked: "list[Request]", console: Console) -> int:
     """Several searches, each with its own study and ladder; then the leaderboard."""
+    _check_idle([each for each in asked if each.resumed and each.folder.exists()])
     _claim(asked[0])
     _announce(asked, console)
     try:
@@ -225,12 +250,30 @@ def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
 
     statuses: list[int] = []
     with cluster(asked[0].limits):
-        for request in asked:
+        for request in _sharing_time(asked):
             outcome = run_search(request, console)
             statuses.append(report_briefly(outcome, request, console))
             if outcome.stop is not None:
                 break
     return statuses
+
+
+def _sharing_time(asked: "list[Request]") -> "Iterator[Request]":
+    """The searches in turn, each with an even share of the time that those before have left."""
+    from search.records.summary import is_whole, read_summary
+
+    def spent(request: "Request") -> float:
+        return float(read_summary(request.folder).get("wall_seconds", 0.0))
+
+    def is_left(request: "Request") -> bool:
+        reopened = request.termination.lets_go_on(read_summary(request.folder))
+        return not request.folder.exists() or not is_whole(request.folder) or reopened
+
+    earlier, whole = sum(map(spent, asked)), asked[0].termination
+    for place, request in enumerate(asked):
+        left = max(1, sum(map(is_left, asked[place:])))
+        taken = earlier + monotonic() - whole.began
+        yield replace(request, termination=whole.shared(taken, spent(request), left))
 
 
 def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
@@ -245,15 +288,35 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
     return statuses
 
 
+def _check_idle(begun: "list[Request]") -> None:
+    """Refuse a larger budget for searches before one of them takes it up.
+
+    Raises:
+        UsageError: one of them cannot, or is running, or their time is up.
+    """
+    from search.driver.lock import locked
+    from search.request.growth import grown
+    from search.request.termination import check_limits, check_open
+
+    if begun and (group := begun[0].out / begun[0].group).exists():
+        folders = [group, *(each.folder for each in begun)]
+        check_limits(begun[0].group, folders, begun[0].termination)
+    for request in [each for each in begun if grown(each) is not None]:
+        check_open(request.name, request.folder, request.termination)
+        with locked(request.folder):
+            pass
+
+
 def _claim(request: "Request") -> None:
     """Make the group's folder, by which all of it can be resumed."""
     from search.records.ownership import owned
     from search.records.search_file import SearchFile
+    from search.request.growth import with_flags
 
     folder = request.out / request.group
     if not (request.resumed and folder.exists()):
         SearchFile(request.command, request.flags, {}).claim(folder, None)
-    owned(folder, request.tracking_uri)
+    with_flags(owned(folder, request.tracking_uri), request).write(folder)
 
 
 def _lead(asked: "list[Request]", console: Console) -> bool:

@@ -138,15 +138,15 @@ class PlainLines(Display):
 
 def progress_line(board: SearchBoard, rule: Rule) -> str:
     """Trials, best against the baseline, epochs and time, in one line."""
-    trials, finals, remaining = board.trials, board.finals, seconds_left(board, rule)
+    trials, remaining, race = board.trials, seconds_left(board, rule), race_of(board, rule)
     best, baseline = trials.best(with_running=True), trials.baseline()
     parts = [f"{trials.finished}/{trials.requested} trials"]
     if best is not None:
         parts.append(f"best {percent(best.best_score)}")
     if baseline is not None and baseline.best_epoch:
         parts.append(f"baseline {percent(baseline.best_score)}")
-    if finals.begun:
-        parts.append(f"finals {finals.finished}/{race_of(board, rule).due}")
+    if race.runs:
+        parts.append(f"finals {race.ended}/{race.due}")
     parts += [counted(board.epochs, "epoch"), f"{duration(board.clock.seconds)} gone"]
     if remaining:
         parts.append(f"about {duration(remaining)} left")
@@ -157,8 +157,8 @@ def _chosen(records: list[TrialRecord], best: TrialRecord | None) -> list[TrialR
     running = [record for record in records if record.status is Status.RUNNING]
     latest = [record for record in reversed(records) if record.status is not Status.RUNNING]
     candidates = ([best] if best else []) + records[:1] + running + latest
-    numbers = list(dict.fromkeys(record.number for record in candidates))[:ROWS]
-    return [record for record in records if record.number in numbers]
+    chosen = list(dict.fromkeys(record.trial_id for record in candidates))[:ROWS]
+    return [record for record in records if record.trial_id in chosen]
 
 
 def _row(record: TrialRecord, usual: dict[str, Value], epochs: int, best: bool) -> tuple[Text, ...]:

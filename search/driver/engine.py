@@ -25,6 +25,7 @@ from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.stop import Stop, stopping_gently
 from search.driver.stop_request import forget_requests, heeding_requests
+from search.driver.terminator import Terminator
 from search.driver.trial_source import TrialSource
 from search.driver.tune_trainable import trainable
 from search.proposals.finals import FinalsSearch
@@ -34,20 +35,24 @@ from search.records.about import About
 from search.records.mlflow_writer import MlflowWriter
 from search.records.ownership import owned
 from search.records.place import Place
-from search.records.search_file import SearchFile, check_unchanged
+from search.records.search_file import SearchFile
 from search.records.search_records import SearchRecords
 from search.records.summary import (
     SearchStatus,
     Summary,
     SummaryWriter,
+    close,
     read_summary,
     status_of,
     summarise,
 )
+from search.request.growth import grown, with_flags
 from search.request.request import Request
 from search.selection.choice import Selection, so_far
-from search.selection.race import is_whole
+from search.selection.patience import Patience
+from search.selection.race import is_whole, race_of
 from search.trials.board import TrialBoard
+from search.trials.checkpoints import checkpoints
 from search.trials.failure import RETRIES
 from search.trials.files import (
     TrialFiles,
@@ -59,8 +64,12 @@ from search.trials.files import (
 )
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
+from search.trials.text import duration
+from trainables.best_epoch import judged_by
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
+
+COUNTS = ("trials", "epochs", "finalists", "finalist_seeds")  # of a budget, as records tell it
 
 
 @dataclass(frozen=True)
@@ -96,23 +105,25 @@ def run_search(request: Request, console: Console) -> Outcome:
         check_room(request, resources)
         if request.limits.address is not None:
             check_nodes(request)
-        with _folder(request) as search_id:
-            return _SearchRun(request, search_id, resources, console, stop).run()
+        with _folder(request) as search_file:
+            return _SearchRun(request, search_file, resources, console, stop).run()
 
 
 @contextmanager
-def _folder(request: Request) -> Iterator[str]:
-    """Lock the search's folder, made if need be; the search's id."""
+def _folder(request: Request) -> Iterator[SearchFile]:
+    """Lock the search's folder, made if need be; what is asked of the search now."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
         search_file = SearchFile(request.command, request.flags, request.identity)
         search_file.claim(folder, request.space_file)
     with locked(folder):
         forget_requests(folder)
-        check_unchanged(folder, request.identity)
-        search_id = owned(folder, request.tracking_uri).search_id
+        if (larger := grown(request)) is not None:
+            larger.write(folder)
+        search_file = owned(folder, request.tracking_uri)
+        with_flags(search_file, request).write(folder)
         try:
-            yield search_id
+            yield search_file
         except UsageError:
             if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
                 shutil.rmtree(folder)
@@ -125,27 +136,42 @@ class _SearchRun:
     def __init__(
         self,
         request: Request,
-        search_id: str,
+        search_file: SearchFile,
         resources: Resources,
         console: Console,
         stop: Stop,
     ) -> None:
         self._request, self._resources, self._console = request, resources, console
-        self._search_id, self._stop = search_id, stop
+        self._search_id, self._stop = search_file.search_id, stop
         self._job = request.job(resources.cpus)
         siblings = tuple(request.out / name for name in request.siblings)
         self._concurrency = Concurrency(request.limits, resources, siblings)
         budget, dataset, folder = request.budget, request.dataset, request.folder
         methods = request.proposals.params(budget)
         self._files = TrialFiles(folder)
+        summary, termination = read_summary(folder), request.termination
         self._board = SearchBoard(
             budget.trials,
             budget.epochs,
             len(dataset.train),
             budget.finalists,
             budget.finalist_seeds,
-            earlier_seconds=read_summary(folder).get("wall_seconds", 0.0),
+            earlier_seconds=summary.get("wall_seconds", 0.0) + termination.head_start,
         )
+        self._board.clock.limit = termination.seconds
+        self._goes_on = termination.lets_go_on(summary)
+        if not self._goes_on:
+            close(self._board, summary)
+        self._terminator = Terminator(
+            termination,
+            self._board,
+            request.rule,
+            self._patience(),
+            self._concurrency.now,
+            stop.workers.end_soon,
+        )
+        budgets = [*search_file.earlier, budget.model_dump()]
+        self._budgets = [{key: each[key] for key in COUNTS if key in each} for each in budgets]
         self._about: dict[str, Any] = {
             "search": request.name,
             "space": request.space_name,
@@ -154,11 +180,12 @@ class _SearchRun:
             "resources": asdict(resources),
             "unmeasured": list(request.unmeasured),
             "metric": request.metric,
+            "budgets": self._budgets,
             **{key: methods[key] for key in ("sampler", "scheduler") if key in methods},
         }
 
     def run(self) -> Outcome:
-        about = _about(self._request, self._resources)
+        about = replace(_about(self._request, self._resources), budgets=self._budgets)
         about.write(self._request.folder)
         records = SearchRecords(self._request.folder, about, self._search_id)
         try:
@@ -169,6 +196,12 @@ class _SearchRun:
             raise
         _remove_snapshots(self._request.folder)
         return self._finish(records)
+
+    def _patience(self) -> Patience | None:
+        patience, rule = self._request.termination.patience, self._request.rule
+        if patience is None:
+            return None
+        return Patience(patience, rule, len(self._request.dataset.val))
 
     def _search(self, writer: MlflowWriter) -> None:
         """Run the trials that are left, then the finals that are left."""
@@ -181,25 +214,39 @@ class _SearchRun:
         scheduler = request.proposals.scheduler(self._job, budget)
         unfinished = self._recall(own, searcher, scheduler)
         to_end = TrainToTheEnd(budget.epochs)
-        unfinished_finals = self._recall(repeated, None, to_end)
+        unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
+        self._terminator.recall(self._board.trials.records)
+        if self._board.trials.closed and self._terminator.time_is_up:
+            self._end_cut_off([writer])
         self.write_summary("running")
         if is_whole(self._board, request.rule):
             return
         write = partial(self.write_summary, "running")
         with self._display() as display, SummaryWriter(write) as summary:
-            listeners: list[TrialListener] = [writer, summary, display]
-            if not self._board.trials.is_whole:
-                self._tune(self._board.trials, searcher, scheduler, unfinished, listeners)
+            listeners: list[TrialListener] = [writer, summary, display, self._terminator]
+            trials = self._board.trials
+            if not trials.is_whole:
+                left = trials.requested - trials.finished
+                self._tune(trials, left, searcher, scheduler, unfinished, listeners)
+            if trials.closed and self._terminator.time_is_up:
+                self._end_cut_off(listeners)
             if not self._board.trials.is_whole or is_whole(self._board, request.rule):
                 return  # it was interrupted, or it has no finals
             if not self._stop.rearmed():
                 return
-            race = FinalsSearch(self._board, request.rule, self._job)
-            self._tune(self._board.finals, race, to_end, unfinished_finals, listeners)
+            self._stop.workers.forget()
+            self._terminator.begin_finals()
+            if is_whole(self._board, request.rule):
+                return
+            race = race_of(self._board, request.rule)
+            left = len(race.contenders) * self._board.seeds - race.ended
+            finals = FinalsSearch(self._board, request.rule, self._job)
+            again = [each for each in unfinished_finals if each in race.runs]
+            self._tune(self._board.finals, left, finals, to_end, again, listeners)
 
     def _recall(
-        self, histories: list[TrialHistory], searcher: Proposer | None, scheduler: Stopper
+        self, histories: list[TrialHistory], searcher: Proposer, scheduler: Stopper
     ) -> list[TrialRecord]:
         """Take up the trials that have begun; those that are to be resumed.
 
@@ -210,8 +257,7 @@ class _SearchRun:
         unfinished = []
         for history in histories:
             ended = self._ended(history, stopped)
-            if searcher is not None:
-                searcher.recall(ended)
+            searcher.recall(ended)
             record = replace(ended.record, spec=replace(ended.record.spec, job=self._job))
             self._board.board_of(record.spec).put(record)
             if not record.status.is_final:
@@ -219,8 +265,25 @@ class _SearchRun:
                 unfinished.append(record)
         return unfinished
 
+    def _end_cut_off(self, listeners: list[TrialListener]) -> None:
+        """End the trials that a limit cut off; one without an epoch stays interrupted."""
+        for record in self._board.trials.records:
+            if record.epochs and not record.status.is_final:
+                ended = self._board.trials.ended(record.trial_id)
+                self._files.changed(ended)
+                for listener in listeners:
+                    listener.trial_ended(ended)
+        self._interrupt()
+
     def _ended(self, history: TrialHistory, stopped: set[str]) -> TrialHistory:
         record = history.record
+        cut_off = (
+            self._goes_on and record.status is Status.PRUNED and record.trial_id not in stopped
+        )
+        if cut_off and checkpoints(trial_folder(self._request.folder, record)):
+            record = replace(record, status=Status.INTERRUPTED)
+            self._files.changed(record)
+            return replace(history, record=record)
         if record.status.is_final:
             return history
         if record.trial_id not in stopped:
@@ -242,21 +305,33 @@ class _SearchRun:
             with suppress(OSError):  # a full disk; its file still says that it runs
                 self._files.changed(record)
 
+    def _end_former_finals(self, writer: MlflowWriter) -> None:
+        """End the interrupted trainings of settings that are no finalists any more."""
+        for record in self._board.finals.records:
+            if not record.status.is_final:
+                ended = self._board.finals.put(
+                    record.ended(self._board.finals.max_epochs, record.at)
+                )
+                self._files.changed(ended)
+                writer.trial_ended(ended)
+
     def _tune(
         self,
         board: TrialBoard,
+        left: int,
         searcher: Proposer,
         scheduler: Stopper,
         interrupted: list[TrialRecord],
         listeners: list[TrialListener],
     ) -> None:
-        """Have Tune run what is left of the trials of ``board``."""
+        """Have Tune run the trials of ``board`` that are ``left``."""
         request, resources = self._request, self._resources
-        source = TrialSource(searcher, interrupted, self._concurrency, request.folder)
+        may_begin = self._terminator.may_begin
+        source = TrialSource(searcher, interrupted, self._concurrency, request.folder, may_begin)
         tune.Tuner(
             trainable(self._job, resources, milestones(scheduler, request.budget.epochs)),
             tune_config=tune.TuneConfig(
-                num_samples=board.requested - board.finished,
+                num_samples=left,
                 search_alg=source,
                 scheduler=scheduler,
                 reuse_actors=True,
@@ -265,6 +340,7 @@ class _SearchRun:
             run_config=tune.RunConfig(
                 name=request.name,
                 storage_path=str(request.out),
+                stop=self._terminator,
                 callbacks=[
                     Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),
@@ -280,6 +356,8 @@ class _SearchRun:
         self._interrupt()
         status = status_of(self._board, self._request.rule)
         whole = status != "interrupted"
+        if whole:
+            self._end_former_finals(records.writer)
         closed = records.close(self._board, status)
         # Last of all: a summary that says that it is whole means that the records are, too.
         about, choice, run_id = self._about, closed.choice, closed.run_id
@@ -296,14 +374,19 @@ class _SearchRun:
         summary = summarise(self._board, status, self._about, so_far(self._board))
         summary.write(self._request.folder)
 
+    def _within(self) -> str:
+        limit = self._board.clock.limit
+        return "" if limit is None else f", within {duration(limit)}"
+
     @contextmanager
     def _display(self) -> Iterator[TrialListener]:
         request = self._request
         title = (
-            f"{request.name}: {request.architecture} on {request.dataset.name}, "
+            f"{request.name}: {request.architecture} on {request.dataset.name} "
+            f"({request.dataset.image_words}), "
             f"{counted(request.budget.trials, 'trial')} of up to "
             f"{counted(request.budget.epochs, 'epoch')}, "
-            f"{self._resources.concurrency} at once"
+            f"{self._resources.concurrency} at once{judged_by(request.metric)}{self._within()}"
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines
@@ -332,10 +415,8 @@ def _about(request: Request, resources: Resources) -> About:
         request.kind,
         request.group,
     )
-    counts = {"trials", "epochs"}
-    if request.kind == "search":
-        counts |= {"finalists", "finalist_seeds"}
-    budget = request.budget.model_dump(include=counts)
+    counts = COUNTS if request.kind == "search" else COUNTS[:2]
+    budget = request.budget.model_dump(include=set(counts))
     shared = {
         "space": request.space_name,
         "architecture": request.architecture,

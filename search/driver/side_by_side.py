@@ -10,7 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from search.records.search_file import SearchFile
+from search.driver.lock import locked
+from search.records.search_file import SearchFile, read_search_file
+from search.request.growth import grown, with_flags
 from search.request.request import Request
 
 
@@ -24,6 +26,10 @@ def run_side_by_side(requests: list[Request], console: Console) -> list[int]:
         if not request.folder.exists():
             search_file = SearchFile(request.command, request.flags, request.identity)
             search_file.claim(request.folder, request.space_file)
+            continue
+        written = grown(request) or read_search_file(request.folder)
+        with locked(request.folder):
+            with_flags(written, request).write(request.folder)
     running = [_begin(request) for request in requests]
     with _passing_on(running):
         readers = [

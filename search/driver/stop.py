@@ -37,10 +37,10 @@ class WorkerProcesses(Callback):  # type: ignore[misc]
         """Tune is about to look after its trials."""
         self._trials = trials
 
-    def end_soon(self) -> None:
-        """End those that are at work now, and those that were still starting, after ``GRACE``."""
+    def end_soon(self, grace: float = GRACE) -> None:
+        """End those that are at work now, and those that were still starting, after ``grace``."""
         actors = self._at_work()  # in a moment Tune will no longer say
-        self._timer = threading.Timer(GRACE, lambda: _kill([*actors, *self._at_work()]))
+        self._timer = threading.Timer(grace, lambda: _kill([*actors, *self._at_work()]))
         self._timer.daemon = True
         self._timer.start()
 

@@ -9,9 +9,17 @@ from search.trials.search_board import SearchBoard
 def seconds_left(board: SearchBoard, rule: Rule) -> float | None:
     """A guess from the epochs that ended trials took and the pace so far; None at first.
 
-    The epochs of a setting that was trained are as long as they were there, the others' as long as
-    the average.
+    No more than the search's time limit leaves. The epochs of a setting that was trained are as
+    long as they were there, the others' as long as the average.
     """
+    guess, limit = _guess(board, rule), board.clock.limit
+    if limit is None:
+        return guess
+    left = max(0.0, limit - board.clock.seconds)
+    return left if guess is None else min(guess, left)
+
+
+def _guess(board: SearchBoard, rule: Rule) -> float | None:
     average = board.trials.average_epochs()
     if average is None or not board.epochs:
         return None
@@ -23,7 +31,8 @@ def seconds_left(board: SearchBoard, rule: Rule) -> float | None:
         max(average - each.epochs, 0.5) * (each.epoch_seconds or usual)
         for each in board.trials.running
     )
-    to_start = max(0, board.trials.requested - board.trials.begun) * average * usual
+    unbegun = 0 if board.trials.closed else board.trials.requested - board.trials.begun
+    to_start = max(0, unbegun) * average * usual
     left = running + to_start + _finals(board, rule, usual)
     return left * board.clock.seconds / done
 

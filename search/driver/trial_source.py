@@ -3,7 +3,7 @@
 import shutil
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ray.tune.experiment import Trial
 from ray.tune.experiment.config_parser import _create_trial_from_spec
@@ -14,6 +14,13 @@ from search.driver.concurrency import Concurrency
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import trial_folder
 from search.trials.record import TrialRecord
+
+
+class MayBegin(Protocol):
+    """Whether one more trial may begin."""
+
+    def __call__(self, *, resumed: bool) -> bool:
+        """True if it may."""
 
 
 class TrialSource(SearchGenerator):  # type: ignore[misc]
@@ -29,6 +36,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: trials to resume.
         concurrency: how many trials may run at once.
         search: the search's folder.
+        may_begin: says whether one more trial may, which may be one that is resumed.
     """
 
     def __init__(
@@ -37,15 +45,19 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
         interrupted: list[TrialRecord],
         concurrency: Concurrency,
         search: Path,
+        may_begin: MayBegin,
     ) -> None:
         super().__init__(searcher)
         self._interrupted, self._concurrency = list(interrupted), concurrency
-        self._search = search
+        self._search, self._may_begin = search, may_begin
         self._live: set[str] = set()
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
         """The next trial; None if there is none now."""
         if len(self._live) >= self._concurrency.now():
+            return None
+        if not self._may_begin(resumed=bool(self._interrupted)):
+            self.set_finished()
             return None
         if self._interrupted:
             trial = self._continued(self._interrupted.pop(0), experiment_spec)

@@ -1,31 +1,56 @@
 """The finals of a search: its best settings, trained again from scratch with fresh seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count, islice
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from search.proposals.planned import PlannedSearch
 from search.proposals.protocols import Proposer
-from search.selection.race import race_of
+from search.selection.race import Race, race_of
 from search.selection.rule import Rule
 from search.trials.files import TrialHistory
+from search.trials.record import TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.spec import Job, TrialSpec
 
 
 def finals(board: SearchBoard, rule: Rule, job: Job) -> Iterator[TrialSpec]:
-    """The finals of a search whose trials have ended, a seed of all finalists after the other.
+    """The finals left of a search whose trials have ended, a seed of all finalists after the other.
 
     Their numbers and seeds follow on the trials': no trial was trained with one of them. All
-    finalists have the same seeds, so that none is drawn a better one.
+    finalists have the same seeds, so that none is drawn a better one: those with which a training
+    has begun, also of a setting that was a finalist before the search was given more trials.
     """
-    contenders, trials = race_of(board, rule).contenders, board.trials.requested
-    for seed in range(board.seeds):
-        for place, record in enumerate(contenders):
-            number = trials + seed * len(contenders) + place
-            label = f"finalist-{place + 1}-seed-{seed + 1}"
-            yield TrialSpec(job, number, record.values, label, trials + seed, record.number)
+    runs, race = board.finals.records, race_of(board, rule)
+    numbers = _free(board.trials.requested, {run.number for run in runs})
+    streams = sorted({run.spec.stream for run in runs if run.spec.stream is not None})
+    streams += islice(_free(board.trials.requested, set(streams)), board.seeds)
+    places = _places(race, runs)
+    for seed, stream in enumerate(streams[: board.seeds], 1):
+        for place, record in zip(places, race.contenders, strict=True):
+            begun = {run.spec.stream for run in race.trainings.get(record.number, ())}
+            if stream not in begun:
+                label = f"finalist-{place}-seed-{seed}"
+                number = next(numbers)
+                yield TrialSpec(job, number, record.values, label, stream, record.number)
+
+
+def _free(first: int, taken: Collection[int]) -> Iterator[int]:
+    """The numbers from ``first`` on that are not ``taken``."""
+    return (number for number in count(first) if number not in taken)
+
+
+def _places(race: Race, runs: Iterable[TrialRecord]) -> list[int]:
+    """By which number each contender is called: its place, or that with which it was begun."""
+    free = _free(1, set(map(_place, runs)))
+    begun = [race.trainings.get(each.number) for each in race.contenders]
+    return [_place(trainings[0]) if trainings else next(free) for trainings in begun]
+
+
+def _place(run: TrialRecord) -> int:
+    return int(run.label.split("-")[1])
 
 
 class FinalsSearch(Proposer):
@@ -43,9 +68,7 @@ class FinalsSearch(Proposer):
     def __init__(self, board: SearchBoard, rule: Rule, job: Job) -> None:
         super().__init__()
         self._board, self._rule = board, rule
-        begun = {(run.spec.repeats, run.spec.stream) for run in board.finals.records}
-        specs = finals(board, rule, job)
-        self._left = [spec for spec in specs if (spec.repeats, spec.stream) not in begun]
+        self._left = list(finals(board, rule, job))
         self._under_way: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -54,18 +77,14 @@ class FinalsSearch(Proposer):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next final; Tune's FINISHED after the last, None while it may depend on others."""
-        out = race_of(self._board, self._rule).out
-        chosen = next((spec for spec in self._left if spec.repeats not in out), None)
+        race = race_of(self._board, self._rule)
+        chosen = next((spec for spec in self._left if spec.repeats not in race.out), None)
         if chosen is None:
-            return None if self._left and self._is_under_way() else str(Searcher.FINISHED)
+            waits = self._left and (self._under_way or race.ended < len(race.runs))
+            return None if waits else str(Searcher.FINISHED)  # what is trained may change the race
         self._left.remove(chosen)
         self._under_way.add(trial_id)
         return chosen.as_config()
-
-    def _is_under_way(self) -> bool:
-        """True if a training may still change who is out."""
-        records = self._board.finals.records
-        return bool(self._under_way) or not all(run.status.is_final for run in records)
 
     def recall(self, history: TrialHistory) -> None:
         """Nothing: the board knows what has begun."""

@@ -17,6 +17,8 @@ from search.trials.record import Status
 from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables.best_epoch import improves
 
+_OWN = 2**31  # from here on no number of a trial is a stream
+
 
 def startup(trials: int) -> int:
     """How many of a search's ``trials`` come before the first that is drawn by what was learnt."""
@@ -60,6 +62,7 @@ class OptunaSearcher(Proposer):
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
+        self._streams_of_finals: set[int | None] = set()
 
     @property
     def study(self) -> optuna.Study:
@@ -72,7 +75,8 @@ class OptunaSearcher(Proposer):
         self._numbers[trial_id] = number
         label, guessed = BASELINE if number == 0 else "", number in self._guessed
         values = self._sampler(trial)
-        return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
+        stream = _OWN + number if number in self._streams_of_finals else None
+        return TrialSpec(self._job, number, values, label, stream, guessed=guessed).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record the intermediate values of a report, once an epoch."""
@@ -111,8 +115,15 @@ class OptunaSearcher(Proposer):
             self._bounded.tell(number, TrialState.COMPLETE, max(values.values()))
 
     def recall(self, history: TrialHistory) -> None:
-        """Learn of a trial of this search from its record."""
+        """Learn of a trial of this search from its record.
+
+        Of a finalist's training it learns the seed: a trial that is added later gets another, so
+        that those of the finals stay fresh for all trials.
+        """
         record = history.record
+        if record.spec.repeats is not None:
+            self._streams_of_finals.add(record.spec.stream)
+            return
         self._sampler(self._bounded.ask_for(record.number, self._sampler.point(record.values)))
         self._numbers[record.trial_id] = record.number
         for step in history.steps:

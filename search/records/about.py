@@ -28,6 +28,7 @@ class About:
         data: the data's name, sizes and fingerprint.
         constraints: what the winner must hold, as the space file writes it.
         images: how many validation images each bounded figure is a share of.
+        budgets: what it was asked for, the earlier ones first, the present one last.
     """
 
     place: Place
@@ -37,6 +38,7 @@ class About:
     data: dict[str, Any]
     constraints: dict[str, dict[str, float]] = field(default_factory=dict)
     images: dict[Measure, int] = field(default_factory=dict)
+    budgets: list[dict[str, int]] = field(default_factory=list)
 
     @property
     def rule(self) -> Rule:

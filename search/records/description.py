@@ -24,6 +24,7 @@ def description(
     choice: Selection,
     assumed: str,
     search: str,
+    before: str = "",
 ) -> str:
     """Result, finalists, trials and commands.
 
@@ -34,11 +35,12 @@ def description(
         choice: the winner, and how it was chosen.
         assumed: what the winner takes for known of the shortcut; empty if nothing.
         search: its name.
+        before: what it was asked for before it was given another budget, in words.
     """
     baseline = board.trials.baseline()
     usual = baseline.values if baseline is not None else {}
     head = [
-        _result(space, board, status, choice),
+        _result(space, board, status, choice, before),
         *_winner(choice, usual),
         *([f"It assumes that {assumed}."] if assumed else []),
         *_finalists(choice),
@@ -51,7 +53,9 @@ def description(
     return text
 
 
-def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Selection) -> str:
+def _result(
+    space: str, board: SearchBoard, status: SearchStatus, choice: Selection, before: str
+) -> str:
     trials = board.trials
     counts = ", ".join(
         f"{trials.count(each)} {each}" for each in (Status.COMPLETED, Status.PRUNED, Status.FAILED)
@@ -59,7 +63,9 @@ def _result(space: str, board: SearchBoard, status: SearchStatus, choice: Select
     lines = [
         f"**{_best(choice)}** validation {_judged_by(board)}; the baseline has "
         f"{_baseline(board, choice)}.",
-        f"{space}: {status}, {counts} of {counted(trials.requested, 'trial')}, "
+        f"{space}: {status}{f' by `{board.ended_by}`' if board.ended_by else ''}, "
+        f"{counts} of {counted(trials.requested, 'trial')}"
+        f"{f' ({before})' if before else ''}, "
         f"{counted(board.epochs, 'epoch')} in "
         f"{duration(board.clock.seconds)}.",
     ]

@@ -35,6 +35,7 @@ _RUN_STATUS = {
     Status.INTERRUPTED: "KILLED",
 }
 WINNER = "convoy.winner"
+DROPPED_OUT = "convoy.dropped_out"  # of a training whose setting was a finalist of fewer trials
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
@@ -164,6 +165,10 @@ class MlflowRuns:
         """Log ``folder`` as artifacts of a trial's run."""
         self._client.log_artifacts(self._runs[trial_id], str(folder))
 
+    def tag(self, trial_id: str, name: str, value: str) -> None:
+        """Tag a trial's run."""
+        self._client.set_tag(self._runs[trial_id], name, value)
+
     def crown(self, trial_id: str) -> None:
         """Tag a trial's run, and no other of the search, as the winner."""
         winner = self._runs[trial_id]
@@ -201,7 +206,9 @@ class MlflowRuns:
         self.parent = self.parent or self._create_parent()
         self._client.update_run(self.parent, status="RUNNING")
         params = {k: v for k, v in self._about.params.items() if k not in logged}
-        self._client.log_batch(self.parent, params=_params(params))
+        budgets = self._about.budgets  # the params are those of the first
+        grown = [RunTag("convoy.budgets", json.dumps(budgets))] if len(budgets) > 1 else []
+        self._client.log_batch(self.parent, params=_params(params), tags=grown)
 
     def _own_runs(self, further: str = "") -> Iterator[Run]:
         """The runs of this search in the store, of those that meet a ``further`` condition."""

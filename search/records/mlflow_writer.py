@@ -115,6 +115,10 @@ class MlflowWriter:
         """Log ``folder`` as artifacts of the trial's run; ``finish`` first."""
         self._attempt(lambda: self.runs.log_folder(record.trial_id, folder))
 
+    def tag(self, record: TrialRecord, name: str, value: str) -> None:
+        """Tag the trial's run; ``finish`` first."""
+        self._attempt(lambda: self.runs.tag(record.trial_id, name, value))
+
     def crown(self, record: TrialRecord) -> None:
         """Tag the trial's run, and no other of the search, as the winner; ``finish`` first."""
         self._attempt(lambda: self.runs.crown(record.trial_id))

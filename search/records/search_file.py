@@ -33,6 +33,7 @@ class SearchFile:
         folder: where it was when the file was written, absolute; empty in those of the first
             version.
         inode: of that folder, which a folder that is moved keeps, and a copy has not.
+        earlier: the budgets that it had before the present one, in order.
     """
 
     command: str
@@ -41,6 +42,7 @@ class SearchFile:
     search_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: str = field(default="", compare=False)
     inode: int = field(default=0, compare=False)
+    earlier: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def methods(self) -> dict[str, Any]:
@@ -48,6 +50,14 @@ class SearchFile:
         settings = self.identity.get("settings", {})
         recorded = {key: settings[key] for key in _UNNAMED if key in settings}
         return recorded if "sampler" in self.flags else {**_UNNAMED, **recorded}
+
+    @property
+    def comparable(self) -> dict[str, Any]:
+        """Its identity, with the metric and the methods that an earlier version did not name."""
+        identity = {"metric": ACCURACY, **self.identity}
+        if self.command != "search.run" or "settings" not in identity:
+            return identity
+        return {**identity, "settings": {**identity["settings"], **self.methods}}
 
     def is_in(self, folder: Path) -> bool:
         """True if ``folder`` is the one that the file was written for, there or moved."""
@@ -120,10 +130,7 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
         UsageError: there is no search, or what differs.
     """
     search_file = read_search_file(folder)
-    old = {"metric": ACCURACY, **search_file.identity}
-    if search_file.command == "search.run" and "settings" in old:
-        old = {**old, "settings": {**old["settings"], **search_file.methods}}
-    check_same(folder.name, old, identity)
+    check_same(folder.name, search_file.comparable, identity)
     return search_file
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from search.records.about import About
 from search.records.description import description
-from search.records.mlflow_runs import MlflowRuns
+from search.records.mlflow_runs import DROPPED_OUT, MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
 from search.records.saved_model import write_saved_model
-from search.records.summary import SearchStatus
+from search.records.summary import SearchStatus, asked_before
 from search.selection.choice import Selection, choose
 from search.selection.finalist import Finalist
+from search.selection.race import race_of
 from search.selection.rule import Rule
 from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import folder_name
@@ -79,6 +80,8 @@ class SearchRecords:
         weights = self._log_winner(best) if best and names_winner else None
         if names_winner:
             self._log_others(board, best)
+        if len(self._about.budgets) > 1:
+            self._tag_finals(board)
         run_id = None if best is None else self.writer.runs.run_id(best.trial_id)
         ended = "KILLED" if status == "interrupted" else "FINISHED"
         metrics, tags = totals(board, status, selection)
@@ -101,7 +104,8 @@ class SearchRecords:
         if selection.winner is not None:
             setting = Setting.of(about.job.architecture, selection.winner.values, 1, 0)
             assumed = setting.recipe.assumption
-        return description(space, board, status, selection, assumed, place.search)
+        before = asked_before(about.budgets)
+        return description(space, board, status, selection, assumed, place.search, before)
 
     def _log_winner(self, best: TrialRecord) -> Path | None:
         weights = self._save(best, self._folder / BEST)
@@ -116,9 +120,15 @@ class SearchRecords:
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):
-                    weights = self._save(record, Path(parent) / str(record.number))
+                    weights = self._save(record, Path(parent) / record.trial_id)
                     if weights is not None:
                         self.writer.log_folder(record, weights.parent)
+
+    def _tag_finals(self, board: SearchBoard) -> None:
+        """Tell the trainings of finalists from those of settings that no longer are finalists."""
+        trained = race_of(board, self.rule).runs
+        for record in board.finals.records:
+            self.writer.tag(record, DROPPED_OUT, str(record not in trained).lower())
 
     def _save(self, record: TrialRecord, folder: Path) -> Path | None:
         """The file of a trial's weights, written into ``folder``; None if they are damaged."""
@@ -168,6 +178,7 @@ def totals(
     ends = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.INTERRUPTED)
     tags = {f"convoy.{each}": str(board.trials.count(each)) for each in ends}
     tags |= {"convoy.status": status, "convoy.confirmed": str(selection.confirmed).lower()}
+    tags["convoy.ended_by"] = board.ended_by
     if selection.judgements:
         tags["convoy.feasible"] = str(selection.feasible).lower()
     return metrics, tags

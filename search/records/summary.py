@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from search.records.search_file import read_search_file
 from search.selection import race
 from search.selection.choice import Selection
 from search.selection.rule import Rule
@@ -16,11 +17,14 @@ from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from trainables.best_epoch import ACCURACY
 from trainables.boundary.atomic import atomic_file
+from trainables.boundary.wording import counted
 
 SCHEMA = 1
 PAUSE = 1.0  # seconds between two writes of a running search's summary
 FILE = "summary.json"
+_NOUNS = {"trials": "trial", "finalists": "finalist", "finalist_seeds": "finalist seed"}
 SearchStatus = Literal["running", "complete", "failed-trials", "interrupted"]
+WHOLE = ("complete", "failed-trials")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,10 @@ class Summary:
         resources: CPUs and GPUs of a trial, and how many trials run at once.
         sampler: what drew the settings; None of a list of settings, or in an earlier version.
         scheduler: what stopped the losing trials; likewise.
+        ended_by: the limit that ended it before all of its trials and finals had run, such as
+            ``--time 2h30m``; empty if none did.
         metric: what trials were judged by: their scores are its figures, ``val_METRIC``.
+        budgets: what it was asked for, the earlier ones first, the present one last.
     """
 
     search: str
@@ -72,9 +79,16 @@ class Summary:
     feasible: bool | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    ended_by: str = ""
     metric: str = ACCURACY
+    budgets: list[dict[str, int]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     schema: int = SCHEMA
+
+    @property
+    def asked_before(self) -> str:
+        """That it was asked for another budget at first; empty if it was not."""
+        return asked_before(self.budgets)
 
     def write(self, folder: Path) -> Path:
         """Write ``folder/summary.json``, whole or not at all; its path."""
@@ -82,6 +96,19 @@ class Summary:
         with atomic_file(path) as file:
             file.write(json.dumps({"schema": self.schema, **asdict(self)}, indent=2).encode())
         return path
+
+
+def asked_before(budgets: Sequence[dict[str, int]]) -> str:
+    """What the earlier ``budgets`` asked for and the last does not; empty if nothing."""
+    earlier = [
+        " and ".join(
+            counted(budget[key], noun)
+            for key, noun in _NOUNS.items()
+            if key in budget and budget[key] != budgets[-1][key]
+        )
+        for budget in budgets[:-1]
+    ]
+    return f"at first asked for {', then '.join(filter(None, earlier))}" if any(earlier) else ""
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -110,8 +137,16 @@ def summary_in(folder: Path) -> Summary | None:
 
 
 def is_whole(folder: Path) -> bool:
-    """True if the summary in ``folder`` says that every trial has ended."""
-    return read_summary(folder).get("status") in ("complete", "failed-trials")
+    """True if the summary in ``folder`` says that every trial has ended that is asked for now."""
+    summary, asked = read_summary(folder), 1 + len(read_search_file(folder).earlier)
+    return summary.get("status") in WHOLE and max(1, len(summary.get("budgets", ()))) == asked
+
+
+def close(board: SearchBoard, summary: dict[str, Any]) -> None:
+    """Close ``board``, if a limit has ended the search of ``summary``."""
+    board.ended_by = summary.get("ended_by", "")
+    board.trials.closed = bool(board.ended_by)
+    board.finals.closed = board.trials.closed and summary.get("status") in WHOLE
 
 
 def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:
@@ -156,6 +191,7 @@ def summarise(
         confirmed=choice.confirmed,
         constraints={each.metric: each.described() for each in choice.judgements},
         feasible=choice.feasible if choice.judgements else None,
+        ended_by=board.ended_by,
         **about,
     )
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from annotated_types import Ge
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from search.request.time_span import seconds_of
 from trainables.boundary.errors import UsageError
 from trainables.data import EMBEDDED
 
@@ -120,7 +121,7 @@ class TrainingOptions(BaseModel):
             return f"{spelled(name)} must be {low} or more, not {value}"
         if error["type"] == "less_than":
             return f"{spelled(name)} must be below {_LIMIT}, not {value}"
-        return f"{spelled(name)}: {error['msg']}"
+        return f"{spelled(name)}: {error['msg'].removeprefix('Value error, ')}"
 
 
 class SearchOptions(TrainingOptions):
@@ -134,6 +135,8 @@ class SearchOptions(TrainingOptions):
     list: bool = _flag(False, "list the spaces and exit")
     check: tuple[str, ...] | None = _flag(None, "validate space files and exit", "F", nargs="+")
     trials: int | None = _count("settings to try (default: space)")
+    time: str | None = _flag(None, "end within a time such as 90s or 2h30m", "TIME")
+    patience: int | None = _count("end once N trials have brought no progress")
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
@@ -153,6 +156,13 @@ class SearchOptions(TrainingOptions):
     val_alignment: float | None = _flag(
         None, "share of validation digits that agree (space: 0.1)", "A", CHOICE
     )
+
+    @field_validator("time")
+    @classmethod
+    def _is_time_span(cls, text: str | None) -> str | None:
+        if text is not None:
+            seconds_of(text)
+        return text
 
 
 class AblationOptions(TrainingOptions):

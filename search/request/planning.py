@@ -23,6 +23,7 @@ from search.request.initial_weights import initial_weights, with_init
 from search.request.methods import check_flags, space_in, with_methods
 from search.request.options import SearchOptions, TrainingOptions
 from search.request.request import Limits, Request
+from search.request.termination import Termination
 from search.request.warm_start import best_settings
 from search.space.budget import Budget
 from search.space.constraints import measurable, unmeasured
@@ -90,13 +91,9 @@ def _request(
 ) -> Request:
     """The request for one space, of the ``searches`` of a call."""
     space = with_methods(asked.space, options, source, _methods(options, name))
-    data = _data(options, space, source)
+    data = _data(options, space, source, name)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
-    drawn = dataset.has_digits and dataset.name != "folder"
-    if options.val_alignment is not None and not drawn:
-        raise UsageError(
-            f"--val-alignment: no digits are drawn for {asked.path.stem} from {source}"
-        )
+    _check_drawn(options, dataset, f"{asked.path.stem} from {source}")
     _check_fits(space, asked.fixed, dataset)
     wanted = {} if options.unconstrained else space.constraints
     constraints = measurable(wanted, dataset.val)
@@ -128,6 +125,7 @@ def _request(
         flags=recorded(options),
         resumed=options.resume is not None,
         siblings=_siblings(options, searches, name),
+        termination=Termination.of(options),
         metric=_metric(options, space, dataset),
     )
 
@@ -139,9 +137,23 @@ def _metric(options: SearchOptions, space: Space, dataset: Dataset) -> str:
     return metric
 
 
-def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:
-    """The space's data from ``source``, with the validation digits that are asked for."""
-    data = space.data_on(source)
+def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
+    """Raise UsageError if digits shall agree of which none are drawn."""
+    drawn = dataset.has_digits and dataset.name != "folder"
+    if options.val_alignment is not None and not drawn:
+        raise UsageError(f"--val-alignment: no digits are drawn for {what}")
+
+
+def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataSpec:
+    """The space's data from ``source``, with the validation digits that are asked for.
+
+    A search that is resumed and began when all sizes were of squares reads its images so.
+    """
+    data, folder = space.data_on(source), out_folder(options) / name
+    if options.resume is not None and folder.exists() and not data.size:
+        began = read_search_file(folder).identity.get("data", {})
+        if data.image_size is None and "image_size" in began:
+            data = replace(data, image_size=began["image_size"])
     if options.val_alignment is None:
         return data
     try:

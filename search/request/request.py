@@ -9,6 +9,7 @@ from search.proposals.protocols import Proposals
 from search.records.about import read_about
 from search.records.experiment import experiment_name
 from search.request.initial_weights import InitialWeights
+from search.request.termination import Termination
 from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
@@ -70,6 +71,7 @@ class Request:
         flags: with which it was asked for.
         resumed: true if it continues what an earlier run of it has begun.
         siblings: names of the searches that share a cluster with it.
+        termination: what ends it before all its trials have run.
         metric: what its trials are judged by.
     """
 
@@ -100,6 +102,7 @@ class Request:
     flags: dict[str, Any] = field(default_factory=dict)
     resumed: bool = False
     siblings: tuple[str, ...] = ()
+    termination: Termination = field(default_factory=Termination)
     metric: str = ACCURACY
 
     @property

@@ -47,7 +47,7 @@ def so_far(board: SearchBoard) -> Selection:
 def choose(board: SearchBoard, rule: Rule) -> Selection:
     """The choice among the finalists, once the race is over; before, among the trials."""
     race = race_of(board, rule)
-    finalists = race.finalists if board.trials.is_whole and race.is_over else ()
+    finalists = race.finalists if board.trials.is_whole and race.decides else ()
     contenders = finalists or _unconfirmed(board.trials.records, rule)
     if not contenders:
         return Selection((), None, ())

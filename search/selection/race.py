@@ -20,14 +20,17 @@ class Race:
         contenders: the trials whose settings are trained again, the best first, once all have
             ended; the baseline's is one, so that the same seeds measure the winner against it.
         finalists: those of which a training has ended, the leader first.
-        trainings: those that have begun, by the number of the trial that they repeat.
+        trainings: those of the contenders that have begun, by the contender's number. What else was
+            trained again was a finalist before the search was given more trials.
         seeds: how many trainings each has, unless it is out.
+        closed: whether a limit has ended it before that.
     """
 
     contenders: tuple[TrialRecord, ...]
     finalists: tuple[Finalist, ...]
     trainings: dict[int, list[TrialRecord]]
     seeds: int
+    closed: bool = False
 
     @property
     def out(self) -> dict[int, Finalist]:
@@ -40,12 +43,31 @@ class Race:
         return sum(map(self.trainings_of, self.contenders))
 
     @property
+    def runs(self) -> list[TrialRecord]:
+        """All trainings of the contenders that have begun."""
+        return [run for runs in self.trainings.values() for run in runs]
+
+    @property
+    def ended(self) -> int:
+        """How many of them have ended, in whatever way."""
+        return sum(run.status.is_final for run in self.runs)
+
+    @property
     def is_over(self) -> bool:
         """True if nothing is left to train."""
-        return all(run.status.is_final for runs in self.trainings.values() for run in runs) and all(
+        if self.closed:
+            return True
+        return self.ended == len(self.runs) and all(
             len(self.trainings.get(each.number, ())) >= self.trainings_of(each)
             for each in self.contenders
         )
+
+    @property
+    def decides(self) -> bool:
+        """True if its leader wins: it is over, and no limit cut off the search's best setting."""
+        ran = {each.trial.number for each in self.finalists}
+        first = {each.number for each in self.contenders[:1]}
+        return self.is_over and (not self.closed or first <= ran)
 
     def trainings_of(self, contender: TrialRecord) -> int:
         """How many trainings a setting has in all: no more than have begun if it is out."""
@@ -55,18 +77,17 @@ class Race:
 
 def race_of(board: SearchBoard, rule: Rule) -> Race:
     """The finals of ``board``, from what is recorded alone."""
-    trainings: dict[int, list[TrialRecord]] = {}
-    for run in board.finals.records:
-        if run.spec.repeats is not None:
-            trainings.setdefault(run.spec.repeats, []).append(run)
-    trials = {record.number: record for record in board.trials.records} if trainings else {}
+    contenders = _contenders(board, rule)
+    trainings = _trainings(board, contenders) if board.finals.begun else {}
     finalists = [
-        Finalist.of(trials[number], whole, rule, _count(runs, Status.FAILED), board.seeds)
-        for number, runs in trainings.items()
-        if (whole := [run for run in runs if run.status is Status.COMPLETED])
+        Finalist.of(trial, whole, rule, _count(runs, Status.FAILED), board.seeds)
+        for trial in contenders
+        if (runs := trainings.get(trial.number, ()))
+        and (whole := [run for run in runs if run.status is Status.COMPLETED])
     ]
     standing = _without_hope(ranked(finalists))
-    return Race(tuple(_contenders(board, rule)), tuple(standing), trainings, board.seeds)
+    closed = board.finals.closed and not board.finals.running
+    return Race(tuple(contenders), tuple(standing), trainings, board.seeds, closed)
 
 
 def is_whole(board: SearchBoard, rule: Rule) -> bool:
@@ -74,17 +95,33 @@ def is_whole(board: SearchBoard, rule: Rule) -> bool:
     return board.trials.is_whole and race_of(board, rule).is_over
 
 
+def _trainings(
+    board: SearchBoard, contenders: Sequence[TrialRecord]
+) -> dict[int, list[TrialRecord]]:
+    """Those of each contender's setting, which another trial may have had too, by its number."""
+    numbers = {record.spec.choice: record.number for record in contenders}
+    settings = {record.number: record.spec.choice for record in board.trials.records if numbers}
+    trainings: dict[int, list[TrialRecord]] = {}
+    for run in board.finals.records:
+        if run.spec.repeats is not None and (setting := settings.get(run.spec.repeats)) in numbers:
+            trainings.setdefault(numbers[setting], []).append(run)
+    return trainings
+
+
 def _count(runs: Sequence[TrialRecord], status: Status) -> int:
     return sum(run.status is status for run in runs)
 
 
 def _contenders(board: SearchBoard, rule: Rule) -> list[TrialRecord]:
-    """The best settings, and the baseline's, for which its own trial stands; none before all
-    trials have ended.
-    """
+    """Those of the finals; none before all trials have ended."""
     if not (board.finalists and board.trials.is_whole):
         return []
-    best = repeated(board.trials, rule, board.finalists)
+    return trained_again(board, rule, board.finalists)
+
+
+def trained_again(board: SearchBoard, rule: Rule, finalists: int) -> list[TrialRecord]:
+    """The best settings as things stand, and the baseline's, for which its own trial stands."""
+    best = repeated(board.trials, rule, finalists)
     baseline = board.trials.baseline()
     if not best or baseline is None or not (baseline.best_epoch and baseline.status.may_win):
         return best

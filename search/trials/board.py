@@ -36,6 +36,7 @@ class TrialBoard:
         self._best: TrialRecord | None = None
         self._baseline = ""
         self._lock = threading.Lock()
+        self.closed = False  # no more trials begin
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -61,8 +62,10 @@ class TrialBoard:
 
     @property
     def is_whole(self) -> bool:
-        """True if every trial has ended."""
-        return self.finished >= self.requested
+        """True if every trial has ended; once they are closed, every one that has an epoch."""
+        return self.finished >= self.requested or (
+            self.closed and all(each.status.is_final or each.is_void for each in self.records)
+        )
 
     @property
     def epochs(self) -> int:

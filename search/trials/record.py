@@ -62,6 +62,11 @@ class TrialRecord:
         return self.spec.number
 
     @property
+    def is_void(self) -> bool:
+        """True if it was interrupted before it had anything to show."""
+        return self.status is Status.INTERRUPTED and not self.epochs
+
+    @property
     def label(self) -> str:
         """Its name in tables and records."""
         return self.spec.name

@@ -14,9 +14,11 @@ class Clock:
 
     Attributes:
         earlier_seconds: what it had taken before it was interrupted.
+        limit: what it may take in all; None for any time.
     """
 
     earlier_seconds: float = 0.0
+    limit: float | None = None
     _begun: float = field(default_factory=time.monotonic)
     _stopped: float | None = None
 
@@ -58,6 +60,9 @@ class SearchBoard:
         self.finals = TrialBoard(most, epochs, train_images)
         self.finalists, self.seeds = finalists, seeds
         self.clock = Clock(earlier_seconds)
+        self.ended_by = (
+            ""  # the limit that ended it before all of that had run, as the user wrote it
+        )
 
     @property
     def records(self) -> list[TrialRecord]:

@@ -28,7 +28,18 @@ PLACES = ["http://[", "http://", "http://:", "http://h:x", "sqlite:///", "file:/
 VALUES = st.sampled_from([*NUMBERS, *WORDS, *PATHS, *PLACES]) | st.text(max_size=8)
 KEYS = ["lr", "optimizer", "batch_size", "dropout", "pool_stride", "flip", "t_max", "x", "\udcff"]
 NUMERIC = ["epochs", "seed", "train-limit", "val-limit", "cpus-per-trial", "gpus-per-trial", "pack"]
-FLAGS = [*NUMERIC, "concurrency", "data", "address", "out", "name", "tracking-uri", "space"]
+FLAGS = [
+    *NUMERIC,
+    "concurrency",
+    "time",
+    "patience",
+    "data",
+    "address",
+    "out",
+    "name",
+    "tracking-uri",
+    "space",
+]
 GIVEN = st.tuples(st.sampled_from([f"--{flag}" for flag in FLAGS]), VALUES) | st.tuples(
     st.just("--set"), st.builds("{}={}".format, st.sampled_from(KEYS), VALUES)
 )

@@ -59,7 +59,7 @@ def test_what_is_recorded_is_read_as_the_same_options():
 def test_flags_are_recorded_by_the_names_that_searches_of_before_have():
     assert set(recorded(SearchOptions())) == {
         *("address", "check", "concurrency", "cpus_per_trial", "data", "epochs", "finalist_seeds"),
-        *("finalists", "from_run", "gpus_per_trial", "init", "metric", "name", "pack"),
-        *("quiet", "sampler", "scheduler", "seed", "set", "space", "tracking_uri"),
+        *("finalists", "from_run", "gpus_per_trial", "init", "metric", "name", "pack", "patience"),
+        *("quiet", "sampler", "scheduler", "seed", "set", "space", "time", "tracking_uri"),
         *("train_limit", "trials", "unconstrained", "val_alignment", "val_limit", "warm_start"),
     }

@@ -1,0 +1,101 @@
+"""``--resume NAME`` with another budget: more trials, more finalists or more seeds of each."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from search.records.search_file import SearchFile, check_same, check_unchanged, read_search_file
+from search.records.shell import command
+from search.request.options import SearchOptions, spelled
+from search.request.request import Request
+from search.trials.files import read_histories
+from trainables.boundary.errors import UsageError
+
+_GROWS = ("trials", "finalists", "finalist_seeds")
+_LIMITS = ("time", "patience")
+
+
+def grown(request: Request) -> SearchFile | None:
+    """The file of a search that is resumed with another budget; None if it is the same.
+
+    A budget that no flag asks for, as where the space's own was edited, is not taken up.
+
+    Raises:
+        UsageError: what it was asked to do has changed otherwise, or more has run than is asked.
+    """
+    written = read_search_file(request.folder)
+    before, asked = written.identity.get("budget", {}), request.identity["budget"]
+    if request.kind == "search" and request.flags.get("epochs") is not None:
+        _check_epochs(request, before.get("epochs"))
+    changes = {
+        key: asked[key]
+        for key in _GROWS
+        if request.flags.get(key) is not None and before.get(key, asked[key]) != asked[key]
+    }
+    if not changes:
+        check_unchanged(request.folder, request.identity)
+        return None
+    identity = {**written.identity, "budget": {**before, **changes}}
+    search_file = replace(
+        written,
+        identity=identity,
+        flags={**written.flags, **changes},
+        earlier=[*written.earlier, before],
+    )
+    check_same(request.name, search_file.comparable, request.identity)
+    _check_ran(request, before, changes)
+    return search_file
+
+
+def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
+    """The file of a search, or of a group, with the budget and limits that are asked for now."""
+    keys = (*_GROWS, *_LIMITS)
+    asked = {key: value for key in keys if (value := request.flags.get(key)) is not None}
+    return replace(search_file, flags={**search_file.flags, **asked})
+
+
+def check_alone(request: Request) -> None:
+    """Raise UsageError if the search is one of several, which all have one budget."""
+    if request.group:
+        words = [f"{spelled(key)}={request.flags[key]}" for key in _GROWS if request.flags[key]]
+        line = command("search.run", "--resume", request.group, *words, out=request.out)
+        raise UsageError(
+            f"--resume {request.name}: the searches of {request.group} have one budget, so that "
+            f"they can be compared; give it to all of them: {line}"
+        )
+
+
+def _check_epochs(request: Request, before: int | None) -> None:
+    """Raise UsageError if the trials are to have more epochs, or fewer."""
+    epochs = request.budget.epochs
+    if before in (None, epochs):
+        return
+    raise UsageError(
+        f"--resume {request.name}: its trials have {before} epochs, over which their schedules "
+        f"are laid, and not {epochs}; begin a new search with its best settings: "
+        f"{_warm_start(request)}"
+    )
+
+
+def _warm_start(request: Request) -> str:
+    """The command that begins the search anew, with the finalists of this one."""
+    flags = {key: value for key, value in request.flags.items() if key in SearchOptions.flags()}
+    spaces = [each for each in flags["space"] if Path(each).stem == request.space_name]
+    anew: dict[str, Any] = {"name": None, "tracking_uri": None, "warm_start": request.name}
+    options = SearchOptions.of({**flags, **anew, "space": spaces})
+    uri = request.tracking_uri if flags["tracking_uri"] else ""
+    return command("search.run", *options.words(), out=request.out, uri=uri)
+
+
+def _check_ran(request: Request, before: dict[str, Any], changes: dict[str, int]) -> None:
+    """Raise UsageError if more has run than the ``changes`` ask for."""
+    records = [history.record for history in read_histories(request.folder)]
+    finals = any(record.spec.repeats is not None for record in records)
+    trials = sum(record.spec.repeats is None for record in records)
+    ran = {key: before[key] for key in changes if finals} | {"trials": trials}
+    for key, count in changes.items():
+        if count < ran.get(key, 0):
+            raise UsageError(
+                f"--resume {request.name}: {spelled(key)} {count} is below the {ran[key]} that "
+                "have run; ask for as many or more, or leave it out"
+            )
