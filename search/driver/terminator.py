@@ -125,8 +125,10 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
             self._close(self._termination.by_patience)
 
     def recall(self, records: Iterable[TrialRecord]) -> None:
-        """Learn how the trials ended that an earlier run of the search has trained."""
+        """Learn of what an earlier run of the search has trained."""
         for record in sorted(records, key=lambda each: each.at):
+            if record.epochs:
+                self._paces[record.trial_id] = record.epoch_seconds
             if record.status.is_final:
                 self.trial_ended(record)
 

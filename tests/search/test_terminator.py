@@ -139,8 +139,8 @@ def test_finals_start_as_slowly_as_the_trials_did():
 def test_finals_for_which_it_is_too_late_do_not_end_the_trials():
     search = Search(100 + CLOSING, finalists=1)
     name = search.begin(0)
-    assert not search.epoch(name, 60.0)
-    assert search.epoch(name, 39.0)
+    assert not search.epoch(name, 45.0)
+    assert search.epoch(name, 45.0)
 
 
 def test_settings_that_are_slower_have_longer_finals():
@@ -192,6 +192,18 @@ def test_a_search_without_time_for_finals_is_whole_without_them():
     search.clock.seconds = 99.0
     search.terminator.begin_finals()
     assert is_whole(search.board, FREE)
+
+
+def test_finals_of_a_search_that_was_killed_among_them_are_planned_by_what_is_recorded():
+    first, again = Search(100 + CLOSING, finalists=1), Search(100 + CLOSING, finalists=1)
+    first.train(0)
+    for record in first.board.trials.records:
+        again.board.trials.put(record)
+    again.board.trials.closed = True
+    again.terminator.recall(again.board.records)
+    again.terminator.begin_finals()
+    assert len(race_of(again.board, FREE).contenders) == 1
+    assert not again.board.finals.closed
 
 
 def test_finals_that_did_not_come_to_the_best_setting_decide_nothing():
