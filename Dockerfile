@@ -34,11 +34,12 @@ RUN if [ -n "$TORCH_INDEX" ]; then \
 # Dependencies change more rarely than the code: a layer of their own, for which the packages are
 # empty folders, from the versions that were tested.
 COPY pyproject.toml ./
-RUN touch README.md LICENSE && mkdir search trainables analysis \
+RUN touch README.md LICENSE && mkdir search trainables analysis convoy \
     && pip install --no-cache-dir --constraint constraints.txt --editable '.[cluster]'
 COPY search search
 COPY trainables trainables
 COPY analysis analysis
+COPY convoy convoy
 COPY configs configs
 RUN mkdir -p runs data /shared/runs /shared/data /shared/cache && chown -R convoy runs data /shared
 USER 1000

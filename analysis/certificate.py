@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from analysis.subject import Subject
 from search.trials.code_version import code_version, versions
+from trainables.best_epoch import ACCURACY, in_words
 from trainables.data.batches import DeviceSplit
 from trainables.device import device_name, dtype_name, evaluation_dtype
 from trainables.evaluation import evaluate
 
 TOLERANCE = 1e-6
+_TOLERANCES = {"auroc": 1e-5}  # of images whose probabilities are almost equal, any may be first
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Certificate:
 
     Attributes:
         run_id: MLflow's.
-        certified: the two accuracies differ by at most ``tolerance``.
+        certified: the two accuracies differ by at most ``tolerance``, and so do the two scores.
         logged_val_accuracy: as the search logged it.
         reloaded_val_accuracy: as measured now.
         tolerance: the greatest difference allowed.
@@ -37,6 +39,9 @@ class Certificate:
         recorded_versions: of the libraries then.
         code: Convoy's version now, with its commit where that is known.
         recorded_code: the same then; None in the record of an earlier version.
+        metric: what the search judged its trials by.
+        logged_score: its figure, as the search logged it.
+        reloaded_score: as measured now.
     """
 
     run_id: str
@@ -59,22 +64,34 @@ class Certificate:
     recorded_versions: dict[str, str]
     code: str
     recorded_code: str | None
+    metric: str
+    logged_score: float
+    reloaded_score: float
 
     @property
     def verdict(self) -> str:
         """The verdict in words."""
-        logged, reloaded = 100 * self.logged_val_accuracy, 100 * self.reloaded_val_accuracy
+        digits = 2 if self.certified else 4
+        logged = self._figures(self.logged_val_accuracy, self.logged_score, digits)
+        reloaded = self._figures(self.reloaded_val_accuracy, self.reloaded_score, digits)
         precision = f"{self.precision}, emulated," if self.emulated else self.precision
         if self.certified:
             return (
-                f"certified: the reloaded weights give the logged {logged:.2f}% "
+                f"certified: the reloaded weights give the logged {logged} "
                 f"({precision} on {self.device_name}{self._beside(2)})"
             )
         return (
-            f"not certified: {logged:.4f}% was logged, the reloaded weights give {reloaded:.4f}% "
+            f"not certified: {logged} was logged, the reloaded weights give {reloaded} "
             f"({self.recorded_precision} on {self.recorded_device_name or self.recorded_device} "
             f"then, {precision} on {self.device_name} now{self._beside(4)})"
         )
+
+    def _figures(self, accuracy: float, score: float, digits: int) -> str:
+        """The accuracy, and the score where that is another figure."""
+        text = f"{100 * accuracy:.{digits}f}%"
+        if self.metric == ACCURACY:
+            return text
+        return f"{text} accuracy and {100 * score:.{digits}f}% {in_words(self.metric)}"
 
     def _beside(self, digits: int) -> str:
         """The figure in float32, where that is another precision."""
@@ -85,14 +102,16 @@ class Certificate:
 
 def certify(subject: Subject) -> Certificate:
     """The certificate of a run, measured on its whole validation split."""
-    run, provenance = subject.run, subject.run.provenance
-    reloaded = subject.validation.metrics()["val_accuracy"]
+    run, provenance, metric = subject.run, subject.run.provenance, subject.run.job.metric
+    measured, tolerance = subject.validation.metrics(metric), _TOLERANCES.get(metric, TOLERANCE)
+    reloaded, score = measured["val_accuracy"], measured[run.job.figure]
+    close = abs(reloaded - run.val_accuracy) <= TOLERANCE and abs(score - run.score) <= tolerance
     return Certificate(
         run_id=run.run_id,
-        certified=abs(reloaded - run.val_accuracy) <= TOLERANCE,
+        certified=close,
         logged_val_accuracy=run.val_accuracy,
         reloaded_val_accuracy=reloaded,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         val_images=len(subject.dataset.val),
         fingerprint=subject.dataset.fingerprint,
         precision=subject.precision,
@@ -108,6 +127,9 @@ def certify(subject: Subject) -> Certificate:
         recorded_versions=provenance.versions,
         code=code_version().described,
         recorded_code=provenance.code.described if provenance.code else None,
+        metric=metric,
+        logged_score=run.score,
+        reloaded_score=score,
     )
 
 

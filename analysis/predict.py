@@ -1,20 +1,19 @@
 """``python -m analysis.predict``: the classes of new images, by a search's model."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.model import CARD, FOLDER
-from search.space.naming import is_name
+from analysis.model.lookup import model_of_search, searches_with_models
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
-from trainables.boundary.errors import UsageError, printable
+from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
-from trainables.boundary.wording import counted, nearest
+from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
     from analysis.model.image_list import ImageList
@@ -36,16 +35,18 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = command_line().parse_args(argv)
     out = _out(arguments.out)
-    place = _model(arguments)
+    model = _model(arguments)
 
     from analysis.model.image_list import list_images
     from analysis.model.reader import read_model_folder
 
     images = list_images(arguments.file)
-    folder = read_model_folder(place)
-    for line in images.left_out:
-        print(line, file=sys.stderr)
-    return _report(images, _predicted(folder, images), folder, out)
+    with model as path:
+        folder = read_model_folder(path)
+        for line in images.left_out:
+            print(line, file=sys.stderr)
+        batches = _predicted(folder, images)
+    return _report(images, batches, folder.card.classes, out)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -68,6 +69,11 @@ def command_line() -> argparse.ArgumentParser:
     )
     model.add_argument("--model", metavar="DIR", help="a model's folder")
     parser.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="where the search is recorded, if it is not in ./runs",
+    )
+    parser.add_argument(
         "--out", metavar="CSV", help="a new file for the predictions, with all probabilities"
     )
     return parser
@@ -87,51 +93,17 @@ def _out(written: str | None) -> Path | None:
     return path
 
 
-def _model(arguments: argparse.Namespace) -> Path:
+def _model(arguments: argparse.Namespace) -> AbstractContextManager[Path]:
     """The model's folder that the flags name."""
     runs = Path("runs").resolve()
+    if arguments.tracking_uri is not None and arguments.search is None:
+        raise UsageError("--tracking-uri is of --search NAME; leave it out, or name a search")
     if arguments.model is not None:
-        return user_path(arguments.model or "''", "--model")
+        return nullcontext(user_path(arguments.model or "''", "--model"))
     if arguments.search is not None:
-        return _of_search(runs, arguments.search)
-    models = sorted(path.parts[-4] for path in runs.glob(f"*/analysis/{FOLDER}/{CARD}"))
-    known = f" (there are {', '.join(models[:5])})" if models else ""
-    raise UsageError(f"name a model: --search NAME{known} or --model DIR")
-
-
-def _of_search(runs: Path, name: str) -> Path:
-    """The model of a search's winner, as its latest analysis wrote it."""
-    if not is_name(name) or not (runs / name).is_dir():
-        names = [path.name for path in runs.iterdir()] if runs.is_dir() else []
-        raise UsageError(
-            f"--search {name}: there is no search {name!r} in {runs}{nearest(name, names)}"
-        )
-    folder, make = runs / name / "analysis" / FOLDER, f"python -m analysis.run --search {name}"
-    if not (folder / CARD).is_file():
-        raise UsageError(f"--search {name}: no analysis has made its model yet; run {make}")
-    winner, run = _winner(runs / name), _run_of(folder)
-    if winner is not None and winner != run:
-        raise UsageError(
-            f"--search {name}: its winner is another run ({winner[:8]}) than that of the model "
-            f"({str(run)[:8]}); run {make}, or give --model {folder}"
-        )
-    return folder
-
-
-def _winner(folder: Path) -> str | None:
-    """Run id of the winner of the search in ``folder``; None if it does not tell."""
-    try:
-        summary = json.loads((folder / "summary.json").read_bytes())
-        return str(summary["best"]["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _run_of(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / CARD).read_bytes())["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # which the reader reports
+        return model_of_search(arguments.search, runs, arguments.tracking_uri)
+    known = some(searches_with_models(runs))
+    raise UsageError(f"name a model: --search NAME{known and f' ({known})'} or --model DIR")
 
 
 def _predicted(folder: "ModelFolder", images: "ImageList") -> "list[PredictedBatch]":
@@ -160,7 +132,7 @@ def _predicted(folder: "ModelFolder", images: "ImageList") -> "list[PredictedBat
 def _report(
     images: "ImageList",
     batches: "Sequence[PredictedBatch]",
-    folder: "ModelFolder",
+    classes: Sequence[str],
     out: Path | None,
 ) -> int:
     """Print the predictions, or write them to ``out``, and name what was not read."""
@@ -168,11 +140,9 @@ def _report(
 
     from analysis.model.table import counts, lines, write_csv
 
-    faults = [fault for batch in batches for fault in batch.faults]
-    broken = {fault.path for fault in faults}
-    files = [name for name, path in images.paths.items() if path not in broken]
+    faults = {fault.path: fault.fault for batch in batches for fault in batch.faults}
+    files = [name for name, path in images.paths.items() if path not in faults]
     probabilities = np.concatenate([batch.probabilities for batch in batches])
-    classes = folder.card.classes
     if out is None:
         for line in lines(files, probabilities, classes):
             print(line)
@@ -180,8 +150,9 @@ def _report(
         write_csv(out, files, probabilities, classes)
         print(f"{counted(len(files), 'image')} predicted: {printable(str(out))}")
         print(counts(probabilities, classes))
-    for fault in faults:
-        print(f"skipped: {fault}", file=sys.stderr)
+    for name, path in images.paths.items():
+        if path in faults:
+            print(printable(f"skipped: {name} {faults[path]}"), file=sys.stderr)
     return 3 if faults else 0
 
 

@@ -18,6 +18,7 @@ from analysis.report import FIGURES, HTML_FILE, artifact_name
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.tracking import default_uri
+from trainables.best_epoch import judged_by
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -154,7 +155,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     command = _command(run, arguments)
     console.print(
         f"run {run.run_id}, {run.described}: {100 * run.val_accuracy:.2f}% of "
-        f"{run.data['val']} validation images ({run.data['name']})",
+        f"{run.data['val']} validation images ({run.data['name']}){judged_by(run.job.metric)}",
         soft_wrap=True,
     )
     out = out or _folder(run, arguments.split)

@@ -3,35 +3,18 @@
 import argparse
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from analysis import conv_check
-from analysis import run as analysis_run
-from search import ui
-from search.commands import new, reconcile, replay, submit
+from convoy.doors import DOORS
 from search.proposals import samplers, schedulers
-from search.request.parser import ablation_parser, search_parser
 from search.space.json_schema import described, recipe_keys, schema
 from search.trials.files import METRICS
 from trainables import architectures
-from trainables.data import __main__ as data
 
 FILE = Path(__file__).with_suffix(".md")
-COMMANDS: tuple[Callable[[], argparse.ArgumentParser], ...] = (
-    search_parser,
-    analysis_run.command_line,
-    ui.command_line,
-    new.command_line,
-    ablation_parser,
-    replay.command_line,
-    submit.command_line,
-    reconcile.command_line,
-    conv_check.command_line,
-    data.command_line,
-)
 
 _HEAD = """\
 # Reference
@@ -62,7 +45,7 @@ _OPTIONS = """\
 
 def page() -> str:
     """The whole page as Markdown."""
-    commands = [part for make in COMMANDS for part in _command(make())]
+    commands = [part for door in DOORS.values() for part in _command(door.command_line())]
     spaces = ["## Space files", *_space(schema())]
     recipe = ["### Recipe keys", _table(_KEY, _keys({"properties": recipe_keys()}))]
     networks = [part for name in architectures.available() for part in _architecture(name)]
@@ -81,7 +64,11 @@ def _command(parser: argparse.ArgumentParser) -> list[str]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return [shown for part in action.choices.values() for shown in _command(part)]
-    shown = [action for action in parser._actions if action.dest != "help"]
+    shown = [
+        action
+        for action in parser._actions
+        if action.dest != "help" and action.help != argparse.SUPPRESS
+    ]
     rows = [(_spelling(action), _meaning(parser, action)) for action in shown]
     about, _, within = (parser.description or "").partition("\n")
     examples = (parser.epilog or textwrap.dedent(within)).strip()

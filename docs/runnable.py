@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_SECONDS = 1800  # of a block; the longest takes two minutes where nothing else runs
 COPIED = "<!-- run in a copy of the checkout -->"
-PARTS = ("analysis", "configs", "search", "tests", "trainables", "pyproject.toml")
+PARTS = ("analysis", "configs", "convoy", "search", "tests", "trainables", "pyproject.toml")
 _FENCE = re.compile(r"^```(\w*)$")
 
 

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from html import escape
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from search import environment
 from search.commands.left_out import print_left_out
 from search.records.summary import Summary
+from search.records.tables import curves_of, read_search, trials_of
 from search.request.options import SearchOptions
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
-from trainables.best_epoch import ACCURACY, figure_of, in_words
+from trainables.best_epoch import figure_of, in_words, judged_by
 from trainables.boundary.calls import check_types
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "not as the baseline")
 
@@ -58,10 +62,26 @@ class SearchResult:
         run_id: str | None = (self.best or {}).get("run_id")
         return run_id
 
+    def trials_frame(self) -> "DataFrame":
+        """One row a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return trials_of([read_search(self.out / self.name)]).frame()
+
+    def curves_frame(self) -> "DataFrame":
+        """One row an epoch of a trial, in the columns of ``search.export``.
+
+        Raises:
+            UsageError: the search's folder is gone, or damaged.
+        """
+        return curves_of([read_search(self.out / self.name)]).frame()
+
     def _repr_html_(self) -> str:
         usual = self.trials[0].values if self.trials else {}
-        judged_by = in_words(self.summary.metric)
-        head = "".join(f"<th>{name.format(judged_by)}</th>" for name in _HEADER)
+        judged = in_words(self.summary.metric)
+        head = "".join(f"<th>{name.format(judged)}</th>" for name in _HEADER)
         order = sorted(self.trials, key=lambda each: each.rank)
         rows = "".join(_row(each, usual) for each in order)
         return f"<p>{escape(self._described)}</p><table><tr>{head}</tr>{rows}</table>"
@@ -69,9 +89,8 @@ class SearchResult:
     @property
     def _described(self) -> str:
         best = self.best
-        figure, name = figure_of(self.summary.metric), in_words(self.summary.metric)
-        shown = "" if self.summary.metric == ACCURACY else f" {name}"
-        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{shown}"
+        figure, judged = figure_of(self.summary.metric), judged_by(self.summary.metric)
+        reached = "no trial has won" if best is None else f"best {_percent(best[figure])}{judged}"
         if self.summary.finalists:
             first = self.summary.finalists[0]
             mean, seeds = _percent(first[f"{figure}_mean"]), first["seeds"]

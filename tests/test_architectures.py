@@ -366,3 +366,64 @@ def test_a_network_that_cannot_be_trained_is_refused(model, line):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_that_comes_along_is_not_refused(name):
     architectures.check_trainable(name, build(name), image_shape=(32, 32, 3), classes=10)
+
+
+SHAPES = [(32, 32, 3), (32, 32, 1), (48, 64, 3), (28, 36, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_an_architecture_takes_images_of_any_shape(name, shape):
+    height, width, channels = shape
+    with torch.no_grad():
+        model = architectures.build(name, image_shape=shape, classes=3).eval()
+        assert model(torch.randn(2, channels, height, width)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "least"),
+    [
+        ("conv3", {}, 8),
+        ("gap5", {}, 4),
+        ("gap5", {"pool_stride": 2}, 8),
+        ("gap6", {}, 4),
+        ("nin", {}, 11),
+        ("nin", {"kernel": 11, "stride": 1}, 13),
+    ],
+)
+def test_an_image_too_small_is_refused_with_the_least_that_is_taken(name, parameters, least):
+    for shape in ((least, 40, 1), (40, least, 3)):
+        architectures.check_builds(name, image_shape=shape, classes=3, **parameters)
+    for shape in ((least - 1, 40, 1), (40, least - 1, 3)):
+        with pytest.raises(
+            UsageError, match=rf"; {name} takes {least} pixels or more a side here$"
+        ):
+            architectures.check_builds(name, image_shape=shape, classes=3, **parameters)
+
+
+def former(*, image_size: int, classes: int, dense: int = 4) -> nn.Module:
+    """A network as it was written before images had a shape."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size**2, classes))
+
+
+@pytest.fixture
+def own(monkeypatch):
+    monkeypatch.setattr(architectures, "builder", {"mine": former}.__getitem__)
+
+
+def test_a_network_that_takes_an_image_size_goes_on_with_squares_of_colours(own):
+    model = architectures.build("mine", image_shape=(6, 6, 3), classes=5)
+    architectures.check_trainable("mine", model, image_shape=(6, 6, 3), classes=5)
+    assert list(architectures.parameters("mine")) == ["dense"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"), [((6, 8, 3), "6x8"), ((6, 6, 1), "6x6 grey"), ((8, 6, 1), "8x6 grey")]
+)
+def test_a_network_that_takes_an_image_size_names_what_it_lacks_for_others(own, shape, words):
+    line = (
+        f"architecture mine takes square RGB images alone, not {words}: its build has no parameter "
+        "image_shape; give it that, (height, width, channels), in place of image_size"
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(line)}$"):
+        architectures.build("mine", image_shape=shape, classes=5)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("trainables", "search", "analysis", "benchmarks", "studies")
+PACKAGES = ("convoy", "trainables", "search", "analysis", "benchmarks", "studies")
 FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 RUNNERS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "runpy.run_path"}
 UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

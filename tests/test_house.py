@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("search", "trainables", "analysis", "benchmarks", "studies")
+PACKAGES = ("convoy", "search", "trainables", "analysis", "benchmarks", "studies")
 
 # Each room, and the rooms that it may import. The modules of search/ itself are doors: they may
 # import every room, and no room imports one of them but environment.py.

@@ -17,11 +17,13 @@ FORBIDDEN = {
         "yaml",
         "search",
         "analysis",
+        "convoy",
         "benchmarks",
         "studies",
     },
-    "search": {"analysis", "matplotlib", "sklearn", "benchmarks", "studies"},
-    "analysis": {"ray", "benchmarks", "studies"},
+    "search": {"analysis", "convoy", "matplotlib", "sklearn", "benchmarks", "studies"},
+    "analysis": {"ray", "convoy", "benchmarks", "studies"},
+    "convoy": {"benchmarks", "studies"},
 }
 
 

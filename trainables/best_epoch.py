@@ -17,6 +17,11 @@ def in_words(metric: str) -> str:
     return names.get(metric, metric.replace("_", " "))
 
 
+def judged_by(metric: str) -> str:
+    """``, judged by`` the ``metric``; nothing of the accuracy, which goes without saying."""
+    return "" if metric == ACCURACY else f", judged by {in_words(metric)}"
+
+
 def improves(figures: Mapping[str, Any], best: Mapping[str, Any], metric: str) -> bool:
     """True if an epoch's ``figures`` are better by ``metric`` than those of the ``best`` before it.
 

@@ -24,7 +24,12 @@ def draw(subject: Subject) -> Drawing:
     labels = list(range(len(classes)))
     counts = confusion_matrix(evaluation.labels, evaluation.predictions, labels=labels)
     most = _frequent_confusions(counts)
-    numbers = {"classes": classes, "counts": counts.tolist(), "most": most}
+    numbers = {
+        "classes": classes,
+        "counts": counts.tolist(),
+        "most": most,
+        "chosen_by": subject.run.job.metric,
+    }
     return Drawing(_figure(subject, counts, most), numbers, _caption(subject, most))
 
 
@@ -99,6 +104,7 @@ def _caption(subject: Subject, most: list[dict[str, int]]) -> Caption:
     return Caption(
         f"How often the {subject.split_name} images of each true class (rows) are predicted as "
         f"each class (columns): {what}; below, the pairs that are confused most.{confused}",
-        "The weights of the best epoch, in eval mode, on unaugmented images.",
+        f"The weights of the best epoch by validation {subject.judged_by}, in eval mode, on "
+        "unaugmented images.",
         "One training with one seed: neighbouring counts differ by chance.",
     )

@@ -10,6 +10,7 @@ from analysis.figures import Caption, Drawing
 from analysis.look import ALIGNED, CONFLICTING, MARK, TRAINING, VALIDATION
 from analysis.subject import Subject
 from search.records.parsing import History
+from trainables.best_epoch import ACCURACY
 
 GROUP = "training"
 Look = dict[str, Any]
@@ -45,9 +46,13 @@ _PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
 
 def draw(subject: Subject) -> Drawing:
     """Training figures are of augmented batches in passing; validation's follow each."""
-    history, best = subject.run.history, subject.run.best_epoch
+    history, best, metric = subject.run.history, subject.run.best_epoch, subject.run.job.metric
     lowest = min(history["val_loss"], key=lambda point: point[1])[0]
-    parts = {"Loss": _LOSS, "Accuracy": _ACCURACY, "Validation accuracy by alignment": _SHORTCUT}
+    shares, title = _ACCURACY, "Accuracy"
+    if metric != ACCURACY:
+        look = {"label": f"validation, {subject.judged_by}", "color": VALIDATION, "linestyle": "-."}
+        shares, title = {**_ACCURACY, subject.run.job.figure: look}, "Accuracy and score"
+    parts = {"Loss": _LOSS, title: shares, "Validation accuracy by alignment": _SHORTCUT}
     parts = {title: lines for title, lines in parts.items() if lines.keys() & history.keys()}
     figure = Figure(figsize=(3.15 * len(parts), 3.9), layout="constrained")
     panels = figure.subplots(1, len(parts))
@@ -56,14 +61,17 @@ def draw(subject: Subject) -> Drawing:
         axes.set(title=title, xlabel="epoch", ylabel="share of images")
     panels[0].set_ylabel("cross-entropy (nats)")
     published = _plot_published(panels[0], subject.run.setting.architecture)
-    marks = [(lowest, "least validation loss"), *[(best, "most accurate")] * (len(parts) - 1)]
+    marks = [
+        (lowest, "least validation loss"),
+        *[(best, f"best {subject.judged_by}")] * (len(parts) - 1),
+    ]
     for axes, (epoch, what) in zip(panels, marks, strict=True):
         axes.axvline(epoch, color=MARK, linestyle=":", label=f"{what}: epoch {epoch}")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17))
-    shown = (*_LOSS, "train_accuracy", "val_accuracy", "train_accuracy_clean", *_SHORTCUT)
+    shown = (*_LOSS, *shares, *_SHORTCUT)
     numbers = {name: history[name] for name in shown if name in history}
     epochs = {"best_epoch": best, "least_val_loss_epoch": lowest, "published": published}
-    return Drawing(figure, {**numbers, **epochs}, _caption(best, lowest, bool(published)))
+    return Drawing(figure, {**numbers, **epochs}, _caption(subject, lowest, bool(published)))
 
 
 def _plot(axes: Axes, history: History, lines: Lines) -> None:
@@ -84,17 +92,17 @@ def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
     return {name: list(values) for name, values in losses.items()}
 
 
-def _caption(best: int, lowest: int, published: bool) -> Caption:
+def _caption(subject: Subject, lowest: int, published: bool) -> Caption:
     crosses = (
         " Crosses: the losses that the source prints of its own training." if published else ""
     )
     return Caption(
-        f"Loss and accuracy after every epoch: validation is most accurate in epoch {best}, its "
-        f"loss is least in epoch {lowest}.{crosses}",
+        f"Loss and accuracy after every epoch: validation {subject.judged_by} is best in epoch "
+        f"{subject.run.best_epoch}, the loss least in epoch {lowest}.{crosses}",
         "As recorded while it was trained. Training figures are averages over the augmented "
         "batches of the epoch, in passing; validation's are of the weights at its end, in eval "
         "mode. The analysed weights are those of the best epoch.",
-        "The best epoch was chosen on these validation images, so its accuracy is a little lucky. "
+        "The best epoch was chosen on these validation images, so its figures are a little lucky. "
         "A gap between the curves is not overfitting alone: augmentation and smoothing widen it "
         "or turn it around.",
     )

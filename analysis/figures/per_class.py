@@ -33,9 +33,9 @@ def draw(subject: Subject) -> Drawing:
     ]
     shown = [i for i in order if images[i]]
     figure = _figure(subject, shares, images, shown, float(right.mean()))
-    return Drawing(
-        figure, {"overall": float(right.mean()), "classes": rows}, _caption(subject, len(shown))
-    )
+    numbers = {"overall": float(right.mean()), "classes": rows}
+    numbers["chosen_by"] = subject.run.job.metric
+    return Drawing(figure, numbers, _caption(subject, len(shown)))
 
 
 def _figure(
@@ -88,6 +88,7 @@ def _caption(subject: Subject, count: int) -> Caption:
         f"The share of each class's {subject.split_name} images that is predicted right, least "
         f"first.{''.join(text for text, holds in parts.items() if holds)}",
         "The diagonal of the confusion matrix over its row, with Wilson's interval; the dashed "
-        "line is over all images.",
+        "line is over all images. The weights are those of the best epoch by validation "
+        f"{subject.judged_by}.",
         "With a few hundred images a class, differences of some points are chance.",
     )

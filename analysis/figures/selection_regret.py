@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.regret import Candidate, Regret, aligned_share, regret_of
 from analysis.subject import Subject
+from trainables.best_epoch import ACCURACY
 from trainables.data import Dataset
 from trainables.data.composite import CHANCE
 
@@ -55,6 +56,8 @@ def _measured(dataset: Dataset) -> float:
 
 
 def _regret(subject: Subject, share: float) -> Regret:
+    if subject.run.job.metric != ACCURACY:
+        raise NotApplicableError(f"the search judged its trials by {subject.judged_by}")
     regret = regret_of(subject.search, share, subject.run.job.data.val_alignment)
     if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
         raise NotApplicableError("the search has fewer than two trials to choose among")

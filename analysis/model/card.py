@@ -45,7 +45,7 @@ def card_of(
         "search": run.search,
         "run_id": run.run_id,
         "described": run.described,
-        "metric": "accuracy",
+        "metric": run.job.metric,
         "accuracy": None if accuracy is None else {**asdict(accuracy), "split": "val"},
         "sealed_test": None,
         "audit": None,

@@ -1,7 +1,6 @@
 """A network as programs that need nothing of Convoy: ``torch.export``'s, and ONNX.
 
-Both take images of any size, as many at once as there are, and resize and normalise them. They
-compute in float32, whatever the training did.
+Both compute in float32, whatever the training did.
 """
 
 import io
@@ -19,56 +18,13 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from analysis.model import INPUT, OUTPUT
+from analysis.model.classifier import ImageClassifier
 from trainables.data import Dataset
 from trainables.data.batches import Normaliser
 from trainables.evaluation import logits_of
 
 CHECKED = 100  # images, at most, on which a program is compared with the network
 TOLERANCE = 1e-4  # of a probability
-
-
-class ImageClassifier(nn.Module):
-    """From uint8 images (N, H, W, C) to the probabilities of the classes, (N, classes).
-
-    Args:
-        network: from normalised images to logits, in eval mode.
-        dataset: whose images it was trained on.
-    """
-
-    def __init__(self, network: nn.Module, dataset: Dataset) -> None:
-        super().__init__()
-        self.network = network
-        self.height, self.width = dataset.image_shape[:2]
-        scale = 1 / (255 * torch.tensor(dataset.std))
-        shift = -torch.tensor(dataset.mean) * 255 * scale
-        self.scale, self.shift = nn.Buffer(scale.view(-1, 1, 1)), nn.Buffer(shift.view(-1, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The probabilities of ``images``, whatever their size."""
-        planes = images.permute(0, 3, 1, 2).float()
-        planes = _whole(planes @ _filter(planes.shape[3], self.width).T)
-        planes = _whole(_filter(planes.shape[2], self.height) @ planes)
-        logits: Tensor = self.network(planes * self.scale + self.shift)
-        return logits.float().softmax(dim=1)
-
-
-def _filter(size: int, wanted: int) -> Tensor:
-    """Pillow's bilinear filter from ``size`` to ``wanted`` pixels, (wanted, size).
-
-    A product with it is an operation that every runtime has and computes alike, which is not so of
-    torch's and ONNX's own resizing. It changes nothing where the two are equal.
-    """
-    pixels = torch.arange(size, dtype=torch.float32)
-    scale = torch.ones_like(pixels).sum() / wanted  # as a tensor, so that any size is one program
-    centres = (torch.arange(wanted).unsqueeze(1) + 0.5) * scale
-    distances = (pixels + 0.5 - centres).abs() / scale.clamp(min=1)
-    weights = (1 - distances).clamp(min=0)
-    return weights / weights.sum(dim=1, keepdim=True)
-
-
-def _whole(levels: Tensor) -> Tensor:
-    """The nearest whole levels of grey, as Pillow keeps them between the two directions."""
-    return torch.floor(levels + 0.5)
 
 
 class ExportError(Exception):
@@ -83,18 +39,26 @@ def probabilities(network: nn.Module, dataset: Dataset, images: NDArray[np.uint8
     return logits.softmax(dim=1)
 
 
-def program_of(network: nn.Module, dataset: Dataset) -> ExportedProgram:
-    """``network``, in eval mode on the CPU, as a program of images of any size and number.
+def program_of(classifier: ImageClassifier) -> ExportedProgram:
+    """``classifier``, on the CPU, as a program of images of any size and number.
 
     Raises:
         Exception: whatever torch says of a network that it cannot export.
     """
+    try:
+        return _traced(classifier, strict=False)
+    except Exception:  # which takes longer, and tells more of a network's Python apart
+        return _traced(classifier, strict=True)
+
+
+def _traced(classifier: ImageClassifier, *, strict: bool) -> ExportedProgram:
     sizes = {0: Dim("count", min=1), 1: Dim("height", min=1), 2: Dim("width", min=1)}
-    height, width, channels = dataset.image_shape
-    example = torch.zeros(3, height + 2, width + 3, channels, dtype=torch.uint8)
+    # Of sizes that differ, so that none is taken for another, or for the network's own.
+    shape = (5, classifier.height + 2, classifier.width + 3, classifier.channels)
+    example = torch.zeros(shape, dtype=torch.uint8)
     with _silent(), torch.no_grad():
         return torch.export.export(
-            ImageClassifier(network, dataset).eval(), (example,), dynamic_shapes={"images": sizes}
+            classifier.eval(), (example,), dynamic_shapes={INPUT: sizes}, strict=strict
         )
 
 

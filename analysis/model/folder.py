@@ -13,11 +13,13 @@ from torch import nn
 from analysis.certificate import Certificate
 from analysis.model import CARD, FOLDER, ONNX, PROGRAM, SCRIPT, WEIGHTS, export
 from analysis.model.card import card_of, write_card
+from analysis.model.classifier import ImageClassifier
 from analysis.output import whole_folder
 from analysis.subject import Subject
 from trainables.boundary.errors import UsageError, printable
 from trainables.checkpoint import save
 from trainables.data import Dataset
+from trainables.data.image_files import Fit
 
 _LONGEST = 200  # letters of a reason
 
@@ -37,7 +39,8 @@ def write_model_folder(
     with whole_folder(out) as scratch:
         folder = scratch / FOLDER
         save(subject.run.weights, folder / WEIGHTS)
-        missing = export_programs(subject.run.model(subject.dataset), subject.dataset, folder)
+        network = subject.run.model(subject.dataset)
+        missing = export_programs(network, subject.dataset, subject.run.job.data.fit, folder)
         files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
         _remove(target, [CARD, *missing])
     write_card(card_of(subject, certificate, files, missing), target / CARD)
@@ -57,12 +60,13 @@ def is_written(out: Path, run_id: str) -> bool:
     return False
 
 
-def export_programs(network: nn.Module, dataset: Dataset, folder: Path) -> dict[str, str]:
+def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path) -> dict[str, str]:
     """Write ``network`` into ``folder`` as programs, and the script that runs one.
 
     Args:
         network: in eval mode, on the CPU.
         dataset: whose images it was trained on.
+        fit: how images of another size fit.
         folder: which is there.
 
     Returns:
@@ -71,12 +75,12 @@ def export_programs(network: nn.Module, dataset: Dataset, folder: Path) -> dict[
     images = np.ascontiguousarray(dataset.val.images[:: -(-len(dataset.val) // export.CHECKED)])
     expected = export.probabilities(network, dataset, images)
     try:
-        program = export.program_of(network, dataset)
+        program = export.program_of(ImageClassifier(network, dataset, fit))
         export.save_program(program, folder / PROGRAM)
         export.check_equal(expected, export.run_program(folder / PROGRAM, images))
     except Exception as error:  # whatever torch raises for a network that it cannot export
         (folder / PROGRAM).unlink(missing_ok=True)
-        reason = f"torch.export fails on the network ({_line(error)})"
+        reason = f"the network cannot be exported ({_line(error)})"
         return dict.fromkeys((PROGRAM, ONNX, SCRIPT), reason)
     shutil.copyfile(Path(__file__).with_name(SCRIPT), folder / SCRIPT)
     try:
@@ -84,7 +88,7 @@ def export_programs(network: nn.Module, dataset: Dataset, folder: Path) -> dict[
         export.check_equal(expected, export.run_onnx(folder / ONNX, images))
     except Exception as error:  # whatever the converter or onnxruntime raise
         (folder / ONNX).unlink(missing_ok=True)
-        return {ONNX: f"the network does not convert ({_line(error)})"}
+        return {ONNX: f"the network cannot be converted ({_line(error)})"}
     return {}
 
 
@@ -106,4 +110,5 @@ def _remove(folder: Path, names: list[str]) -> None:
 def _line(error: Exception) -> str:
     """What went wrong, as far as one line holds it."""
     line = next((line for line in str(error).splitlines() if line.strip()), "no more is known")
-    return f"{type(error).__name__}: {printable(line)}"[:_LONGEST]
+    kind = "" if isinstance(error, export.ExportError) else f"{type(error).__name__}: "
+    return f"{kind}{printable(line)}"[:_LONGEST]

@@ -23,7 +23,7 @@ from trainables.boundary.validation import first_fault
 from trainables.data.image_files import LARGEST, Fit
 from trainables.shapes import ImageShape
 
-_MAKE = "make the folder anew: python -m analysis.run --search NAME"
+_MAKE = "python -m analysis.run --search NAME makes one"
 _Side = Annotated[int, Field(ge=1, le=LARGEST)]
 # What torch.export writes beside pickles: the graph, raw tensors, and notes of the archive.
 _PLAIN_MEMBER = re.compile(
@@ -77,7 +77,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         UsageError: it is none, of another format, damaged, or carries code.
     """
     if not path.is_dir():
-        raise UsageError(f"{path} is no folder; {_MAKE}")
+        raise UsageError(f"there is no model's folder {path}; {_MAKE}")
     card = _card(path)
     if reason := card.missing.get(ONNX):
         raise UsageError(f"{path} has no {ONNX}, by which images are predicted: {reason}")

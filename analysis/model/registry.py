@@ -12,14 +12,13 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from analysis.model import CARD, FOLDER, ONNX
+from analysis.model import CARD, FOLDER, LOGGED, ONNX
 from analysis.model.mlflow_model import save_mlflow_model
 from analysis.record import Records
 from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Images
 
 ALIAS = "winner"
-LOGGED = "convoy.model"  # a tag: the SHA-256 of the card of the model that is logged
 
 
 def publish(records: Records, run_id: str, folder: Path, example: Images) -> str:

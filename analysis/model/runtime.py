@@ -26,6 +26,7 @@ def classifier(folder: ModelFolder) -> Classify:
     path, classes = folder.path / ONNX, len(folder.card.classes)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoders need them
     try:
         session: Any = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

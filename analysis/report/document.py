@@ -16,6 +16,7 @@ from analysis.report import sealed
 from analysis.report.expected import expected
 from analysis.sealed import Seal
 from analysis.subject import Subject
+from trainables.best_epoch import ACCURACY
 from trainables.data.composite import CHANCE
 from trainables.recipe import Value
 
@@ -204,6 +205,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
     facts = {
         "Validation accuracy": _accuracy(run.val_accuracy, len(dataset.val)),
         "Over fresh seeds": expected(subject),
+        "Judged by": _judged_by(subject),
         **sealed.facts(seal),
         "Validated in": _precision(subject),
         "Best epoch": f"{run.best_epoch} of {run.setting.epochs}",
@@ -224,6 +226,15 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _judged_by(subject: Subject) -> str:
+    """What the search judged its trials by, if not by their accuracy, and what the run has."""
+    run = subject.run
+    if run.job.metric == ACCURACY:
+        return ""
+    again = expected(subject, run.job.metric)
+    return f"{subject.judged_by}: {100 * run.score:.2f}%{f'; {again}' if again else ''}"
 
 
 def _precision(subject: Subject) -> str:

@@ -1,10 +1,11 @@
 """What a report says of a winner's other seeds, so that its own figure is not taken for theirs."""
 
 from analysis.subject import Subject
+from trainables.best_epoch import ACCURACY, figure_of
 
 
-def expected(subject: Subject) -> str:
-    """Mean, deviation and interval over the fresh seeds of the winner's setting.
+def expected(subject: Subject, metric: str = ACCURACY) -> str:
+    """Mean, deviation and interval of a ``metric`` over the fresh seeds of the winner's setting.
 
     Empty for a run that did not win, or whose setting was not trained again.
     """
@@ -12,11 +13,11 @@ def expected(subject: Subject) -> str:
     if subject.run.is_winner and subject.records is not None:
         parent = subject.records.parent_of(subject.run.run_id)
     figures = {} if parent is None else parent.data.metrics
-    if not {"winner_val_accuracy_mean", "winner_seeds"} <= set(figures):
+    name = f"winner_{figure_of(metric)}"
+    if not {f"{name}_mean", "winner_seeds"} <= set(figures):
         return ""
     mean, std, low, high = (
-        100 * figures.get(f"winner_val_accuracy_{name}", 0.0)
-        for name in ("mean", "std", "low", "high")
+        100 * figures.get(f"{name}_{part}", 0.0) for part in ("mean", "std", "low", "high")
     )
     seeds = int(figures["winner_seeds"])
     if seeds < 2:

@@ -16,6 +16,7 @@ from search.records.experiment import LEADERBOARDS
 from search.records.summary import Summary
 from search.request.request import Request
 from search.trials.text import settings_line
+from trainables.best_epoch import ACCURACY, figure_of, in_words
 from trainables.boundary.atomic import atomic_file
 from trainables.data import EMBEDDED
 from trainables.data.composite import CANVAS
@@ -57,6 +58,11 @@ class LeaderboardRow:
         seeds: how many fresh seeds that is the mean of.
         baseline_mean_val_accuracy: of the source's settings over fresh seeds.
         baseline_feasible: whether they hold the space's constraints; None without any.
+        metric: what the search judged its trials by; the winner is the best by it.
+        baseline_score: the baseline's figure of it, over fresh seeds where there are any.
+        best_score: the winner's delivered training's.
+        mean_score: of the winner's setting over fresh seeds.
+        std_score: its standard deviation over them.
         asked_before: what the search was asked for before it was given another budget, in words.
         requested_trials: how many it was asked for.
         ended_by: the limit that ended it before these had run; empty if none did.
@@ -91,6 +97,11 @@ class LeaderboardRow:
     seeds: int | None = None
     baseline_mean_val_accuracy: float | None = None
     baseline_feasible: bool | None = None
+    metric: str = ACCURACY
+    baseline_score: float | None = None
+    best_score: float | None = None
+    mean_score: float | None = None
+    std_score: float | None = None
     asked_before: str = ""
     requested_trials: int | None = None
     ended_by: str = ""
@@ -106,13 +117,18 @@ class LeaderboardRow:
         """The figure to be compared: the winner's mean over fresh seeds if there is one."""
         return self.best_val_accuracy if self.mean_val_accuracy is None else self.mean_val_accuracy
 
+    @property
+    def score(self) -> float | None:
+        """What the winner was chosen by: the mean over fresh seeds if there is one."""
+        return self.best_score if self.mean_score is None else self.mean_score
+
 
 def row(request: Request, summary: Summary) -> LeaderboardRow:
     """The line of one search of a space."""
     source = request.reference
     best, counts = summary.best or {}, summary.trials
     winner = summary.finalists[0] if summary.finalists else {}
-    baseline = summary.baseline or {}
+    baseline, figure = summary.baseline or {}, figure_of(summary.metric)
     low, high = winner.get("val_accuracy_interval") or (None, None)
     return LeaderboardRow(
         space=request.space_name,
@@ -144,6 +160,11 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
         seeds=winner.get("seeds"),
         baseline_mean_val_accuracy=baseline.get("val_accuracy_mean"),
         baseline_feasible=baseline.get("feasible"),
+        metric=summary.metric,
+        baseline_score=baseline.get(f"{figure}_mean", baseline.get(figure)),
+        best_score=best.get(figure),
+        mean_score=winner.get(f"{figure}_mean"),
+        std_score=winner.get(f"{figure}_std"),
         asked_before=summary.asked_before,
         requested_trials=counts["requested"],
         ended_by=summary.ended_by,
@@ -188,7 +209,9 @@ def _cells(each: LeaderboardRow) -> list[str]:
         remarks.append(f"with {each.fixed}")
     if each.feasible is False:
         remarks.append("breaks its constraints")
-    if best is not None and baseline is not None and best < baseline:
+    if each.metric != ACCURACY:
+        remarks.append(f"{_percent(each.score)} {in_words(each.metric)}, by which it was chosen")
+    if _less(each.score, each.baseline_score):
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
     if each.asked_before:
@@ -199,6 +222,10 @@ def _cells(each: LeaderboardRow) -> list[str]:
     source = f"{_percent(each.source_accuracy)}{split}"
     remark = ["; ".join(remarks)] if remarks else []
     return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
+
+
+def _less(score: float | None, other: float | None) -> bool:
+    return score is not None and other is not None and score < other
 
 
 def as_csv(rows: list[LeaderboardRow]) -> str:
@@ -277,5 +304,5 @@ def record(
     return run_id
 
 
-def _percent(accuracy: float | None) -> str:
-    return "-" if accuracy is None else f"{100 * accuracy:.2f}%"
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%"

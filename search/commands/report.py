@@ -16,7 +16,7 @@ from search.request.time_span import seconds_of, written
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
-from trainables.best_epoch import ACCURACY, figure_of, in_words
+from trainables.best_epoch import figure_of, in_words, judged_by
 from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 from trainables.recipe import Setting
@@ -56,8 +56,8 @@ def _baseline(outcome: Outcome) -> list[str]:
     if (baseline := outcome.summary.baseline) is None:
         return []
     metric = outcome.summary.metric
-    score, judged_by = baseline[figure_of(metric)], in_words(metric)
-    line = f"baseline   {100 * score:.2f}% validation {judged_by}"
+    score = 100 * baseline[figure_of(metric)]
+    line = f"baseline   {score:.2f}% validation {in_words(metric)}"
     again = outcome.choice.baseline
     if again is not None and again in outcome.choice.finalists:
         line += f"; {_mean_and_std(again)} over {_seeds(again)}"
@@ -68,9 +68,10 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     """What won, and what is to be known of it."""
     best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
-    lines = [f"best       {100 * best[figure_of(metric)]:.2f}% in epoch {best['epoch']}"]
-    if metric != ACCURACY:
-        lines[0] += f", judged by {in_words(metric)}; {100 * best['val_accuracy']:.2f}% accuracy"
+    score, judged = 100 * best[figure_of(metric)], judged_by(metric)
+    lines = [f"best       {score:.2f}% in epoch {best['epoch']}{judged}"]
+    if judged:
+        lines.append(f"           its accuracy is {100 * best['val_accuracy']:.2f}%")
     if "digit_following" in best:
         noun = request.data.noun
         lines.append(

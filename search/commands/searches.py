@@ -1,15 +1,19 @@
 """The searches in a folder, and one of them by its name."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from search.driver.lock import is_locked
 from search.driver.stop_request import is_requested
-from search.records.overview import SearchOverview, overview, search_file_in
+from search.records.overview import SearchOverview, holds_search, overview, search_file_in
 from search.records.search_file import FILE, SearchFile
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import nearest
+
+# The first that one of several searches is in is that of all of them.
+_STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +45,21 @@ def searches_in(out: Path) -> list[SearchOverview]:
 
 
 def seen(folder: Path) -> SearchOverview | None:
-    """The search in ``folder`` as it stands; None if there is none."""
+    """The search in ``folder`` as it stands; None if there is none.
+
+    A leaderboard stands as its searches together do.
+    """
     running = ("stopping" if is_requested(folder) else "running") if is_locked(folder) else ""
-    return overview(folder, running)
+    view = overview(folder, running)
+    if view is None or view.kind != "leaderboard":
+        return view
+    parts = [part for each in members(folder, search_file_in(folder)) if (part := seen(each))]
+    states = {part.state for part in parts}
+    if len(parts) < view.space.count(",") + 1:  # one of them was not begun
+        states.add("interrupted")
+    state = next((each for each in _STATES if each in states), "interrupted")
+    done, requested = (sum(getattr(p, key) for p in parts) for key in ("done", "requested"))
+    return replace(view, state=state, done=done, requested=requested)
 
 
 def search_named(asked: str, out: Path) -> Path:
@@ -60,7 +76,7 @@ def search_named(asked: str, out: Path) -> Path:
             "folder's parent as --out"
         )
     folder = out / name
-    if not (folder / FILE).is_file():
+    if not holds_search(folder):
         names = [path.parent.name for path in out.glob(f"*/{FILE}")]
         raise UsageError(
             f"{asked}: there is no search of this name in {out}"
@@ -78,7 +94,7 @@ def members(folder: Path, written: SearchFile | None) -> list[Path]:
         return []
     found = []
     for path in sorted(folder.parent.iterdir()):
-        if path.name.startswith(f"{folder.name}-") and (path / FILE).is_file():
+        if path.name.startswith(f"{folder.name}-") and holds_search(path):
             member = search_file_in(path)
             asked = member and member.flags.get("name") == folder.name
             if member and asked and path.name == f"{folder.name}-{member.identity.get('space')}":

@@ -65,6 +65,7 @@ from search.trials.files import (
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 from search.trials.text import duration
+from trainables.best_epoch import judged_by
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 
@@ -384,7 +385,7 @@ class _SearchRun:
             f"{request.name}: {request.architecture} on {request.dataset.name}, "
             f"{counted(request.budget.trials, 'trial')} of up to "
             f"{counted(request.budget.epochs, 'epoch')}, "
-            f"{self._resources.concurrency} at once{self._within()}"
+            f"{self._resources.concurrency} at once{judged_by(request.metric)}{self._within()}"
         )
         console = Console(quiet=True, force_jupyter=False) if request.quiet else self._console
         kind = LiveTable if console.is_terminal and not request.quiet else PlainLines

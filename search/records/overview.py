@@ -4,7 +4,6 @@ Imports little: a list of searches is there at once.
 """
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from trainables.boundary.errors import UsageError
 
 Kind = Literal["search", "ablation", "leaderboard"]
 _KINDS: dict[str, Kind] = {"search.run": "search", "search.ablate": "ablation"}
+_MOST = 1e11  # no figure of a search is as large, and no date beyond can be shown
 _ENDED = ("complete", "failed-trials", "interrupted")
 
 
@@ -61,7 +61,7 @@ def overview(folder: Path, running: str) -> SearchOverview | None:
         folder: that may hold a search.
         running: ``running`` or ``stopping`` if a process has locked it; otherwise empty.
     """
-    if not (folder / FILE).is_file():
+    if not holds_search(folder):
         return None
     written, summary = search_file_in(folder), _summary(folder)
     trials, best = mapping(summary, "trials"), mapping(summary, "best")
@@ -82,11 +82,19 @@ def overview(folder: Path, running: str) -> SearchOverview | None:
     )
 
 
+def holds_search(folder: Path) -> bool:
+    """True if ``folder`` is a search's, whole or damaged."""
+    try:
+        return (folder / FILE).is_file()
+    except OSError:  # nobody may look into it, or its name is too long
+        return False
+
+
 def search_file_in(folder: Path) -> SearchFile | None:
     """What the search in ``folder`` was asked to do; None if there is none, or it is damaged."""
     try:
         written = read_search_file(folder)
-    except UsageError:
+    except (UsageError, RecursionError):
         return None
     whole = isinstance(written.flags, dict) and isinstance(written.identity, dict)
     return written if whole and isinstance(written.search_id, str) else None
@@ -103,7 +111,7 @@ def number(document: Any, key: str) -> float | None:
     value = document.get(key) if isinstance(document, dict) else None
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if abs(value) < _MOST else None  # not of an infinity, nor of NaN
 
 
 def text(document: Any, key: str) -> str:
@@ -147,8 +155,6 @@ def _state(written: SearchFile | None, summary: dict[str, Any] | None, running: 
         return running
     if written is None or summary is None:
         return "damaged"
-    if not written.identity:
-        return "leaderboard"
     status = text(summary, "status")
     return status if status in _ENDED else "interrupted"
 

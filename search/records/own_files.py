@@ -1,36 +1,19 @@
 """What Convoy itself writes into a search's folder, by name."""
 
-from fnmatch import fnmatchcase
+import re
 from pathlib import Path
 
-_FILES = (
-    "search.json",
-    "space.yaml",
-    "records.json",
-    "summary.json",
-    "leaderboard.csv",
-    "ablation.json",
-    "ablation.png",
-    ".lock",
-    ".lock-holder",
-    ".stop",
-    # Ray Tune's, and what an interrupted write leaves.
-    ".validate_storage_marker",
-    "experiment_state-*.json",
-    "search_gen_state-*.json",
-    "searcher-state-*.pkl",
-    "tuner.pkl",
-    "trainable.pkl",
-    "?*.json-*",
+_FILES = re.compile(
+    r"(search|records|summary|ablation)\.json|space\.yaml|leaderboard\.csv|ablation\.png"
+    r"|\.lock|\.lock-holder|\.stop"
+    # What an interrupted write leaves, and Ray Tune.
+    r"|\.[a-z]+\.(json|csv)-\w+|\.validate_storage_marker|experiment_state-.+\.json"
+    r"|(searcher|search_gen|scheduler)[-_]state.*|(tuner|trainable)\.pkl"
 )
-_FOLDERS = (
-    "trial-[0-9]*-*",
-    "best",
-    "space",
-    "analysis",
-    "analysis-*",
-    "comparison-*",
-    "replay-*",
+_RUN = "-[0-9a-f]{8}"
+_FOLDERS = re.compile(
+    rf"trial-\d{{4,}}-\w+|best|space|analysis({_RUN})?(-(train|val|test))?"
+    rf"|comparison({_RUN}){{2}}|replay{_RUN}"
 )
 
 
@@ -43,6 +26,6 @@ def own_entries(folder: Path) -> tuple[list[Path], list[Path]]:
     others: list[Path] = []
     for path in sorted(folder.iterdir()):
         names = _FOLDERS if path.is_dir() else _FILES
-        made = not path.is_symlink() and any(fnmatchcase(path.name, name) for name in names)
+        made = not path.is_symlink() and names.fullmatch(path.name)
         (own if made else others).append(path)
     return own, others

@@ -91,7 +91,7 @@ def _request(
 ) -> Request:
     """The request for one space, of the ``searches`` of a call."""
     space = with_methods(asked.space, options, source, _methods(options, name))
-    data = _data(options, space, source)
+    data = _data(options, space, source, name)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
     _check_drawn(options, dataset, f"{asked.path.stem} from {source}")
     _check_fits(space, asked.fixed, dataset)
@@ -144,9 +144,16 @@ def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
         raise UsageError(f"--val-alignment: no digits are drawn for {what}")
 
 
-def _data(options: SearchOptions, space: Space, source: str) -> DataSpec:
-    """The space's data from ``source``, with the validation digits that are asked for."""
-    data = space.data_on(source)
+def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataSpec:
+    """The space's data from ``source``, with the validation digits that are asked for.
+
+    A search that is resumed and began when all sizes were of squares reads its images so.
+    """
+    data, folder = space.data_on(source), out_folder(options) / name
+    if options.resume is not None and folder.exists() and not data.size:
+        began = read_search_file(folder).identity.get("data", {})
+        if data.image_size is None and "image_size" in began:
+            data = replace(data, image_size=began["image_size"])
     if options.val_alignment is None:
         return data
     try:

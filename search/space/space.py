@@ -4,7 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from search.space.budget import Budget, Embedded, Source, Strict
 from search.space.constraints import Constraints
@@ -45,6 +52,7 @@ def _named(written: Any) -> Any:
 
 
 PointValues = Annotated[dict[str, Value], BeforeValidator(with_absolute_paths)]
+_METRICS: JsonValue = [*scores.available()]
 
 
 class Space(Strict):
@@ -56,9 +64,7 @@ class Space(Strict):
         budget: trials and epochs.
         embedded: what is different on the embedded data.
         source: where the baseline comes from; None of a network of one's own.
-        metric: what trials are judged by: ``accuracy``, ``balanced_accuracy``, ``macro_f1``,
-            ``auroc`` (each class against the rest, averaged) or ``worst_group`` (the least accuracy
-            over the groups of label and shortcut).
+        metric: what trials are judged by, on the validation images.
         sampler: what draws the settings, see ``search/proposals/samplers``.
         scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
             name with options, such as ``{asha: {grace_epochs: 5}}``.
@@ -75,7 +81,7 @@ class Space(Strict):
     budget: Budget
     embedded: Embedded
     source: Source | None = None
-    metric: str = ACCURACY
+    metric: str = Field(default=ACCURACY, json_schema_extra={"enum": _METRICS})
     sampler: str = SAMPLER
     scheduler: Scheduler = SchedulerChoice(name=SCHEDULER)
     baseline: PointValues

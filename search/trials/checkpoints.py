@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ray import tune
-
 from trainables.boundary.atomic import atomic_file
 from trainables.metrics import Metric
 
@@ -31,6 +29,8 @@ def report(metrics: dict[str, Any], write: Callable[[Path], object] | None) -> N
     Raises:
         SystemExit: Tune has stopped the trial.
     """
+    from ray import tune  # a reader of records need not wait for Ray
+
     if write is None:
         tune.report(metrics)
         return

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ray.tune.utils.util import SafeFallbackEncoder
-
 from search.trials.checkpoints import HELD_UP
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import TrialSpec
@@ -60,7 +58,7 @@ class TrialFiles:
 
     def reported(self, record: TrialRecord, result: dict[str, Any]) -> None:
         """A trial finished an epoch."""
-        line = json.dumps({**result, "recorded": record.at}, cls=SafeFallbackEncoder)
+        line = _json({**result, "recorded": record.at})
         with (trial_folder(self.search, record) / RESULTS).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -175,4 +173,10 @@ def truncate(search: Path, record: TrialRecord) -> None:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     with atomic_file(path) as file:
-        file.write(json.dumps(content, indent=2, cls=SafeFallbackEncoder).encode())
+        file.write(_json(content, indent=2).encode())
+
+
+def _json(content: dict[str, Any], indent: int | None = None) -> str:
+    from ray.tune.utils.util import SafeFallbackEncoder  # a reader need not wait for Ray
+
+    return json.dumps(content, indent=indent, cls=SafeFallbackEncoder)

@@ -122,7 +122,7 @@ def subject_of(run: RecordedRun, model: torch.nn.Module, dataset: Dataset) -> Su
 def noisy(
     names: tuple[str, ...],
     model: torch.nn.Module,
-    side: int = 12,
+    shape: tuple[int, int, int] = (12, 12, 3),
     without: int | None = None,
     shortcut: Shortcut | None = None,
 ) -> Subject:
@@ -131,7 +131,7 @@ def noisy(
     Args:
         names: of the classes.
         model: as it is; it is not trained.
-        side: of the images, in pixels.
+        shape: height, width and channels of the images.
         without: a class that has no validation images.
         shortcut: points to a random class in every image; None where there is none.
     """
@@ -139,11 +139,12 @@ def noisy(
     labels = np.repeat(np.arange(len(names)), 2)
 
     def split(chosen: np.ndarray) -> Split:
-        images = rng.integers(0, 256, (len(chosen), side, side, 3), dtype=np.uint8)
+        images = rng.integers(0, 256, (len(chosen), *shape), dtype=np.uint8)
         return Split(images, chosen, rng.permutation(chosen) if shortcut else None)
 
     splits = split(labels), split(labels[labels != without]), split(labels)
-    dataset = Dataset("folder", names, (0.5,) * 3, (0.25,) * 3, *splits)
+    channels = shape[2]
+    dataset = Dataset("folder", names, (0.5,) * channels, (0.25,) * channels, *splits)
     job = Job("conv3", DataSpec(shortcut=shortcut), "folder", None, None, 1, 0, 1)
     record = TrialRecord(
         TrialSpec(job, 0, {}), "", Status.COMPLETED, best_epoch=1, best={"val_accuracy": 0.5}

@@ -55,35 +55,46 @@ def theirs(images: Tensor, drawn: Draws) -> Tensor:
     return torch.stack(made)
 
 
-def drawn_images(kind: str, count: int, height: int, width: int) -> Tensor:
+def drawn_images(kind: str, count: int, height: int, width: int, channels: int = 3) -> Tensor:
     draws = torch.Generator().manual_seed(height)
 
     def levels(*shape: int, low: int = 0, high: int = 256) -> Tensor:
         return torch.randint(low, high, shape, dtype=torch.uint8, generator=draws)
 
-    everywhere = (count, height, width, 3)
-    flat = levels(count, 1, 1, 3).expand(everywhere).clone()
+    everywhere = (count, height, width, channels)
+    flat = levels(count, 1, 1, channels).expand(everywhere).clone()
     if kind == "noise":
         return levels(*everywhere)
     if kind == "smooth":
-        coarse = torch.rand(count, 3, 4, 4, generator=draws) * 255
+        coarse = torch.rand(count, channels, 4, 4, generator=draws) * 255
         fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
         return fine.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     if kind == "two levels":
-        return torch.where(levels(*everywhere) < 30, levels(count, 1, 1, 3), flat)
+        return torch.where(levels(*everywhere) < 30, levels(count, 1, 1, channels), flat)
     if kind == "nearly flat":
         return flat.clamp(max=253) + levels(*everywhere, high=3)
     if kind == "one pixel":
-        flat[:, height // 2, width // 3] = levels(count, 3)
+        flat[:, height // 2, width // 3] = levels(count, channels)
     return flat
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize(
+KINDS = pytest.mark.parametrize(
     "kind", ["noise", "smooth", "flat", "two levels", "nearly flat", "one pixel"]
 )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@KINDS
 def test_every_image_is_the_one_that_torchvision_makes(kind, size):
     images = drawn_images(kind, COUNT, *size)
+    expected = theirs(images, CASES)
+    assert torch.equal(augmented(images, CASES, all_at_once), expected)
+    assert torch.equal(augmented(images, CASES, by_subsets), expected)
+
+
+@KINDS
+def test_every_grey_image_is_the_one_that_torchvision_makes(kind):
+    images = drawn_images(kind, COUNT, 28, 36, 1)
     expected = theirs(images, CASES)
     assert torch.equal(augmented(images, CASES, all_at_once), expected)
     assert torch.equal(augmented(images, CASES, by_subsets), expected)

@@ -15,6 +15,7 @@ from threading import Semaphore
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import damaged_checkpoint
+import extended
 import failing_trial
 import full_disk
 import interrupted
@@ -37,6 +38,7 @@ FAMILIES = (
     stopped_server,
     full_disk,
     two_searches,
+    extended,
 )
 FAULTS: tuple[Fault, ...] = tuple(fault for family in FAMILIES for fault in family.FAULTS)
 

@@ -135,17 +135,27 @@ def _repeats(folder: Path) -> int | None:
 
 def _folder_account(search: Search, failed: set[int]) -> Account:
     folders = search.trial_folders()
-    numbers = Counter(map(number_of, folders))
-    repeated = set(map(_repeats, folders)) - {None}
-    extra = max(0, len(repeated) - search.finalists)  # the baseline, if it is not among the best
-    found = _compared(range(search.trainings + extra), numbers)
-    found += checked(extra <= 1, f"{search.name}: trains {repeated} again")
+    trials = Counter(number_of(each) for each in folders if _repeats(each) is None)
+    found = _compared(range(search.trials), trials) + _finals_account(search, folders)
     for folder in folders:
         try:
             found += _trial_account(search, folder, number_of(folder) in failed)
         except (OSError, ValueError, KeyError) as error:
             found += Account(lost=1, wrong=(f"{search.name}/{folder.name}: {error!r}",))
     return found + _summary_account(search, bool(failed))
+
+
+def _finals_account(search: Search, folders: list[Path]) -> Account:
+    """Each finalist is trained again once, and nothing else is unless there were others."""
+    finals = [each for each in folders if _repeats(each) is not None]
+    repeated = Counter(map(_repeats, finals))
+    extra = max(0, len(repeated) - search.finalists)  # the baseline, if it is not among the best
+    found = _compared(repeated, repeated)
+    if search.former:
+        return found + checked(len(repeated) >= search.finalists, f"{search.name}: its finals")
+    wanted = range(search.trials, search.trainings + extra)
+    found += _compared(wanted, Counter(map(number_of, finals)))
+    return found + checked(extra <= 1, f"{search.name}: trains {set(repeated)} again")
 
 
 def _trial_account(search: Search, folder: Path, may_fail: bool) -> Account:
@@ -167,7 +177,7 @@ def _summary_account(search: Search, failures: bool) -> Account:
     except (OSError, ValueError) as error:
         return Account(wrong=(f"{search.name}: {error!r}",))
     status, best = "failed-trials" if failures else "complete", summary["best"]
-    trials = [each for each in search.trial_folders() if number_of(each) < search.trials]
+    trials = [each for each in search.trial_folders() if _repeats(each) is None]
     counts = Counter(_read(each / "status.json")["status"] for each in trials)
     told = {key: summary["trials"][key] for key in ("completed", "pruned", "failed")}
     weights = best and best["run_id"] and best["checkpoint"] and Path(best["checkpoint"]).is_file()

@@ -159,6 +159,7 @@ class Search:
         space: that is searched, by its name or its file.
         finalists: settings that are trained again at the end, each with one seed; the baseline is
             one more, if it is not among them.
+        former: whether it had others before it was given more trials.
     """
 
     out: Path
@@ -169,6 +170,7 @@ class Search:
     server: str = ""
     space: str = "gap5"
     finalists: int = 0
+    former: bool = False
 
     @property
     def trainings(self) -> int:
@@ -198,9 +200,10 @@ class Search:
             yield run
 
     @contextmanager
-    def resumed(self) -> Iterator[Run]:
+    def resumed(self, *flags: str) -> Iterator[Run]:
         """The search, going on."""
-        with self._run("search.run", "--resume", self.name, "--out", str(self.out)) as run:
+        asked = ["--resume", self.name, "--out", str(self.out), *flags]
+        with self._run("search.run", *asked) as run:
             yield run
 
     @contextmanager
@@ -240,8 +243,9 @@ class Search:
         return sorted(self.folder.glob("trial-*-*"))
 
     def trial(self, number: int) -> Path | None:
-        """The folder of trial ``number``, if it has begun."""
-        return next((each for each in self.trial_folders() if number_of(each) == number), None)
+        """The folder of trial ``number``, the latest if a final had that too, if it has begun."""
+        folders = [each for each in self.trial_folders() if number_of(each) == number]
+        return max(folders, key=lambda each: each.stat().st_ctime, default=None)
 
     def recorded(self, number: int) -> list[dict[str, Any]]:
         """What trial ``number`` has reported so far; a line that is being written is left out."""

@@ -48,9 +48,10 @@ def write_trial(
     accuracies: list[float],
     status: Status = Status.COMPLETED,
     error: str = "",
+    **values: Any,
 ) -> TrialRecord:
     """The files of a whole trial in the folder of its search."""
-    files, record = TrialFiles(search), new_record(trial, number)
+    files, record = TrialFiles(search), new_record(trial, number, **values)
     files.started(record)
     for accuracy in accuracies:
         record = report(files, record, accuracy)

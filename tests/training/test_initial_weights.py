@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 def gap5(classes: int = 10, seed: int = 0) -> torch.nn.Module:
     torch.manual_seed(seed)
-    return architectures.builder("gap5")(image_size=32, classes=classes, pool_stride=2)
+    return architectures.build("gap5", image_shape=(32, 32, 3), classes=classes, pool_stride=2)
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def weights(tmp_path):
 @pytest.mark.parametrize("name", architectures.available())
 def test_a_network_takes_every_weight_of_its_own_architecture(name, tmp_path):
     torch.manual_seed(1)
-    other = architectures.builder(name)(image_size=32, classes=10)
+    other = architectures.build(name, image_shape=(32, 32, 3), classes=10)
     save(other.state_dict(), tmp_path / "weights.pt")
     torch.manual_seed(2)
-    model = architectures.builder(name)(image_size=32, classes=10)
+    model = architectures.build(name, image_shape=(32, 32, 3), classes=10)
     assert initialise(model, tmp_path / "weights.pt", name) == ()
     own, others = model.state_dict(), other.state_dict()
     assert all(torch.equal(own[key], others[key]) for key in own)
@@ -73,7 +73,7 @@ def test_weights_of_another_architecture_are_refused_by_what_stands_beside_them(
 
 
 def test_weights_of_which_no_layer_fits_are_refused(weights):
-    conv3 = architectures.builder("conv3")(image_size=32, classes=7)
+    conv3 = architectures.build("conv3", image_shape=(32, 32, 3), classes=7)
     save(conv3.state_dict(), weights)
     with pytest.raises(UsageError, match="no layer of"):
         initialise(gap5(), weights, "gap5")

@@ -127,7 +127,12 @@ def test_every_figure_of_an_epoch_is_declared_and_every_declared_one_is_made(dat
 def weights_file() -> str:
     """Weights of gap5, as ``init`` takes them."""
     path = Path(mkdtemp()) / "weights.pt"
-    save(architectures.builder("gap5")(image_size=32, classes=10, pool_stride=2).state_dict(), path)
+    save(
+        architectures.build(
+            "gap5", image_shape=(32, 32, 3), classes=10, pool_stride=2
+        ).state_dict(),
+        path,
+    )
     return str(path)
 
 

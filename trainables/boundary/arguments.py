@@ -3,14 +3,28 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
+_SPELLING: ContextVar[Mapping[str, str]] = ContextVar("spelling", default=MappingProxyType({}))
 _OPTION = re.compile(r"--?[^\W\d][\w-]*")
+
+
+@contextmanager
+def called_as(spelling: Mapping[str, str]) -> Iterator[None]:
+    """Have help and errors name commands by ``spelling``, such as ``python -m search.run``'s."""
+    token = _SPELLING.set(spelling)
+    try:
+        yield
+    finally:
+        _SPELLING.reset(token)
 
 
 class Arguments(argparse.ArgumentParser):
@@ -21,6 +35,11 @@ class Arguments(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+        self.prog = _respelled(self.prog)
+
+    def format_help(self) -> str:
+        """The help, whose examples name commands as the user calls them."""
+        return _respelled(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with argparse's message."""
@@ -46,3 +65,9 @@ class Arguments(argparse.ArgumentParser):
             name = "/".join(action.option_strings) or action.metavar
             near = nearest(value, choices) or f"; choose one of {', '.join(choices)}"
             self.error(f"{name}: {value!r} is no choice{near}")
+
+
+def _respelled(text: str) -> str:
+    for spelled, short in _SPELLING.get().items():
+        text = re.sub(rf"{re.escape(spelled)}(?![\w.])", short, text)
+    return text

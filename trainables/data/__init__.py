@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,15 +45,10 @@ __all__ = [
 EMBEDDED = "embedded"
 SetName = Literal["composite", "cifar10"]
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
-_LATER = {
-    "size": 0,
-    "fit": "stretch",
-    "channels": 3,
-}  # keys that came later, and what was so before
-_VERSION = 2  # of the construction: a change here makes every cached set anew
-
-
+_FORM = ("size", "fit", "channels", "image_size")  # the keys of a folder's images
+_GREY = "all images are grey: with channels: 1 in the space's data they are read as such"
 _SMALLEST = 4  # pixels a side that can be asked for
+_VERSION = 2  # of the construction: a change here makes every cached set anew
 
 
 def _square_size(pixels: int | None) -> int | None:
@@ -76,6 +71,12 @@ def _size(written: Any) -> Any:
         f"must be [height, width] or one number for both, each a whole number between {_SMALLEST} "
         f"and {LARGEST}, or 0 for the images' own, not {reprlib.repr(written)}"
     )
+
+
+def _channels(written: Any) -> Any:
+    if type(written) is not int or written not in (1, 3):
+        raise ValueError(f"must be 3, or 1 for grey, not {reprlib.repr(written)}")
+    return written
 
 
 _SIDE = {"type": "integer", "minimum": _SMALLEST, "maximum": LARGEST}
@@ -119,7 +120,7 @@ class DataSpec:
     val_alignment: Annotated[float, Field(ge=composite.CHANCE, le=1)] = composite.CHANCE
     size: Annotated[int | tuple[int, int], BeforeValidator(_size), WithJsonSchema(_SIZE)] = 0
     fit: Fit = "stretch"
-    channels: Literal[3, 1] = 3
+    channels: Annotated[Literal[3, 1], BeforeValidator(_channels)] = 3
     image_size: Annotated[int | None, AfterValidator(_square_size)] = None
     val_share: Annotated[float, Field(gt=0, le=0.9)] = VAL_SHARE
     shortcut: Shortcut | None = None
@@ -137,13 +138,11 @@ class DataSpec:
         return ImageForm(sides if size else None, square, self.fit, self.channels)
 
     def described(self) -> dict[str, Any]:
-        """Its keys and values; of those that came later, those that have a say."""
-        described = {**asdict(self), "image_size": self.image_size or 0}
-        return {
-            key: value
-            for key, value in described.items()
-            if key not in _LATER or value != _LATER[key]
-        }
+        """Its keys and values; those of images' form as in records of before where they can be."""
+        silent = {"fit": "stretch", "channels": 3, "image_size": None}
+        silent |= {"size": 0} if self.image_size is not None else {}
+        written = asdict(self).items()
+        return {key: value for key, value in written if key not in silent or value != silent[key]}
 
     @property
     def noun(self) -> str:
@@ -200,12 +199,14 @@ def left_out(spec: DataSpec, source: str) -> str:
 
 
 def _load(spec: DataSpec, source: str) -> Dataset:
-    recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": spec.described()}
     root = Path(source)
+    if source != EMBEDDED and is_image_folder(root):
+        return _load_folder(spec, root)
+    _check_formless(spec, source)
+    described = replace(spec, image_size=spec.image_size or 0).described()
+    recipe: dict[str, Any] = {"set": spec.set, "version": _VERSION, "spec": described}
     if source == EMBEDDED:
         return cached({**recipe, "source": EMBEDDED}, partial(_build_embedded, spec))
-    if is_image_folder(root):
-        return _load_folder(spec, root)
     names = [*cifar.CIFAR_FILES, *(cifar.MNIST_FILES if spec.set == "composite" else ())]
     build = _build_composite if spec.set == "composite" else _build_cifar10
     files = [root / name for name in names]
@@ -214,6 +215,15 @@ def _load(spec: DataSpec, source: str) -> Dataset:
         dataset = build(spec, root)  # downloads what is missing; the files' stamps are known then
         return cached({**recipe, "files": _stamps(root, files)}, lambda: dataset)
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
+
+
+def _check_formless(spec: DataSpec, source: str) -> None:
+    asked = [key for key in spec.described() if key in _FORM and getattr(spec, key)]
+    if wrong := [key for key in asked if key != "image_size"]:
+        raise UsageError(
+            f"data.{wrong[0]} is for a folder of images of your own; the images of --data {source} "
+            f"are square and of RGB: leave {' and '.join(wrong)} out"
+        )
 
 
 def _listed(spec: DataSpec, root: Path) -> Listing:
@@ -228,9 +238,8 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
         "version": _VERSION,
         "files": _stamps(root, listing.files()),
         "listing": listing.described(),
-        "image_size": spec.image_size,
         "digits": None if listing.has_digits else READER,
-        **{key: value for key, value in spec.described().items() if key in _LATER},
+        **{key: value for key, value in spec.described().items() if key in _FORM},
     }
     dataset = cached(recipe, partial(_build_folder, listing, spec.form))
     _check_region(spec.shortcut, dataset.image_shape)
@@ -240,11 +249,17 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
 def _build_folder(listing: Listing, form: ImageForm) -> Dataset:
     """The listed images, with the digits that composite images show if no file has them."""
     dataset = read_folder(listing, form)
+    if form.channels > 1 and all(map(_is_grey, dataset.splits.values())):
+        dataset = replace(dataset, remark=_GREY)
     if listing.has_digits:
         return dataset
     own = (composite.CANVAS, composite.CANVAS)
     resized = dataset.image_shape != (*own, 3) and is_composite(listing.images()[0])
     return with_read_digits(dataset, read_folder(listing, ImageForm(own)) if resized else dataset)
+
+
+def _is_grey(split: Split) -> bool:
+    return all(bool((image == image[..., :1]).all()) for image in split.images)
 
 
 def _check_region(shortcut: Shortcut | None, shape: ImageShape) -> None:

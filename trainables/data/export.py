@@ -67,7 +67,8 @@ def _write_split(
     ):
         parent = "" if name == "test" or label == UNLABELLED else f"{classes[label]}/"
         filename = f"{parent}{index:06d}.png"
-        Image.fromarray(image).save(folder / name / filename, compress_level=1)
+        pixels = image[..., 0] if image.shape[2] == 1 else image
+        Image.fromarray(pixels).save(folder / name / filename, compress_level=1)
         yield name, filename, _cell(label, UNLABELLED), _cell(digit, NO_CLASS)
 
 

@@ -16,7 +16,7 @@ from trainables.checkpoint import save
 def weights(tmp_path, monkeypatch):
     """A file that is named by ``weights.pt``, of gap5 with its shipped pools, for 4 classes."""
     monkeypatch.chdir(tmp_path)
-    model = architectures.builder("gap5")(image_size=32, classes=4, pool_stride=2)
+    model = architectures.build("gap5", image_shape=(32, 32, 3), classes=4, pool_stride=2)
     save(model.state_dict(), tmp_path / "weights.pt")
     return tmp_path / "weights.pt"
 

@@ -1,0 +1,41 @@
+"""``convoy COMMAND``, or ``python -m convoy COMMAND``: any command of Convoy."""
+
+import sys
+
+from convoy.doors import DOORS
+from trainables.boundary.arguments import called_as
+from trainables.boundary.door import command
+from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import nearest
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command that ``argv`` names with the rest of it; its exit status."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0
+    if name not in DOORS:
+        raise UsageError(f"{name!r} is no command{nearest(name, DOORS)}; convoy --help lists them")
+    with called_as({door.spelled: f"convoy {short}" for short, door in DOORS.items()}):
+        return DOORS[name].main(rest)
+
+
+def _help() -> str:
+    width = max(map(len, DOORS))
+    return "\n".join(
+        [
+            "usage: convoy COMMAND [flags]",
+            "",
+            "Search the hyperparameters of small image CNNs, and tell whether the winner cheats.",
+            "",
+            *(f"  {name:{width}}  {door.help}" for name, door in DOORS.items()),
+            "",
+            "convoy COMMAND --help tells the flags of one.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""``search.export``: a search's trials and their curves, as files that other programs read."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.space.naming import is_name
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.errors import UsageError, printable
+from trainables.boundary.paths import user_path
+from trainables.boundary.wording import counted
+
+if TYPE_CHECKING:
+    from search.records.table import DataTable
+
+_EXAMPLES = """examples:
+  python -m search.export NAME --to trials.csv
+  python -m search.export NAME --out DIR --to trials.parquet
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
+    arguments = command_line().parse_args(argv)
+    files = _files(arguments.to)
+    if not is_name(arguments.name):
+        raise UsageError(f"{printable(arguments.name)} is not the name of a search")
+    _export(user_path(arguments.out, "--out") / arguments.name, *files)
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Arguments(
+        prog="python -m search.export",
+        description="Write one row a trial, and in a second file one row an epoch.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="of the search, or of a leaderboard")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="FILE",
+        help="new file of the trials, .csv or .parquet; the curves go to FILE with -curves in its "
+        "name",
+    )
+    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    return parser
+
+
+def _files(written: str) -> tuple[Path, Path]:
+    """The two files, neither of which exists yet.
+
+    Raises:
+        UsageError: they cannot be made, or their suffix names no format.
+    """
+    trials = user_path(written, "--to")
+    if trials.suffix.lower() not in (".csv", ".parquet"):
+        raise UsageError(f"--to {written}: end the name in .csv or .parquet")
+    curves = trials.with_name(f"{trials.stem}-curves{trials.suffix}")
+    for file in (trials, curves):
+        if file.exists() or file.is_symlink():
+            raise UsageError(f"--to {written}: {file} is there already; choose another name")
+    return trials, curves
+
+
+def _export(folder: Path, trials: Path, curves: Path) -> None:
+    from search.driver.lock import is_locked
+    from search.records.tables import curves_of, read_search, searches_in, trials_of
+
+    searches = [read_search(each, running=is_locked(each)) for each in searches_in(folder)]
+    tables = {trials: trials_of(searches), curves: curves_of(searches)}
+    _write(tables)
+    for noun, (file, table) in zip(("trial", "epoch"), tables.items(), strict=True):
+        print(f"{counted(len(table.rows), noun)}: {file}")
+
+
+def _write(tables: dict[Path, "DataTable"]) -> None:
+    """Write all tables or none."""
+    made: list[Path] = []
+    try:
+        for file, table in tables.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            table.write(file)
+            made.append(file)
+    except OSError as error:
+        for file in made:
+            file.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise UsageError(f"--to: {file} cannot be written ({reason})") from error

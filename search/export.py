@@ -1,0 +1,20 @@
+"""``python -m search.export NAME``: write a search's trials and their curves as tables."""
+
+import sys
+
+from trainables.boundary.door import command
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status.
+
+    0 both tables are written; 2 a flag, file or record is wrong, and nothing is; 130 interrupted.
+    """
+    from search.commands.export import run
+
+    return run(sys.argv[1:] if argv is None else argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
