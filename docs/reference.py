@@ -190,8 +190,9 @@ _KINDS = {
 
 def _allowed(of: dict[str, Any]) -> str:
     """What a value must be, in words and bounds."""
-    if "anyOf" in of:  # or null
-        of = of["anyOf"][0]
+    if "anyOf" in of:
+        forms = (_allowed(form) for form in of["anyOf"] if form.get("type") != "null")
+        return " or ".join(forms)
     if "enum" in of:
         return ", ".join(f"`{option}`" for option in of["enum"])
     return f"{_KINDS[of.get('type', 'object')]} {_interval(of)}".strip()

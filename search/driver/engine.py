@@ -382,7 +382,8 @@ class _SearchRun:
     def _display(self) -> Iterator[TrialListener]:
         request = self._request
         title = (
-            f"{request.name}: {request.architecture} on {request.dataset.name}, "
+            f"{request.name}: {request.architecture} on {request.dataset.name} "
+            f"({request.dataset.image_words}), "
             f"{counted(request.budget.trials, 'trial')} of up to "
             f"{counted(request.budget.epochs, 'epoch')}, "
             f"{self._resources.concurrency} at once{judged_by(request.metric)}{self._within()}"

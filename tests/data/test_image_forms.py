@@ -189,7 +189,21 @@ def test_a_folder_of_greys_that_is_read_as_colours_says_so(tmp_path):
     assert read(write(tmp_path / "mixed", noise(8, 8, "L"), noise(8, 8))).remark == ""
 
 
-SIZES = [(), (4, 5, 6), (0, 8), (8, 0), (-8, 8), -1, 3, (3, 8), 1025, (8, 1025), 8.0, (8.0, 8)]
+SIZES = [
+    (),
+    (8,),
+    (4, 5, 6),
+    (0, 8),
+    (8, 0),
+    (-8, 8),
+    -1,
+    3,
+    (3, 8),
+    1025,
+    (8, 1025),
+    8.0,
+    (8.0, 8),
+]
 SIZES += ["8", "8x8", ("8", 8), True, None, (8, True), {"height": 8}, 10**30, float("nan")]
 
 

@@ -1,14 +1,17 @@
 """From flags to requests: several spaces, one budget, and values that reach whom they concern."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from search.records.search_file import SearchFile
 from search.request.parser import search_options
 from search.request.planning import requests
 from search.run import main
 from search.space.reader import SPACES, available
+from trainables.data import load
 
 
 def asked(tmp_path, *flags: str):
@@ -107,3 +110,19 @@ def test_the_list_shows_every_space_with_data_source_and_baseline(capsys):
     assert len(names) == 6
     for kind in ("data", "source", "baseline"):
         assert sum(line.startswith(f"  {kind} ") for line in lines) == 6
+
+
+def test_a_search_that_began_when_all_sizes_were_of_squares_reads_its_images_so(tmp_path):
+    for place in ("train/ant", "train/bee", "val/ant", "val/bee"):
+        (tmp_path / "set" / place).mkdir(parents=True)
+        Image.new("RGB", (12, 8)).save(tmp_path / "set" / place / "0.png")
+    flags = ("--space", "conv3", "--data", str(tmp_path / "set"), "--name", "x")
+    (begun,) = asked(tmp_path, *flags)
+    assert begun.dataset.image_shape == (8, 12, 3)
+    former = replace(begun.data, image_size=0)
+    data = {**former.described(), "fingerprint": load(former, begun.source).fingerprint}
+    identity = {**begun.identity, "data": data}
+    SearchFile("search.run", begun.flags, identity).claim(begun.folder, begun.space_file)
+    (resumed,) = asked(tmp_path, *flags, "--resume", "x")
+    assert resumed.dataset.image_shape == (32, 32, 3)
+    assert resumed.identity == identity

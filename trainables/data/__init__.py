@@ -61,12 +61,12 @@ def _square_size(pixels: int | None) -> int | None:
 
 def _size(written: Any) -> Any:
     """Height and width, or one number for both or for none."""
-    sides = written if isinstance(written, list | tuple) else [written]
-    whole = all(type(side) is int for side in sides)
-    if (type(written) is int and written == 0) or (
-        whole and len(sides) in (1, 2) and all(_SMALLEST <= side <= LARGEST for side in sides)
-    ):
-        return sides[0] if len(set(sides)) == 1 else tuple(sides)
+    sides = list(written) if isinstance(written, list | tuple) else [written, written]
+    if all(type(side) is int for side in sides) and len(sides) == 2:
+        if sides == [0, 0] and written == 0:
+            return 0
+        if all(_SMALLEST <= side <= LARGEST for side in sides):
+            return sides[0] if sides[0] == sides[1] else tuple(sides)
     raise ValueError(
         f"must be [height, width] or one number for both, each a whole number between {_SMALLEST} "
         f"and {LARGEST}, or 0 for the images' own, not {reprlib.repr(written)}"
@@ -83,7 +83,7 @@ _SIDE = {"type": "integer", "minimum": _SMALLEST, "maximum": LARGEST}
 _SIZE = {
     "anyOf": [
         {"type": "integer", "minimum": 0, "maximum": LARGEST},
-        {"type": "array", "items": _SIDE, "minItems": 1, "maxItems": 2},
+        {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2},
     ]
 }
 
