@@ -12,7 +12,6 @@ from search.driver.engine import Outcome
 from search.records.shell import analyse_line, command, compare_lines
 from search.records.summary import Summary, summary_in
 from search.request.request import Request
-from search.request.time_span import seconds_of, written
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
@@ -189,9 +188,7 @@ def limit_lines(summary: Summary, request: Request) -> list[str]:
         return []
     counts, finals = summary.trials, sum(len(each["runs"]) for each in summary.finalists)
     ran = counts["completed"] + counts["pruned"] + counts["failed"]
-    flag, value = summary.ended_by.split()
-    more = written(2 * seconds_of(value)) if flag == "--time" else str(2 * int(value))
-    words = "--resume", request.group or request.name, flag, more
+    words = "--resume", request.group or request.name, *request.termination.twice(summary.ended_by)
     return [
         f"ended by   {summary.ended_by}: {ran} of {counted(counts['requested'], 'trial')} and "
         f"{finals} of up to {counted(request.budget.finals, 'training')} of the finals ran",

@@ -74,6 +74,8 @@ def _standing(view: SearchOverview) -> list[str]:
     if (seconds := number(view.summary, "wall_seconds")) is not None:
         epochs = counted(int(number(view.summary, "epochs") or 0), "epoch")
         line += f", {epochs} in {duration(seconds)}"
+    if limit := text(view.summary, "ended_by"):
+        line += f", ended by {printable(limit)}"
     begun = datetime.fromtimestamp(view.begun).isoformat(" ", "seconds")
     lines = [line, f"begun      {begun}"]
     if ended_by := text(view.summary, "ended_by"):

@@ -216,7 +216,7 @@ class _SearchRun:
         to_end = TrainToTheEnd(budget.epochs)
         unfinished_finals = self._recall(repeated, searcher, to_end)
         writer.recall(self._board.records)
-        self._terminator.recall(self._board.trials.records)
+        self._terminator.recall(self._board.records)
         if self._board.trials.closed and self._terminator.time_is_up:
             self._end_cut_off([writer])
         self.write_summary("running")

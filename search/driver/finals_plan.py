@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-MARGIN = 1.2  # how much longer than measured they may take
-
 
 @dataclass(frozen=True)
 class FinalsPlan:
@@ -54,9 +52,9 @@ def plan_finals(
 def makespan(lengths: Sequence[float], slots: int, start: float) -> float:
     """The most that trainings take of which each begins as soon as one of ``slots`` is free.
 
-    The bound of Graham (1969), with a margin; 0 of none.
+    The bound of Graham (1969); 0 of none.
     """
     if not lengths:
         return 0.0
     longest = max(lengths)
-    return start + MARGIN * ((sum(lengths) - longest) / slots + longest)
+    return start + (sum(lengths) - longest) / slots + longest

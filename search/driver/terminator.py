@@ -18,6 +18,7 @@ from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
 CLOSING = 5.0  # seconds in which records are closed, weights saved and Ray ended
+MARGIN = 1.2  # how much longer than measured the finals may take
 SHARE = 0.5  # of the time that the finals may take at most
 KILLED = 0.3  # seconds after which a worker is ended that is still within an epoch
 REFRESH = 1.0  # seconds between two guesses of what the finals take
@@ -124,8 +125,10 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
             self._close(self._termination.by_patience)
 
     def recall(self, records: Iterable[TrialRecord]) -> None:
-        """Learn how the trials ended that an earlier run of the search has trained."""
+        """Learn of what an earlier run of the search has trained."""
         for record in sorted(records, key=lambda each: each.at):
+            if record.epochs:
+                self._paces[record.trial_id] = record.epoch_seconds
             if record.status.is_final:
                 self.trial_ended(record)
 
@@ -151,9 +154,11 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         """When the trials must have ended, so that the finals have their share; or all."""
         if self._in_finals or self._termination.seconds is None:
             return self._whole
-        if self._board.clock.seconds - self._planned_at >= REFRESH:
-            self._planned_at = self._board.clock.seconds
-            self._end = self._whole - self._plan(SHARE * self._whole).seconds
+        now = self._board.clock.seconds
+        if now < self._end and now - self._planned_at >= REFRESH:
+            self._planned_at = now
+            most = min(SHARE * self._whole, self._whole - now) / MARGIN
+            self._end = self._whole - MARGIN * self._plan(most).seconds
         return self._end
 
     def _plan(self, seconds: float) -> FinalsPlan:

@@ -9,7 +9,7 @@ from typing import Any
 from search.records.search_file import read_search_file
 from search.records.summary import read_summary
 from search.request.options import SearchOptions
-from search.request.time_span import seconds_of
+from search.request.time_span import seconds_of, written
 from search.trials.text import duration
 from trainables.boundary.errors import UsageError
 
@@ -50,6 +50,12 @@ class Termination:
     def by_patience(self) -> str:
         """Likewise."""
         return f"--patience {self.patience}"
+
+    def twice(self, ended_by: str) -> tuple[str, ...]:
+        """The flag that asks for twice as much of the limit that ended a search."""
+        if ended_by == self.by_time:
+            return "--time", written(2 * seconds_of(self.time))
+        return "--patience", str(2 * (self.patience or 1))
 
     def lets_go_on(self, summary: dict[str, Any]) -> bool:
         """True if a limit ended the search of ``summary``, and another is asked for now."""

@@ -64,6 +64,7 @@ def test_a_line_tells_the_limit_what_ran_of_all_and_how_to_go_on():
         command="search.run",
         out=Path("runs").resolve(),
         budget=SimpleNamespace(finals=4),
+        termination=LIMIT,
     )
     assert limit_lines(summary_of(ended_board()), request) == [
         "ended by   --time 90s: 1 of 10 trials and 0 of up to 4 trainings of the finals ran",

@@ -6,7 +6,7 @@ import pytest
 from made_up import play, spec
 
 from search.driver.finals_plan import makespan
-from search.driver.terminator import CLOSING, Terminator
+from search.driver.terminator import CLOSING, MARGIN, Terminator
 from search.driver.time_left import seconds_left
 from search.request.termination import Termination
 from search.selection.choice import choose
@@ -111,7 +111,7 @@ def test_no_trial_begins_whose_first_epoch_would_not_end_in_time():
 def test_the_trials_end_early_enough_for_the_finals():
     search = Search(200 + CLOSING, finalists=1)
     search.train(0, 2.0)
-    finals = makespan([8.0] * 4, 2, 0.0)  # two settings, two seeds, of four epochs
+    finals = MARGIN * makespan([8.0] * 4, 2, 0.0)  # two settings, two seeds, of four epochs
     search.clock.seconds = 200 - finals - 0.1
     assert not search.terminator.stop_all()
     search.clock.seconds = 200 - finals
@@ -130,10 +130,17 @@ def test_finals_start_as_slowly_as_the_trials_did():
     assert search.terminator.may_begin()
     search.clock.seconds = 10.0
     search.train(0, 2.0)
-    search.clock.seconds = 190 - makespan([8.0] * 4, 2, 0.0) - 0.1
+    search.clock.seconds = 200 - MARGIN * makespan([8.0] * 4, 2, 10.0) - 0.1
     assert not search.terminator.stop_all()
     search.clock.seconds += 0.1
     assert search.terminator.stop_all()
+
+
+def test_finals_for_which_it_is_too_late_do_not_end_the_trials():
+    search = Search(100 + CLOSING, finalists=1)
+    name = search.begin(0)
+    assert not search.epoch(name, 45.0)
+    assert search.epoch(name, 45.0)
 
 
 def test_settings_that_are_slower_have_longer_finals():
@@ -185,6 +192,18 @@ def test_a_search_without_time_for_finals_is_whole_without_them():
     search.clock.seconds = 99.0
     search.terminator.begin_finals()
     assert is_whole(search.board, FREE)
+
+
+def test_finals_of_a_search_that_was_killed_among_them_are_planned_by_what_is_recorded():
+    first, again = Search(100 + CLOSING, finalists=1), Search(100 + CLOSING, finalists=1)
+    first.train(0)
+    for record in first.board.trials.records:
+        again.board.trials.put(record)
+    again.board.trials.closed = True
+    again.terminator.recall(again.board.records)
+    again.terminator.begin_finals()
+    assert len(race_of(again.board, FREE).contenders) == 1
+    assert not again.board.finals.closed
 
 
 def test_finals_that_did_not_come_to_the_best_setting_decide_nothing():
