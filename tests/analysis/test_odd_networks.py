@@ -13,6 +13,7 @@ from analysis.drawn import Gallery, draw_figures
 from trainables.data.shortcut import Shortcut
 
 SIDE, CLASSES = 12, 3
+SHAPE = (SIDE, SIDE, 3)
 NAMES = tuple("abc")
 OF_CONVOLUTIONS = {
     *("filters", "gabor", "class_norms", "feature_maps", "top_images"),
@@ -129,7 +130,9 @@ def dead() -> nn.Module:
 
 def gallery(layers, folder) -> Gallery:
     torch.manual_seed(0)
-    return draw_figures(noisy(NAMES, nn.Sequential(*layers()), SIDE), ATTEMPTED, folder / "figures")
+    return draw_figures(
+        noisy(NAMES, nn.Sequential(*layers()), SHAPE), ATTEMPTED, folder / "figures"
+    )
 
 
 # The figures of a network, whatever it was trained on.
@@ -169,7 +172,7 @@ AUDITED = ["a perceptron", "pooled colours", "a recurrent network", "logits from
 def test_a_network_of_another_kind_is_audited(kind, tmp_path):
     layers, _ = (WHOLE | REFUSED)[kind]
     shortcut = Shortcut(csv="corners.csv", column="corner", region=(0, 0, 4, 4))
-    subject = noisy(NAMES, nn.Sequential(*layers()), SIDE, shortcut=shortcut)
+    subject = noisy(NAMES, nn.Sequential(*layers()), SHAPE, shortcut=shortcut)
     found = draw_figures(subject, ["audit"], tmp_path / "figures")
     assert found.failed == found.left_out == {}
 
@@ -179,6 +182,6 @@ def test_what_a_convolution_gives_is_measured_before_a_relu_that_works_in_place(
     for inplace in (False, True):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 5), nn.ReLU(inplace=inplace), *head())
-        subject = noisy(NAMES, model, SIDE)
+        subject = noisy(NAMES, model, SHAPE)
         norms.append(subject.activations["0"].norms["raw"])
     assert np.array_equal(*norms)
