@@ -1,6 +1,5 @@
 """The searches in a folder, and one of them by its name."""
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +13,6 @@ from trainables.boundary.wording import nearest
 
 # The first that one of several searches is in is that of all of them.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
-
-
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """Give a command the flag of the folder of searches."""
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
 
 
 def out_folder(written: str) -> Path:

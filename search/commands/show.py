@@ -8,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.searches import members, out_folder, search_named, seen
 from search.driver.lock import holder_of
 from search.records.disk_use import size_of
 from search.records.overview import SearchOverview, mapping, number, search_file_in, text
 from search.records.place import place_in
 from search.records.shell import analyse_line, command, compare_lines, shown
 from search.records.tracking import default_uri
+from search.request.parser import add_flags
 from search.trials.text import duration, settings_line, size
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import printable
@@ -51,7 +52,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="NAME", help="of the search")
-    add_out(parser)
+    add_flags(parser, "out")
     return parser
 
 
