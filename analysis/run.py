@@ -108,8 +108,8 @@ def _add_flags_of_the_test(parser: argparse.ArgumentParser) -> None:
         "--split",
         choices=("train", "val", "test"),
         default="val",
-        help="the images that the figures show (default: val); test shows the sealed labels, and "
-        "wants --read-test but in the whole analysis of a winner or a comparison",
+        help="the images that the figures show (default: %(default)s); test shows the sealed "
+        "labels, and wants --read-test but in the whole analysis of a winner or a comparison",
     )
     sealed = parser.add_mutually_exclusive_group()
     sealed.add_argument(

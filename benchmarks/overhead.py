@@ -41,7 +41,7 @@ _LINES = {
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
     parser = parser_of("benchmarks.overhead", __doc__)
-    parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: 40")
+    parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: %(default)s")
     parser.add_argument(
         "--start", type=int, metavar="N", help="what is not training, of N searches of two trials"
     )

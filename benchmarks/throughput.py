@@ -89,7 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = parser_of("benchmarks.throughput", __doc__)
     add_machine_flags(parser)
     parser.add_argument("--architecture", nargs="+", metavar="NAME", help="default: all")
-    parser.add_argument("--blocks", type=int, default=5, metavar="N", help="timed (default: 5)")
+    parser.add_argument(
+        "--blocks", type=int, default=5, metavar="N", help="timed (default: %(default)s)"
+    )
     parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of a block")
     parser.add_argument("--full", action="store_true", help="the full width on the CPU too")
     parser.add_argument("--floor", action="store_true", help="compare with matrix products too")

@@ -103,8 +103,9 @@ def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
         if other is not action
     ]
     without = f"not with {', '.join(f'`{rival}`' for rival in rivals)}" if rivals else ""
+    told = parser._get_formatter()._expand_help(action) if action.help else ""
     required = "required" if action.required and action.option_strings else ""
-    return "; ".join(filter(None, (action.help, required, without)))
+    return "; ".join(filter(None, (told, required, without)))
 
 
 def _space(found: dict[str, Any]) -> list[str]:

@@ -7,7 +7,8 @@ import webbrowser
 from contextlib import suppress
 
 from search import environment
-from search.request.flags import out_folder
+from search.request.flags import PORTS, out_folder
+from search.request.parser import add_flags
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -45,9 +46,9 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--search", metavar="NAME", help="search or leaderboard to compare (default: the latest)"
     )
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
-    parser.add_argument("--port", type=int, metavar="N", help="default: 5000, or the next free")
+    add_flags(parser, "out", "tracking_uri")
+    free = f"default: {PORTS[0]}, or the next free"
+    parser.add_argument("--port", type=int, metavar="N", help=free)
     parser.add_argument("--open", action="store_true", help="open the comparison in a browser")
     return parser
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search import environment
-from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.searches import members, out_folder, search_named, seen
 from search.driver.lock import holder_of, is_locked, locked
 from search.records.disk_use import size_of
 from search.records.overview import SearchOverview, search_file_in
@@ -18,6 +18,7 @@ from search.records.ownership import original_of
 from search.records.place import place_in
 from search.records.search_file import FILE
 from search.records.tracking import default_uri
+from search.request.parser import add_flags
 from search.trials.text import size
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError, printable, some
@@ -94,7 +95,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="of a search")
-    add_out(parser)
+    add_flags(parser, "out")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
         "--models", action="store_true", help="delete registered models' versions of them too"

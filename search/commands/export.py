@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.request.parser import add_flags
 from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError, printable
@@ -45,7 +46,7 @@ def command_line() -> argparse.ArgumentParser:
         help="new file of the trials, .csv or .parquet; the curves go to FILE with -curves in its "
         "name",
     )
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    add_flags(parser, "out")
     return parser
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from search.commands.searches import add_out, bytes_of, out_folder, searches_in
+from search.commands.searches import bytes_of, out_folder, searches_in
 from search.records.disk_use import artifact_folders
 from search.records.overview import SearchOverview
 from search.records.shell import command
+from search.request.parser import add_flags
 from search.trials.text import percent, size
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import printable
@@ -55,7 +56,7 @@ def command_line() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_out(parser)
+    add_flags(parser, "out")
     parser.add_argument("--json", action="store_true", help="print a JSON list, figures in [0, 1]")
     return parser
 

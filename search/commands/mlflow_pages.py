@@ -16,6 +16,7 @@ from mlflow.entities import Run
 
 from search.records.experiment import VIEW
 from search.records.run_reader import RecordedRuns
+from search.request.flags import PORTS
 from trainables import scores
 from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
@@ -23,7 +24,6 @@ from trainables.boundary.secrets import masked
 
 TOP = 5  # trials that are compared, the best first
 HOST = "127.0.0.1"
-PORTS = range(5000, 5060)  # from MLflow's own on
 # No browser opens these (https://fetch.spec.whatwg.org/#port-blocking), nor many below 1024.
 REFUSED = {0, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
 REFUSED |= {*range(6665, 6670)}

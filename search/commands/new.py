@@ -68,7 +68,7 @@ def command_line() -> argparse.ArgumentParser:
         "--data",
         choices=["cifar10", "composite"],
         default="cifar10",
-        help="set of the space; composite searches cures of a shortcut too (default: cifar10)",
+        help="set of the space; composite searches cures of a shortcut too (default: %(default)s)",
     )
     return parser
 

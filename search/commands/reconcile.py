@@ -12,6 +12,7 @@ from search import environment
 from search.driver.lock import locked
 from search.records.search_file import read_search_file
 from search.request.flags import out_folder
+from search.request.parser import add_flags
 from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
@@ -57,7 +58,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="NAME", help="of the search")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
+    add_flags(parser, "out")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
     return parser
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from search import environment
 from search.records.summary import read_summary
 from search.request.flags import out_folder, tracking_uri
+from search.request.parser import add_flags
 from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.atomic import atomic_file
@@ -56,8 +57,7 @@ def command_line() -> argparse.ArgumentParser:
         metavar="PATH",
         help=f"data folder, or {EMBEDDED} (default: where the search had it)",
     )
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///OUT/mlflow.db")
+    add_flags(parser, "out", "tracking_uri")
     return parser
 
 

@@ -1,6 +1,5 @@
 """The searches in a folder, and one of them by its name."""
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +16,6 @@ from trainables.boundary.wording import nearest
 _ADVICE = "python -m search.list shows those that are"
 # The first that one of several searches is in is that of all of them.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
-
-
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """Give a command the flag of the folder of searches."""
-    parser.add_argument("--out", default="runs", metavar="DIR", help="default: ./runs")
 
 
 def out_folder(written: str) -> Path:

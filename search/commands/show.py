@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search.commands.searches import add_out, bytes_of, members, out_folder, search_named, seen
+from search.commands.searches import bytes_of, members, out_folder, search_named, seen
 from search.driver.lock import holder_of
 from search.records.disk_use import artifact_folders
 from search.records.overview import SearchOverview, mapping, number, search_file_in, text
@@ -16,6 +16,7 @@ from search.records.place import place_in
 from search.records.search_file import FILE, SearchFile
 from search.records.shell import analyse_line, command, compare_lines, shown
 from search.records.tracking import default_uri
+from search.request.parser import add_flags
 from search.trials.text import duration, settings_line, size
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import printable
@@ -53,7 +54,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="NAME", help="of the search")
-    add_out(parser)
+    add_flags(parser, "out")
     return parser
 
 

@@ -4,11 +4,12 @@ import argparse
 import time
 from pathlib import Path
 
-from search.commands.searches import add_out, members, out_folder, search_named, seen
+from search.commands.searches import members, out_folder, search_named, seen
 from search.commands.show import resume_line
 from search.driver.lock import holder_of, is_locked
 from search.driver.stop_request import is_requested, request_stop
 from search.records.overview import search_file_in
+from search.request.parser import add_flags
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError, printable
 from trainables.boundary.wording import counted
@@ -53,7 +54,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="NAME", help="of the search, or of several begun together")
-    add_out(parser)
+    add_flags(parser, "out")
     parser.add_argument(
         "--wait",
         type=int,

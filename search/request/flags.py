@@ -16,6 +16,7 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 
 ALL = "all"  # spaces
+PORTS = range(5000, 5060)  # of MLflow's pages, from its own port on
 Located = argparse.Namespace | TrainingOptions  # with ``out`` and ``tracking_uri``
 _RESERVED = ("artifacts", "mlflow.db")
 

@@ -14,8 +14,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from search.request.time_span import seconds_of
+from search.space.budget import Budget
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
-from trainables.data import EMBEDDED
+from trainables.data import EMBEDDED, UNNAMED, DataSpec
 
 BUDGET, MACHINE, RECORDS, CHOICE = "data and budget", "machine", "records", "start and choice"
 GROUPS = ("", BUDGET, MACHINE, RECORDS, CHOICE)  # of the help, in order
@@ -25,9 +27,12 @@ _LIMIT = 2**31
 def _flag(
     default: Any, meaning: str, metavar: str = "", group: str = "", nargs: str = "", **bounds: Any
 ) -> Any:
-    """A field, with what the command line and the help need to know of it."""
+    """A field, with what the command line and the help need to know of it.
+
+    ``{}`` in its meaning is its default.
+    """
     extra: JsonDict = {"metavar": metavar, "group": group, "nargs": nargs}
-    return Field(default, description=meaning, json_schema_extra=extra, **bounds)
+    return Field(default, description=meaning.format(default), json_schema_extra=extra, **bounds)
 
 
 def _count(
@@ -36,20 +41,22 @@ def _count(
     return _flag(default, meaning, metavar, group, ge=low, lt=_LIMIT)
 
 
+def _in_budget(name: str) -> Any:
+    return Budget.model_fields[name].default
+
+
 class TrainingOptions(BaseModel):
     """What every command that trains can be asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     command: ClassVar[str]  # the module that is run
 
-    data: str | None = _flag(
-        None, f"folder, or {EMBEDDED} (default: $CONVOY_DATA, else ./data)", "PATH", BUDGET
-    )
+    data: str | None = _flag(None, f"folder, or {EMBEDDED} (default: {UNNAMED})", "PATH", BUDGET)
     set: tuple[str, ...] = _flag(
         (), "give a value in every trial; may be repeated", "KEY=VALUE", BUDGET
     )
     epochs: int | None = _count("most epochs a trial (default: space)", BUDGET)
-    seed: int = _count("of everything (default: 0)", BUDGET, metavar="S", low=0, default=0)
+    seed: int = _count("of everything (default: {})", BUDGET, metavar="S", low=0, default=0)
     train_limit: int | None = _count("most training images", BUDGET)
     val_limit: int | None = _count("most validation images", BUDGET)
     cpus_per_trial: int | None = _count("default: an even share", MACHINE)
@@ -59,13 +66,13 @@ class TrainingOptions(BaseModel):
     concurrency: int | None = _count("trials at once", MACHINE)
     pack: int | None = _count("up to N trials in one process on each GPU", MACHINE)
     address: str | None = _flag(None, "Ray cluster to join: auto or HOST:PORT", "ADDRESS", MACHINE)
-    out: str = _flag("runs", "of all searches (default: ./runs)", "DIR", RECORDS)
+    out: str = _flag("runs", "of all searches (default: ./{})", "DIR", RECORDS)
     name: str | None = _flag(None, "of this one (default: SPACE-DATE-TIME)", "NAME", RECORDS)
     tracking_uri: str | None = _flag(None, "default: sqlite:///OUT/mlflow.db", "URI", RECORDS)
     quiet: bool = _flag(False, "print nothing but the result", group=RECORDS)
     resume: str | None = _flag(None, "resume a search that was interrupted", "NAME")
     metric: str | None = _flag(
-        None, "what trials are judged by (default: space, accuracy)", "NAME", CHOICE
+        None, f"what trials are judged by (default: space, {ACCURACY})", "NAME", CHOICE
     )
 
     @classmethod
@@ -145,16 +152,24 @@ class SearchOptions(TrainingOptions):
         None, "start from a weights.pt, or from the --from-run: run", "PATH", CHOICE
     )
     finalists: int | None = _count(
-        "settings to train again, and the baseline (space: 3)", CHOICE, metavar="K", low=0
+        f"settings to train again, and the baseline (space: {_in_budget('finalists')})",
+        CHOICE,
+        metavar="K",
+        low=0,
     )
-    finalist_seeds: int | None = _count("how often each (default: space, 3)", CHOICE, metavar="S")
+    finalist_seeds: int | None = _count(
+        f"how often each (default: space, {_in_budget('finalist_seeds')})", CHOICE, metavar="S"
+    )
     sampler: str | None = _flag(None, "what draws the settings (default: space)", "NAME", CHOICE)
     scheduler: str | None = _flag(
         None, "what stops the losing trials (default: space)", "NAME", CHOICE
     )
     unconstrained: bool = _flag(False, "leave the space's constraints aside", group=CHOICE)
     val_alignment: float | None = _flag(
-        None, "share of validation digits that agree (space: 0.1)", "A", CHOICE
+        None,
+        f"share of validation digits that agree (space: {DataSpec.val_alignment})",
+        "A",
+        CHOICE,
     )
 
     @field_validator("time")
@@ -175,7 +190,7 @@ class AblationOptions(TrainingOptions):
     toggle: tuple[str, ...] = _flag(
         (), "a part to switch off (false, 0 or none) and on; may be repeated", "KEY"
     )
-    seeds: int = _count("default: 3", low=2, default=3)
+    seeds: int = _count("default: {}", low=2, default=3)
 
 
 def spelled(name: str) -> str:

@@ -71,6 +71,15 @@ def ablation_options(argv: Sequence[str]) -> AblationOptions:
     return AblationOptions.of(vars(ablation_parser().parse_args(argv)))
 
 
+def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Give ``parser`` flags that the commands that train have, as these declare them."""
+    for name in names:
+        field = TrainingOptions.model_fields[name]
+        parser.add_argument(
+            spelled(name), default=field.default, help=field.description, **_reading(field)
+        )
+
+
 def _with_flags(
     parser: argparse.ArgumentParser, options: type[TrainingOptions]
 ) -> argparse.ArgumentParser:

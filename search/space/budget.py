@@ -1,6 +1,7 @@
 """What a search may spend, and what changes on the embedded data."""
 
-from typing import Annotated, Literal
+from copy import copy
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
@@ -67,6 +68,11 @@ class Budget(Strict):
             f"no trial is stopped early: the space's grace of {self.grace_epochs} epochs is not "
             f"below the {self.epochs} of a trial"
         )
+
+
+def as_in_budget(name: str) -> Any:
+    """The field ``name`` of a budget, default and bounds, for a scheduler's option of its name."""
+    return copy(Budget.model_fields[name])
 
 
 class Embedded(Strict):

@@ -5,8 +5,9 @@ import socket
 import pytest
 from mlflow import MlflowClient
 
-from search.commands.mlflow_pages import HOST, PORTS, REFUSED, mlflow_server
+from search.commands.mlflow_pages import HOST, REFUSED, mlflow_server
 from search.records.store import make_store
+from search.request.flags import PORTS
 from search.ui import main
 from trainables.boundary.errors import UsageError
 

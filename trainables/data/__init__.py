@@ -33,6 +33,7 @@ from trainables.shapes import ImageShape
 
 __all__ = [
     "EMBEDDED",
+    "UNNAMED",
     "DataSpec",
     "Dataset",
     "Split",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 EMBEDDED = "embedded"
+UNNAMED = "$CONVOY_DATA, else ./data"  # where data are that nobody named, as ``resolve`` finds them
 SetName = Literal["composite", "cifar10"]
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _FORM = ("size", "fit", "channels", "image_size")  # the keys of a folder's images
@@ -151,7 +153,7 @@ class DataSpec:
 
 
 def resolve(written: str | None) -> str:
-    """``written``, else ``$CONVOY_DATA``, else ``./data``: ``embedded`` or an absolute folder.
+    """``written``, or what ``UNNAMED`` says: ``embedded`` or an absolute folder.
 
     Raises:
         UsageError: it is a file, or a folder was named that is not there. ``./data`` alone may be

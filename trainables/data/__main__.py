@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import counted
-from trainables.data import EMBEDDED, DataSpec, load, resolve
+from trainables.data import EMBEDDED, UNNAMED, DataSpec, load, resolve
 from trainables.data.digit_reader import is_composite
 from trainables.data.export import export
 from trainables.data.folder import is_image_folder, list_folder
@@ -37,7 +37,7 @@ def command_line() -> argparse.ArgumentParser:
     flags.add_argument(
         "--data",
         metavar="PATH",
-        help="folder of CIFAR-10 and MNIST (default: $CONVOY_DATA, ./data)",
+        help=f"folder of CIFAR-10 and MNIST (default: {UNNAMED})",
     )
     flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
     flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")

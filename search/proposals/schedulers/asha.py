@@ -4,14 +4,13 @@ from bisect import bisect
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
 from search.proposals.exemption import is_exempt
 from search.proposals.recalling import recall
-from search.space.budget import Budget, Strict
+from search.space.budget import Budget, Strict, as_in_budget
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from trainables.best_epoch import ACCURACY, figure_of
@@ -26,8 +25,8 @@ class AshaOptions(Strict):
         reduction_factor: one over the share of trials that is trained past a rung.
     """
 
-    grace_epochs: int = Field(default=1, ge=1)
-    reduction_factor: int = Field(default=3, ge=2)
+    grace_epochs: int = as_in_budget("grace_epochs")
+    reduction_factor: int = as_in_budget("reduction_factor")
 
 
 OPTIONS = AshaOptions

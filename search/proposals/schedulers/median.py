@@ -8,7 +8,7 @@ from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule, TrialSchedule
 
 from search.proposals.exemption import is_exempt
 from search.proposals.recalling import recall
-from search.space.budget import Budget, Strict
+from search.space.budget import Budget, Strict, as_in_budget
 from search.trials.failure import FAILED
 from search.trials.files import TrialHistory
 from trainables.best_epoch import figure_of
@@ -22,7 +22,7 @@ class MedianOptions(Strict):
         min_samples: trials that have come as far, without which none is stopped.
     """
 
-    grace_epochs: int = Field(default=1, ge=1)
+    grace_epochs: int = as_in_budget("grace_epochs")
     min_samples: int = Field(default=3, ge=1)
 
 
