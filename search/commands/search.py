@@ -165,12 +165,9 @@ def _asked(options: SearchOptions) -> "list[Request]":
 def _one(request: "Request", console: Console) -> int:
     from search.driver.ray_cluster import cluster
     from search.records.summary import is_whole
-    from search.request.growth import check_alone, grown
+    from search.request.growth import grows_alone
 
-    larger = grown(request) if request.resumed else None
-    if larger is not None:
-        check_alone(request)
-    elif request.resumed and is_whole(request.folder):
+    if request.resumed and not grows_alone(request) and is_whole(request.folder):
         console.print(f"{request.name}: the search is whole, there is nothing to resume")
         return 0
     try:

@@ -131,6 +131,7 @@ class SearchOptions(TrainingOptions):
     list: bool = _flag(False, "list the spaces and exit")
     check: tuple[str, ...] | None = _flag(None, "validate space files and exit", "F", nargs="+")
     trials: int | None = _count("settings to try (default: space)")
+    resume: str | None = _flag(None, "go on with a search, or extend it: --trials 48", "NAME")
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
