@@ -111,7 +111,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-_FOR_A_COMMAND = ("list", "check", "resume")  # flags that are no arguments of a function
+_FOR_A_COMMAND = ("list", "check")  # flags that are no arguments of a function
 
 
 def _signature() -> Signature:
@@ -136,23 +136,29 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
 
     The arguments are the flags of that command, which ``--help`` explains; without a value they
     are what they are there, but that a notebook is ``quiet``. ``set`` takes a dictionary:
-    ``{"lr": 0.001}``.
+    ``{"lr": 0.001}``. ``resume`` goes on with a search, and those arguments that are given
+    extend it.
 
     Raises:
         UsageError: an argument, its type or a file is wrong.
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
     call = _signature().bind(*args, **kwargs)
+    given = {name: value for name, value in call.arguments.items() if value not in (None, {})}
     call.apply_defaults()
     check_types(_signature(), call.arguments)
-    options = _options(**call.arguments)
+    options = _options(**{"quiet": True, **given})
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run
+    from search.request.growth import grows_alone
     from search.request.planning import requests
+    from search.request.resume import resumed
 
-    request, *others = requests(options)
+    request, *others = requests(resumed(options))
     if others:
         raise UsageError("space: a call searches one; call it once for each")
+    if request.resumed:
+        grows_alone(request)
     console = Console(highlight=False, markup=False, force_jupyter=False)
     if not request.quiet:
         print_left_out(request.data, request.source, console, request.dataset)
@@ -165,9 +171,10 @@ vars(run_search)["__signature__"] = _signature()  # what help() and completion s
 
 
 def _options(
-    space: str | None, set: Mapping[str, Value] | None, out: str | Path, **others: Any
+    space: str | None = None, set: Mapping[str, Value] | None = None, **others: Any
 ) -> SearchOptions:
     """The arguments as the options that the command line would make of them."""
-    values = [f"{key}={value}" for key, value in (set or {}).items()]
-    spaces = [space] if space else []
-    return SearchOptions.of({"space": spaces, "set": values, "out": str(out), **others})
+    asked = {name: str(value) if name == "out" else value for name, value in others.items()}
+    asked |= {"space": [space]} if space else {}
+    asked |= {"set": [f"{key}={value}" for key, value in set.items()]} if set else {}
+    return SearchOptions.of(asked)

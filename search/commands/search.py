@@ -195,13 +195,12 @@ def _is_whole(request: "Request") -> bool:
         UsageError: what is asked for now cannot be.
     """
     from search.records.summary import is_whole, read_summary
-    from search.request.growth import check_alone, grown
+    from search.request.growth import grows_alone
     from search.request.termination import check_limits, check_open
 
     name, folder, termination = request.name, request.folder, request.termination
     check_limits(name, [folder], termination)
-    if grown(request) is not None:
-        check_alone(request)
+    if grows_alone(request):
         check_open(name, folder, termination)
         return False
     return is_whole(folder) and not termination.lets_go_on(read_summary(folder))

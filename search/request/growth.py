@@ -54,15 +54,21 @@ def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
     return replace(search_file, flags={**search_file.flags, **asked})
 
 
-def check_alone(request: Request) -> None:
-    """Raise UsageError if the search is one of several, which all have one budget."""
-    if request.group:
+def grows_alone(request: Request) -> bool:
+    """True if a search that is resumed by itself has another budget.
+
+    Raises:
+        UsageError: it cannot, as ``grown`` says, or is one of several, which all have one budget.
+    """
+    larger = grown(request)
+    if larger is not None and request.group:
         words = [f"{spelled(key)}={request.flags[key]}" for key in _GROWS if request.flags[key]]
         line = command("search.run", "--resume", request.group, *words, out=request.out)
         raise UsageError(
             f"--resume {request.name}: the searches of {request.group} have one budget, so that "
             f"they can be compared; give it to all of them: {line}"
         )
+    return larger is not None
 
 
 def _check_epochs(request: Request, before: int | None) -> None:

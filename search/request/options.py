@@ -144,6 +144,7 @@ class SearchOptions(TrainingOptions):
     trials: int | None = _count("settings to try (default: space)")
     time: str | None = _flag(None, "end within a time such as 90s or 2h30m", "TIME")
     patience: int | None = _count("end once N trials have brought no progress")
+    resume: str | None = _flag(None, "go on with a search, or extend it: --trials 48", "NAME")
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE

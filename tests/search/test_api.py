@@ -21,7 +21,7 @@ from search.trials.record import Status, TrialRecord
 from search.trials.spec import BASELINE
 from trainables.boundary.errors import UsageError
 
-NOT_FOR_A_NOTEBOOK = {"help", "list", "check", "resume"}
+NOT_FOR_A_NOTEBOOK = {"help", "list", "check"}
 
 
 def flags_of(parser) -> set[str]:
