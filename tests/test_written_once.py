@@ -107,7 +107,7 @@ def test_the_command_line_has_the_defaults_of_the_options(read, options):
 def test_a_call_has_the_defaults_of_the_command_line():
     declared = {name: field.default for name, field in SearchOptions.flags().items()}
     called = {name: each.default for name, each in signature(run_search).parameters.items()}
-    assert declared.keys() - called.keys() == {"list", "check", "resume"}
+    assert declared.keys() - called.keys() == {"list", "check"}
     differing = {name for name in called if called[name] != declared[name]}
     assert differing == {"space", "set", "quiet"}  # one, a dictionary, and a notebook is quiet
 

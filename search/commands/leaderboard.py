@@ -128,7 +128,7 @@ class LeaderboardRow:
     def is_below_baseline(self) -> bool:
         """True if the baseline has the better score."""
         baseline = self.baseline if self.metric == ACCURACY else self.baseline_score
-        return None not in (self.score, baseline) and self.score < baseline
+        return self.score is not None and baseline is not None and self.score < baseline
 
 
 def row(request: Request, summary: Summary) -> LeaderboardRow:
