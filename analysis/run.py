@@ -274,7 +274,7 @@ def _report(
         soft_wrap=True,
     )
     console.print(f"model: {out / FOLDER}", soft_wrap=True)
-    refused = max(refused, _publish(subject, out / FOLDER, console))
+    refused = refused or _publish(subject, out / FOLDER, console)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
 

@@ -186,7 +186,7 @@ def played(trials: int, scores, earlier: SearchBoard | None = None, **more) -> S
 def raced(board: SearchBoard) -> list[TrialSpec]:
     """Train the finals that are left; seeds differ by so much that nobody is out early."""
     search, order = FinalsSearch(board, FREE, JOB), []
-    scores = {record.number: record.best_accuracy for record in board.trials.records}
+    scores = {record.number: record.best_score for record in board.trials.records}
     while isinstance(config := search.suggest(f"x{len(order)}"), dict):
         order.append(TrialSpec.from_config(config))
         luck = 0.2 if order[-1].stream % 2 else -0.2
