@@ -15,7 +15,7 @@ from search import run_search
 from search.proposals.finals import FinalsSearch, finals
 from search.proposals.searcher import OptunaSearcher
 from search.records.search_file import SearchFile, read_search_file
-from search.records.summary import asked_before, is_whole
+from search.records.summary import asked_before, is_whole, read_summary
 from search.request.growth import grown, nothing_is_left
 from search.request.parser import search_options
 from search.request.planning import requests
@@ -184,7 +184,7 @@ def test_of_a_search_that_its_time_ended_something_is_left_once_it_has_more(time
 
 
 def test_a_notebook_has_the_result_of_a_whole_search_and_nothing_is_changed(timed):
-    before, summary = contents(timed), json.loads((timed / "small" / "summary.json").read_text())
+    before, summary = contents(timed), read_summary(timed / "small")
     result = run_search(resume="small", out=timed)
     assert json.loads(json.dumps(asdict(result.summary))) == summary
     assert [trial.number for trial in result.trials] == list(range(6))
@@ -237,7 +237,7 @@ def played(trials: int, scores, earlier: SearchBoard | None = None, **more) -> S
 def raced(board: SearchBoard) -> list[TrialSpec]:
     """Train the finals that are left; seeds differ by so much that nobody is out early."""
     search, order = FinalsSearch(board, FREE, JOB), []
-    scores = {record.number: record.best_accuracy for record in board.trials.records}
+    scores = {record.number: record.best_score for record in board.trials.records}
     while isinstance(config := search.suggest(f"x{len(order)}"), dict):
         order.append(TrialSpec.from_config(config))
         luck = 0.2 if order[-1].stream % 2 else -0.2
