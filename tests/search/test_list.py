@@ -178,7 +178,7 @@ def test_show_tells_the_metric_its_finalists_and_the_limit_that_ended_the_search
     made(tmp_path, "s", metric="auroc", best=best, finalists=[finalist], ended_by="--patience 20")
     assert show(["s", "--out", str(tmp_path)]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "best 90.00% auroc in epoch 7" in lines
+    assert "best 90.00% AUROC in epoch 7" in lines
     assert "expect 87.50 ± 3.00% over 2 fresh seeds" in lines
     assert "3 90.00 87.50 3.00 50.00 to 100.00 2" in lines
     assert "ended by --patience 20" in lines
