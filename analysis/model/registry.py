@@ -1,8 +1,4 @@
-"""The winner's model in MLflow: on its run, and in the registry under its space's name.
-
-A registered model is called after its experiment, ``convoy-gap5`` for ``convoy/gap5``: MLflow
-allows no ``/`` in its name. Each winner is one version, and ``winner`` the alias of the latest.
-"""
+"""The winner's model in MLflow: on its run, and in the registry under its space's name."""
 
 import hashlib
 import tempfile
@@ -15,10 +11,9 @@ from mlflow.exceptions import MlflowException
 from analysis.model import CARD, FOLDER, LOGGED, ONNX
 from analysis.model.mlflow_model import save_mlflow_model
 from analysis.record import Records
+from search.records.registry import ALIAS, registered_name
 from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Images
-
-ALIAS = "winner"
 
 
 def publish(records: Records, run_id: str, folder: Path, example: Images) -> str:
@@ -53,7 +48,7 @@ def _log(records: Records, run_id: str, folder: Path, example: Images) -> None:
 def _register(client: MlflowClient, run_id: str) -> str:
     """Have a version of the registered model for the run, and the alias for the latest winner's."""
     experiment = client.get_experiment(client.get_run(run_id).info.experiment_id).name
-    name = experiment.replace("/", "-")
+    name = registered_name(experiment)
     _make(client, name, experiment)
     own = _version_of(client, name, run_id)
     if _is_latest(client, name, run_id):

@@ -26,6 +26,8 @@ from trainables.boundary.secrets import masked
 from trainables.boundary.wording import counted
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
     from search.records.disposal import SearchDisposal, SearchRuns
 
 _EXAMPLES = """examples:
@@ -98,7 +100,9 @@ def command_line() -> argparse.ArgumentParser:
     add_flags(parser, "out")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--models", action="store_true", help="delete registered models' versions of them too"
+        "--models",
+        action="store_true",
+        help="delete also the versions that you registered under names of your own",
     )
     parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
     return parser
@@ -126,7 +130,7 @@ def _planned(views: list[SearchOverview], uri: str | None, models: bool) -> list
     """What goes with each search.
 
     Raises:
-        UsageError: a store does not answer, or registered models need a search.
+        UsageError: a store does not answer, or a model that a person registered needs a search.
     """
     stores: dict[str, SearchDisposal] = {}
     deletions = [_deletion(view, uri, stores) for view in views]
@@ -134,12 +138,12 @@ def _planned(views: list[SearchOverview], uri: str | None, models: bool) -> list
         f"{version.name} version {version.version}"
         for each in deletions
         if each.runs
-        for version in each.runs.versions
+        for version in each.runs.other_versions
     ]
     if versions and not models:
         raise UsageError(
-            f"registered models are of these searches ({some(versions)}); give --models to delete "
-            "these versions too"
+            f"registered models have versions of these searches ({some(versions)}); give --models "
+            "to delete these too"
         )
     return deletions
 
@@ -178,9 +182,14 @@ def _lines(deletion: Deletion) -> list[str]:
         kind = "" if store.frees else ", marked as deleted there: mlflow gc frees them"
         where = printable(masked(store.uri))
         lines.append(f"runs       {counted(len(runs.runs), 'run')} in {where}{kind}")
-        lines += [f"model      {each.name} version {each.version}" for each in runs.versions]
+        lines += map(_version_line, (*runs.versions, *runs.other_versions))
     names = [printable(path.name) for path in deletion.others]
     return [*lines, *([f"stays      {some(names)}: not made by Convoy"] if names else [])]
+
+
+def _version_line(version: "ModelVersion") -> str:
+    aliases = "".join(f", @{alias}" for alias in version.aliases)
+    return f"model      {printable(version.name)} version {version.version}{aliases}"
 
 
 def _agreed(question: str) -> bool:

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.commands.searches import out_folder, search_named
 from search.request.parser import add_flags
-from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
-from trainables.boundary.errors import UsageError, printable
+from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import counted
 
@@ -24,9 +24,7 @@ def run(argv: list[str]) -> int:
     """Run the command line ``argv``; its exit status. UsageError names what is wrong."""
     arguments = command_line().parse_args(argv)
     files = _files(arguments.to)
-    if not is_name(arguments.name):
-        raise UsageError(f"{printable(arguments.name)} is not the name of a search")
-    _export(user_path(arguments.out, "--out") / arguments.name, *files)
+    _export(search_named(arguments.name, out_folder(arguments.out)), *files)
     return 0
 
 
@@ -59,7 +57,8 @@ def _files(written: str) -> tuple[Path, Path]:
     trials = user_path(written, "--to")
     if trials.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"--to {written}: end the name in .csv or .parquet")
-    curves = trials.with_name(f"{trials.stem}-curves{trials.suffix}")
+    name = f"{trials.stem}-curves{trials.suffix}"
+    curves = user_path(str(trials.with_name(name)), "--to")
     for file in (trials, curves):
         if file.exists() or file.is_symlink():
             raise UsageError(f"--to {written}: {file} is there already; choose another name")

@@ -63,7 +63,13 @@ def _print(line: str) -> None:
     """Print a line, which a terminal may wrap between words."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     if width and not line.startswith(" "):
-        line = textwrap.fill(line, width, subsequent_indent=_INDENT * " ", break_long_words=False)
+        line = textwrap.fill(
+            line,
+            width,
+            subsequent_indent=_INDENT * " ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     print(line)
 
 
@@ -76,8 +82,6 @@ def _standing(view: SearchOverview) -> list[str]:
     if (seconds := number(view.summary, "wall_seconds")) is not None:
         epochs = counted(int(number(view.summary, "epochs") or 0), "epoch")
         line += f", {epochs} in {duration(seconds)}"
-    if limit := text(view.summary, "ended_by"):
-        line += f", ended by {printable(limit)}"
     begun = datetime.fromtimestamp(view.begun).isoformat(" ", "seconds")
     lines = [line, f"begun      {begun}"]
     if ended_by := text(view.summary, "ended_by"):

@@ -19,6 +19,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from search.records.artifacts import find_artifacts
 from search.records.disk_use import size_of
 from search.records.parsing import quoted
+from search.records.registry import pass_alias_on, registered_name
 from search.records.tracking import check_admits, check_uri, sqlite_file
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
@@ -34,12 +35,14 @@ class SearchRuns:
     Attributes:
         runs: its own and its trials', those that are marked as deleted too.
         models: that were logged to one of them.
-        versions: of registered models, that point to one of them.
+        versions: of the models that Convoy registers winners as, which point to one of them.
+        other_versions: that a person registered under another name.
     """
 
     runs: tuple[Run, ...] = ()
     models: tuple[LoggedModel, ...] = ()
     versions: tuple[ModelVersion, ...] = ()
+    other_versions: tuple[ModelVersion, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -74,11 +77,11 @@ class SearchDisposal:
             find_artifacts(self.uri, out)
             with self._answering():
                 self._client = MlflowClient(self.uri)
-                self._experiments = [
-                    each.experiment_id
+                self._experiments = {
+                    each.experiment_id: each.name
                     for each in _pages(self._client.search_experiments, view_type=ViewType.ALL)
                     if each.name.startswith("convoy/")
-                ]
+                }
 
     @property
     def frees(self) -> bool:
@@ -93,13 +96,17 @@ class SearchDisposal:
             condition = f"tags.`convoy.search_id` = '{quoted(search_id)}'"
             ask = self._client.search_runs
             asked: dict[str, Any] = {"run_view_type": ViewType.ALL, "filter_string": condition}
-            runs = tuple(_pages(ask, experiment_ids=self._experiments, **asked))
+            experiments = list(self._experiments)
+            runs = tuple(_pages(ask, experiment_ids=experiments, **asked))
             ids = {run.info.run_id for run in runs}
-            models = _pages(self._client.search_logged_models, experiment_ids=self._experiments)
+            models = _pages(self._client.search_logged_models, experiment_ids=experiments)
+            names = {registered_name(self._experiments[run.info.experiment_id]) for run in runs}
+            versions = [self._whole(each) for each in self._versions() if each.run_id in ids]
             return SearchRuns(
                 runs,
                 tuple(each for each in models if each.source_run_id in ids),
-                tuple(each for each in self._versions() if each.run_id in ids),
+                tuple(each for each in versions if each.name in names),
+                tuple(each for each in versions if each.name not in names),
             )
 
     def _versions(self) -> list[ModelVersion]:
@@ -108,6 +115,10 @@ class SearchDisposal:
             return list(_pages(self._client.search_model_versions))
         except MlflowException:
             return []
+
+    def _whole(self, version: ModelVersion) -> ModelVersion:
+        """A version with its aliases, which a list of versions lacks."""
+        return self._client.get_model_version(version.name, version.version)
 
     def remove(self, found: SearchRuns) -> None:
         """Remove the runs, their artifacts and the versions of models that point to them.
@@ -121,7 +132,12 @@ class SearchDisposal:
         if not found.runs:
             return
         with self._answering():
+            ids = {run.info.run_id for run in found.runs}
+            staying = [each for each in self._versions() if each.run_id not in ids]
             for version in found.versions:
+                namesakes = [each for each in staying if each.name == version.name]
+                pass_alias_on(self._client, version, namesakes)
+            for version in (*found.versions, *found.other_versions):
                 self._client.delete_model_version(version.name, version.version)
             for run in found.runs:
                 if run.info.lifecycle_stage == "active":

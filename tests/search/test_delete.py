@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from conftest import FinishedSearch, copied_store, run_here
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from search.delete import main
 from search.driver.lock import locked
 from search.records.search_file import SearchFile
 
+WINNERS = "convoy-gap5-embedded"
 OF_A_RUN = ("runs", "metrics", "latest_metrics", "params", "tags")
 
 
@@ -97,7 +99,7 @@ def test_a_file_of_the_users_and_a_link_stay_and_are_named(copied):
     assert (outside / "file").exists()
 
 
-def test_a_registered_model_keeps_a_search_unless_it_may_go_too(copied, finished):
+def test_a_model_that_a_person_registered_keeps_a_search_unless_it_may_go_too(copied, finished):
     client = MlflowClient(f"sqlite:///{copied / 'mlflow.db'}")
     winner = finished.summary["best"]["run_id"]
     client.create_registered_model("digits")
@@ -108,6 +110,35 @@ def test_a_registered_model_keeps_a_search_unless_it_may_go_too(copied, finished
     assert content(copied / "small") == before
     assert delete(copied, "small", "--yes", "--models")[0] == 0
     assert not client.search_model_versions("name = 'digits'")
+
+
+def registered_winner(client: MlflowClient, run_id: str) -> str:
+    """The version that the analysis of a winner registers, with its alias."""
+    with contextlib.suppress(MlflowException):
+        client.create_registered_model(WINNERS)
+    version = client.create_model_version(WINNERS, f"runs:/{run_id}/model", run_id).version
+    client.set_registered_model_alias(WINNERS, "winner", version)
+    return version
+
+
+def test_the_winner_s_version_goes_unasked_and_is_shown(copied, finished):
+    client = MlflowClient(f"sqlite:///{copied / 'mlflow.db'}")
+    registered_winner(client, finished.summary["best"]["run_id"])
+    status, printed = delete(copied, "small", "--yes")
+    assert (status, "model      convoy-gap5-embedded version 1, @winner" in printed) == (0, True)
+    assert not client.search_model_versions(f"name = '{WINNERS}'")
+    assert client.get_registered_model(WINNERS).aliases == {}
+
+
+def test_the_alias_goes_over_to_the_latest_winner_that_stays(copied, finished):
+    client = MlflowClient(f"sqlite:///{copied / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("convoy/gap5-embedded").experiment_id
+    for begun in (2000, 1000):  # the latest has not the highest number
+        registered_winner(client, client.create_run(experiment, begun).info.run_id)
+    client.create_model_version(WINNERS, "elsewhere/model")  # a person's, of no run
+    registered_winner(client, finished.summary["best"]["run_id"])
+    assert delete(copied, "small", "--yes")[0] == 0
+    assert int(client.get_model_version_by_alias(WINNERS, "winner").version) == 1
 
 
 @pytest.mark.parametrize("step", ["the runs", "the folder"])
