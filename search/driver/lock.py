@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from search.records.shell import command
 from trainables.boundary.errors import UsageError
 
 FILE = ".lock"
@@ -26,9 +27,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock = FileLock(folder / FILE, timeout=PATIENCE).acquire()
     except Timeout as error:
+        line = command("search.stop", folder.name, out=folder.parent)
         raise UsageError(
-            f"--name {folder.name}: the search is running, as {holder_of(folder)}; wait for it, or "
-            "choose another name"
+            f"{folder.name}: the search is running, as {holder_of(folder)}; wait for it, or stop "
+            f"it: {line}"
         ) from error
     except OSError as error:
         raise UsageError(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from search.records.ownership import original_of
 from search.records.search_file import SearchFile, check_same, check_unchanged, read_search_file
 from search.records.shell import command
 from search.records.summary import is_whole, read_summary
@@ -60,6 +61,8 @@ def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
 def nothing_is_left(request: Request) -> bool:
     """True if a search that is resumed by itself is whole, and no more of it is asked for.
 
+    A copy whose runs in MLflow are still the original's has to get its own.
+
     Raises:
         UsageError: what is asked for now cannot be.
     """
@@ -69,6 +72,7 @@ def nothing_is_left(request: Request) -> bool:
     _check_alone(request)
     if larger is not None:
         check_open(name, folder, termination)
+    if larger is not None or original_of(folder, request.tracking_uri) is not None:
         return False
     return is_whole(folder) and not termination.lets_go_on(read_summary(folder))
 

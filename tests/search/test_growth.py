@@ -183,6 +183,12 @@ def test_of_a_search_that_its_time_ended_something_is_left_once_it_has_more(time
     assert nothing_is_left(asked(timed, *flags)) is not left
 
 
+def test_of_a_whole_copy_its_own_runs_are_left_to_be_made(out):
+    shutil.copytree(out / "small", out / "copy")
+    assert nothing_is_left(asked(out))
+    assert not nothing_is_left(asked(out, name="copy"))
+
+
 def test_a_notebook_has_the_result_of_a_whole_search_and_nothing_is_changed(timed):
     before, summary = contents(timed), read_summary(timed / "small")
     result = run_search(resume="small", out=timed)
