@@ -87,7 +87,60 @@ def test_weights_that_are_not_finite_are_refused(weights):
         initialise(gap5(), weights, "gap5")
 
 
-@pytest.mark.parametrize("content", [{}, {"a": 1}, {"epoch": 3, "model": {}}])
+ODD = {
+    "sparse": torch.eye(3).to_sparse(),
+    "without values": torch.zeros(3, device="meta"),
+    "complex": torch.zeros(3, dtype=torch.complex64),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_tensors_that_no_network_holds_are_refused(weights, kind):
+    save({**gap5().state_dict(), "conv1.bias": ODD[kind]}, weights)
+    with pytest.raises(UsageError, match="holds no network's weights"):
+        initialise(gap5(), weights, "gap5")
+
+
+def test_integers_are_no_fractions(weights):
+    save({**gap5().state_dict(), "linear.weight": torch.zeros(10, 256).long()}, weights)
+    assert initialise(gap5(), weights, "gap5") == ("linear",)
+
+
+def test_weights_of_other_layers_are_refused_though_a_head_fits(weights):
+    """That of conv3 has the shape of gap6's, and nothing beside the file says whose it is."""
+    gap6 = architectures.build("gap6", image_shape=(32, 32, 3), classes=10)
+    save(gap6.state_dict(), weights)
+    conv3 = architectures.build("conv3", image_shape=(32, 32, 3), classes=10)
+    with pytest.raises(UsageError, match="another architecture: it has layer conv4 and lacks"):
+        initialise(conv3, weights, "conv3")
+    (weights.parent / "labels.json").write_text(json.dumps({"architecture": "conv3"}))
+    assert "linear" not in initialise(conv3, weights, "conv3")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True)])
+def test_weights_with_and_without_normalisation_start_each_other(tmp_path, ours, theirs):
+    nin = [
+        architectures.build("nin", image_shape=(32, 32, 3), classes=10, batch_norm=each)
+        for each in (ours, theirs)
+    ]
+    save(nin[1].state_dict(), tmp_path / "weights.pt")
+    redrawn = initialise(nin[0], tmp_path / "weights.pt", "nin")
+    assert bool(redrawn) is ours
+    assert all("bn" in layer for layer in redrawn)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_not_run(weights):
+    class Attack:
+        def __reduce__(self):
+            return (weights.with_name("ran").touch, ())
+
+    torch.save({"conv1.weight": Attack()}, weights)
+    with pytest.raises(UsageError, match=f"init: checkpoint {weights} does not load"):
+        initialise(gap5(), weights, "gap5")
+    assert not weights.with_name("ran").exists()
+
+
+@pytest.mark.parametrize("content", [{}, {"a": 1}, {"epoch": 3, "model": {}}, {1: torch.zeros(2)}])
 def test_a_file_that_holds_something_else_is_refused(weights, content):
     save(content, weights)
     with pytest.raises(UsageError, match="holds no network's weights"):
