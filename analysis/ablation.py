@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from analysis.look import PLAIN
+from trainables.best_epoch import in_words
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
@@ -64,8 +65,8 @@ def draw(document: dict[str, Any]) -> Figure:
     labels = [" +\n".join(variant["on"]) or "none" for variant in variants]
     axes.set_yticks(range(len(variants)), labels)
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    judged_by = document["metric"].removeprefix("val_").replace("_", " ")
-    axes.set_xlabel(f"validation {judged_by}, %")
+    figure_name, _, rest = document["metric"].partition(" ")
+    axes.set_xlabel(f"validation {in_words(figure_name.removeprefix('val_'))} {rest}, %")
     axes.grid(axis="x", alpha=0.3)
     data = document["data"]
     axes.set_title(

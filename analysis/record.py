@@ -15,6 +15,7 @@ from search.records.mlflow_runs import DROPPED_OUT
 from search.records.parsing import quoted, recorded_spec
 from search.records.run_reader import RecordedRun, RecordedRuns
 from search.trials.record import Status
+from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 
 # What the figures of a whole search need of every trial, besides what it is judged by.
@@ -150,9 +151,10 @@ class Records(RecordedRuns):
             ) from error
 
     def best_of(self, space: str, source: str) -> str:
-        """Run id of the most accurate winner among all searches of a space, each by the mean over
-        its setting's fresh seeds if there is one.
+        """Run id of the best winner among all searches of a space, each by the mean over its
+        setting's fresh seeds if there is one.
 
+        The best is that by what all of them were judged by; where that differs, the most accurate.
         Only those on the most validation images are compared, as a figure of fewer is more of luck;
         of these, those whose shortcut agrees with the label least often there, as a figure of more
         flatters whoever reads it; of these, those that hold their search's constraints.
@@ -167,16 +169,18 @@ class Records(RecordedRuns):
                 f"experiment {name!r} in {self.uri} has no finished search; run one: "
                 f"python -m search.run --space {space}"
             )
-        return str(max(winners, key=self._evidence).info.run_id)
+        metrics = {_metric(run) for run in winners}
+        figure = figure_of(metrics.pop() if len(metrics) == 1 else ACCURACY)
+        return str(max(winners, key=lambda run: self._evidence(run, figure)).info.run_id)
 
-    def _evidence(self, run: Run) -> tuple[int, float, bool, float]:
+    def _evidence(self, run: Run, figure: str) -> tuple[int, float, bool, float]:
         images = int(run.data.params.get("val_images", 0))
         parent = self.parent_of(run.info.run_id)
         feasible = parent is None or parent.data.tags.get("convoy.feasible") != "false"
-        accuracy = run.data.metrics.get("best_val_accuracy", -1.0)
+        score = run.data.metrics.get(f"best_{figure}", -1.0)
         if parent is not None:
-            accuracy = parent.data.metrics.get("winner_val_accuracy_mean", accuracy)
-        return images, -_val_alignment(run), feasible, accuracy
+            score = parent.data.metrics.get(f"winner_{figure}_mean", score)
+        return images, -_val_alignment(run), feasible, score
 
 
 def _rungs(parents: list[Run]) -> tuple[int, ...]:
@@ -187,6 +191,14 @@ def _rungs(parents: list[Run]) -> tuple[int, ...]:
         return rungs(grace, factor, int(params["epochs"]))
     except (KeyError, ValueError):
         return ()
+
+
+def _metric(run: Run) -> str:
+    """What its search judged by; the accuracy of an earlier version, or where it is damaged."""
+    try:
+        return str(json.loads(run.data.tags["convoy.job"])["metric"])
+    except (KeyError, ValueError, TypeError):
+        return ACCURACY
 
 
 def _val_alignment(run: Run) -> float:

@@ -155,7 +155,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     command = _command(run, arguments)
     console.print(
         f"run {run.run_id}, {run.described}: {100 * run.val_accuracy:.2f}% of "
-        f"{run.data['val']} validation images ({run.data['name']}){judged_by(run.job.metric)}",
+        f"{run.data['val']} validation images ({run.data['name']}){_score(run)}",
         soft_wrap=True,
     )
     out = out or _folder(run, arguments.split)
@@ -274,7 +274,7 @@ def _report(
         soft_wrap=True,
     )
     console.print(f"model: {out / FOLDER}", soft_wrap=True)
-    refused = max(refused, _publish(subject, out / FOLDER, console))
+    refused = refused or _publish(subject, out / FOLDER, console)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
     return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
 
@@ -340,6 +340,13 @@ def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
         data = arguments.data or os.environ.get("CONVOY_DATA", "")
         return records.best_of(Path(arguments.space).stem, data)
     raise UsageError("name a run: --space NAME, --search NAME or --run RUN_ID")
+
+
+def _score(run: RecordedRun) -> str:
+    """What the run was chosen by, if not by that accuracy."""
+    if not (judged := judged_by(run.job.metric)):
+        return ""
+    return f"{judged}: {100 * run.score:.2f}%"
 
 
 def _source(data: str | None, recorded: str) -> str:

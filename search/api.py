@@ -11,9 +11,10 @@ from rich.console import Console
 
 from search import environment
 from search.commands.left_out import print_left_out
-from search.records.summary import Summary
+from search.records.summary import Summary, summary_in
 from search.records.tables import curves_of, read_search, trials_of
 from search.request.options import SearchOptions
+from search.trials.files import read_histories
 from search.trials.record import TrialRecord
 from search.trials.text import duration, particular
 from trainables.best_epoch import figure_of, in_words, judged_by
@@ -150,21 +151,27 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     options = _options(**{"quiet": True, **given})
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run
-    from search.request.growth import grows_alone
+    from search.request.growth import nothing_is_left
     from search.request.planning import requests
     from search.request.resume import resumed
 
     request, *others = requests(resumed(options))
     if others:
         raise UsageError("space: a call searches one; call it once for each")
-    if request.resumed:
-        grows_alone(request)
+    place = request.tracking_uri, request.out
+    if request.resumed and nothing_is_left(request) and (ended := summary_in(request.folder)):
+        return SearchResult(ended, _trials_in(request.folder), *place, ())
     console = Console(highlight=False, markup=False, force_jupyter=False)
     if not request.quiet:
         print_left_out(request.data, request.source, console, request.dataset)
     outcome = run(request, console)
-    uri, records = request.tracking_uri, tuple(outcome.records)
-    return SearchResult(outcome.summary, records, uri, request.out, tuple(outcome.errors))
+    return SearchResult(outcome.summary, tuple(outcome.records), *place, tuple(outcome.errors))
+
+
+def _trials_in(folder: Path) -> tuple[TrialRecord, ...]:
+    """The trials of the search in ``folder``, without its finals."""
+    records = [history.record for history in read_histories(folder)]
+    return tuple(record for record in records if record.spec.repeats is None)
 
 
 vars(run_search)["__signature__"] = _signature()  # what help() and completion show

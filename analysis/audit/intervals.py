@@ -39,7 +39,8 @@ def share(hits: Booleans) -> Estimate | None:
     value, room = count / images, _Z**2 / images
     centre, half = value + room / 2, (room * value * (1 - value) + room**2 / 4) ** 0.5
     low, high = ((centre + sign * half) / (1 + room) for sign in (-1, 1))
-    return Estimate(value, max(low, 0.0), min(high, 1.0), images)
+    # Rounding puts the end of a share of none or of all off the share itself.
+    return Estimate(value, min(max(low, 0.0), value), max(min(high, 1.0), value), images)
 
 
 def mean(values: Floats) -> Estimate | None:

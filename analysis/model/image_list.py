@@ -1,5 +1,6 @@
 """Which image files are meant by the files and folders that a user names."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,11 @@ def list_images(named: Sequence[str]) -> ImageList:
     """
     paths, left_out = dict[str, Path](), list[str]()
     for name in named:
-        path = user_path(name, "FILE") if name else Path()
-        if not name or not path.exists():
+        # A link to nothing is an image that does not read, as those within folders are.
+        path = Path(name).absolute() if os.path.lexists(name) else user_path(name, "FILE")
+        if not name or not os.path.lexists(path):
             raise UsageError(f"{name or repr(name)}: there is no such file or folder")
-        if not path.is_dir():
+        if not os.path.isdir(path):
             paths[name] = path
             continue
         tree = scan(path)
@@ -52,6 +54,7 @@ def list_images(named: Sequence[str]) -> ImageList:
 
 def _others(name: str, tree: FolderTree) -> str:
     """What lies in a folder besides images, in a line; empty if nothing does."""
-    kinds = (("file without an image's name", tree.others), ("hidden file", tree.hidden))
-    parts = [f"{counted(len(names), kind)} ({some(names)})" for kind, names in kinds if names]
+    others = counted(len(tree.others), "file") + " without an image's name"
+    kinds = ((others, tree.others), (counted(len(tree.hidden), "hidden file"), tree.hidden))
+    parts = [f"{kind} ({some(names)})" for kind, names in kinds if names]
     return printable(f"left out of {name}: {'; '.join(parts)}") if parts else ""

@@ -98,10 +98,10 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 def _card(folder: Path) -> ModelCard:
     path = folder / CARD
-    if not path.is_file():
-        inner = f"give {folder / FOLDER}" if (folder / FOLDER / CARD).is_file() else _MAKE
-        raise UsageError(f"{folder} is no model's folder, as it has no {CARD}; {inner}")
     try:
+        if not path.is_file():
+            inner = f"give {folder / FOLDER}" if (folder / FOLDER / CARD).is_file() else _MAKE
+            raise UsageError(f"{folder} is no model's folder, as it has no {CARD}; {inner}")
         document = json.loads(path.read_bytes())
         if isinstance(document, dict) and (form := document.get("format", "none")) != FORMAT:
             raise UsageError(f"{path} has format {form!r}, and format {FORMAT} is read; {_MAKE}")

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -218,7 +219,7 @@ def _cells(each: LeaderboardRow) -> list[str]:
     if each.feasible is False:
         remarks.append("breaks its constraints")
     if each.metric != ACCURACY:
-        remarks.append(f"{_percent(each.score)} {in_words(each.metric)}, by which it was chosen")
+        remarks.append(_chosen_by(each))
     if each.is_below_baseline:
         why = ", which breaks the constraints" if each.baseline_feasible is False else ""
         remarks.append(f"below the baseline{why}")
@@ -230,6 +231,10 @@ def _cells(each: LeaderboardRow) -> list[str]:
     source = f"{_percent(each.source_accuracy)}{split}"
     remark = ["; ".join(remarks)] if remarks else []
     return [each.space, each.data, source, _percent(baseline), _percent(best), gain, *remark]
+
+
+def _chosen_by(each: LeaderboardRow) -> str:
+    return f"{_percent(each.score)} {in_words(each.metric)}, by which it was chosen"
 
 
 def as_csv(rows: list[LeaderboardRow]) -> str:
@@ -252,7 +257,8 @@ def as_markdown(rows: list[LeaderboardRow]) -> str:
     for each in rows:
         source = f"{_percent(each.source_accuracy)} {each.source_split}".rstrip()
         cells = [each.space, each.data, source, _percent(each.baseline)]
-        cells += [_percent(each.result), each.assumption or "-"]
+        chosen = f" ({_chosen_by(each)})" if each.metric != ACCURACY else ""
+        cells += [f"{_percent(each.result)}{chosen}", each.assumption or "-"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -296,8 +302,7 @@ def record(
     run = earlier[0] if earlier else client.create_run(experiment, run_name=name, tags=tags)
     run_id = str(run.info.run_id)
     now = int(time.time() * 1000)
-    kinds = ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy", "mean_val_accuracy")
-    figures = {f"{each.space}.{kind}": getattr(each, kind) for each in rows for kind in kinds}
+    figures = {f"{each.space}.{kind}": figure for each in rows for kind, figure in _figures(each)}
     metrics = [Metric(key, value, now, 0) for key, value in figures.items() if value is not None]
     params = [Param(f"{each.space}.search", each.search) for each in rows]
     client.log_batch(
@@ -306,6 +311,16 @@ def record(
     client.log_artifact(run_id, str(file))
     client.set_terminated(run_id)
     return run_id
+
+
+def _figures(each: LeaderboardRow) -> Iterator[tuple[str, float | None]]:
+    """What MLflow's run of the leaderboard has of a space: accuracies, and another score."""
+    for kind in ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy"):
+        yield kind, getattr(each, kind)
+    yield "mean_val_accuracy", each.mean_val_accuracy
+    if each.metric != ACCURACY:
+        for part in ("baseline", "best", "mean"):
+            yield f"{part}_{figure_of(each.metric)}", getattr(each, f"{part}_score")
 
 
 def _percent(share: float | None) -> str:

@@ -12,6 +12,7 @@ from search.driver.engine import Outcome
 from search.records.shell import analyse_line, command, compare_lines
 from search.records.summary import Summary, summary_in
 from search.request.request import Request
+from search.request.termination import twice
 from search.selection.finalist import Finalist
 from search.selection.rule import Judgement
 from search.trials.text import duration, settings_line
@@ -188,7 +189,8 @@ def limit_lines(summary: Summary, request: Request) -> list[str]:
         return []
     counts, finals = summary.trials, sum(len(each["runs"]) for each in summary.finalists)
     ran = counts["completed"] + counts["pruned"] + counts["failed"]
-    words = "--resume", request.group or request.name, *request.termination.twice(summary.ended_by)
+    more = twice(summary.ended_by, summary.wall_seconds)
+    words = "--resume", request.group or request.name, *more
     return [
         f"ended by   {summary.ended_by}: {ran} of {counted(counts['requested'], 'trial')} and "
         f"{finals} of up to {counted(request.budget.finals, 'training')} of the finals ran",

@@ -171,8 +171,9 @@ def _asked(options: SearchOptions) -> "list[Request]":
 
 def _one(request: "Request", console: Console) -> int:
     from search.driver.ray_cluster import cluster
+    from search.request.growth import nothing_is_left
 
-    if request.resumed and _is_whole(request):
+    if request.resumed and nothing_is_left(request):
         from search.commands.report import print_lines, whole_lines
 
         print_lines(whole_lines(request), console)
@@ -186,24 +187,6 @@ def _one(request: "Request", console: Console) -> int:
         if request.folder.exists():
             print_lines([resume_line(request)], console)
         raise
-
-
-def _is_whole(request: "Request") -> bool:
-    """True if nothing is left of a search that is resumed.
-
-    Raises:
-        UsageError: what is asked for now cannot be.
-    """
-    from search.records.summary import is_whole, read_summary
-    from search.request.growth import grows_alone
-    from search.request.termination import check_limits, check_open
-
-    name, folder, termination = request.name, request.folder, request.termination
-    check_limits(name, [folder], termination)
-    if grows_alone(request):
-        check_open(name, folder, termination)
-        return False
-    return is_whole(folder) and not termination.lets_go_on(read_summary(folder))
 
 
 def _run(request: "Request", console: Console) -> int:

@@ -18,6 +18,7 @@ from search.records.shell import analyse_line, command, compare_lines, shown
 from search.records.tracking import default_uri
 from search.request.parser import add_flags
 from search.trials.text import duration, settings_line, size
+from trainables.best_epoch import figure_of, in_words
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import printable
 from trainables.boundary.wording import counted
@@ -96,7 +97,7 @@ def _standing(view: SearchOverview) -> list[str]:
 def _result(view: SearchOverview) -> list[str]:
     """The figures, the winner's settings and the finalists, as far as there are any."""
     best, baseline = mapping(view.summary, "best"), mapping(view.summary, "baseline")
-    lines, metric, words = [], f"val_{view.metric}", view.metric.replace("_", " ")
+    lines, metric, words = [], figure_of(view.metric), in_words(view.metric)
     if (figure := number(baseline, metric)) is not None:
         again = _again(baseline, metric)
         lines.append(f"baseline   {100 * figure:.2f}% {words}{again and f'; {again}'}")

@@ -201,7 +201,7 @@ class _SearchRun:
         patience, rule = self._request.termination.patience, self._request.rule
         if patience is None:
             return None
-        return Patience(patience, rule, len(self._request.dataset.val))
+        return Patience(patience, rule, self._request.images)
 
     def _search(self, writer: MlflowWriter) -> None:
         """Run the trials that are left, then the finals that are left."""

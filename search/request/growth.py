@@ -6,10 +6,13 @@ from typing import Any
 
 from search.records.search_file import SearchFile, check_same, check_unchanged, read_search_file
 from search.records.shell import command
+from search.records.summary import is_whole, read_summary
 from search.request.options import SearchOptions, spelled
 from search.request.request import Request
+from search.request.termination import check_limits, check_open
 from search.trials.files import read_histories
 from trainables.boundary.errors import UsageError
+from trainables.boundary.wording import counted
 
 _GROWS = ("trials", "finalists", "finalist_seeds")
 _LIMITS = ("time", "patience")
@@ -54,31 +57,43 @@ def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
     return replace(search_file, flags={**search_file.flags, **asked})
 
 
-def grows_alone(request: Request) -> bool:
-    """True if a search that is resumed by itself has another budget.
+def nothing_is_left(request: Request) -> bool:
+    """True if a search that is resumed by itself is whole, and no more of it is asked for.
 
     Raises:
-        UsageError: it cannot, as ``grown`` says, or is one of several, which all have one budget.
+        UsageError: what is asked for now cannot be.
     """
+    name, folder, termination = request.name, request.folder, request.termination
+    check_limits(name, [folder], termination)
     larger = grown(request)
-    if larger is not None and request.group:
-        words = [f"{spelled(key)}={request.flags[key]}" for key in _GROWS if request.flags[key]]
+    _check_alone(request)
+    if larger is not None:
+        check_open(name, folder, termination)
+        return False
+    return is_whole(folder) and not termination.lets_go_on(read_summary(folder))
+
+
+def _check_alone(request: Request) -> None:
+    """Raise UsageError if one of several searches is asked for another budget, or limit."""
+    written, now = read_search_file(request.folder).flags, request.flags
+    keys = (*_GROWS, *_LIMITS)
+    words = [f"{spelled(key)}={now[key]}" for key in keys if now.get(key) != written.get(key)]
+    if words and request.group:
         line = command("search.run", "--resume", request.group, *words, out=request.out)
         raise UsageError(
             f"--resume {request.name}: the searches of {request.group} have one budget, so that "
             f"they can be compared; give it to all of them: {line}"
         )
-    return larger is not None
 
 
 def _check_epochs(request: Request, before: int | None) -> None:
     """Raise UsageError if the trials are to have more epochs, or fewer."""
     epochs = request.budget.epochs
-    if before in (None, epochs):
+    if before is None or before == epochs:
         return
     raise UsageError(
-        f"--resume {request.name}: its trials have {before} epochs, over which their schedules "
-        f"are laid, and not {epochs}; begin a new search with its best settings: "
+        f"--resume {request.name}: its trials have {counted(before, 'epoch')}, over which their "
+        f"schedules are laid, and not {epochs}; begin a new search with its best settings: "
         f"{_warm_start(request)}"
     )
 

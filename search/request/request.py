@@ -14,6 +14,7 @@ from search.selection.rule import Rule
 from search.space.budget import Budget, Source
 from search.space.constraints import Constraints, images_behind
 from search.trials.spec import Job
+from trainables import scores
 from trainables.best_epoch import ACCURACY
 from trainables.boundary.errors import UsageError
 from trainables.data import Dataset, DataSpec
@@ -135,6 +136,11 @@ class Request:
     def rule(self) -> Rule:
         """What decides between its trials."""
         return Rule(self.constraints, images_behind(self.dataset.val))
+
+    @property
+    def images(self) -> float:
+        """How many validation images a share has about the error of what trials are judged by."""
+        return scores.images_behind(self.metric, self.dataset.val)
 
     @property
     def experiment(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -51,16 +52,12 @@ class Termination:
         """Likewise."""
         return f"--patience {self.patience}"
 
-    def twice(self, ended_by: str) -> tuple[str, ...]:
-        """The flag that asks for twice as much of the limit that ended a search."""
-        if ended_by == self.by_time:
-            return "--time", written(2 * seconds_of(self.time))
-        return "--patience", str(2 * (self.patience or 1))
-
     def lets_go_on(self, summary: dict[str, Any]) -> bool:
-        """True if a limit ended the search of ``summary``, and another is asked for now."""
-        ended_by = summary.get("ended_by", "")
-        return bool(ended_by) and ended_by not in (self.by_time, self.by_patience)
+        """True if a limit ended the search of ``summary``, and more of it is asked for now."""
+        flag, _, limit = summary.get("ended_by", "").partition(" ")
+        if flag == "--time":
+            return not self.time or seconds_of(self.time) > seconds_of(limit)
+        return flag == "--patience" and (self.patience is None or self.patience > int(limit))
 
     def shared(self, spent: float, own: float, searches: int) -> "Termination":
         """That of one search, from that of several which run one after the other.
@@ -74,6 +71,18 @@ class Termination:
             return self
         share = max(0.0, self.seconds - spent) / searches
         return replace(self, seconds=own + share, began=monotonic())
+
+
+def twice(ended_by: str, spent: float) -> tuple[str, str]:
+    """The flag that asks for twice as much of the limit that ended a search in seconds ``spent``.
+
+    A search of less time than its start takes is given twice what it took.
+    """
+    flag, _, limit = ended_by.partition(" ")
+    if flag == "--patience":
+        return flag, str(2 * int(limit))
+    seconds = seconds_of(limit)
+    return flag, written(2 * (seconds if 2 * seconds > spent else ceil(spent)))
 
 
 def check_limits(name: str, folders: Sequence[Path], termination: Termination) -> None:

@@ -10,18 +10,18 @@ from search.trials.record import Status, TrialRecord
 class Patience:
     """Counts the trials that ended since the best last improved by more than a standard error.
 
-    The standard error is that of the best figure as a share of the validation images. Failed trials
-    do not count. Bound by constraints, the best is the best of the whole trainings that hold them;
+    The standard error is that of the best figure as a share of so many images. Failed trials do not
+    count. Bound by constraints, the best is the best of the whole trainings that hold them;
     before there is one, of the stopped ones that do, and before that of all: the first of a better
     kind is an improvement.
 
     Args:
         trials: how many may end without one.
         rule: with the constraints.
-        images: the number of validation images.
+        images: the number of validation images that the figure has about the error of.
     """
 
-    def __init__(self, trials: int, rule: Rule, images: int) -> None:
+    def __init__(self, trials: int, rule: Rule, images: float) -> None:
         self._trials, self._rule, self._images = trials, rule, images
         self._best = (-1, 0.0)  # kind, and figure
         self.waited = 0

@@ -616,6 +616,21 @@ def test_the_best_of_a_space_is_so_by_the_mean_over_its_seeds_not_by_the_deliver
     assert Records(uri).best_of("gap5", "embedded") == winner
 
 
+@pytest.mark.parametrize(("metrics", "wins"), [({"auroc"}, "small"), ({"auroc", "macro_f1"}, "")])
+def test_the_best_of_a_space_is_so_by_the_metric_that_all_were_judged_by(
+    finished, tmp_path, metrics, wins
+):
+    """The other is the more accurate, and has the lower AUROC."""
+    uri = copied_store(finished, tmp_path)
+    client, winner = MlflowClient(uri), Records(uri).winner_of("small")
+    other = other_winner(uri, winner)
+    for run, metric, auroc in ((winner, "auroc", 0.8), (other, max(metrics), 0.7)):
+        job = json.loads(client.get_run(run).data.tags["convoy.job"])
+        client.set_tag(run, "convoy.job", json.dumps({**job, "metric": metric}))
+        client.log_metric(run, "best_val_auroc", auroc)
+    assert Records(uri).best_of("gap5", "embedded") == (winner if wins else other)
+
+
 def bytes_of(state) -> bytes:
     file = io.BytesIO()
     torch.save(state, file)

@@ -265,6 +265,14 @@ def test_the_interval_of_a_paired_difference_holds_the_truth_as_often_as_it_says
     assert 930 <= held <= 985
 
 
+def test_a_share_of_none_and_of_all_lies_within_its_interval():
+    for images in range(1, 400):
+        none, every = share(np.zeros(images, bool)), share(np.ones(images, bool))
+        assert none.low == none.value == 0 < none.high < 1
+        assert 0 < every.low < every.value == every.high == 1
+
+
+
 def test_of_no_images_there_is_no_figure():
     nothing = np.zeros(0, dtype=bool)
     assert share(nothing) is mean(nothing.astype(float)) is difference(nothing, nothing) is None

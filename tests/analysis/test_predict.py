@@ -131,7 +131,8 @@ def test_broken_files_are_named_and_passed_over(model, photos, capsys):
     Image.fromarray(np.zeros((6, 8), np.float32)).save(folder / "float.tiff")
     (photos / "circle").symlink_to(photos)
     (photos / ".hidden.png").write_bytes(whole)
-    (photos / "notes.txt").write_text("of no matter")
+    for other in ("notes.txt", "list.csv"):
+        (photos / other).write_text("of no matter")
     assert main(["--model", str(model), "photos", "--out", "out.csv"]) == 3
     assert len(rows(Path("out.csv"))) == 13
     errors = capsys.readouterr().err.splitlines()
@@ -141,7 +142,7 @@ def test_broken_files_are_named_and_passed_over(model, photos, capsys):
     )
     assert "skipped: photos/broken/bomb.png has more than 10000 pixels a side" in errors
     assert errors[0] == (
-        "left out of photos: 1 file without an image's name (notes.txt); "
+        "left out of photos: 2 files without an image's name (list.csv, notes.txt); "
         "1 hidden file (.hidden.png)"
     )
 
@@ -155,6 +156,50 @@ def test_one_broken_file_alone_leaves_an_empty_table(model, photos, capsys):
 def test_a_file_that_is_named_is_an_image_whatever_its_name(model, photos, capsys):
     (photos / "day0/raw/00.png").rename(photos / ".upload")
     assert main(["--model", str(model), "photos/.upload"]) == 0
+
+
+@pytest.mark.parametrize("link", ["absent.png", "link.png"])
+def test_a_link_to_nothing_or_to_itself_is_passed_over_where_it_is_named_too(
+    link, model, photos, capsys
+):
+    Path("link.png").symlink_to(link)
+    assert main(["--model", str(model), "link.png", "photos", "--out", "out.csv"]) == 3
+    assert len(rows(Path("out.csv"))) == 13
+    assert capsys.readouterr().err == "skipped: link.png is no file, or a link to none\n"
+
+
+@pytest.mark.parametrize("name", ["line\nbreak.png", os.fsdecode(b"\xff.png")])
+def test_a_file_of_any_name_is_taken_where_it_is_named_too(name, model, photos, capsys):
+    (photos / "day0/raw/00.png").rename(name)
+    assert main(["--model", str(model), name, "--out", "out.csv"]) == 0
+    assert [row[0] for row in rows(Path("out.csv"))][1:] == [name]
+
+
+def forbidden(monkeypatch, place: str) -> None:
+    """As if the user might not look at what ``place`` is a part of; who runs as root may."""
+    stat = os.stat
+
+    def refuse(path, *arguments, **named):
+        if place in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+
+def test_an_image_that_may_not_be_read_is_passed_over(model, photos, monkeypatch, capsys):
+    forbidden(monkeypatch, "00.png")
+    assert main(["--model", str(model), "photos", "--out", "out.csv"]) == 3
+    assert capsys.readouterr().err == (
+        "skipped: photos/day0/raw/00.png cannot be read (Permission denied)\n"
+    )
+
+
+def test_a_model_that_may_not_be_read_is_told_in_one_line(model, photos, monkeypatch, capsys):
+    forbidden(monkeypatch, "labels.json")
+    assert main(["--model", str(model), "photos"]) == 2
+    printed = capsys.readouterr().err
+    assert "Permission denied" in printed and len(printed.splitlines()) == 1
 
 
 def test_bytes_of_a_name_that_are_no_utf_8_stand_in_the_csv(model, photos, capsys):

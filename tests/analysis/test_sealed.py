@@ -290,8 +290,9 @@ def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(fin
     refuse(uri, "tags")
     found = analysed(uri, tmp_path / "out", "--quiet")
     assert (found.status, found.tags, found.steps) == (3, {}, [])
-    assert found.errors.startswith("this reading of the test labels is not recorded: sqlite:")
-    assert found.errors.count("\n") == 1
+    model, reading = found.errors.splitlines()
+    assert model.startswith("the model is written, but not logged to its run: sqlite:")
+    assert reading.startswith("this reading of the test labels is not recorded: sqlite:")
     assert "% of 1,000 sealed images (first reading" in found.line
     assert "This reading of the test labels could not be recorded" in found.page
     assert "nowhere" in found.told["unrecorded"]

@@ -3,7 +3,7 @@
 import json
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,12 @@ from conftest import SMALL, FinishedSearch, run_here
 from made_up import JOB, history, play, spec
 from mlflow import MlflowClient
 
+from search import run_search
 from search.proposals.finals import FinalsSearch, finals
 from search.proposals.searcher import OptunaSearcher
 from search.records.search_file import SearchFile, read_search_file
-from search.records.summary import asked_before, is_whole
-from search.request.growth import grown, grows_alone
+from search.records.summary import asked_before, is_whole, read_summary
+from search.request.growth import grown, nothing_is_left
 from search.request.parser import search_options
 from search.request.planning import requests
 from search.request.request import Request
@@ -141,14 +142,64 @@ def test_a_budget_that_was_edited_in_the_space_alone_is_not_taken_up(out):
         grown(asked(out))
 
 
+@pytest.fixture
+def timed(out) -> Path:
+    """The search as if ``--time 90s`` had ended it after 85 seconds."""
+    path, file = out / "small" / "summary.json", read_search_file(out / "small")
+    summary = json.loads(path.read_text()) | {"ended_by": "--time 90s", "wall_seconds": 85.0}
+    path.write_text(json.dumps(summary))
+    replace(file, flags={**file.flags, "time": "90s"}).write(out / "small")
+    return out
+
+
+REFUSED_OF_TIMED = [
+    ({"trials": 9}, "--time 90s has ended it; ask for more"),
+    ({"trials": 9, "time": "1m30s"}, "--time 90s has ended it; ask for more"),
+    ({"time": "85s"}, "--time 85s is for all its runs together, which have taken 1 min 25 s"),
+    ({"trials": 5, "time": "3m"}, "--trials 5 is below the 6 that have run"),
+    ({"epochs": 9}, "its trials have 4 epochs"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED_OF_TIMED)
+def test_a_notebook_is_refused_what_the_command_is_and_nothing_is_changed(
+    timed, arguments, message
+):
+    before = contents(timed / "small")
+    flags = [f"--{key}={value}" for key, value in arguments.items()]
+    with pytest.raises(UsageError, match=f"^--resume small: {message}") as command:
+        nothing_is_left(asked(timed, *flags))
+    with pytest.raises(UsageError) as notebook:
+        run_search(resume="small", out=timed, quiet=False, **arguments)
+    assert str(notebook.value) == str(command.value)
+    assert contents(timed / "small") == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "left"),
+    [((), False), (("--time=1m30s",), False), (("--patience=3",), False), (("--time=91s",), True)],
+)
+def test_of_a_search_that_its_time_ended_something_is_left_once_it_has_more(timed, flags, left):
+    assert nothing_is_left(asked(timed, *flags)) is not left
+
+
+def test_a_notebook_has_the_result_of_a_whole_search_and_nothing_is_changed(timed):
+    before, summary = contents(timed), read_summary(timed / "small")
+    result = run_search(resume="small", out=timed)
+    assert json.loads(json.dumps(asdict(result.summary))) == summary
+    assert [trial.number for trial in result.trials] == list(range(6))
+    assert contents(timed) == before
+
+
 def test_one_of_several_searches_is_refused_with_the_line_for_all(out):
     file = read_search_file(out / "small")
     flags = {**file.flags, "space": ["gap5", "nin"], "name": "all"}
     folder = (out / "small").rename(out / "all-gap5")
     replace(file, flags=flags, folder=str(folder)).write(folder)
     SearchFile("search.run", flags, {}, "id").claim(out / "all", None)
-    with pytest.raises(UsageError, match=r"search\.run --resume all --trials=9"):
-        grows_alone(asked(out, "--trials", "9", name="all-gap5"))
+    for flag in ("--trials=9", "--time=9m", "--patience=9"):
+        with pytest.raises(UsageError, match=rf"search\.run --resume all {flag}"):
+            nothing_is_left(asked(out, flag, name="all-gap5"))
     both = requests(resumed(search_options(["--resume", "all", "--out", str(out), "--trials=9"])))
     assert grown(both[0]).flags["trials"] == 9
 
@@ -186,7 +237,7 @@ def played(trials: int, scores, earlier: SearchBoard | None = None, **more) -> S
 def raced(board: SearchBoard) -> list[TrialSpec]:
     """Train the finals that are left; seeds differ by so much that nobody is out early."""
     search, order = FinalsSearch(board, FREE, JOB), []
-    scores = {record.number: record.best_accuracy for record in board.trials.records}
+    scores = {record.number: record.best_score for record in board.trials.records}
     while isinstance(config := search.suggest(f"x{len(order)}"), dict):
         order.append(TrialSpec.from_config(config))
         luck = 0.2 if order[-1].stream % 2 else -0.2
@@ -345,8 +396,6 @@ def test_the_records_of_an_extended_search_can_be_made_anew(extended, tmp_path):
 
 @pytest.mark.slow
 def test_a_notebook_extends_a_search_too(extended, tmp_path):
-    from search import run_search
-
     shutil.copytree(extended.out, tmp_path / "runs")
     result = run_search(resume="s", trials=7, out=tmp_path / "runs")
     assert (result.summary.status, len(result.trials)) == ("complete", 7)

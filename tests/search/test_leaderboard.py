@@ -144,6 +144,15 @@ def test_it_is_recorded_with_its_figures_file_and_description(tmp_path):
     assert [each.path for each in client.list_artifacts(run_id)] == ["leaderboard.csv"]
 
 
+def test_the_record_of_a_winner_by_another_metric_has_its_scores(tmp_path):
+    uri, file = f"sqlite:///{tmp_path / 'mlflow.db'}", write_csv([AUROC], tmp_path / "x")
+    run = MlflowClient(uri).get_run(record([AUROC], "x", uri, tmp_path / "artifacts", file, "id"))
+    figures = {name: run.data.metrics[f"gap5.{name}_val_auroc"] for name in ("baseline", "best")}
+    assert figures == {"baseline": 0.93, "best": 0.95}
+    assert run.data.metrics["gap5.mean_val_auroc"] == 0.92
+    assert "80.48% (92.00% AUROC, by which it was chosen)" in as_markdown([AUROC])
+
+
 def test_a_search_without_a_source_has_a_dash_for_it():
     mine = replace(
         GAP5, space="mine", source_file="", source_result="", source_accuracy=None, source_split=""

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import JOB
 from ray.tune.schedulers import TrialScheduler
@@ -156,6 +157,15 @@ def written(folder: Path, metric: str) -> Path:
 def request(folder, **flags):
     flags = {"data": "embedded", "out": str(folder), **flags}
     return requests(SearchOptions.of(flags))[0]
+
+
+def test_patience_waits_for_more_than_the_error_of_what_is_judged(tmp_path):
+    """Of the balanced accuracy that rests on fewer images where classes are uneven."""
+    asked = request(tmp_path, space=("gap5",), metric="balanced_accuracy", val_limit=101)
+    sizes = np.unique(asked.dataset.val.labels, return_counts=True)[1]
+    assert asked.images == pytest.approx(len(sizes) ** 2 / (1 / sizes).sum())
+    assert asked.images < len(asked.dataset.val)
+    assert request(tmp_path, space=("gap5",), val_limit=101).images == 101
 
 
 def test_a_space_names_a_metric_and_the_flag_another(tmp_path):

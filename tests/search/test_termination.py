@@ -16,7 +16,7 @@ from search.commands.report import limit_lines
 from search.proposals.finals import finals
 from search.records.search_file import SearchFile
 from search.records.summary import Summary, close, status_of, summarise
-from search.request.termination import Termination, check_limits, check_open
+from search.request.termination import Termination, check_limits, check_open, twice
 from search.selection.choice import choose
 from search.selection.rule import Rule
 from search.trials.search_board import SearchBoard
@@ -97,10 +97,35 @@ def test_a_search_that_was_killed_in_its_finals_has_its_trials_closed_alone():
 
 @pytest.mark.parametrize(
     ("termination", "goes_on"),
-    [(LIMIT, False), (replace(LIMIT, patience=3), False), (MORE, True), (Termination(), True)],
+    [
+        (LIMIT, False),
+        (replace(LIMIT, patience=3), False),
+        (Termination("1m30s", 90.0), False),
+        (Termination("89s", 89.0), False),
+        (MORE, True),
+        (MORE.shared(spent=100.0, own=50.0, searches=2), True),
+        (Termination(), True),
+    ],
 )
-def test_it_goes_on_once_it_is_asked_for_another_limit(termination, goes_on):
+def test_it_goes_on_once_it_is_asked_for_more_of_the_limit(termination, goes_on):
     assert termination.lets_go_on({"ended_by": "--time 90s"}) is goes_on
+
+
+@pytest.mark.parametrize(("patience", "goes_on"), [(2, False), (3, False), (4, True)])
+def test_a_search_that_patience_ended_goes_on_once_it_has_more(patience, goes_on):
+    assert Termination(patience=patience).lets_go_on({"ended_by": "--patience 3"}) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "spent", "words"),
+    [
+        ("--time 90s", 91.0, ("--time", "3m")),
+        ("--time 1s", 3.7, ("--time", "8s")),
+        ("--patience 3", 99.0, ("--patience", "6")),
+    ],
+)
+def test_the_limit_that_a_search_is_advised_to_ask_for_is_none_that_is_up(ended_by, spent, words):
+    assert twice(ended_by, spent) == words
 
 
 def test_one_that_no_limit_ended_has_nothing_to_go_on_with():

@@ -200,9 +200,9 @@ def _opened(path: Path, *, pixels: bool) -> "Image.Image":
     """The image, its header checked, with its ``pixels`` decoded or not."""
     from PIL import Image
 
-    if not path.is_file():  # to open a pipe would wait for ever
-        raise UnreadableImage(path, "is no file, or a link to none", "replace or delete it")
     try:
+        if not path.is_file():  # to open a pipe would wait for ever
+            raise UnreadableImage(path, "is no file, or a link to none", "replace or delete it")
         with warnings.catch_warnings(action="ignore"):  # of sizes, which are checked next
             opened = Image.open(path, formats=_decoders(path))  # reads the header
         with opened as image:
@@ -211,6 +211,8 @@ def _opened(path: Path, *, pixels: bool) -> "Image.Image":
                 image.load()
     except UsageError:
         raise
+    except PermissionError as error:
+        raise UnreadableImage(path, f"cannot be read ({error.strerror})") from error
     except Image.DecompressionBombError as error:  # Pillow's own bound, which is above ours
         fault = f"has more than {MOST_PIXELS} pixels a side"
         raise UnreadableImage(path, fault) from error

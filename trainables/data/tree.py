@@ -61,9 +61,7 @@ def scan(root: Path) -> FolderTree:
         while visits:
             visits += _list(root, visits.pop(), tree)
     except OSError as error:
-        raise UsageError(
-            f"--data {root} cannot be read ({error.filename}: {error.strerror})"
-        ) from error
+        raise UsageError(f"{root} cannot be read ({error.filename}: {error.strerror})") from error
     for names in (tree.folders, tree.images, tree.others, tree.hidden):
         names.sort()
     return tree
