@@ -342,7 +342,7 @@ def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
     raise UsageError("name a run: --space NAME, --search NAME or --run RUN_ID")
 
 
-def _score(run: RecordedRun) -> str:
+def _score(run: "RecordedRun") -> str:
     """What the run was chosen by, if not by that accuracy."""
     if not (judged := judged_by(run.job.metric)):
         return ""
