@@ -138,6 +138,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (["analyse", "--split", "t"], {"train", "test"}),
         (["run", "--sampler", ""], {"gp", "random", "tpe"}),
         (["data", "export", "--set", "c"], {"cifar10", "composite"}),
+        (["run", "--metric", "a"], {"accuracy", "auroc"}),
         (["run", "--name", ""], set()),
         (["new", ""], set()),
     ],
