@@ -1,6 +1,7 @@
 """``convoy COMMAND``, or ``python -m convoy COMMAND``: any command of Convoy."""
 
 import sys
+from importlib.metadata import version
 
 from convoy.doors import DOORS
 from trainables.boundary.arguments import called_as
@@ -15,6 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
+        return 0
+    if name == "--version":
+        print(f"convoy {version('convoy')}")
         return 0
     if name not in DOORS:
         raise UsageError(f"{name!r} is no command{nearest(name, DOORS)}; convoy --help lists them")
@@ -32,7 +36,7 @@ def _help() -> str:
             "",
             *(f"  {name:{width}}  {door.help}" for name, door in DOORS.items()),
             "",
-            "convoy COMMAND --help tells the flags of one.",
+            "convoy COMMAND --help tells the flags of one, convoy --version the version.",
         ]
     )
 

@@ -102,6 +102,7 @@ def _choices() -> dict[str, list[str]]:
     """The values of flags that argparse does not check."""
     from analysis import figures
     from search.proposals import samplers, schedulers
+    from trainables import scores
     from trainables.recipe import RECIPE_KEYS
 
     return {
@@ -109,6 +110,7 @@ def _choices() -> dict[str, list[str]]:
         "--scheduler": schedulers.available(),
         "--only": list(figures.available()),
         "--toggle": list(RECIPE_KEYS),
+        "--metric": scores.available(),
     }
 
 

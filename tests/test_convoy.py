@@ -35,6 +35,11 @@ def test_every_command_is_listed_with_what_it_does(argv):
     assert {name for name, does in rows if does.strip()} == DOORS.keys()
 
 
+def test_the_version_is_that_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert run_here(main, ["--version"]) == (0, f"convoy {project['version']}\n")
+
+
 def test_the_list_is_printed_before_anything_large_is_imported():
     code = "import sys, convoy.__main__; convoy.__main__.main(['--help']); print(*sys.modules)"
     done = subprocess.run(
@@ -133,6 +138,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (["analyse", "--split", "t"], {"train", "test"}),
         (["run", "--sampler", ""], {"gp", "random", "tpe"}),
         (["data", "export", "--set", "c"], {"cifar10", "composite"}),
+        (["run", "--metric", "a"], {"accuracy", "auroc"}),
         (["run", "--name", ""], set()),
         (["new", ""], set()),
     ],

@@ -17,7 +17,7 @@ from search.records.own_files import own_entries
 from search.records.ownership import original_of
 from search.records.place import place_in
 from search.records.search_file import FILE
-from search.records.tracking import default_uri
+from search.records.tracking import default_uri, sqlite_file
 from search.request.parser import add_flags
 from search.trials.text import size
 from trainables.boundary.arguments import Arguments
@@ -70,6 +70,7 @@ def run(argv: list[str]) -> int:
         _check(folder)
     if not arguments.yes and not sys.stdin.isatty():
         raise UsageError("nobody can be asked here; give --yes to delete without a question")
+    _check_store(arguments.tracking_uri)
     environment.prepare(loopback=True)
     with ExitStack() as stack:
         views = [view for folder in folders if (view := seen(folder)) is not None]
@@ -124,6 +125,15 @@ def _check(folder: Path) -> None:
                 f"{each.name}: the search is running, as {holder_of(each)}; stop it first: "
                 "python -m search.stop"
             )
+
+
+def _check_store(uri: str | None) -> None:
+    """Raise UsageError if a file is given as the store, and is not there: runs would be left."""
+    if uri and uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
+        raise UsageError(
+            f"--tracking-uri {uri}: there is no such file; leave it out for the store in which the "
+            "search recorded"
+        )
 
 
 def _planned(views: list[SearchOverview], uri: str | None, models: bool) -> list[Deletion]:

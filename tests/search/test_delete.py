@@ -230,6 +230,12 @@ def test_a_tracking_server_that_is_away_leaves_everything(tmp_path, capsys):
     assert "http://127.0.0.1:9: no tracking server answers" in told
 
 
+def test_a_store_that_is_not_there_is_refused_where_it_is_given(tmp_path, capsys):
+    made(tmp_path)
+    flags = ["--out", str(tmp_path), "--tracking-uri", f"sqlite:///{tmp_path / 'slip.db'}"]
+    assert "slip.db: there is no such file" in refusal(tmp_path, capsys, "s", "--yes", *flags)
+
+
 def test_a_password_that_was_not_kept_is_asked_for(tmp_path, capsys):
     folder = made(tmp_path)
     place = {"uri": "postgresql://me:***@host/db", "experiment": "x", "artifacts": None}
