@@ -272,7 +272,6 @@ def test_a_share_of_none_and_of_all_lies_within_its_interval():
         assert 0 < every.low < every.value == every.high == 1
 
 
-
 def test_of_no_images_there_is_no_figure():
     nothing = np.zeros(0, dtype=bool)
     assert share(nothing) is mean(nothing.astype(float)) is difference(nothing, nothing) is None
