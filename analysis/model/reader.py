@@ -34,8 +34,9 @@ _PLAIN_MEMBER = re.compile(
 # The expressions of sizes and guards in a program, which torch evaluates as Python: they call
 # constructors of SymPy and sizes alone, and quote nothing but names and numbers.
 _ARITHMETIC = re.compile(
-    r"(?:(?:[A-Z]\w*|max|min)\(|\.size\(\)|'[\w.]+'|\d+\.\d+|\b\w+\b(?!\s*\()"
-    r"|(?<![\])'])\(|[-+*/%<>=!&|),\[\]\s])*"
+    r"(?:(?:[A-Z]\w*|max|min)\("
+    r"|(?:\.size\(\)|'[\w.]+'|\d+\.\d+|\b\w+\b|[\])])(?!\s*\()"
+    r"|[-+*/%<>=!&|(,\[\s])*"
 )
 
 

@@ -134,6 +134,9 @@ EVIL = {
     "a size that is code in a string": in_archive(
         "models/model.json", expression("S('__import__(\\'os\\').mkdir(\\'{path}\\')')")
     ),
+    "a size that looks code up": in_archive(
+        "models/model.json", expression("__builtins__['eval'] (__builtins__['chr'] (48))")
+    ),
     "a size that formats code": in_archive("models/model.json", expression("S('exec%c1)' % 40)")),
     "a guard that is code": in_archive("models/model.json", guard),
     "an archive that unpacks": compressed,
