@@ -39,7 +39,7 @@ def list_images(named: Sequence[str]) -> ImageList:
         path = Path(name).absolute() if os.path.lexists(name) else user_path(name, "FILE")
         if not name or not os.path.lexists(path):
             raise UsageError(f"{name or repr(name)}: there is no such file or folder")
-        if not os.path.isdir(path):  # noqa: PTH112 - is_dir raises where it may not look
+        if not os.path.isdir(path):  # noqa: PTH112 - that raises for a link to what is forbidden
             paths[name] = path
             continue
         tree = scan(path)

@@ -10,7 +10,7 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from analysis.model import CARD, FOLDER, FORMAT, ONNX, PROGRAM, WEIGHTS
-from trainables.boundary.errors import UsageError, some
+from trainables.boundary.errors import UsageError, printable, some
 from trainables.boundary.validation import first_fault
 from trainables.data.image_files import LARGEST, Fit
 from trainables.shapes import ImageShape
@@ -29,6 +29,14 @@ _Side = Annotated[int, Field(ge=1, le=LARGEST)]
 _PLAIN_MEMBER = re.compile(
     r"[^/]+/(models/\w+\.json|data/(weights|constants)/(weight_\d+|tensor_\d+|\w+_config\.json)"
     r"|extra/[^/]*|archive_format|archive_version|byteorder|version|\.[\w/]+)"
+)
+
+# The expressions of sizes and guards in a program, which torch evaluates as Python: they call
+# constructors of SymPy and sizes alone, and quote nothing but names and numbers.
+_ARITHMETIC = re.compile(
+    r"(?:(?:[A-Z]\w*|max|min)\("
+    r"|(?:\.size\(\)|'[\w.]+'|\d+\.\d+|\b\w+\b|[\])])(?!\s*\()"
+    r"|[-+*/%<>=!&|(,\[\s])*"
 )
 
 
@@ -159,9 +167,30 @@ def _check_program(file: Any) -> None:
                 raise ValueError(f"{name} is nothing that torch.export writes of a network")
             elif inner.endswith("_config.json"):
                 _check_payloads(name, json.loads(archive.read(member)))
+            elif inner.startswith("models/"):
+                _check_expressions(name, json.loads(archive.read(member)))
 
 
 def _check_payloads(name: str, document: Any) -> None:
     pickled = [key for key, each in document["config"].items() if each["use_pickle"] is not False]
     if pickled:
         raise ValueError(f"{name} has pickles of {some(pickled)}")
+
+
+def _check_expressions(name: str, document: Any) -> None:
+    for text in _expressions(document):
+        if not _ARITHMETIC.fullmatch(text):
+            raise ValueError(f"{name} has the expression {printable(text[:60])}")
+
+
+def _expressions(document: Any) -> Iterator[str]:
+    """What torch evaluates of a program's JSON, wherever it stands."""
+    if isinstance(document, dict):
+        for key, each in document.items():
+            if key in ("expr_str", "guards_code"):
+                yield from [each] if isinstance(each, str) else map(str, each)
+            else:
+                yield from _expressions(each)
+    elif isinstance(document, list):
+        for each in document:
+            yield from _expressions(each)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -44,7 +45,9 @@ def program(tmp_path_factory) -> Path:
     """What torch.export writes of a network with weights and buffers."""
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
     path = tmp_path_factory.mktemp("program") / "model.pt2"
-    torch.export.save(torch.export.export(network, (torch.zeros(2, 3, 8, 8),)), path)
+    sizes = ({0: torch.export.Dim("count"), 2: torch.export.Dim("height", min=8)},)
+    example = (torch.zeros(2, 3, 8, 8),)
+    torch.export.save(torch.export.export(network, example, dynamic_shapes=sizes), path)
     return path
 
 
@@ -85,6 +88,21 @@ def use_pickle(config: bytes, mark: Path) -> bytes:
     return json.dumps(document).encode()
 
 
+def expression(code: str) -> Change:
+    """The program, with code that makes a file in place of the first size that is an expression."""
+    return lambda program, mark: re.sub(
+        rb'(?<="expr_str": )"[^"]*"',
+        lambda _: json.dumps(code.format(path=str(mark))).encode(),
+        program,
+        count=1,
+    )
+
+
+def guard(program: bytes, mark: Path) -> bytes:
+    code = f"__import__('os').mkdir({str(mark)!r})"
+    return json.dumps({**json.loads(program), "guards_code": [code]}).encode()
+
+
 def replaced(name: str, content: Callable[[Path], bytes]) -> Callable[[Path, Path], None]:
     return lambda folder, mark: (folder / name).write_bytes(content(mark)) and None
 
@@ -110,6 +128,17 @@ EVIL = {
     ),
     "a custom object": in_archive("data/constants/custom_obj_0", lambda _, m: pickled(m)),
     "compiled code": in_archive("data/aotinductor/model/model.so", lambda *_: b"\x7fELF"),
+    "a size that is code": in_archive(
+        "models/model.json", expression("__import__('os').mkdir('{path}')")
+    ),
+    "a size that is code in a string": in_archive(
+        "models/model.json", expression("S('__import__(\\'os\\').mkdir(\\'{path}\\')')")
+    ),
+    "a size that looks code up": in_archive(
+        "models/model.json", expression("__builtins__['eval'] (__builtins__['chr'] (48))")
+    ),
+    "a size that formats code": in_archive("models/model.json", expression("S('exec%c1)' % 40)")),
+    "a guard that is code": in_archive("models/model.json", guard),
     "an archive that unpacks": compressed,
     "no archive": replaced("model.pt2", lambda _: b"PK"),
     "cut weights": replaced("weights.pt", lambda _: b"PK\x03\x04"),
