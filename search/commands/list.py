@@ -16,6 +16,7 @@ from search.records.overview import SearchOverview
 from search.records.shell import command
 from search.request.parser import add_flags
 from search.trials.text import percent, size
+from trainables.best_epoch import ACCURACY
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import printable
 
@@ -94,9 +95,14 @@ def _room() -> int | None:
 
 def _cells(view: SearchOverview, bytes_on_disk: int) -> dict[str, str]:
     trials = f"{view.done:,}/{view.requested:,}" if view.requested else "-"
-    figures = ("-" if each is None else percent(each) for each in (view.best, view.conflicting))
-    shown = (printable(view.name), printable(view.space) or "-", view.state, trials, *figures)
-    return dict(zip(_COLUMNS, (*shown, _age(view.begun), size(bytes_on_disk)), strict=True))
+    best, conflicting = (
+        "-" if each is None else percent(each) for each in (view.best, view.conflicting)
+    )
+    if view.best is not None and view.metric != ACCURACY:
+        best = f"{printable(view.metric)} {best}"
+    shown = (printable(view.name), printable(view.space) or "-", view.state, trials)
+    rest = (best, conflicting, _age(view.begun), size(bytes_on_disk))
+    return dict(zip(_COLUMNS, (*shown, *rest), strict=True))
 
 
 def _fitting(rows: list[dict[str, str]], room: int | None) -> list[str]:

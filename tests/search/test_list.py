@@ -169,6 +169,8 @@ def test_the_figure_is_that_of_the_metric_by_which_the_search_judged(tmp_path, c
     made(tmp_path, "s", metric="auroc", best={"val_accuracy": 0.5, "val_auroc": 0.9})
     found = listed(tmp_path, capsys)["s"]
     assert (found["metric"], found["best"]) == ("auroc", 0.9)
+    list_searches(["--out", str(tmp_path)])
+    assert " auroc 90.0% " in capsys.readouterr().out
 
 
 def test_show_tells_the_metric_its_finalists_and_the_limit_that_ended_the_search(tmp_path, capsys):
