@@ -24,9 +24,10 @@ def finals(board: SearchBoard, rule: Rule, job: Job) -> Iterator[TrialSpec]:
     has begun, also of a setting that was a finalist before the search was given more trials.
     """
     runs, race = board.finals.records, race_of(board, rule)
-    numbers = _free(board.trials.requested, {run.number for run in runs})
+    trials = {trial.number for trial in board.trials.records}
+    numbers = _free(board.trials.requested, trials | {run.number for run in runs})
     streams = sorted({run.spec.stream for run in runs if run.spec.stream is not None})
-    streams += islice(_free(board.trials.requested, set(streams)), board.seeds)
+    streams += islice(_free(board.trials.requested, trials | set(streams)), board.seeds)
     places = _places(race, runs)
     for seed, stream in enumerate(streams[: board.seeds], 1):
         for place, record in zip(places, race.contenders, strict=True):

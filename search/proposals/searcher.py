@@ -17,8 +17,6 @@ from search.trials.record import Status
 from search.trials.spec import BASELINE, Job, TrialSpec
 from trainables.best_epoch import improves
 
-_OWN = 2**31  # from here on no number of a trial is a stream
-
 
 def startup(trials: int) -> int:
     """How many of a search's ``trials`` come before the first that is drawn by what was learnt."""
@@ -62,7 +60,6 @@ class OptunaSearcher(Proposer):
         self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
         self._constraints: Constraints = constraints or {}
         self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
-        self._streams_of_finals: set[int | None] = set()
 
     @property
     def study(self) -> optuna.Study:
@@ -73,10 +70,12 @@ class OptunaSearcher(Proposer):
         """The configuration of the next trial."""
         number, trial = self._bounded.ask()
         self._numbers[trial_id] = number
-        label, guessed = BASELINE if number == 0 else "", number in self._guessed
+        label, guessed = (
+            BASELINE if number == 0 else "",
+            self._bounded.place(number) in self._guessed,
+        )
         values = self._sampler(trial)
-        stream = _OWN + number if number in self._streams_of_finals else None
-        return TrialSpec(self._job, number, values, label, stream, guessed=guessed).as_config()
+        return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record the intermediate values of a report, once an epoch."""
@@ -117,12 +116,13 @@ class OptunaSearcher(Proposer):
     def recall(self, history: TrialHistory) -> None:
         """Learn of a trial of this search from its record.
 
-        Of a finalist's training it learns the seed: a trial that is added later gets another, so
-        that those of the finals stay fresh for all trials.
+        Of a finalist's training it learns the number and the seed: a trial that is added later has
+        others, so that numbers are unique and the seeds of finals stay fresh for all trials.
         """
         record = history.record
         if record.spec.repeats is not None:
-            self._streams_of_finals.add(record.spec.stream)
+            self._bounded.reserve(record.number)
+            self._bounded.reserve(record.spec.seeded_by)
             return
         self._sampler(self._bounded.ask_for(record.number, self._sampler.point(record.values)))
         self._numbers[record.trial_id] = record.number

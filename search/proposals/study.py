@@ -25,8 +25,8 @@ class BoundedStudy:
     carried too, failed ones are left out. Until then it is an ordinary study.
 
     A trial is known by its number, which counts over all of them. What is drawn for it follows from
-    the seed, from its number and from earlier results, so that a search that is resumed after its
-    driver died draws what it would have drawn.
+    the seed, from its place among the trials and from earlier results, so that a search that is
+    resumed after its driver died draws what it would have drawn.
 
     Args:
         seed: of what is drawn.
@@ -52,17 +52,26 @@ class BoundedStudy:
         self._points, self._next, self._finished = points, 0, 0
         self._max_trials, self._carried, self._best = max_trials, carried, best
         self._issued: set[int] = set()
+        self._reserved: set[int] = set()
         self._running: dict[int, int] = {}  # number of a trial, and its number in the study
         self._lots: dict[int, int] = {}  # number in the study, and what was drawn for the trial
         self._create([])
 
     def ask(self) -> tuple[int, optuna.Trial]:
         """A new trial and its number, the first that was not asked for yet."""
-        while self._next in self._issued:
+        while self._next in self._issued or self._next in self._reserved:
             self._next += 1
-        number = self._next
-        point = self._points[number] if number < len(self._points) else {}
-        return number, self.ask_for(number, point)
+        place = self.place(self._next)
+        point = self._points[place] if place < len(self._points) else {}
+        return self._next, self.ask_for(self._next, point)
+
+    def reserve(self, number: int) -> None:
+        """Ask for no trial of ``number``, which is a final's."""
+        self._reserved.add(number)
+
+    def place(self, number: int) -> int:
+        """How many trials come before that of ``number``: those of lower numbers, but the reserved."""
+        return number - sum(other < number for other in self._reserved)
 
     def ask_for(self, number: int, point: dict[str, Value]) -> optuna.Trial:
         """The trial of ``number``, at ``point``; what that lacks is drawn."""
@@ -70,11 +79,12 @@ class BoundedStudy:
             self._replace()
         if point:
             self.study.enqueue_trial(point)
-        self._sampler.begin(self._seed, number)
+        place = self.place(number)
+        self._sampler.begin(self._seed, place)
         trial = self.study.ask()
         self._issued.add(number)
         self._running[number] = trial.number
-        self._lots[trial.number] = derive(self._seed, "lot", number)
+        self._lots[trial.number] = derive(self._seed, "lot", place)
         return trial
 
     def report(self, number: int, epoch: int, value: float) -> None:

@@ -84,10 +84,14 @@ class TrialSpec:
         return self.label == BASELINE
 
     @property
+    def seeded_by(self) -> int:
+        """The stream, or the number where there is none."""
+        return self.number if self.stream is None else self.stream
+
+    @property
     def setting(self) -> Setting:
         """What is trained; its seed follows from the search's and the trial's stream or number."""
-        stream = self.number if self.stream is None else self.stream
-        seed = derive(self.job.seed, "trial", stream)
+        seed = derive(self.job.seed, "trial", self.seeded_by)
         return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
 
     @property

@@ -326,7 +326,20 @@ def searcher(trials: int) -> OptunaSearcher:
     return OptunaSearcher(SpaceSampler(read_space(SPACES / "gap5.yaml"), {}), JOB, trials)
 
 
-def test_an_added_trial_has_the_setting_that_it_had_at_once_but_no_seed_of_a_final():
+def test_numbers_and_seeds_of_later_finals_are_no_added_trials():
+    before = played(3, SCORES)
+    first = raced(before)
+    board = played(3, SCORES, before, seeds=3)
+    board.trials.requested = 4
+    added = spec(max(each.number for each in first) + 1, {"lr": 0.009})
+    play(board.trials, added, [0.9])
+    more = raced(board)
+    assert added.number in {each.repeats for each in more}
+    assert len({each.number for each in [*first, *more, added]}) == len(first) + len(more) + 1
+    assert added.seeded_by not in {each.stream for each in more}
+
+
+def test_an_added_trial_has_the_setting_that_it_had_at_once_but_no_number_or_seed_of_a_final():
     at_once, grown_later = searcher(6), searcher(6)
     drawn = [TrialSpec.from_config(at_once.suggest(str(number))) for number in range(6)]
     for each in drawn[:3]:
@@ -334,10 +347,17 @@ def test_an_added_trial_has_the_setting_that_it_had_at_once_but_no_seed_of_a_fin
     again = spec(3, drawn[1].values, label="finalist-1-seed-1", stream=3, repeats=1)
     grown_later.recall(history(again, [0.5]))
     added = [TrialSpec.from_config(grown_later.suggest(f"a{number}")) for number in (3, 4, 5)]
-    assert [each.number for each in added] == [3, 4, 5]
+    assert [each.number for each in added] == [4, 5, 6]
     assert [each.values for each in added] == [each.values for each in drawn[3:]]
-    assert added[0].setting.seed not in {each.setting.seed for each in (*drawn, again)}
-    assert [each.setting.seed for each in added[1:]] == [each.setting.seed for each in drawn[4:]]
+    assert again.setting.seed not in {each.setting.seed for each in added}
+    resumed = searcher(6)
+    for each in (*drawn[:3], again):
+        resumed.recall(history(each, [0.5]))
+    resumed.recall(history(added[0], [], "running"))
+    later = [TrialSpec.from_config(resumed.suggest(f"b{number}")) for number in (4, 5)]
+    assert [(each.number, each.values) for each in later] == [
+        (each.number, each.values) for each in added[1:]
+    ]
 
 
 @pytest.fixture(scope="module")
