@@ -70,7 +70,7 @@ class BoundedStudy:
         self._reserved.add(number)
 
     def place(self, number: int) -> int:
-        """How many trials come before that of ``number``: those of lower numbers, but the reserved."""
+        """How many trials come before that of ``number``, which does not count reserved ones."""
         return number - sum(other < number for other in self._reserved)
 
     def ask_for(self, number: int, point: dict[str, Value]) -> optuna.Trial:
