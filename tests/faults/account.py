@@ -136,7 +136,12 @@ def _repeats(folder: Path) -> int | None:
 def _folder_account(search: Search, failed: set[int]) -> Account:
     folders = search.trial_folders()
     trials = Counter(number_of(each) for each in folders if _repeats(each) is None)
-    found = _compared(range(search.trials), trials) + _finals_account(search, folders)
+    if search.former:  # finals that were trained before the added trials have numbers between
+        found = _compared(range(len(folders)), Counter(map(number_of, folders)))
+        found += checked(len(trials) == search.trials, f"{search.name}: {len(trials)} trials")
+    else:
+        found = _compared(range(search.trials), trials)
+    found += _finals_account(search, folders)
     for folder in folders:
         try:
             found += _trial_account(search, folder, number_of(folder) in failed)

@@ -46,7 +46,8 @@ def _in_its_finals(bench: Bench, dead: list[Run]) -> Account:
 @contextmanager
 def _going_on(bench: Bench, larger: Search, dead: list[Run]) -> Iterator[None]:
     """The search with more trials, killed in one of those."""
-    killed_in = bench.draw.randrange(TRIALS + 1, MORE)
+    first = len(larger.trial_folders())  # finals that have begun have numbers too
+    killed_in = first + bench.draw.randrange(1, MORE - TRIALS)
     with larger.resumed("--trials", str(MORE)) as run:
         wait_for(lambda: run.ended or larger.recorded(killed_in), f"trial {killed_in}")
         bench.say(f"{larger.name}: killed in trial {killed_in}, {larger.over()} over")

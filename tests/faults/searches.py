@@ -243,9 +243,8 @@ class Search:
         return sorted(self.folder.glob("trial-*-*"))
 
     def trial(self, number: int) -> Path | None:
-        """The folder of trial ``number``, the latest if a final had that too, if it has begun."""
-        folders = [each for each in self.trial_folders() if number_of(each) == number]
-        return max(folders, key=lambda each: each.stat().st_ctime, default=None)
+        """The folder of trial ``number``, if it has begun."""
+        return next((each for each in self.trial_folders() if number_of(each) == number), None)
 
     def recorded(self, number: int) -> list[dict[str, Any]]:
         """What trial ``number`` has reported so far; a line that is being written is left out."""
