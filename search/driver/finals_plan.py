@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def plan_finals(
     lucky.
 
     Args:
-        lengths: the seconds of each training that is left, of so many finalists and seeds.
+        lengths: the seconds of each training that is left, of so many finalists and seeds, in
+            their order.
         finalists: asked for.
         seeds: asked for.
         slots: trainings at once.
@@ -50,11 +52,8 @@ def plan_finals(
 
 
 def makespan(lengths: Sequence[float], slots: int, start: float) -> float:
-    """The most that trainings take of which each begins as soon as one of ``slots`` is free.
-
-    The bound of Graham (1969); 0 of none.
-    """
-    if not lengths:
-        return 0.0
-    longest = max(lengths)
-    return start + (sum(lengths) - longest) / slots + longest
+    """What trainings take of which each begins as soon as one of ``slots`` is free; 0 of none."""
+    ends = [start] * slots
+    for length in lengths:
+        heapreplace(ends, ends[0] + length)
+    return max(ends) if lengths else 0.0

@@ -176,12 +176,15 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         settings = trained_again(self._board, self._rule, finalists)
         runs = (run for run in self._board.finals.records if run.status is Status.COMPLETED)
         ended, epochs = Counter(run.spec.choice for run in runs), self._board.trials.max_epochs
-        lengths = list[float]()
-        for record in settings:
-            left = seeds - ended[record.spec.choice]
-            lengths += left * [self._pace(record) * epochs]
         unknown = 0 if self._in_finals else finalists + 1 - len(settings)
-        return lengths + unknown * seeds * [self._usual_pace() * epochs]
+        done = [(self._pace(each), ended[each.spec.choice]) for each in settings]
+        done += [(self._usual_pace(), 0)] * unknown
+        return [
+            pace * epochs
+            for seed in range(seeds)
+            for pace, seeds_done in done
+            if seed < seeds - seeds_done
+        ]
 
     def _pace(self, record: TrialRecord) -> float:
         usual = record.epoch_seconds or self._usual_pace()

@@ -32,8 +32,8 @@ def simulated(lengths: list[float], slots: int) -> float:
 
 @pytest.mark.parametrize("lengths", [[5.0], [1.0, 9.0], [3.0, 3.0, 3.0], [1.0, 2.0, 7.0, 2.0, 9.0]])
 @pytest.mark.parametrize("slots", [1, 2, 4])
-def test_they_never_take_longer_than_is_expected(lengths, slots):
-    assert simulated(lengths, slots) <= makespan(lengths, slots, 0.0)
+def test_each_training_begins_where_one_has_ended(lengths, slots):
+    assert makespan(lengths, slots, START) == START + simulated(lengths, slots)
 
 
 def test_nothing_takes_no_time():
@@ -50,7 +50,7 @@ def test_with_less_time_seeds_are_given_up_first():
 
 
 def test_with_even_less_then_finalists():
-    assert planned(needed(2, 1)) == (2, 1)
+    assert planned(needed(2, 1)) == (3, 1)  # one more setting fills the second slot
     assert planned(needed(1, 1)) == (1, 1)
 
 
