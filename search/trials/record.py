@@ -82,6 +82,11 @@ class TrialRecord:
         return self.best.get(self.spec.job.figure, -1.0)
 
     @property
+    def best_accuracy(self) -> float:
+        """Validation accuracy of the best epoch; -1 before any."""
+        return self.best.get(figure_of(ACCURACY), -1.0)
+
+    @property
     def judged(self) -> dict[str, float]:
         """The best epoch's score and its accuracy, by the names of the figures."""
         names = self.spec.job.figure, figure_of(ACCURACY)

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from html import unescape
@@ -122,6 +123,14 @@ def test_a_result_shows_its_trials_the_best_first_and_is_escaped(result):
     assert "<td>75.00%</td>" in html
     assert "<td>lr=0.2</td>" in html
     assert result.name in html
+
+
+def test_what_the_page_names_of_a_trial_is_there(result):
+    page = (ROOT / "docs" / "notebook-use.md").read_text()
+    (line,) = re.findall(r"^\| `trials` \| (.*) \|$", page, re.MULTILINE)
+    names = re.findall(r"`(\w+)`", line)
+    assert "best_accuracy" in names
+    assert [name for name in names if not hasattr(result.trials[0], name)] == []
 
 
 def test_a_result_names_its_winners_run(result, finished):

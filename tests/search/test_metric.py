@@ -68,6 +68,7 @@ def test_the_best_epoch_and_the_best_trial_are_those_of_the_metric():
     trials = board().trials
     best = trials.best()
     assert (best.number, best.best_epoch, best.best_score) == (1, 2, 0.9)
+    assert best.best_accuracy == pytest.approx(0.1)
     assert best.judged == {"val_auroc": 0.9, "val_accuracy": pytest.approx(0.1)}
     assert choose(board(), FREE).winner.number == 1
 
