@@ -65,7 +65,7 @@ def _baseline(outcome: Outcome) -> list[str]:
 
 
 def _winner(outcome: Outcome, request: Request) -> list[str]:
-    """What won, and what is to be known of it."""
+    """What won, and its figures."""
     best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
     score, judged = 100 * best[figure_of(metric)], judged_by(metric)

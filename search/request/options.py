@@ -56,7 +56,9 @@ class TrainingOptions(BaseModel):
         (), "give a value in every trial; may be repeated", "KEY=VALUE", BUDGET
     )
     epochs: int | None = _count("most epochs a trial (default: space)", BUDGET)
-    seed: int = _count("of everything (default: {})", BUDGET, metavar="S", low=0, default=0)
+    seed: int = _count(
+        "seeds all random choices (default: {})", BUDGET, metavar="S", low=0, default=0
+    )
     train_limit: int | None = _count("most training images", BUDGET)
     val_limit: int | None = _count("most validation images", BUDGET)
     cpus_per_trial: int | None = _count("default: an even share", MACHINE)

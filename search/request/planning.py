@@ -141,7 +141,7 @@ def _metric(options: SearchOptions, name: str, space: Space, dataset: Dataset) -
 
 
 def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
-    """Raise UsageError if digits shall agree of which none are drawn."""
+    """Raise UsageError if a share of agreeing digits is asked for where no digits are drawn."""
     drawn = dataset.has_digits and dataset.name != "folder"
     if options.val_alignment is not None and not drawn:
         raise UsageError(f"--val-alignment: no digits are drawn for {what}")

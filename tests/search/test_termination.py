@@ -141,7 +141,7 @@ def test_a_time_that_is_up_already_is_refused(folder, seconds):
 
 @pytest.mark.parametrize("termination", [LIMIT, MORE, Termination()])
 def test_the_time_that_it_has_and_more_are_not(folder, termination):
-    check_limits("s", [folder], termination)
+    assert check_limits("s", [folder], termination) is None
 
 
 def test_more_trials_alone_are_refused_as_its_time_is_up(folder):
