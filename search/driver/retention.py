@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 
 from search.selection.choice import SAVED_TRIALS, worth_keeping
 from search.selection.rule import Rule
-from search.trials.checkpoints import checkpoints
+from search.trials.checkpoints import checkpoints, latest_whole
 from search.trials.files import trial_folder
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
@@ -66,9 +66,9 @@ class KeepBest(Callback):  # type: ignore[misc]
         """Remove the checkpoints that nothing needs once a trial has ended."""
         if not record.status.is_final:
             return
-        failed = record.status is Status.FAILED
-        _remove(checkpoints(trial_folder(self._search, record))[0 if failed else 1 :])
-        if failed:
+        needed = None if record.status is Status.FAILED else self._latest(record)
+        _remove(set(checkpoints(trial_folder(self._search, record))) - {needed})
+        if record.status is Status.FAILED:
             return
         if not record.spec.is_baseline and record.spec.repeats is None:
             candidates = [*self._best, record]
@@ -76,6 +76,16 @@ class KeepBest(Callback):  # type: ignore[misc]
             for loser in candidates:
                 if loser not in self._best:
                     _remove(checkpoints(trial_folder(self._search, loser)))
+
+    def _latest(self, record: TrialRecord) -> Path | None:
+        """The checkpoint of a trial's last epoch; a damaged one if none is whole.
+
+        A stopped trial may have begun to write one more, of an epoch that it never reported.
+        """
+        folder = trial_folder(self._search, record)
+        if not record.epochs:
+            return None
+        return latest_whole(folder, record.epochs) or next(iter(checkpoints(folder)), None)
 
 
 def _remove(folders: Iterable[Path]) -> None:

@@ -116,7 +116,7 @@ class SearchRecords:
 
     def _log_others(self, board: SearchBoard, best: TrialRecord | None) -> None:
         """Log the weights of the other trials that have any, so that they can be analysed too."""
-        ended = [r for r in board.records if r.status.may_win and r != best]
+        ended = [r for r in board.records if r.status.may_win and r.epochs and r != best]
         with tempfile.TemporaryDirectory() as parent:
             for record in ended:
                 if checkpoints(self._checkpoints_of(record)):

@@ -31,6 +31,7 @@ from search.records.run_reader import spec_and_space
 from search.records.search_records import SearchRecords
 from search.trials.files import STATUS, TrialFiles, trial_folder
 from search.trials.record import Status
+from search.trials.search_board import SearchBoard
 from search.trials.spec import TrialSpec
 from trainables.boundary.errors import UsageError
 
@@ -350,6 +351,15 @@ def test_a_search_resumed_with_other_resources_goes_on_with_the_params_it_began_
         records = SearchRecords(Path(place.artifacts), about, "the id")
         assert records.writer.close() == []
     assert content(place)["s"]["params"] == {"concurrency": "1", "n1": "1", "n2": "2"}
+
+
+def test_a_checkpoint_that_a_trial_was_writing_as_its_search_ended_is_not_a_loss(place, tmp_path):
+    asked, board = new_record("a", 1).spec, SearchBoard(1, 1, 100)
+    records = SearchRecords(tmp_path, About(place, {}, {}, JOB, {}), "the id")
+    TrialFiles(tmp_path).started(board.trials.started("a", asked))
+    (trial_folder(tmp_path, board.record("a")) / "checkpoint_000000").mkdir()
+    records.writer.trial_ended(board.trials.ended("a"))
+    assert records.close(board, "complete").errors == []
 
 
 # Trials whose end their files do not tell.

@@ -10,6 +10,7 @@ from search.driver.retention import KeepBest
 from search.selection.choice import SAVED_TRIALS, choose
 from search.selection.rule import Rule
 from search.space.constraints import Limit
+from search.trials.checkpoints import STATE_FILE, write_checksum
 from search.trials.files import folder_name
 from search.trials.search_board import SearchBoard
 
@@ -30,10 +31,15 @@ class Search:
         for epoch in range(1, epochs + 1):
             board.reported(name, epoch, {"val_accuracy": accuracy, **figures})
             folder = self.folder / folder_name(number, name) / f"checkpoint_{epoch - 1:06d}"
-            folder.mkdir(parents=True)
-            (folder / "state.pt").write_bytes(b"state")
+            self.write(folder, epoch)
             told = {"trial": SimpleNamespace(trial_id=name), "iteration": 0, "trials": []}
             self.keep.on_checkpoint(checkpoint=Checkpoint.from_directory(folder), **told)
+
+    def write(self, folder, epoch: int, whole: bool = True) -> None:
+        folder.mkdir(parents=True)
+        (folder / STATE_FILE).write_bytes(b"state")
+        if whole:
+            write_checksum(folder, epoch)
 
     def end(self, number: int, failed: bool = False) -> None:
         told = {"trial": SimpleNamespace(trial_id=str(number)), "iteration": 0, "trials": []}
@@ -64,6 +70,23 @@ def test_the_latest_two_stay_while_a_trial_runs(search):
 
 def test_the_latest_stays_once_it_has_ended(search):
     search.train(1, 0.5)
+    search.end(1)
+    assert search.left() == {1: ["3"]}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_of_a_trial_stopped_while_it_wrote_one_the_last_reported_stays(search, epochs, whole):
+    search.train(1, 0.5, epochs=epochs)
+    search.write(search.folder / folder_name(1, "1") / "checkpoint_000005", epochs + 1, whole)
+    search.end(1)
+    assert search.left() == ({1: ["1"]} if epochs else {})
+
+
+def test_a_damaged_one_stays_where_no_other_does_so_that_its_loss_is_named(search):
+    search.train(1, 0.5)
+    for path in search.folder.glob(f"*/*/{STATE_FILE}"):
+        path.write_bytes(b"damaged")
     search.end(1)
     assert search.left() == {1: ["3"]}
 
