@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# A containers.conf of the tests: runc runs where control groups are of both versions, crun does not.
+# runc runs where control groups are of both versions, crun does not.
 SETTINGS = """
 [engine]
 runtime = "runc"
