@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = """
 [engine]
 runtime = "runc"
+compat_api_enforce_docker_hub = false
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 """

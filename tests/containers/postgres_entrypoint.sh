@@ -5,7 +5,7 @@
 set -euo pipefail
 
 if [[ $(id -u) == 0 ]]; then
-    install --directory --owner=postgres --group=postgres --mode=700 "$PGDATA"
+    install --directory --owner=postgres --group=postgres --mode=700 "$PGDATA" /run/postgresql
     exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
 fi
 

@@ -34,7 +34,7 @@ for each in "${@:-python}"; do
             install -D postgres_entrypoint.sh "$work/root/usr/local/bin/docker-entrypoint.sh"
             mkdir -p "$work/root/docker-entrypoint-initdb.d"
             image_of postgres:17-bookworm \
-                --change "ENV PGDATA=/var/lib/postgresql/data" \
+                --change "ENV PGDATA=/var/lib/postgresql/data" --change "ENV LANG=C.UTF-8" \
                 --change "ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/lib/postgresql/17/bin" \
                 --change "ENTRYPOINT [\"docker-entrypoint.sh\"]" --change "CMD [\"postgres\"]" \
                 --change "VOLUME /var/lib/postgresql/data" --change "STOPSIGNAL SIGINT"
