@@ -1,0 +1,47 @@
+"""The images' dependencies with their hashes, into ``locks/``: ``python .ci/locks.py``.
+
+uv resolves what pyproject.toml asks for to the versions of constraints.txt. What differs between
+builds of torch for CUDA and for the CPU is a file of its own: another index may take its place.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = ROOT / "locks"
+OF_TORCH = re.compile("(torch|torchvision|triton|nvidia-.+|cuda-.+)==")
+COMPILE = """uv pip compile --quiet --python-platform linux --python-version 3.11 --constraint constraints.txt
+    --generate-hashes --only-binary :all: --no-annotate --no-header -""".split()
+
+
+def main() -> None:
+    """Write the locks of both images."""
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, extras = asked["project"], asked["project"]["optional-dependencies"]
+    build = asked["build-system"]["requires"]
+    search = packages([*project["dependencies"], *extras["cluster"], *build])
+    write("torch", [each for each in search if OF_TORCH.match(each)])
+    write("search", [each for each in search if not OF_TORCH.match(each)])
+    write("tracking", packages(extras["service"]))
+
+
+def packages(wanted: list[str]) -> list[str]:
+    """Every package that is ``wanted``, or brought by one, with its version and hashes."""
+    command = [str(Path(sys.executable).with_name(COMPILE[0])), *COMPILE[1:]]
+    done = subprocess.run(
+        command, cwd=ROOT, input="\n".join(wanted), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return re.split(r"\n(?=\S)", done.stdout.strip())
+
+
+def write(name: str, locked: list[str]) -> None:
+    """Write a lock, under a line that says how it is made."""
+    text = "\n".join(["# make locks", *locked])
+    (LOCKS / f"{name}.txt").write_text(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
