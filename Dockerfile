@@ -8,11 +8,13 @@ FROM python:${PYTHON}-slim AS base
 ENV PYTHONUNBUFFERED=1 HOME=/tmp USER=convoy
 RUN useradd --no-create-home --uid 1000 convoy
 WORKDIR /convoy
+COPY deploy/slim.sh deploy/
 
 
 FROM base AS tracking
 COPY locks/tracking.txt locks/
-RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/tracking.txt
+RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/tracking.txt \
+    && sh deploy/slim.sh
 COPY deploy deploy
 # A volume that is mounted here takes over who may write.
 RUN mkdir /artifacts && chown convoy /artifacts
@@ -26,7 +28,8 @@ ENTRYPOINT ["sh", "deploy/tracking-server.sh"]
 # Dependencies change more rarely than the code: layers of their own, from the files that were tested.
 FROM base AS dependencies
 COPY locks/search.txt locks/
-RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/search.txt
+RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/search.txt \
+    && sh deploy/slim.sh
 # An index of torch's wheels decides for which CUDA, or that it is for the CPU alone: the same version
 # of torch, with what it brings there. Without one, the usual wheels, which are for CUDA, and run on
 # the CPU where there is no GPU.
@@ -38,7 +41,7 @@ RUN if [ -z "$TORCH_INDEX" ]; then \
         sed -nE 's/^(torch(vision)?==[^ ]+).*/\1/p' locks/torch.txt > /tmp/torch.txt \
         && pip install --no-cache-dir --only-binary :all: --index-url "$TORCH_INDEX" --requirement /tmp/torch.txt \
         && rm /tmp/torch.txt; \
-    fi
+    fi && sh deploy/slim.sh
 
 
 FROM dependencies AS search

@@ -12,9 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "locks"
-OF_TORCH = re.compile("(torch|torchvision|triton|nvidia-.+|cuda-.+)==")
-COMPILE = """uv pip compile --quiet --python-platform linux --python-version 3.11 --constraint constraints.txt
-    --generate-hashes --only-binary :all: --no-annotate --no-header -""".split()
+OF_TORCH = re.compile("(torch|torchvision|nvidia-.+|cuda-.+)==")
+UNUSED = re.compile("triton==")  # deploy/slim.sh says why
+COMPILE = (
+    "uv pip compile --quiet --python-platform linux --python-version 3.11 --only-binary :all: "
+    "--constraint constraints.txt --generate-hashes --no-annotate --no-header -"
+)
 
 
 def main() -> None:
@@ -30,11 +33,13 @@ def main() -> None:
 
 def packages(wanted: list[str]) -> list[str]:
     """Every package that is ``wanted``, or brought by one, with its version and hashes."""
-    command = [str(Path(sys.executable).with_name(COMPILE[0])), *COMPILE[1:]]
+    uv, *flags = COMPILE.split()
+    command = [str(Path(sys.executable).with_name(uv)), *flags]
     done = subprocess.run(
         command, cwd=ROOT, input="\n".join(wanted), stdout=subprocess.PIPE, text=True, check=True
     )
-    return re.split(r"\n(?=\S)", done.stdout.strip())
+    found = re.split(r"\n(?=\S)", done.stdout.strip())
+    return [package for package in found if not UNUSED.match(package)]
 
 
 def write(name: str, locked: list[str]) -> None:

@@ -53,19 +53,16 @@ def _step(number: int, name: str, *flags: str) -> int:
 def _place() -> str:
     """Where the results will lie, and in a container, how they outlive it."""
     runs = Path(_RUNS).resolve()
-    if not _in_container():
-        return f"a first search, of some minutes: what it makes will lie in {runs}"
+    line = f"a first search and its analysis, some minutes; all that is made lies in {runs}"
+    if not any(Path(mark).exists() for mark in _CONTAINERS):
+        return line
     if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
-        return f"a first search, of some minutes: what it makes will lie in the volume at {runs}"
+        return f"{line}, a volume"
     return (
-        f"a first search, of some minutes: what it makes will lie in {runs} of this container, and\n"
-        f"be lost with it: to keep it, add --volume convoy-runs:{runs}, or leave out --rm and copy\n"
-        f"it in the end: docker cp {socket.gethostname()}:{runs} ."
+        f"{line} of this container alone.\n"
+        f"To keep it, run this with --volume convoy-runs:{runs}, or without --rm and copy it in the "
+        f"end:\ndocker cp {socket.gethostname()}:{runs} ."
     )
-
-
-def _in_container() -> bool:
-    return any(Path(mark).exists() for mark in _CONTAINERS)
 
 
 def _end(name: str) -> str:
