@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from closing_table import note
-from engine import ROOT, build, podman, tried
+from engine import ROOT, build, tried
 
 REGISTRY = "docker.io/library"
 # How a search begins in the search image.
@@ -62,12 +62,7 @@ def build_from(context: Path, tag: str, target: str) -> float:
     return build(tag, target, context, **index)
 
 
-def gigabytes(tag: str) -> float:
-    """The size of an image."""
-    return int(podman("image", "inspect", "--format={{.Size}}", tag)) / 1e9
-
-
 def _built(tag: str, target: str) -> str:
     seconds = build_from(ROOT, tag, target)
-    note(f"{target} image built", f"{gigabytes(tag):.2f} GB in {seconds:.0f} s")
+    note(f"{target} image built", f"{seconds:.0f} s")
     return tag
