@@ -13,6 +13,7 @@
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
+# make sbom      bills of materials of the images, in sbom/
 # make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
@@ -20,7 +21,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test bench reference docs docs-test locks
+	slurm-test bench reference docs docs-test locks sbom
 
 install: $(VENV)/.installed
 
@@ -124,8 +125,10 @@ reference: install
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 locks: install
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	$(RUN) .ci/locks.py
+
+sbom: install
+	$(RUN) .ci/sbom.py sbom
 
 bench: install
 	$(RUN) -m benchmarks.throughput --floor
