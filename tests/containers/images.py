@@ -10,14 +10,13 @@ from engine import ROOT, build, tried
 
 REGISTRY = "docker.io/library"
 # How a search begins in the search image.
-SEARCH: tuple[str, ...] = ()
-# An image keeps to these, but for a container's folders that are written to.
+SEARCH = ("run",)
+# All that an image needs, but for volumes.
 HARDENED = (
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
     "--read-only",
     "--tmpfs=/tmp",
-    "--env=HOME=/tmp",
 )
 
 
