@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from closing_table import note
@@ -32,7 +33,7 @@ def _volume() -> Iterator[None]:
     podman("volume", "rm", "--force", VOLUME)
 
 
-def search(*flags: str, name: str = NAME):
+def search(*flags: str, name: str = NAME) -> AbstractContextManager[Container]:
     """A search in a container with nothing but what it needs."""
     return started(name, search_image(), *SEARCH, *flags, options=(*HARDENED, *RUNS))
 
@@ -84,10 +85,16 @@ def go_on(name: str) -> None:
 CLEAN = "Account(lost=0, duplicated=0, running=0, wrong=())"
 
 
-def test_a_whole_search_ends_and_its_records_belong_to_the_user_of_the_image():
+@pytest.fixture(scope="module")
+def whole() -> str:
+    """A search that ran to its end."""
     with search(*SMALL, "--name", "whole") as container:
         assert container.wait(LONGEST) == 0, container.logs()
-    assert reckoned("whole") == CLEAN
+    return "whole"
+
+
+def test_a_whole_search_ends_and_its_records_belong_to_the_user_of_the_image(whole):
+    assert reckoned(whole) == CLEAN
     code = "import pathlib; print({each.stat().st_uid for each in pathlib.Path('runs').rglob('*')})"
     assert python(code) == "{1000}"
 
@@ -165,7 +172,7 @@ def test_a_second_signal_ends_a_search_at_once(number):
     with search(*SMALL, "--name", f"twice{number}") as container:
         await_the_middle(container)
         for _ in range(2):
-            podman("kill", f"--signal={number}", container.name)
+            tried("podman", "kill", f"--signal={number}", container.name)  # it may have ended
             time.sleep(1)
         assert container.wait(WITHIN) == {"INT": 130, "TERM": 143}[number]
     go_on(f"twice{number}")
@@ -173,7 +180,7 @@ def test_a_second_signal_ends_a_search_at_once(number):
 
 
 @pytest.mark.parametrize("words", [("list",), ("ui",), ("analyse", "--search", "whole")])
-def test_every_command_ends_on_podman_stop(words):
+def test_every_command_ends_on_podman_stop(whole, words):
     with started(NAME, search_image(), *words, options=(*HARDENED, *RUNS)) as container:
         time.sleep(3)
         began = time.monotonic()
