@@ -3,6 +3,7 @@
 import base64
 import re
 import secrets
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -109,3 +110,9 @@ def test_a_server_that_lacks_a_setting_says_which_and_ends(missing):
     with started("convoy-test-lacking", tracking_image(), options=options) as container:
         assert container.wait(30) == 2
         assert f"{missing}: is not set" in container.logs()
+
+
+def test_the_server_ends_on_podman_stop(server):
+    began = time.monotonic()
+    assert server.stop() in (0, 143)
+    assert time.monotonic() - began < 15
