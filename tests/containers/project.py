@@ -1,4 +1,4 @@
-"""compose.yaml by Docker Compose on podman's Docker API, in a folder and under a name of its own."""
+"""compose.yaml by Docker Compose on podman's Docker API, in a folder of its own."""
 
 import json
 import os
