@@ -13,6 +13,7 @@
 # make container-test  the images, built and run: needs root; half an hour
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
+# make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
 # make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
@@ -20,7 +21,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test container-test bench reference docs docs-test
+	slurm-test container-test bench reference docs docs-test locks
 
 install: $(VENV)/.installed
 
@@ -31,8 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	$(RUN) -m search.run --space gap5 --data embedded
-	$(RUN) -m analysis.run --space gap5 --data embedded
+	$(RUN) -m convoy demo
 
 check: install
 	$(RUN) -m ruff check .
@@ -135,6 +135,10 @@ docs-test: install
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
+
+locks: install
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(RUN) .ci/locks.py
 
 bench: install
 	$(RUN) -m benchmarks.throughput --floor
