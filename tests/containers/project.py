@@ -1,4 +1,4 @@
-"""compose.yaml by Docker Compose on podman's Docker API, in a folder and under a name of its own."""
+"""compose.yaml by Docker Compose on podman's Docker API, in a folder of its own."""
 
 import json
 import os
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from engine import ROOT, Container, environment, podman, tried, until
 from images import postgres_image, search_image, tracking_image
 
@@ -113,11 +112,12 @@ def composed(folder: Path, name: str, **values: Any) -> Iterator[Project]:
 
 
 def _name_images(file: Path) -> None:
-    """Run the images under test, and build none."""
-    tracking, search = {"image": tracking_image()}, {"image": search_image()}
-    names = {"tracking": tracking, "users": tracking, "head": search, "worker": search}
-    names |= {"database": {"image": postgres_image()}}
-    file.write_text(yaml.safe_dump({"services": names}))
+    """Run the images under test, and build none, also by ``--build``."""
+    names = {"database": postgres_image()}
+    names |= dict.fromkeys(("tracking", "users"), tracking_image())
+    names |= dict.fromkeys(("head", "worker"), search_image())
+    lines = [f"  {key}: {{image: {image}, build: !reset null}}" for key, image in names.items()]
+    file.write_text("\n".join(["services:", *lines, ""]))
 
 
 def _program(folder: Path) -> str:

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 import yaml
 from closing_table import note
-from engine import needs_engine, podman, until
+from engine import ROOT, needs_engine, podman, until
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from project import Project, composed, python
 
 pytestmark = needs_engine
 
-UP = "docker compose up --detach --wait"
+UP = "docker compose up --build --detach --wait"
 SMALL = "--space gap5 --train-limit 600 --val-limit 300 --cpus-per-trial 1 --set pool_stride=2"
 SMALL += " --finalists 0 --seed 1"
 OWN = ("tracking", "head", "worker")
@@ -95,6 +95,10 @@ class Composed:
         assert status == 0, printed
         return printed
 
+    def state(self, name: str) -> str:
+        """How the job of a search stands."""
+        return self.submit("--status", name)[1].split()[1]
+
     def epochs(self, name: str) -> dict[str, list[int]]:
         files = sorted((self.runs / name).glob("trial-*-*/result.json"))
         whole = {each: each.read_text().rpartition("\n")[0].splitlines() for each in files}
@@ -139,10 +143,10 @@ def service(tmp_path_factory) -> Iterator[Composed]:
 
 
 @pytest.fixture(scope="module")
-def first(service) -> str:
+def sent(service) -> str:
     """A search that was sent from this machine through the job API."""
-    assert "complete" in service.send("first", "--trials 3 --epochs 2", "--follow")
-    return "first"
+    assert "complete" in service.send("sent", "--trials 3 --epochs 2", "--follow")
+    return "sent"
 
 
 def status_of(address: str, **headers: str) -> int:
@@ -197,11 +201,11 @@ def test_the_job_api_lets_in_with_the_token_of_env_alone(service):
         assert (status, len(printed.splitlines())) == (2, 1), printed
 
 
-def test_a_search_sent_through_the_job_api_is_recorded_by_the_server(service, first, monkeypatch):
-    service.left(first, service.client(monkeypatch)).assert_whole(3, 2)
+def test_a_search_sent_through_the_job_api_is_recorded_by_the_server(service, sent, monkeypatch):
+    service.left(sent, service.client(monkeypatch)).assert_whole(3, 2)
 
 
-def test_the_servers_pages_show_the_search_to_whoever_logs_in(service, first, browser, tmp_path):
+def test_the_servers_pages_show_the_search_to_whoever_logs_in(service, sent, browser, tmp_path):
     user, password = service.user()
     context = browser.new_context(
         http_credentials={"username": user, "password": password},
@@ -210,7 +214,7 @@ def test_the_servers_pages_show_the_search_to_whoever_logs_in(service, first, br
     page = context.new_page()
     page.goto(f"{service.tracking}/#/experiments")
     page.get_by_text("convoy/gap5-embedded").first.click(timeout=120_000)
-    page.get_by_text(first, exact=True).first.wait_for(timeout=120_000)
+    page.get_by_text(sent, exact=True).first.wait_for(timeout=120_000)
     page.screenshot(path=tmp_path / "search.png")
     context.close()
 
@@ -221,18 +225,18 @@ def test_a_killed_workers_trials_go_on_elsewhere(service, monkeypatch):
     service.send("killed", "--trials 4 --epochs 12")
     until(service.trains("killed", 4), 240, "epochs of the search")
     podman("kill", service.project.container("worker", 2).name)
-    until(lambda: "complete" in service.submit("--status", "killed")[1], 400, "the search's end")
+    until(lambda: service.state("killed") != "running", 400, "the search's end")
     service.left("killed", service.client(monkeypatch)).assert_whole(4, 12)
 
 
-def test_a_search_survives_that_all_is_taken_down_and_started_again(service, first, monkeypatch):
+def test_a_search_survives_that_all_is_taken_down_and_started_again(service, sent, monkeypatch):
     service.send("interrupted", "--trials 3 --epochs 12")
     until(service.trains("interrupted", 4), 240, "epochs of the search")
     service.project.run("docker compose down")
     assert service.project.states() == {}
     service.project.run(UP)
     client = service.client(monkeypatch)
-    service.left(first, client).assert_whole(3, 2)
+    service.left(sent, client).assert_whole(3, 2)
     before = service.epochs("interrupted")
     status, printed = service.submit("--follow", "--", "--resume", "interrupted")
     assert status == 0, printed
@@ -259,3 +263,27 @@ def test_another_password_for_convoy_holds_after_up(service, monkeypatch):
     until(lambda: status_of(asked, Authorization=former) == 401, 90, "the old password's end")
     service.send("later", "--trials 1 --epochs 1", "--follow")
     service.left("later", service.client(monkeypatch)).assert_whole(1, 1)
+
+
+def commands() -> list[str]:
+    """The lines of the page that run Docker Compose, each without what is said of it."""
+    page = (ROOT / "docs" / "containers.md").read_text().partition("\n## The service\n")[2]
+    blocks = page.replace("\\\n", " ").splitlines()
+    lines = [
+        each.strip() for each in blocks if each.startswith("    ") and "docker compose" in each
+    ]
+    return [re.split(r" {3,}(?=\w+ )", line)[0] for line in lines]
+
+
+def test_every_command_of_the_page_runs_as_it_stands_there(service):
+    (service.project.folder / "data").mkdir()
+    (service.project.folder / "data" / "notes").write_text("of the user")
+    for command in commands():
+        if "compose.gpu.yaml" in command:  # there is no GPU
+            command = command.replace("up --build --detach --wait", "config --quiet")
+        short = " --trials 1 --epochs 1 --train-limit 300 --val-limit 200 --finalists 0"
+        print(service.project.run(command + short * ("--data embedded" in command)))
+    assert service.project.states() == {}
+    assert (service.project.folder / "mlflow.dump").read_bytes().startswith(b"PGDMP")
+    assert (service.project.volume("shared") / "data" / "notes").read_text() == "of the user"
+    assert service.summary("first")["status"] == "complete"
