@@ -17,6 +17,7 @@ from rich.console import Console
 from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
 from search.driver.events import Events, TrialListener
+from search.driver.free_workers import to_the_newest
 from search.driver.gpu_retry import GpuRetry
 from search.driver.lock import locked
 from search.driver.preflight import check_nodes, check_room
@@ -333,7 +334,7 @@ class _SearchRun:
             tune_config=tune.TuneConfig(
                 num_samples=left,
                 search_alg=source,
-                scheduler=scheduler,
+                scheduler=to_the_newest(scheduler),
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
             ),

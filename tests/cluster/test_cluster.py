@@ -73,9 +73,10 @@ def test_trials_run_on_every_node_and_a_node_that_is_lost_costs_none(cluster, tm
 
 
 @pytest.mark.long
-def test_a_node_that_is_added_is_used(cluster, tmp_path):
+@pytest.mark.parametrize(("trials", "epochs"), [(4, 12), (40, 2)])
+def test_a_node_that_is_added_is_used_however_short_the_trials(cluster, tmp_path, trials, epochs):
     cluster.remove_node(cluster.list_all_nodes()[-1])
-    search = search_on(cluster, tmp_path / "runs", trials=4)
+    search = search_on(cluster, tmp_path / "runs", trials, epochs)
     with search.begun() as run:
         wait_for(lambda: run.ended or len(training(search)) == 1, "a trial")
         cluster.add_node(num_cpus=1)

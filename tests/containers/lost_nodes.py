@@ -131,11 +131,11 @@ def _unpause(nodes: Nodes, node: Node) -> None:
 def _cut(nodes: Nodes, node: Node) -> None:
     for chain, end in (("INPUT", "--source"), ("OUTPUT", "--destination")):
         rule = ("--append", chain, end, nodes.head.address, "--jump", "DROP")
-        node.inside("--net", "iptables", *rule)
+        node.inside(("--net",), "iptables", *rule)
 
 
 def _heal(nodes: Nodes, node: Node) -> None:
-    node.inside("--net", "iptables", "--flush")
+    node.inside(("--net",), "iptables", "--flush")
 
 
 FAULTS = (

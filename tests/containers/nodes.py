@@ -33,9 +33,9 @@ class Node(Container):
         """Its first process, as this machine numbers it."""
         return int(podman("inspect", "--format={{.State.Pid}}", self.name))
 
-    def inside(self, spaces: str, *command: str) -> None:
-        """Run a command of this machine in some of its name spaces, as flags of nsenter."""
-        done = tried("nsenter", f"--target={self.pid()}", spaces, *command)
+    def inside(self, spaces: tuple[str, ...], *command: str) -> None:
+        """Run a command as root in some of its name spaces, as flags of nsenter."""
+        done = tried("nsenter", f"--target={self.pid()}", *spaces, *command)
         assert done.returncode == 0, f"{self.name}: {' '.join(command)}\n{done.stdout}"
 
 

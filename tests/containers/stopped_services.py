@@ -63,7 +63,7 @@ def _without_server(bench: Bench, name: str, seconds: float) -> Outcome:
 def _everywhere(nodes: Nodes, script: str) -> None:
     """Run a script with the volume's path in the mounts of every node."""
     for node in (nodes.head, *nodes.workers):
-        node.inside("--mount", "sh", "-c", script, str(nodes.volume))
+        node.inside(("--mount", "--pid"), "sh", "-c", script, str(nodes.volume))
 
 
 FAULTS = (

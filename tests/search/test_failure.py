@@ -1,9 +1,10 @@
+import errno
 from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from search.trials.failure import lost_reason
+from search.trials.failure import AT_HAND, ROOM, WRITABLE, lost_reason, obstacle, remedy_of
 from search.workers.failing import describe
 
 DIED = str(ActorDiedError())
@@ -47,3 +48,32 @@ def test_an_error_is_told_in_a_line_without_what_no_terminal_or_database_takes()
     error = ValueError("a null \x00 byte,\n\x1b[31mred, half \ud83d of one, and a whole \U0001f600")
     told = "ValueError: a null byte, [31mred, half of one, and a whole \U0001f600"
     assert describe(error) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, ROOM),
+        (errno.EDQUOT, ROOM),
+        (errno.EROFS, WRITABLE),
+        (errno.EIO, AT_HAND),
+        (errno.ESTALE, AT_HAND),
+        (errno.ENOTCONN, AT_HAND),
+        (errno.ENOENT, ""),
+    ],
+)
+def test_what_a_disk_or_share_refuses_says_what_to_do_first(number, remedy):
+    assert remedy_of(OSError(number, "")) == remedy
+
+
+def test_nothing_is_in_the_way_of_a_folder_that_can_be_written(tmp_path):
+    assert obstacle(tmp_path) == ("", "")
+
+
+def test_a_folder_that_is_gone_is_to_be_brought_back(tmp_path):
+    assert obstacle(tmp_path / "gone") == (f"No such file or directory: {tmp_path}/gone", AT_HAND)
+
+
+def test_a_folder_that_may_not_be_written_is_to_be_made_writable(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert obstacle(tmp_path) == (f"Permission denied: {tmp_path}", WRITABLE)
