@@ -1,6 +1,5 @@
 """The driver of a search on a cluster is killed, alone or with the head."""
 
-from account import account
 from engine import podman
 from fault import Bench, Fault, Outcome, completed
 from lost_nodes import BEFORE
@@ -15,7 +14,7 @@ def driver_killed(bench: Bench) -> Outcome:
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
             run.kill()
-        return Outcome(1, completed(search) + account(search))
+        return Outcome(1, completed(search))
 
 
 def head_killed(bench: Bench) -> Outcome:
@@ -28,7 +27,7 @@ def head_killed(bench: Bench) -> Outcome:
             run.wait()
         podman("start", nodes.head.name)
         seconds = nodes.await_all()
-        return Outcome(1, completed(search) + account(search), f"nodes back after {seconds:.0f} s")
+        return Outcome(1, completed(search), f"nodes back after {seconds:.0f} s")
 
 
 def cluster_killed(bench: Bench) -> Outcome:
@@ -42,7 +41,7 @@ def cluster_killed(bench: Bench) -> Outcome:
             )
             run.wait()
         nodes.make(2)
-        return Outcome(1, completed(search) + account(search))
+        return Outcome(1, completed(search))
 
 
 FAULTS = (

@@ -1,11 +1,12 @@
 """Nodes of a cluster that are silent for a while, lost, added, or cut off from the head."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 
 from account import account, checked
 from engine import podman
-from fault import Bench, Fault, Outcome, ended
+from fault import Bench, Fault, Outcome, completed, ended
 from nodes import ClusterSearch, Node, Nodes, cluster
 from searches import Run, wait_for
 
@@ -70,6 +71,22 @@ def added(bench: Bench) -> Outcome:
         return Outcome(
             1, found + account(search), f"joined after {seconds:.0f} s; {new} trials there"
         )
+
+
+def stopped_meanwhile(bench: Bench) -> Outcome:
+    """Stop a search while a node is paused, and go on with it once the node is back."""
+    with cluster("stopped", bench.folder) as nodes:
+        search, node = nodes.search("stopped"), nodes.workers[-1]
+        with search.begun() as run:
+            _await_work(search, run, node)
+            podman("pause", node.name)
+            start = time.monotonic()
+            run.terminate()
+            found = ended(run, 143)
+            seconds = time.monotonic() - start
+        podman("unpause", node.name)
+        nodes.await_all()
+        return Outcome(1, found + completed(search), f"stopped within {seconds:.0f} s")
 
 
 def _silenced(
@@ -144,6 +161,7 @@ FAULTS = (
     Fault("paused-long", "a node paused until it is given up", paused_for_long),
     Fault("killed", "a node killed, and not replaced", killed),
     Fault("added", "a node added", added),
+    Fault("stopped", "SIGTERM while a node is paused, then --resume", stopped_meanwhile),
     Fault("cut", f"a node cut off from the head for {SHORT:.0f} s", cut),
     Fault("cut-long", "a node cut off until it is given up", cut_for_long),
 )
