@@ -1,18 +1,20 @@
-# docker build --tag convoy .                               a search, and Ray's nodes
+# docker build --tag convoy .                               searches, and Ray's nodes
 # docker build --tag convoy-tracking --target tracking .    the tracking server, without torch
 # docs/containers.md tells how they are run.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS base
-ENV PYTHONUNBUFFERED=1
-RUN useradd --create-home --uid 1000 convoy
+# Whoever runs it, and on whatever is read-only, has a home: /tmp.
+ENV PYTHONUNBUFFERED=1 HOME=/tmp USER=convoy
+RUN useradd --no-create-home --uid 1000 convoy
 WORKDIR /convoy
-COPY constraints.txt ./
+COPY deploy/slim.sh deploy/
 
 
 FROM base AS tracking
-# The extra "service" of pyproject.toml alone, as the rest of Convoy brings torch.
-RUN pip install --no-cache-dir --constraint constraints.txt "mlflow[auth]" "psycopg[binary]"
+COPY locks/tracking.txt locks/
+RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/tracking.txt \
+    && sh deploy/slim.sh
 COPY deploy deploy
 # A volume that is mounted here takes over who may write.
 RUN mkdir /artifacts && chown convoy /artifacts
@@ -23,19 +25,30 @@ HEALTHCHECK --start-period=90s CMD ["python", "-c", "import urllib.request as r;
 ENTRYPOINT ["sh", "deploy/tracking-server.sh"]
 
 
-FROM base AS search
-# An index of torch's wheels decides for which CUDA, or that it is for the CPU alone. Without one,
-# the usual wheels, which are for CUDA, and run on the CPU where there is no GPU.
+# Dependencies change more rarely than the code: layers of their own, from the files that were tested.
+FROM base AS dependencies
+COPY locks/search.txt locks/
+RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/search.txt \
+    && sh deploy/slim.sh
+# An index of torch's wheels decides for which CUDA, or that it is for the CPU alone: the same version
+# of torch, with what it brings there. Without one, the usual wheels, which are for CUDA, and run on
+# the CPU where there is no GPU.
 ARG TORCH_INDEX=""
-RUN if [ -n "$TORCH_INDEX" ]; then \
-        pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" \
-            --constraint constraints.txt torch torchvision; \
-    fi
-# Dependencies change more rarely than the code: a layer of their own, for which the packages are
-# empty folders, from the versions that were tested.
+COPY locks/torch.txt locks/
+RUN if [ -z "$TORCH_INDEX" ]; then \
+        pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement locks/torch.txt; \
+    else \
+        sed -nE 's/^(torch(vision)?==[^ ]+).*/\1/p' locks/torch.txt > /tmp/torch.txt \
+        && pip install --no-cache-dir --only-binary :all: --index-url "$TORCH_INDEX" --requirement /tmp/torch.txt \
+        && rm /tmp/torch.txt; \
+    fi && sh deploy/slim.sh
+
+
+FROM dependencies AS search
+# Links to the code, which lies here as in the repository.
 COPY pyproject.toml ./
 RUN touch README.md LICENSE && mkdir search trainables analysis convoy \
-    && pip install --no-cache-dir --constraint constraints.txt --editable '.[cluster]'
+    && pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 COPY search search
 COPY trainables trainables
 COPY analysis analysis
@@ -43,5 +56,5 @@ COPY convoy convoy
 COPY configs configs
 RUN mkdir -p runs data /shared/runs /shared/data /shared/cache && chown -R convoy runs data /shared
 USER 1000
-ENTRYPOINT ["python", "-m", "search.run"]
-CMD ["--list"]
+# A role of a Ray cluster, or a command of convoy; without one, a list of them.
+ENTRYPOINT ["python", "-m", "convoy.container"]

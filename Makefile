@@ -10,8 +10,10 @@
 # make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
+# make container-test  the images, built and run: needs root; half an hour
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
+# make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
 # make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
@@ -19,7 +21,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test bench reference docs docs-test
+	slurm-test container-test bench reference docs docs-test locks
 
 install: $(VENV)/.installed
 
@@ -30,8 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	$(RUN) -m search.run --space gap5 --data embedded
-	$(RUN) -m analysis.run --space gap5 --data embedded
+	$(RUN) -m convoy demo
 
 check: install
 	$(RUN) -m ruff check .
@@ -105,6 +106,18 @@ slurm-test: install
 	|| echo "no Slurm here: its test will be skipped"
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
 
+# Podman and buildah, with what makes base images of Debian's packages where no registry is reached;
+# installed where they are missing and this is root on a machine with apt-get.
+container-test: install chromium
+	@command -v podman >/dev/null && command -v buildah >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+	        buildah podman runc mmdebstrap >/dev/null; } || true
+	@command -v podman >/dev/null && command -v buildah >/dev/null \
+	&& CONVOY_CONTAINER_TEST=1 $(RUN) -m pytest -p closing_table tests/containers \
+	|| echo "no podman and buildah here: the images are not tried"
+
 $(VENV)/.docs: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
@@ -122,6 +135,10 @@ docs-test: install
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
+
+locks: install
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(RUN) .ci/locks.py
 
 bench: install
 	$(RUN) -m benchmarks.throughput --floor

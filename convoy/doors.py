@@ -59,6 +59,7 @@ def _itself(module: str) -> Door:
 
 
 DOORS = {
+    "demo": _itself("convoy.demo"),
     "run": Door("search.run", "search.request.parser:search_parser"),
     "list": _work_of("list"),
     "show": _work_of("show"),

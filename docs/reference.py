@@ -76,7 +76,7 @@ def _command(parser: argparse.ArgumentParser) -> list[str]:
     parts = [
         heading,
         _sentence(about.removesuffix(", for example:")),
-        _table(("flag", "what"), rows),
+        _table(("flag", "what"), rows) if rows else "It has no flags.",
     ]
     parts += [f"```text\n{examples}\n```"] if examples else []
     return [part for part in parts if part]

@@ -1,6 +1,7 @@
 """A Ray that is started here: what it starts, and that nothing of it stays."""
 
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -113,6 +114,25 @@ def test_what_a_search_has_no_use_for_is_not_started(rays):
 @pytest.mark.parametrize("moment", ["signal", "reading"])
 def test_sigterm_interrupts_once_ray_has_started(rays, moment):
     assert rays[moment][0]["ended"] == "Interrupted"
+
+
+@pytest.mark.slow
+def test_it_starts_where_the_home_cannot_be_written():
+    program = PROGRAM.partition("for moment")[0] + (
+        "with local_ray(SearchOptions(concurrency=1)) as await_ray:\n"
+        "    await_ray()\n"
+        "    print(look()[2])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if "RAY_AUTH" not in key}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment | {"HOME": "/proc/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):

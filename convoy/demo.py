@@ -1,0 +1,83 @@
+"""``python -m convoy.demo``: a first search on embedded data, and the analysis of its winner."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from convoy.doors import DOORS
+from trainables.boundary.arguments import Arguments
+from trainables.boundary.door import command
+
+_CONTAINERS = ("/run/.containerenv", "/.dockerenv")  # Podman's mark of one, and Docker's
+_RUNS = "runs"
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv``; the exit status.
+
+    0 done; 3 as of the search or of the analysis; 2 a flag or the folder is wrong; 130 or 143
+    interrupted.
+    """
+    command_line().parse_args(argv)
+    from search.request.flags import new_name
+
+    name = new_name(None, "demo")
+    print(f"{_place()}\n")
+    searched = _step(1, "run", "--space", "gap5", "--data", "embedded", "--name", name)
+    if searched not in (0, 3) or not Path(_RUNS, name, "summary.json").exists():
+        return searched
+    analysed = _step(2, "analyse", "--search", name)
+    if analysed in (0, 3):
+        print(f"\n{_end(name)}")
+    return max(searched, analysed)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The command's flags."""
+    return Arguments(
+        prog="python -m convoy.demo",
+        description="Run a small search of gap5 on embedded data, nothing to download, and analyse "
+        "its winner, in some minutes.",
+    )
+
+
+def _step(number: int, name: str, *flags: str) -> int:
+    """Run a command after a line that says which it is; its exit status."""
+    print(f"step {number} of 2: convoy {' '.join((name, *flags))}", flush=True)
+    return DOORS[name].main(list(flags))
+
+
+def _place() -> str:
+    """Where the results will lie, and in a container, how they outlive it."""
+    runs = Path(_RUNS).resolve()
+    line = f"a first search and its analysis, some minutes; all that is made lies in {runs}"
+    if not any(Path(mark).exists() for mark in _CONTAINERS):
+        return line
+    if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
+        return f"{line}, a volume"
+    return (
+        f"{line} of this container alone.\n"
+        f"To keep it, run this with --volume convoy-runs:{runs}, or without --rm and copy it in the "
+        f"end:\ndocker cp {socket.gethostname()}:{runs} ."
+    )
+
+
+def _end(name: str) -> str:
+    """What was made, and what shows more of it."""
+    folder = Path(_RUNS, name).resolve()
+    return "\n".join(
+        [
+            f"made in {folder}:",
+            "  analysis/report.html   the whole report, for a browser: begin here",
+            "  analysis/model/        the winner, to be used elsewhere",
+            "  summary.json           the search and its trials",
+            f"pages of all trials: convoy ui --search {name}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
