@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from engine import ROOT, Container, podman, started, tried
+from images import search_image, tracking_image
 from searches import Run, Search, wait_for
 
-SEARCH_IMAGE, TRACKING_IMAGE = "convoy", "convoy-tracking"
 PACKAGES = ("search", "trainables", "analysis", "convoy")
 USER = 1000  # of the images
 # As long as a container takes to start beside other work.
@@ -151,22 +151,25 @@ class Nodes:
         options = ("--entrypoint=mlflow", "--env=MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false")
         where = ["--host=0.0.0.0", "--port=5000", f"--allowed-hosts={hosts}"]
         return self._start(
-            "tracking", TRACKING_ADDRESS, TRACKING_IMAGE, "server", *store, *where, options=options
+            "tracking",
+            TRACKING_ADDRESS,
+            tracking_image(),
+            "server",
+            *store,
+            *where,
+            options=options,
         )
 
-    def _ray(self, role: str, number: int, *flags: str) -> Node:
+    def _ray(self, name: str, number: int, *role: str) -> Node:
         options = ["--shm-size=512m", f"--volume={self.name}:{self.volume}"]
-        options += ["--restart=unless-stopped", "--entrypoint=ray"]
+        options += ["--restart=unless-stopped"]
         if os.environ.get("CONVOY_CONTAINER_CODE"):  # the checkout's code, without a new image
             options += [f"--volume={ROOT / each}:/convoy/{each}:ro" for each in PACKAGES]
-        limit = ("--object-store-memory=200000000", "--disable-usage-stats")
-        command = ("start", "--block", *flags, *limit)
-        return self._start(role, number, SEARCH_IMAGE, *command, options=tuple(options))
+        return self._start(name, number, search_image(), *role, options=tuple(options))
 
     def make(self, workers: int) -> None:
         """Start the head and the workers."""
-        flags = ("--head", "--port=6379", "--dashboard-host=0.0.0.0", "--num-cpus=0")
-        self.head = self._ray("head", HEAD_ADDRESS, *flags)
+        self.head = self._ray("head", HEAD_ADDRESS, "head", "--num-cpus=0")
         wait_for(self._answers, "the head's answer", PATIENCE)
         self.workers: list[Node] = []
         for _ in range(workers):
@@ -189,8 +192,8 @@ class Nodes:
     def add(self) -> Node:
         """Start one more node, with one CPU."""
         number = len(self.workers) + 1
-        flags = (f"--address={self.head.address}:6379", "--num-cpus=1")
-        node = self._ray(f"worker{number}", FIRST_WORKER + number, *flags)
+        role = ("worker", f"{self.head.address}:6379", "--num-cpus=1")
+        node = self._ray(f"worker{number}", FIRST_WORKER + number, *role)
         self.workers.append(node)
         return node
 
