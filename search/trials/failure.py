@@ -66,14 +66,19 @@ def failure(trial: Trial) -> dict[str, Any] | None:
     return result if FAILED in result else None
 
 
-def lost_reason(trial: Trial) -> str:
-    """Why Tune gave a trial up, in a line.
+def last_error(trial: Trial) -> str:
+    """What Tune has written of a trial's last failure; empty if nothing.
 
     Read from the driver's own copy of the file: Tune has not moved it to storage yet.
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    last = text.rpartition("Failure # ")[2]  # the file holds every try
+    return text.rpartition("Failure # ")[2]  # the file holds every try
+
+
+def lost_reason(trial: Trial) -> str:
+    """Why Tune gave a trial up, in a line."""
+    last = last_error(trial)
     if "running low on memory" in last:
         return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
     if ActorDiedError.BASE_ERROR_MSG in last:

@@ -1,5 +1,6 @@
 """A Ray cluster of containers on a network of their own, with a tracking server and one volume."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from account import Account, checked
 from engine import ROOT, Container, podman, started, tried
 from images import search_image, tracking_image
-from searches import Run, Search, wait_for
+from searches import Run, Search, number_of, wait_for
 
 PACKAGES = ("search", "trainables", "analysis", "convoy")
 USER = 1000  # of the images
@@ -102,6 +104,22 @@ class ClusterSearch(Search):
         """The trials of which a report came from a node."""
         numbers = self.statuses()
         return {each for each in numbers if address in {x["node_ip"] for x in self.recorded(each)}}
+
+
+def checkpoints_account(search: Search) -> Account:
+    """Whether each checkpoint that was kept is whole, and of its trial's last epoch.
+
+    A worker that was given up may write one more, which must not stand in for the right one.
+    """
+    found = Account()
+    for folder in search.trial_folders():
+        last = max((line["epoch"] for line in search.recorded(number_of(folder))), default=0)
+        for seal in folder.glob("checkpoint_*/seal.json"):
+            told = json.loads(seal.read_text())
+            whole = hashlib.sha256((seal.parent / "state.pt").read_bytes()).hexdigest()
+            right = (told["epoch"], told["sha256"]) == (last, whole)
+            found += checked(right, f"{seal.parent}: {told} after {last} epochs")
+    return found
 
 
 class Nodes:

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
+from search.driver.node_losses import NodeLosses
 from search.trials.failure import AT_HAND, ROOM, WRITABLE, lost_reason, obstacle, remedy_of
 from search.workers.failing import describe
 
 DIED = str(ActorDiedError())
+LOST = "The actor died because its node has died. Node Id: 5757c5"  # as Ray 2.60 says it
 # What Ray's memory monitor says, before the usage of every process.
 KILLED = str(OutOfMemoryError("Task was killed due to the node running low on memory.\nPID 1 2 GB"))
 CUDA = "ray::ImplicitFunc.train() (pid=1)\ntorch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB"
@@ -77,3 +79,25 @@ def test_a_folder_that_is_gone_is_to_be_brought_back(tmp_path):
 def test_a_folder_that_may_not_be_written_is_to_be_made_writable(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert obstacle(tmp_path) == (f"Permission denied: {tmp_path}", WRITABLE)
+
+
+def failures_after(trial, *losses: tuple[str, int]) -> int:
+    """The failures that Tune counts after some, each after an epoch."""
+    callback, metadata = NodeLosses(), SimpleNamespace(num_failures=0)
+    for error, epoch in losses:
+        metadata.num_failures += 1
+        known = {"trial_id": "t", "last_result": {"epoch": epoch}, "run_metadata": metadata}
+        callback.on_trial_recover(0, [], SimpleNamespace(**known, **vars(trial(error))))
+    return metadata.num_failures
+
+
+def test_the_loss_of_its_node_does_not_count_among_a_trial_s_failures(trial):
+    assert failures_after(trial, (LOST, 1), (LOST, 4), (LOST, 5), (LOST, 9)) == 0
+
+
+def test_it_counts_where_the_trial_got_no_further_since_the_last(trial):
+    assert failures_after(trial, (LOST, 0), (LOST, 3), (LOST, 3)) == 2
+
+
+def test_the_death_of_a_worker_alone_counts(trial):
+    assert failures_after(trial, (DIED, 1), (DIED, 2)) == 2
