@@ -98,7 +98,8 @@ def _silenced(
 ) -> Outcome:
     """Silence a node for some seconds, or until it is given up; what is amiss then."""
     with cluster(name, bench.folder) as nodes:
-        search, node = nodes.search(name, 60, 9), nodes.workers[-1]
+        epochs = 9 if seconds == LONGEST else 3  # the search must outlast the silence
+        search, node = nodes.search(name, 60, epochs), nodes.workers[-1]
         with search.begun() as run:
             _await_work(search, run, node)
             begin(nodes, node)
