@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+from errno import EACCES, ECONNREFUSED, EPERM, EROFS
 
 import pytest
 
@@ -34,9 +35,25 @@ def test_it_ends_with_one_line_and_the_status_of_what_happened(error, status, li
     assert capsys.readouterr().err == line
 
 
-def test_any_other_error_is_raised():
-    with pytest.raises(RuntimeError):
-        raising(RuntimeError("a fault of the program"))()
+@pytest.mark.parametrize("number", [EACCES, EPERM, EROFS])
+def test_a_file_that_may_not_be_used_is_named_in_one_line(number, capsys):
+    reason = os.strerror(number)
+    assert raising(OSError(number, reason, "/runs/x"))([]) == 2
+    line = f"error: /runs/x: {reason}; change who may use it, or name another\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a fault of the program"),
+        OSError(ECONNREFUSED, "refused"),
+        OSError(EPERM, "no"),
+    ],
+)
+def test_any_other_error_is_raised(error):
+    with pytest.raises(type(error)):
+        raising(error)()
 
 
 def test_a_command_that_ends_by_itself_has_its_own_status():

@@ -5,6 +5,7 @@ Imports little, so that a command may listen to Ctrl-C before it imports what ta
 
 import sys
 from collections.abc import Callable
+from errno import EACCES, EPERM, EROFS
 from functools import wraps
 from signal import SIGINT
 from typing import ParamSpec
@@ -23,7 +24,7 @@ def exit_status(error: KeyboardInterrupt) -> int:
 def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
     """``main`` of a command, which prints a UsageError and returns 2, and ends on a signal.
 
-    A KeyboardInterrupt's own text, if it has one, is what is printed.
+    A file or folder that may not be used is the user's to mend too, wherever it is come upon. A KeyboardInterrupt's own text, if it has one, is what is printed.
     """
 
     @wraps(main)
@@ -33,6 +34,12 @@ def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
             return main(*args, **kwargs)
         except UsageError as error:
             print(f"error: {error}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            if error.errno not in (EACCES, EPERM, EROFS) or error.filename is None:
+                raise
+            place, why = error.filename, error.strerror
+            print(f"error: {place}: {why}; change who may use it, or name another", file=sys.stderr)
             return 2
         except KeyboardInterrupt as error:
             print(str(error) or "interrupted", file=sys.stderr)
