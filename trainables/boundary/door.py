@@ -24,7 +24,8 @@ def exit_status(error: KeyboardInterrupt) -> int:
 def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
     """``main`` of a command, which prints a UsageError and returns 2, and ends on a signal.
 
-    A file or folder that may not be used is the user's to mend too, wherever it is come upon. A KeyboardInterrupt's own text, if it has one, is what is printed.
+    A file or folder that may not be used is the user's to mend too, wherever it is come upon.
+    A KeyboardInterrupt's own text, if it has one, is what is printed.
     """
 
     @wraps(main)
