@@ -10,7 +10,7 @@ from engine import ROOT, needs_engine, podman, tried
 from images import HARDENED, build_from, search_image, tracking_image
 
 pytestmark = needs_engine
-SOONEST, LARGEST = 15.0, {"search": 8.0, "tracking": 1.3}  # seconds; GB
+SOONEST, LARGEST = 15.0, {"search": 6.0, "tracking": 1.2}  # seconds; GB
 
 
 @pytest.mark.parametrize("image", [search_image, tracking_image], ids=["search", "tracking"])
