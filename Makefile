@@ -14,6 +14,7 @@
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
+# make sbom      bills of materials of the images, in sbom/
 # make reference the page of all flags and keys, and the schema of space files, from the code
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
@@ -21,7 +22,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test container-test bench reference docs docs-test locks
+	slurm-test container-test bench reference docs docs-test locks sbom
 
 install: $(VENV)/.installed
 
@@ -107,16 +108,23 @@ slurm-test: install
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
 
 # Podman and buildah, with what makes base images of Debian's packages where no registry is reached;
-# installed where they are missing and this is root on a machine with apt-get.
+# installed where one is missing and this is root on a machine with apt-get.
+ENGINE := podman buildah runc mmdebstrap
 container-test: install chromium
-	@command -v podman >/dev/null && command -v buildah >/dev/null \
+	@( for each in $(ENGINE); do command -v $$each >/dev/null || exit 1; done ) \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	     && apt-get update -qq \
-	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-	        buildah podman runc mmdebstrap >/dev/null; } || true
-	@command -v podman >/dev/null && command -v buildah >/dev/null \
-	&& CONVOY_CONTAINER_TEST=1 $(RUN) -m pytest -p closing_table tests/containers \
-	|| echo "no podman and buildah here: the images are not tried"
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(ENGINE) >/dev/null; } \
+	|| true
+	@if command -v podman >/dev/null && command -v buildah >/dev/null; then \
+	    status=0; \
+	    CONVOY_CONTAINER_TEST=1 $(RUN) -m pytest -p closing_table tests/containers || status=$$?; \
+	    $(RUN) tests/containers || status=$$?; \
+	    exit $$status; \
+	else \
+	    echo "no podman and buildah here, and this is not root on a machine with apt-get:" \
+	        "the images are not tried"; \
+	fi
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
@@ -137,8 +145,10 @@ reference: install
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
 
 locks: install
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	$(RUN) .ci/locks.py
+
+sbom: install
+	$(RUN) .ci/sbom.py sbom
 
 bench: install
 	$(RUN) -m benchmarks.throughput --floor

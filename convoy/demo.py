@@ -59,9 +59,8 @@ def _place() -> str:
     if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
         return f"{line}, a volume"
     return (
-        f"{line} of this container alone.\n"
-        f"To keep it, run this with --volume convoy-runs:{runs}, or without --rm and copy it in the "
-        f"end:\ndocker cp {socket.gethostname()}:{runs} ."
+        f"{line} of this container alone.\nTo keep it, run this with --volume convoy-runs:{runs}, "
+        f"or without --rm and copy it in the end:\ndocker cp {socket.gethostname()}:{runs} ."
     )
 
 

@@ -15,8 +15,8 @@ def note(what: str, figure: str) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table: each test and its seconds, then the figures."""
     table = Table(box=None, title="containers", title_justify="left")
-    table.add_column("tried")
-    table.add_column("", justify="right")
+    table.add_column("tried", ratio=1)
+    table.add_column("", justify="right", no_wrap=True)
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
             name = report.nodeid.rpartition("::test_")[2] or report.nodeid

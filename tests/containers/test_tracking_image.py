@@ -1,7 +1,9 @@
 """The tracking image on a PostgreSQL: who is let in, and what its health check says."""
 
 import base64
+import re
 import secrets
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +16,6 @@ pytestmark = needs_engine
 NETWORK = "convoy-test-tracking"
 ADMIN, DATABASE = secrets.token_hex(16), secrets.token_hex(16)
 SIGNAL = "import os, signal; os.kill(-1, signal.{})"  # all but the first process and this one
-# Memory on which nothing is published but the server's port, and on loopback alone.
 TRACKING = (
     "--init",
     "--cap-drop=all",
@@ -97,14 +98,21 @@ def test_a_server_whose_processes_are_stopped_is_unhealthy_until_they_go_on(serv
 
 
 def test_the_server_runs_as_the_user_of_the_image_without_capabilities(server):
-    lines = server.run("cat", "/proc/1/status").splitlines()
-    status = dict(line.split(":\t", 1) for line in lines)
+    read = server.run("cat", "/proc/1/status")
+    status = dict(re.findall(r"^(\w+):\t(.*)$", read, re.MULTILINE))
     assert status["Uid"].split() == ["1000"] * 4
     assert {status[f"Cap{each}"] for each in ("Inh", "Prm", "Eff", "Bnd")} == {"0" * 16}
 
 
-@pytest.mark.parametrize("missing", ["PGHOST", "MLFLOW_AUTH_ADMIN_PASSWORD"])
-def test_a_server_that_lacks_a_setting_ends_by_itself(server, missing):
-    options = tuple(each for each in TRACKING if f"{missing}=" not in each)
+@pytest.mark.parametrize("missing", ["PGHOST", "PGPASSWORD", "MLFLOW_AUTH_ADMIN_PASSWORD"])
+def test_a_server_that_lacks_a_setting_says_which_and_ends(missing):
+    options = tuple(each for each in TRACKING if f"{missing}=" not in each and NETWORK not in each)
     with started("convoy-test-lacking", tracking_image(), options=options) as container:
-        assert container.wait(120) != 0
+        assert container.wait(30) == 2
+        assert f"{missing}: is not set" in container.logs()
+
+
+def test_the_server_ends_on_podman_stop(server):
+    began = time.monotonic()
+    assert server.stop() in (0, 143)
+    assert time.monotonic() - began < 15

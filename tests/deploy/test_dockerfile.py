@@ -21,8 +21,10 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 
 def copied(stage: str) -> set[str]:
     """What a stage copies out of the repository, with what it is built on."""
-    lines = re.findall(r"^COPY (.+) \S+$", STAGES["base"] + STAGES[stage], flags=re.MULTILINE)
-    return {name for line in lines for name in line.split()}
+    before = STAGES["dependencies"] if stage == "search" else ""
+    text = STAGES["base"] + before + STAGES[stage]
+    lines = re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE)
+    return {name.split("/")[0] for line in lines for name in line.split()}
 
 
 def imported(package: str) -> set[str]:
@@ -51,8 +53,15 @@ def test_the_image_of_a_search_has_every_package_that_it_imports(package):
     assert (imported(package) & own) | {package} <= copied("search")
 
 
-def test_the_image_of_a_search_has_the_spaces_and_the_tested_versions():
-    assert {"configs", "constraints.txt", "pyproject.toml"} <= copied("search")
+def test_the_image_of_a_search_has_the_spaces():
+    assert {"configs", "pyproject.toml"} <= copied("search")
+
+
+def test_no_layer_of_dependencies_is_made_anew_when_the_code_changes():
+    lines = re.findall(
+        r"^COPY (.+) \S+$", STAGES["base"] + STAGES["dependencies"], flags=re.MULTILINE
+    )
+    assert lines == ["deploy/slim.sh", "locks/search.txt", "locks/torch.txt"]
 
 
 def test_the_build_sees_what_it_copies_and_no_secret():
@@ -66,43 +75,72 @@ def test_the_build_sees_what_it_copies_and_no_secret():
 
 @pytest.mark.parametrize("stage", ["tracking", "search"])
 def test_an_image_is_run_by_a_user_of_its_own(stage):
-    assert "useradd --create-home --uid 1000 convoy" in STAGES["base"]
+    assert "useradd --no-create-home --uid 1000 convoy" in STAGES["base"]
     assert re.findall(r"^USER (\w+)$", STAGES[stage], flags=re.MULTILINE) == ["1000"]
     after = STAGES[stage].split("\nUSER ")[1]
     assert "RUN" not in after
 
 
-def test_the_tracking_image_has_the_service_extra_and_no_more():
-    (line,) = re.findall(r"^RUN pip install (.+)$", STAGES["tracking"], flags=re.MULTILINE)
-    wanted = [re.sub(r"[<>=!~].*", "", each) for each in EXTRAS["service"]]
-    assert re.findall(r'"([^"]+)"', line) == wanted
+def installs(stage: str) -> list[str]:
+    return re.findall(r"pip install ((?:\\\n|[^\n&;])+)", STAGES[stage])
 
 
-def test_every_install_keeps_to_the_tested_versions():
-    installs = re.findall(r"pip install(?:\\\n|[^\n&;])+", TEXT)
-    assert len(installs) == 3
-    assert all("--constraint constraints.txt" in each for each in installs)
+@pytest.mark.parametrize(
+    ("stage", "locks"), [("tracking", ["tracking"]), ("dependencies", ["search", "torch"])]
+)
+def test_every_dependency_is_of_a_lock_and_checked_by_its_hash(stage, locks):
+    by_hash = [each for each in installs(stage) if "--require-hashes" in each]
+    assert [re.findall(r"--requirement locks/(\w+)\.txt", each) for each in by_hash] == [
+        [lock] for lock in locks
+    ]
+    assert all("--no-deps" in each for each in by_hash)
 
 
-@pytest.mark.parametrize("extra", ["service", "cluster"])
-def test_the_tested_versions_hold_what_an_extra_asks_for(extra):
-    lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
-    known = {line.split("==")[0] for line in lines}
-    asked = {re.split(r"[\[<>=!~]", each)[0] for each in EXTRAS[extra]}
-    assert asked <= known
+def test_only_an_index_of_torch_is_installed_from_without_hashes():
+    (other,) = [each for each in installs("dependencies") if "--require-hashes" not in each]
+    assert '--index-url "$TORCH_INDEX"' in other
+    (project,) = installs("search")
+    assert project.split()[-4:] == ["--no-deps", "--no-build-isolation", "--editable", "."]
 
 
-def test_the_entry_point_of_the_last_image_lists_the_spaces():
+@pytest.mark.parametrize("stage", ["tracking", "dependencies"])
+def test_what_no_container_needs_is_deleted_in_the_layer_that_installs_it(stage):
+    runs = [
+        run for run in re.split(r"^RUN ", STAGES[stage], flags=re.MULTILINE) if "pip install" in run
+    ]
+    assert all("deploy/slim.sh" in run.split("\nCOPY")[0].split("\n#")[0] for run in runs)
+
+
+def test_the_versions_of_torch_for_another_index_are_those_of_its_lock():
+    """By the sed of the Dockerfile."""
+    script = re.search(r"sed -nE '([^']+)'", STAGES["dependencies"])[1]
+    lock = ROOT / "locks" / "torch.txt"
+    done = subprocess.run(
+        ["sed", "-nE", script, str(lock)], capture_output=True, text=True, check=True
+    )
+    names = [line.split("==")[0] for line in done.stdout.splitlines()]
+    assert names == ["torch", "torchvision"]
+    assert all(f"{line} \\" in lock.read_text().splitlines() for line in done.stdout.splitlines())
+
+
+def test_the_entry_point_of_the_last_image_lists_its_roles_and_commands():
     """As the image does it without arguments; here with this Python."""
     assert list(STAGES)[-1] == "search"
-    words = re.search(r"ENTRYPOINT (.+)\nCMD (.+)", STAGES["search"])
-    entry, command = (ast.literal_eval(part) for part in words.groups())
-    assert entry == ["python", "-m", "search.run"]
+    entry = ast.literal_eval(re.search(r"ENTRYPOINT (.+)", STAGES["search"])[1])
+    python = entry.index("python")
+    assert entry[python + 1] == "-m"
+    assert "CMD" not in STAGES["search"]
     done = subprocess.run(
-        [sys.executable, *entry[1:], *command], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [*entry[:python], sys.executable, *entry[python + 1 :]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "gap5" in done.stdout
+    assert {"head", "worker", "demo", "run"} <= {
+        line.split()[0] for line in done.stdout.splitlines() if line
+    }
 
 
 def test_no_address_of_a_registry_is_named():

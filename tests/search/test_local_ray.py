@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
+from search.driver import local_ray
 from search.driver.local_ray import workers
 from search.driver.resources import Machine
 from search.request.options import SearchOptions
@@ -147,6 +148,15 @@ def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):
         ray.kill_all_processes()
         other.communicate(b"\n")
     assert other.returncode == 0
+
+
+@pytest.mark.parametrize("imported", [None, ModuleType("ray")])
+def test_an_import_of_ray_that_was_interrupted_is_not_begun_again(monkeypatch, imported):
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    if imported is not None:
+        monkeypatch.setitem(sys.modules, "ray", imported)
+    local_ray._end()
+    assert sys.modules.get("ray") is imported
 
 
 @pytest.mark.parametrize(
