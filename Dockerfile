@@ -56,5 +56,6 @@ COPY convoy convoy
 COPY configs configs
 RUN mkdir -p runs data /shared/runs /shared/data /shared/cache && chown -R convoy runs data /shared
 USER 1000
-# A role of a Ray cluster, or a command of convoy; without one, a list of them.
-ENTRYPOINT ["python", "-m", "convoy.container"]
+# A role of a Ray cluster, or a command of convoy; without one, a list of them. A container's first
+# process gets no signal that it does not handle yet: blocked, they wait until it does.
+ENTRYPOINT ["env", "--block-signal=HUP,INT,QUIT,TERM,USR1", "python", "-m", "convoy.container"]

@@ -10,6 +10,7 @@
 # make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
+# make container-test  the images, built and run: needs root; half an hour
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
@@ -21,7 +22,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test bench reference docs docs-test locks sbom
+	slurm-test container-test bench reference docs docs-test locks sbom
 
 install: $(VENV)/.installed
 
@@ -105,6 +106,25 @@ slurm-test: install
 	        slurmctld slurmd slurm-client munge iproute2 >/dev/null; } \
 	|| echo "no Slurm here: its test will be skipped"
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
+
+# Podman and buildah, with what makes base images of Debian's packages where no registry is reached;
+# installed where one is missing and this is root on a machine with apt-get.
+ENGINE := podman buildah runc mmdebstrap
+container-test: install chromium
+	@( for each in $(ENGINE); do command -v $$each >/dev/null || exit 1; done ) \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(ENGINE) >/dev/null; } \
+	|| true
+	@if command -v podman >/dev/null && command -v buildah >/dev/null; then \
+	    status=0; \
+	    CONVOY_CONTAINER_TEST=1 $(RUN) -m pytest -p closing_table tests/containers || status=$$?; \
+	    $(RUN) tests/containers || status=$$?; \
+	    exit $$status; \
+	else \
+	    echo "no podman and buildah here, and this is not root on a machine with apt-get:" \
+	        "the images are not tried"; \
+	fi
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

@@ -55,18 +55,20 @@ def go_on_as_child() -> None:
 
     The kernel spares the first process every signal that it does not handle, and makes it the
     parent of every orphan. So it does nothing but hand signals on and reap, and ends as the child.
+    The image blocks the signals until then: those that come while Python starts wait.
     """
     if os.getpid() != 1:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     child = os.fork()
     if child == 0:
         _take_terminal()
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return
     for number in _FORWARDED:
         signal.signal(number, lambda number, _: os.kill(child, number))
-    signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     ended = 0
     while ended != child:
         ended, status = os.wait()

@@ -3,8 +3,9 @@
 # compose.yaml and tests/service both start it by this file.
 #
 # It must be given, in its environment:
-#   PGHOST, PGPORT, PGUSER, PGPASSWORD  of PostgreSQL. libpq reads them, so that the password stands
-#                                       neither in a URI nor in a list of processes
+#   PGHOST, PGUSER, PGPASSWORD          of PostgreSQL, and PGPORT if it is not 5432. libpq reads them, so
+#                                       that the password stands neither in a URI nor in a list of
+#                                       processes
 #   MLFLOW_AUTH_ADMIN_PASSWORD          of the user admin, who is made at the first start; 12
 #                                       characters or more
 #   MLFLOW_FLASK_SERVER_SECRET_KEY      signs its forms
@@ -16,6 +17,10 @@
 #                                       refused, so that no web page can reach it by a name of its own
 set -eu
 umask 077 # weights and reports are for the server alone
+
+# MLflow would look for a database for minutes, and name what else is missing in a traceback.
+: "${PGHOST:?is not set}" "${PGUSER:?is not set}" "${PGPASSWORD:?is not set}"
+: "${MLFLOW_AUTH_ADMIN_PASSWORD:?is not set}" "${MLFLOW_FLASK_SERVER_SECRET_KEY:?is not set}"
 
 # Otherwise it starts eight more processes, of 235 MB each, for jobs that nobody asks for.
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false

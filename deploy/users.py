@@ -55,8 +55,9 @@ def provide(client: AuthServiceClient, name: str, password: str, searches: bool)
             raise
         client.update_user_password(name, password)
         print(f"{name}: was there, has this password now")
-    if searches:
-        client.grant_user_permission(name, "experiment", "*", "MANAGE")
+    everything = (name, "experiment", "*")
+    if searches and client.get_user_permission(*everything).permission != "MANAGE":
+        client.grant_user_permission(*everything, "MANAGE")
 
 
 if __name__ == "__main__":

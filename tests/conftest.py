@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -31,8 +32,10 @@ settings.register_profile("thorough", deadline=None, max_examples=200)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set what must stand before a test module imports Ray or MLflow."""
+    """Set what must stand before a test module imports Ray or MLflow, and listen to Ctrl-C."""
     environment.prepare(loopback=False)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("--hypothesis-profile"):
         settings.load_profile("quick")
 
@@ -166,7 +169,7 @@ def run_as_user(command: list[str], seconds: float = 900) -> subprocess.Complete
     )
 
 
-SMALL = ["--data", "embedded", "--train-limit", "600", "--val-limit", "300", "--epochs", "4"]
+SMALL = ["--data", "embedded", "--train-limit", "200", "--val-limit", "100", "--epochs", "4"]
 SMALL += ["--finalists", "0"]
 
 
@@ -209,10 +212,11 @@ def small_search(one_ray: None) -> Callable[..., FinishedSearch]:
     return run
 
 
-# One kind of schedule, so that six trials on one ladder are enough for ASHA to stop some; and one
-# thread, on which a training repeats every bit.
-FLAGS = ("--trials", "6", "--seed", "1", "--set", "schedule=cosine")
-FLAGS += ("--concurrency", "1", "--cpus-per-trial", "1", "--unconstrained")
+# Of enough images to learn from; one kind of schedule, so that six trials on one ladder are enough
+# for ASHA to stop some; and one thread, on which a training repeats every bit.
+FLAGS = ("--train-limit", "600", "--val-limit", "300", "--trials", "6", "--seed", "1")
+FLAGS += ("--set", "schedule=cosine", "--concurrency", "1", "--cpus-per-trial", "1")
+FLAGS += ("--unconstrained",)
 
 
 @pytest.fixture(scope="session")

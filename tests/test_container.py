@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -108,6 +109,21 @@ def test_a_signal_to_the_first_process_reaches_its_child(number):
     process = first(f"{handled}print('on', flush=True); time.sleep(60)")
     process.send_signal(number)
     assert process.wait(30) == 7
+
+
+def test_a_signal_that_comes_before_the_first_process_listens_is_not_lost():
+    early = "kill -TERM $$; exec "
+    line = [sys.executable, "-c", FIRST + "time.sleep(60)"]
+    command = ["env", "--block-signal=TERM", "sh", "-c", early + shlex.join(line)]
+    assert subprocess.run(command, cwd=ROOT, timeout=30).returncode == 128 + signal.SIGTERM
+
+
+def test_a_process_that_is_not_the_first_gets_the_signals_that_were_blocked():
+    go_on = "from convoy.container import go_on_as_child; go_on_as_child(); print('alive')"
+    line = ["env", "--block-signal=TERM", "sh", "-c"]
+    line += ["kill -TERM $$; exec " + shlex.join([sys.executable, "-c", go_on])]
+    done = subprocess.run(line, cwd=ROOT, stdout=subprocess.PIPE, timeout=30)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
 
 
 def test_a_child_that_a_signal_ends_gives_its_number_as_a_shell_does():

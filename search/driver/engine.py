@@ -17,8 +17,10 @@ from rich.console import Console
 from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
 from search.driver.events import Events, TrialListener
+from search.driver.free_workers import to_the_newest
 from search.driver.gpu_retry import GpuRetry
 from search.driver.lock import locked
+from search.driver.node_losses import NodeLosses
 from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
 from search.driver.resources import Resources
@@ -333,7 +335,7 @@ class _SearchRun:
             tune_config=tune.TuneConfig(
                 num_samples=left,
                 search_alg=source,
-                scheduler=scheduler,
+                scheduler=to_the_newest(scheduler),
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
             ),
@@ -345,6 +347,7 @@ class _SearchRun:
                     Events(board, listeners, self._files, self._stop.halt),
                     KeepBest(request.folder, self._board, request.rule),
                     GpuRetry(),
+                    NodeLosses(),
                     self._stop.workers,
                 ],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),

@@ -9,7 +9,16 @@ from ray.tune.experiment import Trial
 
 from search.trials.board import TrialBoard
 from search.trials.checkpoints import epochs_of
-from search.trials.failure import FAILED, HALT, ROOM, TRACE, failure, is_full, lost_reason
+from search.trials.failure import (
+    FAILED,
+    HALT,
+    ROOM,
+    TRACE,
+    failure,
+    lost_reason,
+    obstacle,
+    remedy_of,
+)
 from search.trials.files import TrialFiles, metrics_of
 from search.trials.record import TrialRecord
 from search.trials.spec import TrialSpec
@@ -39,8 +48,8 @@ class Events(Callback):  # type: ignore[misc]
 
     A report may hold several epochs; each is passed on. One that is known already is passed over: a
     trial may repeat some, from its last whole checkpoint on, after its worker or the driver died.
-    Where the disk is full, trials are not failed: ``halt`` is called, and they resume once there is
-    room.
+    Where nothing can be written, trials are not failed: ``halt`` is called, and they resume once
+    something can.
 
     Args:
         board: counts the trials.
@@ -96,7 +105,7 @@ class Events(Callback):  # type: ignore[misc]
         failed = failure(trial)
         if failed is None:
             self._end(self._board.ended(trial.trial_id))
-        elif remedy := failed[HALT] or (ROOM if is_full(self._files.search) else ""):
+        elif remedy := failed[HALT] or obstacle(self._files.search)[1]:
             self._halt(f"{failed[FAILED]}; {remedy}")
         else:
             record = self._board.failed(trial.trial_id, failed[FAILED])
@@ -107,8 +116,9 @@ class Events(Callback):  # type: ignore[misc]
         """A trial's worker died once too often, perhaps before the trial began."""
         if not self._board.knows(trial.trial_id):
             self.on_trial_start(iteration, trials, trial)
-        if is_full(self._files.search):
-            self._halt(f"No space left on device: {lost_reason(trial)}; {ROOM}")
+        cause, remedy = obstacle(self._files.search)
+        if remedy:
+            self._halt(f"{cause}: {lost_reason(trial)}; {remedy}")
         else:
             self._end(self._board.failed(trial.trial_id, lost_reason(trial)))
 
@@ -123,7 +133,8 @@ class Events(Callback):  # type: ignore[misc]
             write(*content)
         except OSError as error:
             place = error.filename or "the search folder"
-            self._halt(f"{error.strerror or error}: {place}; {ROOM}")
+            remedy = remedy_of(error) or obstacle(self._files.search)[1] or ROOM
+            self._halt(f"{error.strerror or error}: {place}; {remedy}")
 
 
 def _ages(epochs: list[dict[str, Any]]) -> list[float]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import ray
 from ray._private import node, services, utils
+from ray._private.authentication import authentication_token_setup
 
 from search.driver.resources import Machine
 
@@ -36,7 +38,10 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
     Raises:
         AbandonedError: that was before it had started.
     """
-    with _replaced(node, Node=partial(LocalNode, workers, over)):
+    with (
+        _replaced(node, Node=partial(LocalNode, workers, over)),
+        _replaced(authentication_token_setup, generate_and_save_token=_make_token),
+    ):
         ray.init(
             address="local",
             include_dashboard=False,
@@ -44,6 +49,16 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
             logging_level=logging.ERROR,
             _temp_dir=folder,
         )
+
+
+def _make_token(
+    save: Callable[[], None] = authentication_token_setup.generate_and_save_token,
+) -> None:
+    """Make the token of Ray's processes, in the home if that can be written."""
+    try:
+        save()
+    except OSError:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 class LocalNode(node.Node):  # type: ignore[misc]

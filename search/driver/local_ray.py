@@ -93,9 +93,10 @@ def _has_ray() -> bool:
 
 
 def _end() -> None:
-    import ray
-
-    ray.shutdown()
+    """End Ray, unless an interruption has ended its import, which must not be begun again."""
+    shutdown = getattr(sys.modules.get("ray"), "shutdown", None)
+    if shutdown is not None:
+        shutdown()
 
 
 @contextmanager

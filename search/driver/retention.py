@@ -54,6 +54,14 @@ class KeepBest(Callback):  # type: ignore[misc]
         older = [path for path in checkpoints(latest.parent) if path.name < latest.name]
         _remove(older[1:])
 
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Another worker takes over a trial.
+
+        One on a node that was cut off may be alive, and write one more. The next number is left to
+        it, so that it writes over nothing.
+        """
+        trial.storage.current_checkpoint_index += 1
+
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:

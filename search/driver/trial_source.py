@@ -11,7 +11,7 @@ from ray.tune.search import Searcher, SearchGenerator
 from ray.tune.utils import flatten_dict
 
 from search.driver.concurrency import Concurrency
-from search.trials.checkpoints import checkpoints, latest_whole
+from search.trials.checkpoints import checkpoints, latest_whole, number_of
 from search.trials.files import trial_folder
 from search.trials.record import TrialRecord
 
@@ -76,6 +76,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
 
     def _continued(self, record: TrialRecord, experiment_spec: dict[str, Any]) -> Trial:
         folder = trial_folder(self._search, record)
+        last = max((number_of(path) for path in checkpoints(folder)), default=-1)
         checkpoint = _only_whole(folder, record.epochs)
         config = record.spec.as_config()
         restore = None if checkpoint is None else str(checkpoint)
@@ -87,8 +88,8 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
             experiment_tag=str(self._counter),
             trial_id=record.trial_id,
         )
-        if checkpoint is not None:  # Tune numbers the next ones from here on
-            trial.storage.current_checkpoint_index = int(checkpoint.name.rpartition("_")[2])
+        # Tune numbers the next ones from here on; the first is left to a worker that may be alive.
+        trial.storage.current_checkpoint_index = last + 1
         return trial
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:

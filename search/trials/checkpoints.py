@@ -61,6 +61,11 @@ def checkpoints(trial: Path) -> list[Path]:
     return sorted(trial.glob("checkpoint_*"), reverse=True)
 
 
+def number_of(checkpoint: Path) -> int:
+    """The number of a checkpoint, by its folder's name."""
+    return int(checkpoint.name.rpartition("_")[2])
+
+
 def latest_whole(trial: Path, max_epoch: int) -> Path | None:
     """A trial's latest checkpoint that is not damaged, of epoch ``max_epoch`` at the latest."""
     for folder in checkpoints(trial):

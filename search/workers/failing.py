@@ -1,6 +1,5 @@
 """How a worker reports that its trial failed."""
 
-import errno
 import math
 import socket
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from ray import tune
 
 from search.records.search_file import FILE
-from search.trials.failure import FAILED, HALT, ROOM, TRACE, one_line
+from search.trials.failure import FAILED, HALT, TRACE, obstacle, one_line, remedy_of
 from trainables.best_epoch import ACCURACY, figure_of
 
 
@@ -21,7 +20,7 @@ def check_shared() -> None:
 
     A node that joined after the search began was not inspected then.
     """
-    folder = Path(tune.get_context().get_storage().experiment_fs_path)
+    folder = _search()
     if not (folder / FILE).is_file():
         raise NotShared(f"{socket.gethostname()} does not see {folder}")
 
@@ -45,5 +44,10 @@ def _remedy(error: BaseException) -> str:
     """What must be done after ``error`` before a search can resume; empty if nothing."""
     if isinstance(error, NotShared):
         return "share it with that node, or take the node away"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return ROOM if full else ""
+    refused = remedy_of(error) if isinstance(error, OSError) else ""
+    return refused or obstacle(_search())[1]
+
+
+def _search() -> Path:
+    """The folder of the search."""
+    return Path(tune.get_context().get_storage().experiment_fs_path)

@@ -12,9 +12,16 @@ from analysis import figures
 from analysis.figures import NotApplicableError
 from trainables import architectures
 
+# Of the figures that show no network those of one are enough.
+WITHOUT_NETWORK = ("data", "search")
 every = pytest.mark.parametrize(
     ("architecture", "name"),
-    [(a, name) for a in architectures.available() for name in figures.available()],
+    [
+        (architecture, name)
+        for architecture in architectures.available()
+        for name in figures.available()
+        if architecture == "gap5" or figures.group(name) not in WITHOUT_NETWORK
+    ],
 )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import venv
 import warnings
 import zlib
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -100,20 +101,26 @@ class Exported:
 
 
 ARCHITECTURES = architectures.available()
-SLOWLY = [pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES if n != "gap5"]
+IMAGES = (((32, 48, 1), "pad"), ((40, 40, 3), "stretch"))
 
 
-@pytest.mark.parametrize("name", ["gap5", *SLOWLY])
-def test_every_architecture_becomes_programs_of_images_of_any_size_and_number(name, tmp_path):
+def exports() -> Iterator[object]:
+    """Each architecture with one kind of images, slowly but for gap5; with the other it is long."""
+    for number, name in enumerate(ARCHITECTURES):
+        for kind, (shape, fit) in enumerate(IMAGES):
+            slow = [pytest.mark.slow] if name != "gap5" or kind else []
+            long = [pytest.mark.long] if kind != number % 2 else []
+            yield pytest.param(name, shape, fit, marks=slow + long, id=f"{name}-{fit}")
+
+
+@pytest.mark.parametrize(("name", "shape", "fit"), list(exports()))
+def test_every_architecture_becomes_programs_of_images_of_any_size_and_number(
+    name, shape, fit, tmp_path
+):
     torch.manual_seed(0)
-    values = SMALL.get(name, {})
-    for number, (shape, fit) in enumerate((((32, 48, 1), "pad"), ((40, 40, 3), "stretch"))):
-        network = architectures.build(name, image_shape=shape, classes=2, **values)
-        (place := tmp_path / str(number)).mkdir()
-        made = Exported(network, two_classes(*shape), fit, place)
-        made.check((3, *shape[:2]), (1, 1, 1), (2, 7, 90), (1, 130, 64))
-        if name == "gap5":
-            break  # the other takes as long again
+    network = architectures.build(name, image_shape=shape, classes=2, **SMALL.get(name, {}))
+    made = Exported(network, two_classes(*shape), fit, tmp_path)
+    made.check((3, *shape[:2]), (1, 1, 1), (2, 7, 90), (1, 130, 64))
 
 
 class CountedByLen(nn.Module):

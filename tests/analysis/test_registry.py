@@ -151,7 +151,7 @@ def serving(command: list[str], port: int, log: Path, variables: dict[str, str])
             command, env=environment, stdout=out, stderr=out, start_new_session=True
         )
     try:
-        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 300
         while time.monotonic() < end:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
                 break
@@ -160,7 +160,7 @@ def serving(command: list[str], port: int, log: Path, variables: dict[str, str])
         yield address
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(300)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from account import Account, account, still_running
+from account import account, still_running
 from searches import ROOT, Search, wait_for
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def test_a_search_is_sent_followed_to_its_end_and_whole(head):
     done = head.asked("--follow", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "followed: complete, 2 completed" in done.stdout
-    assert account(Search(head.out, "followed", 2, 2, finalists=1)) == Account()
+    assert account(Search(head.out, "followed", 2, 2, finalists=1)).clean
 
 
 @pytest.mark.long
@@ -129,7 +129,7 @@ def test_a_search_that_is_stopped_closes_its_records_and_is_resumed_by_another_j
     assert "resume     python" in head.asked("--logs", "stopped").stdout
     resumed = head.asked("--follow", "--", "--resume", "stopped")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert account(search) == Account()
+    assert account(search).clean
     jobs = head.asked("--status", "stopped").stdout.splitlines()
     assert [line.split()[:2] for line in jobs] == [["stopped", "stopped"], ["stopped", "succeeded"]]
 
@@ -162,4 +162,4 @@ def test_a_search_without_an_address_does_not_join_a_cluster_that_happens_to_be_
     search = Search(tmp_path / "runs", "alone", 1, 1)
     with search.begun() as run:  # without the token it could not
         assert run.wait() == 0, run.printed
-    assert account(search) == Account()
+    assert account(search).clean

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# A containers.conf of the tests: runc runs where control groups are of both versions, crun does not.
+# runc runs where control groups are of both versions, crun does not.
 SETTINGS = """
 [engine]
 runtime = "runc"
+compat_api_enforce_docker_hub = false
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 """

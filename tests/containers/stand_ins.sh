@@ -7,11 +7,9 @@ cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-root_of() {  # PACKAGES: a Debian of them and of what they need, in $work/root
-    local sources
-    sources=$(ls /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null | head -1)
-    mmdebstrap --quiet --mode=root --variant=minbase --include="ca-certificates,adduser,$1" \
-        bookworm "$work/root" "$sources"
+root_of() {  # RELEASE PACKAGES: a Debian of them and of what they need, in $work/root
+    mmdebstrap --quiet --mode=root --variant=minbase --include="ca-certificates,adduser,$2" \
+        "$1" "$work/root" http://deb.debian.org/debian
     # Of this machine, so that a package index with a certificate of its own is trusted.
     cp -L /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
 }
@@ -26,10 +24,20 @@ image_of() {  # NAME, and --change flags: the image of $work/root
 for each in "${@:-python}"; do
     case $each in
         python)
-            root_of python3.11,python3-pip,python3-venv
+            root_of bookworm python3.11,python3-pip,python3-venv
             rm -f "$work/root/usr/lib/python3.11/EXTERNALLY-MANAGED"
             for name in python python3; do ln -sf /usr/bin/python3.11 "$work/root/usr/local/bin/$name"; done
             image_of python:3.11-slim
+            ;;
+        postgres) # of Debian 13, as Debian 12 has PostgreSQL 15
+            root_of trixie postgresql-17
+            install -D postgres_entrypoint.sh "$work/root/usr/local/bin/docker-entrypoint.sh"
+            mkdir -p "$work/root/docker-entrypoint-initdb.d"
+            image_of postgres:17-bookworm \
+                --change "ENV PGDATA=/var/lib/postgresql/data" --change "ENV LANG=C.UTF-8" \
+                --change "ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/lib/postgresql/17/bin" \
+                --change "ENTRYPOINT [\"docker-entrypoint.sh\"]" --change "CMD [\"postgres\"]" \
+                --change "VOLUME /var/lib/postgresql/data" --change "STOPSIGNAL SIGINT"
             ;;
         *) echo "stand_ins.sh: no image $each" >&2; exit 2 ;;
     esac

@@ -97,6 +97,15 @@ def test_a_cache_that_cannot_be_written_is_named(folder, monkeypatch):
         cached({"set": "small"}, small)
 
 
+def test_numpys_words_for_a_full_disk_are_given(folder, monkeypatch):
+    def save(*_: object) -> None:
+        raise OSError("319488 requested and 32752 written")
+
+    monkeypatch.setattr("numpy.save", save)
+    with pytest.raises(UsageError, match=r"\(319488 requested and 32752 written\)"):
+        cached({"set": "small"}, small)
+
+
 def test_the_fingerprint_sees_one_changed_pixel():
     changed = small()
     changed.val.images[3, 2, 1, 0] += 1

@@ -5,7 +5,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ class Account:
         lost: trials, epochs and runs that should be there and are not.
         duplicated: those that are there more than once.
         running: runs that MLflow shows as under way.
+        repeated: reports that were made again as a trial went on elsewhere: no fault, as long as
+            each epoch is recorded once.
         wrong: what else is not as it should be, a line each.
     """
 
     lost: int = 0
     duplicated: int = 0
     running: int = 0
+    repeated: int = 0
     wrong: tuple[str, ...] = ()
 
     def __add__(self, other: "Account") -> "Account":
@@ -37,13 +41,14 @@ class Account:
             self.lost + other.lost,
             self.duplicated + other.duplicated,
             self.running + other.running,
+            self.repeated + other.repeated,
             self.wrong + other.wrong,
         )
 
     @property
     def clean(self) -> bool:
         """True if nothing is amiss."""
-        return self == Account()
+        return replace(self, repeated=0) == Account()
 
 
 def checked(holds: object, otherwise: str) -> Account:
@@ -150,6 +155,17 @@ def _folder_account(search: Search, failed: set[int]) -> Account:
     return found + _summary_account(search, bool(failed))
 
 
+def repeated_reports(lines: list[dict[str, Any]]) -> list[int]:
+    """How many reports of a trial were made again, each time that another process went on."""
+    moves = [new for old, new in pairwise(lines) if _process(old) != _process(new)]
+    return [each["iterations_since_restore"] - 1 for each in moves]
+
+
+def _process(line: dict[str, Any]) -> tuple[str, int]:
+    """The process that made a report."""
+    return line["hostname"], line["pid"]
+
+
 def _finals_account(search: Search, folders: list[Path]) -> Account:
     """Each finalist is trained again once, and nothing else is unless there were others."""
     finals = [each for each in folders if _repeats(each) is not None]
@@ -164,13 +180,15 @@ def _finals_account(search: Search, folders: list[Path]) -> Account:
 
 
 def _trial_account(search: Search, folder: Path, may_fail: bool) -> Account:
-    epochs = [line["epoch"] for line in _lines(folder)]
+    lines = _lines(folder)
+    epochs = [line["epoch"] for line in lines]
     status = _read(folder / "status.json")["status"]
     most = search.epochs if status == "completed" else max(epochs, default=0)
     expected = ("failed",) if may_fail else ("completed", "pruned")
     name = f"{search.name}/{folder.name}"
     return (
-        _compared(range(1, most + 1), Counter(epochs))
+        Account(repeated=sum(repeated_reports(lines)))
+        + _compared(range(1, most + 1), Counter(epochs))
         + checked(status in expected, f"{name} is {status}")
         + checked(epochs == sorted(epochs), f"{name}: epochs out of order")
     )

@@ -53,19 +53,24 @@ class Run:
     parent is dead.
 
     Args:
-        arguments: of Python.
+        arguments: of the program.
         log: where what it prints is kept.
         environment: variables of its own.
+        program: that is run, Python if no other is named.
     """
 
     def __init__(
-        self, arguments: list[str], log: Path, environment: dict[str, str] | None = None
+        self,
+        arguments: list[str],
+        log: Path,
+        environment: dict[str, str] | None = None,
+        program: str = sys.executable,
     ) -> None:
         self._log, self._begun = log, time.monotonic()
         self.ended_after = 0.0  # seconds, once it was waited for
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [program, *arguments],
                 cwd=ROOT,
                 env=os.environ | ENVIRONMENT | (environment or {}),
                 stdin=subprocess.DEVNULL,
@@ -187,6 +192,15 @@ class Search:
         """Where MLflow's records are."""
         return self.server or f"sqlite:///{self.out / 'mlflow.db'}"
 
+    @property
+    def logs(self) -> Path:
+        """The folder of what its commands print."""
+        return self.out.with_name(f"{self.out.name}-logs")
+
+    def command(self, arguments: list[str], log: Path) -> Run:
+        """Begin a command of Python."""
+        return Run(arguments, log)
+
     @contextmanager
     def begun(self) -> Iterator[Run]:
         """The search, begun anew; what is left of it at the end is killed."""
@@ -220,10 +234,9 @@ class Search:
 
     @contextmanager
     def _run(self, module: str, *flags: str) -> Iterator[Run]:
-        logs = self.out.with_name(f"{self.out.name}-logs")
-        logs.mkdir(parents=True, exist_ok=True)
-        number = len(list(logs.iterdir()))
-        run = Run(["-m", module, *flags], logs / f"{number:02d}-{self.name}.log")
+        self.logs.mkdir(parents=True, exist_ok=True)
+        number = len(list(self.logs.iterdir()))
+        run = self.command(["-m", module, *flags], self.logs / f"{number:02d}-{self.name}.log")
         try:
             yield run
         finally:

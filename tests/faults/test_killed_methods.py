@@ -19,6 +19,12 @@ OPTIONS = {
     "hyperband": {"grace_epochs": 1, "reduction_factor": 4, "brackets": 2},
     "median": {"grace_epochs": 1, "min_samples": 2},
 }
+# The scheduler with the most to recall goes first of all; of every sampler and scheduler its recall
+# alone is compared in tests/search/test_samplers.py and test_schedulers.py.
+METHODS = [
+    pytest.param(*methods, marks=[] if "hyperband" in methods else pytest.mark.long)
+    for methods in zip(cycle(samplers.available()), schedulers.available(), strict=False)
+]
 
 
 def space(folder: Path, sampler: str, scheduler: str) -> Path:
@@ -46,9 +52,7 @@ def course(search: Search) -> dict[int, tuple[str, list[float]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("sampler", "scheduler"), zip(cycle(samplers.available()), schedulers.available(), strict=False)
-)
+@pytest.mark.parametrize(("sampler", "scheduler"), METHODS)
 def test_a_killed_search_goes_the_course_of_the_unbroken_one(sampler, scheduler, tmp_path):
     file = str(space(tmp_path, sampler, scheduler))
     whole = Search(tmp_path / "whole", "search", TRIALS, EPOCHS, FLAGS, space=file)

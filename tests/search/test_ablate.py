@@ -15,7 +15,7 @@ from search.request.ablation import setting
 from search.request.parser import ablation_options
 from search.run import main as search
 
-LITTLE = ["--train-limit", "400", "--val-limit", "200", "--epochs", "2"]
+LITTLE = ["--train-limit", "150", "--val-limit", "100", "--epochs", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_recorded_run_is_taken_apart_as_it_was_trained(ablated, tmp_path, caps
     assert status == 0, capsys.readouterr()
     config = json.loads(next((tmp_path / "again").glob("trial-0000*/params.json")).read_text())
     assert config["job"]["architecture"] == "nin"
-    assert (config["job"]["source"], config["job"]["train_limit"]) == ("embedded", 400)
+    assert (config["job"]["source"], config["job"]["train_limit"]) == ("embedded", 150)
     assert config["values"]["lr"] == 0.02
 
 

@@ -1,5 +1,6 @@
 """What the record and the listeners hear of a report that holds several epochs."""
 
+import errno
 import json
 from types import SimpleNamespace
 
@@ -9,8 +10,9 @@ from made_up import spec
 from search.driver.events import Events, TrialListener
 from search.trials.board import TrialBoard
 from search.trials.checkpoints import EARLIER
-from search.trials.failure import FAILED
+from search.trials.failure import FAILED, HALT, TRACE
 from search.trials.files import TrialFiles, folder_name, read_histories
+from search.trials.record import Status
 
 TRIAL = SimpleNamespace(trial_id="t", config=spec(3).as_config())
 
@@ -26,10 +28,10 @@ class Heard(TrialListener):
 @pytest.fixture
 def driver(tmp_path):
     """A board, a listener, and the callbacks of a trial that has begun."""
-    board, heard = TrialBoard(5, 9, 100), Heard()
-    events = Events(board, [heard], TrialFiles(tmp_path))
+    board, heard, halted = TrialBoard(5, 9, 100), Heard(), list[str]()
+    events = Events(board, [heard], TrialFiles(tmp_path), halted.append)
     events.on_trial_start(0, [], TRIAL)
-    return SimpleNamespace(board=board, heard=heard, events=events, search=tmp_path)
+    return SimpleNamespace(board=board, heard=heard, events=events, search=tmp_path, halted=halted)
 
 
 def report(driver, first: int, *accuracies: float, seconds: float = 0.125) -> None:
@@ -107,3 +109,26 @@ def test_no_epoch_ends_before_the_event_that_came_before_it(driver, monkeypatch)
     report(driver, 1, 0.2, 0.4, 0.3, seconds=0.25)
     (history,) = read_histories(driver.search)
     assert [step.at for step in history.steps] == [2000.0, 2000.0, 2000.25]
+
+
+def test_a_record_that_cannot_be_written_halts_the_search_and_says_what_to_do(driver, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "result.json")
+
+    monkeypatch.setattr(TrialFiles, "reported", refuse)
+    report(driver, 1, 0.2)
+    assert driver.halted == ["Read-only file system: result.json; make it writable first"]
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_trial_that_failed_where_nothing_can_be_written_is_not_to_blame(
+    driver, monkeypatch, died
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    why = {FAILED: "OSError: no such luck", HALT: "", TRACE: ""}
+    trial = SimpleNamespace(**vars(TRIAL), last_result=why, error_file=None)
+    end = driver.events.on_trial_error if died else driver.events.on_trial_complete
+    end(0, [], trial)
+    assert driver.board.record("t").status is Status.RUNNING
+    (reason,) = driver.halted
+    assert reason.endswith("; make it writable first")

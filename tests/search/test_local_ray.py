@@ -1,13 +1,15 @@
 """A Ray that is started here: what it starts, and that nothing of it stays."""
 
 import json
+import os
 import subprocess
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
+from search.driver import local_ray
 from search.driver.local_ray import workers
 from search.driver.resources import Machine
 from search.request.options import SearchOptions
@@ -115,6 +117,25 @@ def test_sigterm_interrupts_once_ray_has_started(rays, moment):
     assert rays[moment][0]["ended"] == "Interrupted"
 
 
+@pytest.mark.slow
+def test_it_starts_where_the_home_cannot_be_written():
+    program = PROGRAM.partition("for moment")[0] + (
+        "with local_ray(SearchOptions(concurrency=1)) as await_ray:\n"
+        "    await_ray()\n"
+        "    print(look()[2])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if "RAY_AUTH" not in key}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment | {"HOME": "/proc/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
 def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):
     from search.driver import local_node
 
@@ -127,6 +148,15 @@ def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):
         ray.kill_all_processes()
         other.communicate(b"\n")
     assert other.returncode == 0
+
+
+@pytest.mark.parametrize("imported", [None, ModuleType("ray")])
+def test_an_import_of_ray_that_was_interrupted_is_not_begun_again(monkeypatch, imported):
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    if imported is not None:
+        monkeypatch.setitem(sys.modules, "ray", imported)
+    local_ray._end()
+    assert sys.modules.get("ray") is imported
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ MARK = "CONVOY_TEST_SEARCH"  # inherited by every process of a search under test
 
 @pytest.fixture(scope="module")
 def repeated(small_search, tmp_path_factory):
-    """The plain search again, in another process and on another Ray."""
-    return small_search(tmp_path_factory.mktemp("again"), "again", *FLAGS)
+    """The first trials of the plain search again, in another process and on another Ray."""
+    return small_search(tmp_path_factory.mktemp("again"), "again", *FLAGS, "--trials", "3")
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +100,16 @@ def test_the_kept_weights_are_a_state_dict(finished):
     assert weights["conv1.weight"].shape == (16, 3, 7, 7)
 
 
-def test_the_same_seed_gives_the_same_settings_for_every_trial(finished, repeated):
+def test_the_same_seed_gives_the_same_settings(finished, repeated):
     assert repeated.status == 0, repeated.printed
-    assert repeated.configs() == finished.configs()
+    assert repeated.configs() == finished.configs()[:3]
 
 
 def test_the_same_seed_gives_the_same_accuracies(finished, repeated):
     def accuracies(search):
         return [[row["val_accuracy"] for row in history] for history in search.histories()]
 
-    assert accuracies(repeated) == accuracies(finished)
+    assert accuracies(repeated) == accuracies(finished)[:3]
 
 
 def test_every_epoch_of_every_trial_is_in_mlflow_once(finished):

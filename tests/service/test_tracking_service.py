@@ -247,6 +247,15 @@ def test_whoever_was_given_another_password_gets_in_with_that(service):
         assert MlflowClient(service.uri).search_experiments() is not None
 
 
+def test_whoever_may_log_to_every_experiment_may_be_given_another_password(service):
+    user = User("logging", secret())
+    provide(service, user, "--search")
+    changed = User("logging", secret())
+    provide(service, changed, "--search")
+    with logged_in(changed):
+        assert MlflowClient(service.uri).create_experiment("of the one who logs")
+
+
 def status_of(address: str, **headers: str) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as answer:

@@ -53,8 +53,8 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
     try:
         _write(folder, dataset)
     except OSError as error:
-        raise UsageError(
-            f"the cache {folder.parent} cannot be written ({error.strerror}); "
+        raise UsageError(  # numpy's own error of a full disk has no words of the system
+            f"the cache {folder.parent} cannot be written ({error.strerror or error}); "
             "make room, or name another folder in $CONVOY_CACHE"
         ) from error
     try:

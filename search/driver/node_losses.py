@@ -1,0 +1,29 @@
+"""Trials whose nodes are lost: no trial is to blame for that."""
+
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from search.trials.failure import last_error
+
+_LOST = "its node has died"  # in Ray's message on whatever ran there
+
+
+class NodeLosses(Callback):  # type: ignore[misc]
+    """Tune's callback: the loss of a node does not count among a trial's failures.
+
+    On machines that come and go a long trial may lose more nodes than a trial may have failures.
+    It counts where the trial has reported no epoch since the last one: a trial may take its node
+    down with it.
+    """
+
+    def __init__(self) -> None:
+        self._epochs: dict[str, int] = {}
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Tune is about to try a trial again."""
+        epoch = int((trial.last_result or {}).get("epoch", 0))
+        if _LOST in last_error(trial) and epoch > self._epochs.get(trial.trial_id, 0):
+            self._epochs[trial.trial_id] = epoch
+            trial.run_metadata.num_failures -= 1

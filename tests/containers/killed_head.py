@@ -1,0 +1,51 @@
+"""The driver of a search on a cluster is killed, alone or with the head."""
+
+from engine import podman
+from fault import Bench, Fault, Outcome, completed
+from lost_nodes import BEFORE
+from nodes import cluster
+from searches import wait_for
+
+
+def driver_killed(bench: Bench) -> Outcome:
+    """Kill the driver's process, and resume on the same cluster at once."""
+    with cluster("driver", bench.folder) as nodes:
+        search = nodes.search("driver")
+        with search.begun() as run:
+            wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
+            run.kill()
+        return Outcome(1, completed(search))
+
+
+def head_killed(bench: Bench) -> Outcome:
+    """Kill the head with the driver on it, start it again, and resume."""
+    with cluster("head", bench.folder) as nodes:
+        search = nodes.search("head")
+        with search.begun() as run:
+            wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
+            podman("kill", nodes.head.name)
+            run.wait()
+        podman("start", nodes.head.name)
+        seconds = nodes.await_all()
+        return Outcome(1, completed(search), f"nodes back after {seconds:.0f} s")
+
+
+def cluster_killed(bench: Bench) -> Outcome:
+    """Kill all nodes, make others, and resume on them."""
+    with cluster("cluster", bench.folder) as nodes:
+        search = nodes.search("cluster")
+        with search.begun() as run:
+            wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
+            podman(
+                "rm", "--force", "--time=0", nodes.head.name, *(each.name for each in nodes.workers)
+            )
+            run.wait()
+        nodes.make(2)
+        return Outcome(1, completed(search))
+
+
+FAULTS = (
+    Fault("driver-killed", "kill -9 of the driver, then --resume", driver_killed),
+    Fault("head-killed", "the head killed and started again, then --resume", head_killed),
+    Fault("cluster-killed", "all nodes killed, then --resume on others", cluster_killed),
+)
