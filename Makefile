@@ -50,9 +50,12 @@ ANY := -m "slow or not slow"
 test: check
 	$(RUN) -m pytest $(QUICK)
 
-# One after the other, as they measure time and kill processes; make test-all runs the long ones too.
+# Those that only compute two at a time, then those that start and kill processes one after the other.
+SLOW := -m "slow and not long"
+COMPUTING := tests/analysis tests/training tests/browser/test_report_page.py
 test-slow: $(VENV)/.service postgresql chromium
-	$(RUN) -m pytest -m "slow and not long"
+	$(RUN) -m pytest $(QUICK) $(SLOW) $(COMPUTING)
+	$(RUN) -m pytest $(SLOW) $(addprefix --ignore=,$(COMPUTING))
 
 test-all: check $(VENV)/.service postgresql chromium
 	$(RUN) -m pytest $(QUICK) --hypothesis-profile thorough

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from convoy.doors import DOORS
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 
-_CONTAINERS = ("/run/.containerenv", "/.dockerenv")  # Podman's mark of one, and Docker's
+_CONTAINERS = {"/run/.containerenv": "podman", "/.dockerenv": "docker"}  # the mark of each engine
 _RUNS = "runs"
 
 
@@ -54,14 +55,21 @@ def _place() -> str:
     """Where the results will lie, and in a container, how they outlive it."""
     runs = Path(_RUNS).resolve()
     line = f"a first search and its analysis, some minutes; all that is made lies in {runs}"
-    if not any(Path(mark).exists() for mark in _CONTAINERS):
+    engines = [engine for mark, engine in _CONTAINERS.items() if Path(mark).exists()]
+    if not engines:
         return line
     if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
         return f"{line}, a volume"
     return (
         f"{line} of this container alone.\nTo keep it, run this with --volume convoy-runs:{runs}, "
-        f"or without --rm and copy it in the end:\ndocker cp {socket.gethostname()}:{runs} ."
+        f"or without --rm and copy it in the end:\n{engines[0]} cp {_container()}:{runs} ."
     )
+
+
+def _container() -> str:
+    """This container's number, which is its host's name by default."""
+    host = socket.gethostname()
+    return host if re.fullmatch("[0-9a-f]{12}", host) else "CONTAINER"
 
 
 def _end(name: str) -> str:

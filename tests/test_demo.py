@@ -1,6 +1,5 @@
 """The newcomer's command: its two steps, and what it says of where the results lie."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,7 @@ def test_its_status_is_that_of_the_step_that_failed(steps, searched, analysed, s
     [
         (False, False, "runs\n"),
         (True, True, "a volume\n"),
-        (True, False, f"docker cp {socket.gethostname()}:"),
+        (True, False, "docker cp 0123456789ab:"),
     ],
 )
 def test_it_says_before_it_begins_how_long_the_results_will_be_there(
@@ -64,7 +63,8 @@ def test_it_says_before_it_begins_how_long_the_results_will_be_there(
     mark = tmp_path / "mark"
     if marked:
         mark.touch()
-    monkeypatch.setattr(demo, "_CONTAINERS", (str(mark),))
+    monkeypatch.setattr(demo, "_CONTAINERS", {str(mark): "docker"})
+    monkeypatch.setattr("socket.gethostname", lambda: "0123456789ab")
     monkeypatch.setattr("os.path.ismount", lambda path: mounted and Path(path).name == "runs")
     printed = run_here(demo.main, [])[1]
     assert said in printed.split("step 1")[0]

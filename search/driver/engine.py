@@ -17,7 +17,6 @@ from rich.console import Console
 from search.driver.concurrency import Concurrency
 from search.driver.display import LiveTable, PlainLines
 from search.driver.events import Events, TrialListener
-from search.driver.free_workers import to_the_newest
 from search.driver.gpu_retry import GpuRetry
 from search.driver.lock import locked
 from search.driver.node_losses import NodeLosses
@@ -25,6 +24,7 @@ from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
 from search.driver.resources import Resources
 from search.driver.retention import KeepBest
+from search.driver.starting_workers import sparing_starting_workers
 from search.driver.stop import Stop, stopping_gently
 from search.driver.stop_request import forget_requests, heeding_requests
 from search.driver.terminator import Terminator
@@ -335,7 +335,7 @@ class _SearchRun:
             tune_config=tune.TuneConfig(
                 num_samples=left,
                 search_alg=source,
-                scheduler=to_the_newest(scheduler),
+                scheduler=sparing_starting_workers(scheduler),
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
             ),

@@ -31,6 +31,7 @@ def report_failure(error: BaseException, trace: str, metric: str) -> None:
     Tune takes no report without the figures by which its searcher and its scheduler judge.
     """
     figures = {figure_of(name): math.nan for name in (ACCURACY, metric)}
+    error = _cause(error)
     reasons = {FAILED: describe(error), HALT: _remedy(error), TRACE: trace}
     tune.report({"epoch": 0, **figures, **reasons})
 
@@ -40,12 +41,22 @@ def describe(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}")
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What failed a trial: where the folder of its search is not seen any more, that."""
+    try:
+        check_shared()
+    except NotShared as cause:
+        return cause
+    return error
+
+
 def _remedy(error: BaseException) -> str:
     """What must be done after ``error`` before a search can resume; empty if nothing."""
     if isinstance(error, NotShared):
         return "share it with that node, or take the node away"
-    refused = remedy_of(error) if isinstance(error, OSError) else ""
-    return refused or obstacle(_search())[1]
+    remedy = remedy_of(error) if isinstance(error, OSError) else ""
+    remedy = remedy or obstacle(_search())[1]
+    return remedy and f"{remedy} on {socket.gethostname()}"
 
 
 def _search() -> Path:

@@ -57,8 +57,8 @@ class Reports:
     """Epochs on their way to Tune, each report with a checkpoint to resume from.
 
     Tune takes a report only when its driver has come round to it, and the trial would wait. Here it
-    trains on meanwhile, until the next report. If Tune stops the trial, ``stopped`` becomes true
-    and what was trained since is given up.
+    trains on meanwhile, until the next report. If Tune stops the trial, what was trained since is
+    given up.
 
     Use as a context manager around the training: leaving it delivers what is on its way, and raises
     SystemExit if Tune has stopped the trial, as Tune's own report does.
@@ -74,7 +74,7 @@ class Reports:
         self._thread = threading.Thread(target=self._deliver, name="reports", daemon=True)
         self._failure: BaseException | None = None
         self._held_up = 0.0
-        self.stopped = False
+        self._stopped = False
 
     def __enter__(self) -> "Reports":
         self._thread.start()
@@ -91,7 +91,7 @@ class Reports:
         self._waiting.put(None)
         self._thread.join()
         if error is None:
-            self._raise_if_stopped()
+            self.raise_if_stopped()
 
     def send(self, epoch: Epoch) -> None:
         """Hand ``epoch`` over if it is to be reported, once the report before is delivered.
@@ -107,7 +107,7 @@ class Reports:
         if figures is None:
             return
         self._waiting.join()
-        self._raise_if_stopped()
+        self.raise_if_stopped()
         self._waiting.put((figures, snapshot(self._sign(epoch).state)))
         self._held_up = time.perf_counter() - start
 
@@ -115,17 +115,23 @@ class Reports:
         while (made := self._waiting.get()) is not None:
             figures, state = made
             try:
-                if not self.stopped:
+                if not self._stopped:
                     report(figures, None if state is None else partial(save, state))
             except SystemExit:  # how Tune stops a trial, in the thread that reports
-                self.stopped = True
+                self._stopped = True
             except BaseException as error:
-                self._failure, self.stopped = error, True
+                self._failure, self._stopped = error, True
             finally:
                 self._waiting.task_done()
 
-    def _raise_if_stopped(self) -> None:
+    def raise_if_stopped(self) -> None:
+        """Raise what ended the trial: Tune has stopped it, or a report could not be delivered.
+
+        Raises:
+            SystemExit: Tune has stopped it.
+            Exception: what kept the report from being delivered.
+        """
         if self._failure is not None:
             raise self._failure
-        if self.stopped:
+        if self._stopped:
             raise SystemExit(0)

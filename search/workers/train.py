@@ -49,8 +49,8 @@ def _train(task: TrialSpec, pace: Pace) -> None:
         for epoch in steps(task.setting, data, _restored()):
             if epoch is not None:
                 reports.send(epoch)
-            elif reports.stopped:
-                raise SystemExit(0)
+            else:
+                reports.raise_if_stopped()
 
 
 def _restored() -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from typing import Any
 from account import Account, checked
 from engine import ROOT, Container, podman, started, tried
 from images import search_image, tracking_image
-from searches import Run, Search, number_of, wait_for
+from searches import Run, Search, at_the_end, number_of, wait_for
 
 PACKAGES = ("search", "trainables", "analysis", "convoy")
 USER = 1000  # of the images
@@ -270,4 +270,5 @@ class Nodes:
 def cluster(name: str, folder: Path, workers: int = 2) -> Iterator[Nodes]:
     """A cluster of a head without CPUs and some workers of one each; removed in the end."""
     with ExitStack() as stack:
+        at_the_end(stack.close)
         yield Nodes(f"convoy-{os.getpid()}-{name}", folder, workers, stack)

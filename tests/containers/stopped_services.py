@@ -33,8 +33,8 @@ class Damage:
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"'
 DAMAGES = (
     Damage(READ_ONLY, True, "make it writable first"),
-    Damage(READ_ONLY, False, "make it writable first"),
-    Damage('mount -t tmpfs tmpfs "$0"', False, "with that node"),
+    Damage(READ_ONLY, False, "make it writable first on worker2"),
+    Damage('mount -t tmpfs tmpfs "$0"', False, "share it with that node"),
 )
 
 

@@ -205,18 +205,22 @@ def test_a_search_sent_through_the_job_api_is_recorded_by_the_server(service, se
     service.left(sent, service.client(monkeypatch)).assert_whole(3, 2)
 
 
-def test_the_servers_pages_show_the_search_to_whoever_logs_in(service, sent, browser, tmp_path):
+def test_the_servers_pages_show_the_search_to_whoever_logs_in(
+    service, sent, browser, monkeypatch, tmp_path
+):
+    experiment = service.client(monkeypatch).get_experiment_by_name("convoy/gap5-embedded")
     user, password = service.user()
     context = browser.new_context(
         http_credentials={"username": user, "password": password},
         viewport={"width": 1400, "height": 900},
     )
     page = context.new_page()
-    page.goto(f"{service.tracking}/#/experiments")
-    page.get_by_text("convoy/gap5-embedded").first.click(timeout=120_000)
-    page.get_by_text(sent, exact=True).first.wait_for(timeout=120_000)
-    page.screenshot(path=tmp_path / "search.png")
-    context.close()
+    page.goto(f"{service.tracking}/#/experiments/{experiment.experiment_id}/runs")
+    try:
+        page.get_by_role("link", name=sent, exact=True).wait_for(timeout=120_000)
+    finally:
+        page.screenshot(path=tmp_path / "search.png")
+        context.close()
 
 
 def test_a_killed_workers_trials_go_on_elsewhere(service, monkeypatch):

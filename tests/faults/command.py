@@ -34,7 +34,8 @@ def run(faults: Sequence[Fault], program: str, about: str | None, at_once: int =
         print("\n".join(f"{each.name:22} {each.about}" for each in faults))
         return 0
     # Where this runs in the background SIGINT is ignored, and so it would be in all searches.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     wide = None if sys.stdout.isatty() else 120
     console = Console(highlight=False, soft_wrap=True, width=wide)
     folder = Path(tempfile.mkdtemp(prefix="convoy-faults-"))

@@ -15,7 +15,9 @@ TRIALS, MORE, EPOCHS = 4, 7, 3
 def extended(bench: Bench) -> Outcome:
     """Kill a whole search that goes on, and one that goes on after a stop in its finals."""
     dead: list[Run] = []
-    tries = [partial(_whole, bench, dead), partial(_in_its_finals, bench, dead)]
+    tries = [partial(_in_its_finals, bench, dead)]
+    if not bench.short:
+        tries.append(partial(_whole, bench, dead))
     found = bench.try_all(tries) + left_behind(dead)
     return Outcome(len(tries), found)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock, Semaphore
 
 from account import Account, account, checked, course
-from searches import Late, Run, Search, wait_for
+from searches import LONGEST, Late, Run, Search, wait_for
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def ended(run: Run, *statuses: int) -> Account:
     return checked(found in statuses, f"exit status {found}: {run.printed[-300:]!r}")
 
 
-def gone(run: Run, seconds: float = 30.0) -> Account:
+def gone(run: Run, seconds: float = LONGEST) -> Account:
     """Wait until nothing of ``run`` trains any more."""
     wait_for(lambda: not run.workers(), "the end of the workers", seconds)
     return Account()
 
 
-def left_behind(runs: list[Run], seconds: float = 120.0) -> Account:
+def left_behind(runs: list[Run], seconds: float = LONGEST) -> Account:
     """Processes of killed runs that do not end by themselves; they are ended then.
 
     Two agents of Ray's look for its head for a minute before they do.

@@ -37,13 +37,18 @@ def wait_for(happened: Callable[[], object], what: str, seconds: float = LONGEST
         time.sleep(0.05)
 
 
-_runs: "list[Run]" = []
+_ends: list[Callable[[], object]] = []
+
+
+def at_the_end(end: Callable[[], object]) -> None:
+    """Have ``end_all`` call ``end``."""
+    _ends.append(end)
 
 
 def end_all() -> None:
     """Kill whatever was started here and is alive."""
-    for run in _runs:
-        run.end()
+    for end in _ends:
+        end()
 
 
 class Run:
@@ -79,7 +84,7 @@ class Run:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-        _runs.append(self)
+        at_the_end(self.end)
 
     @property
     def printed(self) -> str:

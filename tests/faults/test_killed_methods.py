@@ -56,16 +56,15 @@ def course(search: Search) -> dict[int, tuple[str, list[float]]]:
 def test_a_killed_search_goes_the_course_of_the_unbroken_one(sampler, scheduler, tmp_path):
     file = str(space(tmp_path, sampler, scheduler))
     whole = Search(tmp_path / "whole", "search", TRIALS, EPOCHS, FLAGS, space=file)
-    with whole.begun() as run:
-        run_to_its_end(run)
     broken = replace(whole, out=tmp_path / "broken")
-    with broken.begun() as run:
+    with whole.begun() as unbroken, broken.begun() as run:
         wait_for(
             lambda: run.ended or sum(map(len, map(broken.recorded, range(TRIALS)))) >= BEFORE,
             f"{BEFORE} epochs",
         )
         run.kill()
         run.end()
+        run_to_its_end(unbroken)
     with broken.resumed() as run:
         run_to_its_end(run)
     assert course(broken) == course(whole)

@@ -365,6 +365,7 @@ def extended(small_search, tmp_path_factory) -> FinishedSearch:
     """A search of three trials and a finalist, extended to six trials and two."""
     out = tmp_path_factory.mktemp("extended")
     one_at_once = ("--concurrency", "1", "--unconstrained", "--seed", "1")
+    one_at_once += ("--train-limit", "100", "--epochs", "2")
     budget = ("--trials", "3", "--finalists", "1", "--finalist-seeds", "1")
     first = small_search(out, "s", *one_at_once, *budget)
     assert first.status == 0, first.printed

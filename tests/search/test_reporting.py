@@ -1,14 +1,17 @@
 """Reports: delivered in order, one at most on its way, and stopped when Tune says so."""
 
 import threading
+from collections.abc import Iterator
 from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import spec
 
 from search.trials.checkpoints import epochs_of
 from search.workers import reporting as module
+from search.workers import train
 from search.workers.reporting import PERIOD, Pace, Reports
 from trainables.training import Epoch
 
@@ -93,7 +96,6 @@ def test_a_stopped_trial_ends_and_delivers_nothing_more(monkeypatch):
         for number in range(1, 9):
             reports.send(epoch(number))
     assert ended.value.code == 0
-    assert reports.stopped
     assert [number for number, _ in driver.taken] == [1, 2]
 
 
@@ -109,6 +111,23 @@ def test_a_report_that_cannot_be_written_fails_the_trial(monkeypatch):
     driver.open.release()
     with pytest.raises(OSError, match="No space left"), reporting() as reports:
         reports.send(epoch(1))
+
+
+def test_a_report_that_cannot_be_written_ends_the_trial_within_the_next_epoch(monkeypatch):
+    driver = tune(monkeypatch, fail_at=1)
+
+    def endless(*_: object) -> Iterator[Epoch | None]:
+        yield epoch(1)
+        driver.open.release()
+        while True:  # between the steps of an epoch
+            yield None
+
+    monkeypatch.setattr(train, "training_data", lambda job: None)
+    monkeypatch.setattr(train, "signed", lambda epoch, architecture: epoch)
+    monkeypatch.setattr(train, "_restored", lambda: None)
+    monkeypatch.setattr(train, "steps", endless)
+    with pytest.raises(OSError, match="No space left"):
+        train._train(spec(1), Pace(range(1, 9)))
 
 
 def test_epochs_between_two_milestones_travel_with_the_second(monkeypatch):

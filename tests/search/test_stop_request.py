@@ -26,7 +26,7 @@ from search.records.search_file import SearchFile
 from search.stop import main
 from trainables.boundary.errors import UsageError
 
-PATIENCE = 30.0
+PATIENCE = 300.0  # seconds after which what is waited for will not come
 
 
 def made(out: Path, name: str, spaces: tuple[str, ...] = ("gap5",), **identity) -> Path:
@@ -186,7 +186,7 @@ def test_a_search_is_stopped_from_another_process_and_ends_whole_when_resumed(tm
     flags = ["--space", "gap5", *SMALL, "--trials", "4", "--name", "s", "--out", str(tmp_path)]
     command = [sys.executable, "-m", "search.run"]
     search = subprocess.Popen(
-        [*command, *flags, "--epochs", "8"],
+        [*command, *flags, "--train-limit", "300", "--epochs", "8"],
         cwd=ROOT,
         env=user_environment(),
         stdout=subprocess.PIPE,
@@ -194,7 +194,7 @@ def test_a_search_is_stopped_from_another_process_and_ends_whole_when_resumed(tm
         text=True,
     )
     until(lambda: any(tmp_path.glob("s/trial-*/result.json")))
-    assert main(["s", "--out", str(tmp_path)]) == 0
+    assert main(["s", "--out", str(tmp_path), "--wait", str(int(PATIENCE))]) == 0
     printed, _ = search.communicate(timeout=PATIENCE)
     assert (search.returncode, f"stopped    {REASON}" in printed) == (143, True)
     request_stop(tmp_path / "s")  # by one who came too late

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
+from conftest import ROOT, SMALL, run_here
 from mlflow import MlflowClient
 from postgres import programs, secret
 from tracking_service import SCRIPT, Service, User, provide, server_environment, tracking_service
@@ -29,6 +29,7 @@ from search.reconcile import main as reconcile
 from search.records.about import About, Place
 from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
+from search.run import main as search
 from search.trials.files import TrialFiles
 from search.trials.record import Status, TrialRecord
 from search.trials.spec import BASELINE, Job, TrialSpec
@@ -80,11 +81,11 @@ class Searches:
         return sorted((self.out / name).glob("trial-*-*"))
 
 
-def search_command(service: Service, out: Path, name: str, seed: int = 0) -> list[str]:
-    size = [*SMALL[:6], "--trials", "3", "--epochs", "2", "--seed", str(seed), "--finalists", "0"]
+def search_flags(service: Service, out: Path, name: str, seed: int = 0) -> list[str]:
+    size = [*SMALL, "--trials", "3", "--epochs", "2", "--seed", str(seed)]
     share = ["--cpus-per-trial", "1", "--concurrency", "1"]
     where = ["--out", str(out), "--name", name, "--tracking-uri", service.uri]
-    return [sys.executable, "-m", "search.run", "--space", "gap5", *size, *share, *where]
+    return ["--space", "gap5", *size, *share, *where]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def searches(service, tmp_path_factory) -> Searches:
     out, names = tmp_path_factory.mktemp("runs"), ("first", "second")
     begun = [
         subprocess.Popen(
-            search_command(service, out, name, seed),
+            [sys.executable, "-m", "search.run", *search_flags(service, out, name, seed)],
             cwd=ROOT,
             env=os.environ | service.searcher.environment(),
             stdout=subprocess.PIPE,
@@ -101,7 +102,7 @@ def searches(service, tmp_path_factory) -> Searches:
         )
         for seed, name in enumerate(names)
     ]
-    printed = [process.communicate(timeout=300)[0] for process in begun]
+    printed = [process.communicate(timeout=900)[0] for process in begun]
     return Searches(out, names, [process.returncode for process in begun], printed)
 
 
@@ -183,29 +184,18 @@ def test_the_server_starts_no_processes_for_jobs(service):
     assert not [line for line in told if "huey" in line or "jobs" in line]
 
 
-def as_nobody() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_TRACKING_")}
-
-
 def refused(service: Service, out: Path, user: User | None) -> str:
-    """The line on stderr with which a search as ``user`` is refused, with status 2."""
-    given = {} if user is None else user.environment()
-    done = subprocess.run(
-        search_command(service, out, "refused"),
-        cwd=ROOT,
-        env=as_nobody() | given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == "gap5: reading the data, starting Ray\n"
+    """The line with which a search as ``user`` is refused, with status 2."""
+    with logged_in(user):
+        status, printed = run_here(search, search_flags(service, out, "refused"))
+    assert status == 2, printed
+    first, line = printed.splitlines()
+    assert first == "gap5: reading the data, starting Ray"
     assert not out.exists() or not list(out.iterdir())
-    (line,) = done.stderr.splitlines()
     return line
 
 
-def test_a_wrong_password_is_refused_in_a_line_that_does_not_tell_it(service, tmp_path):
+def test_a_wrong_password_is_refused_in_a_line_that_does_not_tell_it(service, one_ray, tmp_path):
     wrong = User("convoy", "quite-another-password")
     line = refused(service, tmp_path / "out", wrong)
     assert line == (
@@ -214,7 +204,7 @@ def test_a_wrong_password_is_refused_in_a_line_that_does_not_tell_it(service, tm
     )
 
 
-def test_a_missing_password_is_asked_for_in_a_line(service, tmp_path):
+def test_a_missing_password_is_asked_for_in_a_line(service, one_ray, tmp_path):
     assert refused(service, tmp_path / "out", None) == (
         f"error: --tracking-uri {service.uri}: the server wants a user and a password; "
         "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
@@ -229,7 +219,7 @@ def test_an_analysis_with_a_wrong_password_is_refused_in_the_same_words(service)
         Records(service.uri)
 
 
-def test_a_reader_sees_the_records_and_cannot_log(service, searches, tmp_path):
+def test_a_reader_sees_the_records_and_cannot_log(service, searches, one_ray, tmp_path):
     with logged_in(service.reader):
         assert len(runs_of(MlflowClient(service.uri), "first")) == 3
     line = refused(service, tmp_path / "out", service.reader)
