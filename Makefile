@@ -10,7 +10,7 @@
 # make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
 # make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
 # make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
-# make container-test  the images, built and run: needs root; half an hour
+# make container-test  the images, built, run, and failed in parts: needs root; an hour and more
 # make docs      the pages of docs/ as a site, in site/; installs what builds it
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Ray's sockets lie 68 bytes deeper, and no path of a socket has more than 107; and Ray splits the
 # command of a worker at spaces.
 _FOR_SOCKETS = re.compile(r"/[A-Za-z0-9._/+-]{0,35}")
+_IMPORTS = 5.0  # seconds to wait for the end of imports that nobody wants any more
 _SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # a private folder is made in one
 
 
@@ -43,15 +44,16 @@ def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]
         yield lambda: None
         return
     with _session_folder() as folder, interrupting():
-        started, over = Future[None](), threading.Event()
-        hold = partial(_hold, folder, partial(workers, limits), started, over)
+        started, imported, over = Future[None](), threading.Event(), threading.Event()
+        hold = partial(_hold, folder, partial(workers, limits), started, imported, over)
         thread = threading.Thread(target=hold, name="ray", daemon=True)
         thread.start()
         try:
             yield started.result
         finally:
             over.set()
-            thread.join()
+            # What interrupted the main thread's imports may have left the other's waiting for ever.
+            thread.join(None if imported.is_set() else _IMPORTS)
 
 
 def workers(limits: "Limits | TrainingOptions", machine: Machine) -> int:
@@ -69,6 +71,7 @@ def _hold(
     folder: str | None,
     workers: Callable[[Machine], int],
     started: "Future[None]",
+    imported: threading.Event,
     over: threading.Event,
 ) -> None:
     """Start Ray, stay, since its processes end with the thread that started them, and end it.
@@ -76,8 +79,11 @@ def _hold(
     Whatever interrupts the main thread meanwhile, it is ended whole.
     """
     try:
-        from search.driver.local_node import start
+        from search.driver.local_node import AbandonedError, start
 
+        imported.set()
+        if over.is_set():
+            raise AbandonedError
         with same_sigterm():
             start(folder, workers, over)
         started.set_result(None)

@@ -181,7 +181,11 @@ def test_a_second_signal_ends_a_search_at_once(number):
     assert reckoned(f"twice{number}") == CLEAN
 
 
-@pytest.mark.parametrize("words", [("list",), ("ui",), ("analyse", "--search", "whole")])
+@pytest.mark.parametrize(
+    "words",
+    [("list",), ("ui",), ("analyse", "--search", "whole")],
+    ids=["list", "ui", "analyse"],
+)
 def test_every_command_ends_on_podman_stop(whole, words):
     with started(NAME, search_image(), *words, options=(*HARDENED, *RUNS)) as container:
         time.sleep(3)
@@ -199,9 +203,11 @@ def test_who_runs_a_container_as_himself_owns_its_records(tmp_path):
     assert {each.stat().st_uid for each in tmp_path.rglob("*")} == {user}
 
 
-@pytest.mark.parametrize("mode", [0o700, 0o755])
-@pytest.mark.parametrize("mounted", ["", ":ro"])
-@pytest.mark.parametrize("words", [(*SEARCH, *SMALL, "--name", "no"), ("reconcile", "no")])
+@pytest.mark.parametrize("mode", [0o700, 0o755], ids=["closed", "root's"])
+@pytest.mark.parametrize("mounted", ["", ":ro"], ids=["", "read-only"])
+@pytest.mark.parametrize(
+    "words", [(*SEARCH, *SMALL, "--name", "no"), ("reconcile", "no")], ids=["run", "reconcile"]
+)
 def test_a_folder_that_cannot_be_written_is_named_in_one_line(tmp_path, words, mounted, mode):
     tmp_path.chmod(mode)
     options = (f"--volume={tmp_path}:/convoy/runs{mounted}",)

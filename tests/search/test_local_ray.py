@@ -149,6 +149,26 @@ def test_a_process_that_has_the_id_of_one_that_ended_is_left_alone(monkeypatch):
     assert other.returncode == 0
 
 
+BLOCKED = """
+import _frozen_importlib
+from search.driver.local_ray import local_ray
+from search.request.options import SearchOptions
+lock = _frozen_importlib._get_module_lock("search.driver.local_node")
+lock.acquire()
+try:
+    with local_ray(SearchOptions()):
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("left", flush=True)
+"""
+
+
+def test_an_interruption_does_not_wait_for_an_import_that_never_ends():
+    line = [sys.executable, "-c", BLOCKED]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "left\n")
+
+
 @pytest.mark.parametrize("imported", [None, ModuleType("ray")])
 def test_an_import_of_ray_that_was_interrupted_is_not_begun_again(monkeypatch, imported):
     monkeypatch.delitem(sys.modules, "ray", raising=False)
