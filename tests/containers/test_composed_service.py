@@ -226,15 +226,15 @@ def test_the_servers_pages_show_the_search_to_whoever_logs_in(
 def test_a_killed_workers_trials_go_on_elsewhere(service, monkeypatch):
     service.project.run(f"{UP} --scale worker=2")
     until(lambda: service.nodes() == 3, 120, "the second worker")
-    service.send("killed", "--trials 4 --epochs 12")
+    service.send("killed", "--trials 4 --epochs 30")
     until(service.trains("killed", 4), 240, "epochs of the search")
     podman("kill", service.project.container("worker", 2).name)
     until(lambda: service.state("killed") != "running", 400, "the search's end")
-    service.left("killed", service.client(monkeypatch)).assert_whole(4, 12)
+    service.left("killed", service.client(monkeypatch)).assert_whole(4, 30)
 
 
 def test_a_search_survives_that_all_is_taken_down_and_started_again(service, sent, monkeypatch):
-    service.send("interrupted", "--trials 3 --epochs 12")
+    service.send("interrupted", "--trials 3 --epochs 40")
     until(service.trains("interrupted", 4), 240, "epochs of the search")
     service.project.run("docker compose down")
     assert service.project.states() == {}
@@ -244,7 +244,7 @@ def test_a_search_survives_that_all_is_taken_down_and_started_again(service, sen
     before = service.epochs("interrupted")
     status, printed = service.submit("--follow", "--", "--resume", "interrupted")
     assert status == 0, printed
-    service.left("interrupted", client).assert_whole(3, 12)
+    service.left("interrupted", client).assert_whole(3, 40)
     after = service.epochs("interrupted")
     assert all(len(after[name]) >= len(epochs) for name, epochs in before.items())
 
