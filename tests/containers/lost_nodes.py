@@ -98,8 +98,7 @@ def _silenced(
 ) -> Outcome:
     """Silence a node for some seconds, or until it is given up; what is amiss then."""
     with cluster(name, bench.folder) as nodes:
-        epochs = 9 if seconds == LONGEST else 3  # the search must outlast the silence
-        search, node = nodes.search(name, 60, epochs), nodes.workers[-1]
+        search, node = nodes.search(name, 60, 9), nodes.workers[-1]  # it outlasts the silence
         with search.begun() as run:
             _await_work(search, run, node)
             begin(nodes, node)
