@@ -7,7 +7,7 @@ from functools import partial
 from account import account, checked
 from engine import podman
 from fault import Bench, Fault, Outcome, completed, ended
-from nodes import ClusterSearch, Node, Nodes, cluster
+from nodes import ClusterSearch, Node, Nodes, checkpoints_account, cluster
 from searches import Run, wait_for
 
 BEFORE = 6  # trials that have ended as the fault begins
@@ -113,13 +113,12 @@ def _silenced(
             wait_for(lambda: run.ended or used(), "a trial on the node once it was back")
             found += checked(used(), "the node got no trial once it was back")
             found += ended(run, 0)
-        note = (
-            f"silent for {seconds:.0f} s"
-            if given_up is None
-            else f"given up after {given_up:.0f} s"
-        )
-        found += checked((given_up is None) == (seconds == SHORT), note)
-        return Outcome(1, found + account(search), f"{note}, back after {back or 0:.0f} s")
+            later = "DEAD" in nodes.states(node)
+        lost = given_up is not None
+        found += checked(lost == (seconds == LONGEST), f"given up after {given_up}")
+        note = "given up later" if later else "not given up"
+        note = f"given up after {given_up:.0f} s, back after {back:.0f} s" if lost else note
+        return Outcome(1, found + account(search) + checkpoints_account(search), note)
 
 
 def _await_work(search: ClusterSearch, run: Run, node: Node) -> None:
