@@ -117,7 +117,7 @@ def _silenced(
         lost = given_up is not None
         found += checked(lost == (seconds == LONGEST), f"given up after {given_up}")
         note = "given up later" if later else "not given up"
-        note = f"given up after {given_up:.0f} s, back after {back:.0f} s" if lost else note
+        note = f"given up after {given_up:.0f} s, back after {back or 0:.0f} s" if lost else note
         return Outcome(1, found + account(search) + checkpoints_account(search), note)
 
 
