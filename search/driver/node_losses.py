@@ -1,5 +1,6 @@
-"""Trials whose nodes are lost: no trial is to blame for that."""
+"""Trials whose nodes are lost or cut off: no trial is to blame for that."""
 
+import re
 from typing import Any
 
 from ray.tune import Callback
@@ -7,7 +8,8 @@ from ray.tune.experiment import Trial
 
 from search.trials.failure import last_error
 
-_LOST = "its node has died"  # in Ray's message on whatever ran there
+# In Ray's messages on what ran on a node that is gone, or that was cut off for a while.
+_LOST = re.compile(r"its node has died|The actor \w+ is unavailable")
 
 
 class NodeLosses(Callback):  # type: ignore[misc]
@@ -24,6 +26,6 @@ class NodeLosses(Callback):  # type: ignore[misc]
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune is about to try a trial again."""
         epoch = int((trial.last_result or {}).get("epoch", 0))
-        if _LOST in last_error(trial) and epoch > self._epochs.get(trial.trial_id, 0):
+        if _LOST.search(last_error(trial)) and epoch > self._epochs.get(trial.trial_id, 0):
             self._epochs[trial.trial_id] = epoch
             trial.run_metadata.num_failures -= 1

@@ -7,7 +7,7 @@ from functools import partial
 from account import account, checked
 from engine import podman
 from fault import Bench, Fault, Outcome, completed, ended
-from nodes import ClusterSearch, Node, Nodes, cluster
+from nodes import ClusterSearch, Node, Nodes, checkpoints_account, cluster
 from searches import Run, wait_for
 
 BEFORE = 6  # trials that have ended as the fault begins
@@ -98,8 +98,7 @@ def _silenced(
 ) -> Outcome:
     """Silence a node for some seconds, or until it is given up; what is amiss then."""
     with cluster(name, bench.folder) as nodes:
-        epochs = 9 if seconds == LONGEST else 3  # the search must outlast the silence
-        search, node = nodes.search(name, 60, epochs), nodes.workers[-1]
+        search, node = nodes.search(name, 60, 9), nodes.workers[-1]  # it outlasts the silence
         with search.begun() as run:
             _await_work(search, run, node)
             begin(nodes, node)
@@ -114,13 +113,12 @@ def _silenced(
             wait_for(lambda: run.ended or used(), "a trial on the node once it was back")
             found += checked(used(), "the node got no trial once it was back")
             found += ended(run, 0)
-        note = (
-            f"silent for {seconds:.0f} s"
-            if given_up is None
-            else f"given up after {given_up:.0f} s"
-        )
-        found += checked((given_up is None) == (seconds == SHORT), note)
-        return Outcome(1, found + account(search), f"{note}, back after {back or 0:.0f} s")
+            later = "DEAD" in nodes.states(node)
+        lost = given_up is not None
+        found += checked(lost == (seconds == LONGEST), f"given up after {given_up}")
+        note = "given up later" if later else "not given up"
+        note = f"given up after {given_up:.0f} s, back after {back or 0:.0f} s" if lost else note
+        return Outcome(1, found + account(search) + checkpoints_account(search), note)
 
 
 def _await_work(search: ClusterSearch, run: Run, node: Node) -> None:

@@ -238,8 +238,11 @@ class Nodes:
 
     def alive(self, node: Node) -> bool:
         """True if the head takes a node for alive."""
-        ours = [each for each in self._known() if each["node_ip"] == node.address]
-        return any(each["state"] == "ALIVE" for each in ours)
+        return "ALIVE" in self.states(node)
+
+    def states(self, node: Node) -> list[str]:
+        """How the head takes a node, for each time that it joined."""
+        return [each["state"] for each in self._known() if each["node_ip"] == node.address]
 
     def seconds_until(self, alive: bool, node: Node, most: float) -> float | None:
         """For how long the head goes on to take a node for dead, or alive; None beyond ``most``."""

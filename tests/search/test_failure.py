@@ -2,7 +2,7 @@ import errno
 from types import SimpleNamespace
 
 import pytest
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
 
 from search.driver.node_losses import NodeLosses
 from search.trials.failure import AT_HAND, ROOM, WRITABLE, lost_reason, obstacle, remedy_of
@@ -89,6 +89,11 @@ def failures_after(trial, *losses: tuple[str, int]) -> int:
         known = {"trial_id": "t", "last_result": {"epoch": epoch}, "run_metadata": metadata}
         callback.on_trial_recover(0, [], SimpleNamespace(**known, **vars(trial(error))))
     return metadata.num_failures
+
+
+def test_a_broken_connection_to_its_node_does_not_count_either(trial):
+    cut_off = str(ActorUnavailableError("keepalive watchdog timeout", b"1" * 16))
+    assert failures_after(trial, (cut_off, 1), (LOST, 2), (cut_off, 3)) == 0
 
 
 def test_the_loss_of_its_node_does_not_count_among_a_trial_s_failures(trial):
