@@ -11,7 +11,7 @@ from convoy.doors import DOORS
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 
-_CONTAINERS = {"/run/.containerenv": "podman", "/.dockerenv": "docker"}  # the mark of each engine
+_DOCKERS_MARK = Path("/.dockerenv")
 _RUNS = "runs"
 
 
@@ -55,14 +55,16 @@ def _place() -> str:
     """Where the results will lie, and in a container, how they outlive it."""
     runs = Path(_RUNS).resolve()
     line = f"a first search and its analysis, some minutes; all that is made lies in {runs}"
-    engines = [engine for mark, engine in _CONTAINERS.items() if Path(mark).exists()]
-    if not engines:
+    # Podman sets this variable; its own mark is not on a file system that is read-only.
+    variable = "container"
+    engine = os.environ.get(variable) or ("docker" if _DOCKERS_MARK.exists() else "")
+    if not engine:
         return line
     if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
         return f"{line}, a volume"
     return (
         f"{line} of this container alone.\nTo keep it, run this with --volume convoy-runs:{runs}, "
-        f"or without --rm and copy it in the end:\n{engines[0]} cp {_container()}:{runs} ."
+        f"or without --rm and copy it in the end:\n{engine} cp {_container()}:{runs} ."
     )
 
 

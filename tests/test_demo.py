@@ -50,20 +50,23 @@ def test_its_status_is_that_of_the_step_that_failed(steps, searched, analysed, s
 
 
 @pytest.mark.parametrize(
-    ("marked", "mounted", "said"),
+    ("engine", "mounted", "said"),
     [
-        (False, False, "runs\n"),
-        (True, True, "a volume\n"),
-        (True, False, "docker cp 0123456789ab:"),
+        ("", False, "runs\n"),
+        ("podman", True, "a volume\n"),
+        ("docker", True, "a volume\n"),
+        ("podman", False, "podman cp 0123456789ab:"),
+        ("docker", False, "docker cp 0123456789ab:"),
     ],
 )
 def test_it_says_before_it_begins_how_long_the_results_will_be_there(
-    steps, monkeypatch, tmp_path, marked, mounted, said
+    steps, monkeypatch, tmp_path, engine, mounted, said
 ):
     mark = tmp_path / "mark"
-    if marked:
+    if engine == "docker":
         mark.touch()
-    monkeypatch.setattr(demo, "_CONTAINERS", {str(mark): "docker"})
+    monkeypatch.setenv("container", "podman" if engine == "podman" else "")
+    monkeypatch.setattr(demo, "_DOCKERS_MARK", mark)
     monkeypatch.setattr("socket.gethostname", lambda: "0123456789ab")
     monkeypatch.setattr("os.path.ismount", lambda path: mounted and Path(path).name == "runs")
     printed = run_here(demo.main, [])[1]

@@ -1,0 +1,64 @@
+"""What is in the images: the packages of the locks, and layers that stay while the code changes."""
+
+import json
+import re
+import shutil
+
+import pytest
+from closing_table import note
+from engine import ROOT, needs_engine, podman, tried
+from images import build_from, search_image, tracking_image
+from packaging.utils import canonicalize_name
+
+pytestmark = needs_engine
+BASE = {"pip", "setuptools", "wheel", "convoy"}  # of the base image, and the project itself
+
+
+def pinned(lines: str) -> dict[str, str]:
+    found = re.findall(r"^([\w.-]+)==([^\s+]+)", lines, flags=re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+@pytest.mark.parametrize(
+    ("image", "locks"), [(search_image, ("search", "torch")), (tracking_image, ("tracking",))]
+)
+def test_an_image_has_the_packages_of_its_locks_and_no_others(image, locks):
+    command = ("run", "--rm", "--entrypoint=pip", image(), "freeze", "--all")
+    installed = pinned(podman(*command, seconds=300))
+    locked = pinned("".join((ROOT / "locks" / f"{lock}.txt").read_text() for lock in locks))
+    if "nvidia-cublas" not in installed:  # of an index for the CPU
+        locked = {name: each for name, each in locked.items() if not re.match("nvidia|cuda", name)}
+    assert {name: v for name, v in installed.items() if name not in BASE} == {
+        name: v for name, v in locked.items() if name not in BASE
+    }
+
+
+def layers(image: str) -> list[str]:
+    return json.loads(podman("image", "inspect", "--format={{json .RootFS.Layers}}", image))
+
+
+def test_a_change_of_the_code_leaves_the_layers_of_dependencies_as_they_are(tmp_path):
+    for name in ("Dockerfile", ".dockerignore", "pyproject.toml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    for name in ("locks", "deploy", "search", "trainables", "analysis", "convoy", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    tags = dependencies, before, after = "convoy-dependencies", "convoy-before", "convoy-after"
+    try:
+        build_from(tmp_path, dependencies, "dependencies")
+        build_from(tmp_path, before, "search")
+        with (tmp_path / "search" / "run.py").open("a") as file:
+            file.write("# another line\n")
+        seconds = build_from(tmp_path, after, "search")
+        note("search image built anew after a change of the code", f"{seconds:.0f} s")
+        stay = layers(dependencies)
+        assert layers(before) != layers(after)
+        assert stay == layers(before)[: len(stay)] == layers(after)[: len(stay)]
+    finally:
+        tried("podman", "rmi", *tags)
+
+
+def test_a_wrong_role_is_told_in_one_line_with_the_nearest():
+    done = tried("podman", "run", "--rm", "--network=none", search_image(), "hed")
+    assert done.returncode == 2
+    assert "did you mean head?" in done.stdout
+    assert len([line for line in done.stdout.splitlines() if line.startswith("error")]) == 1
