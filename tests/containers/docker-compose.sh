@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # docker-compose.sh FILE: have Docker Compose as FILE, from Debian 13's package: Debian 12 has the first
-# version alone, which does not read compose.yaml. The program needs nothing else of that release.
+# version alone. The program needs nothing else of that release.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{sources,lists/partial,cache/archives/partial}
-cat > "$work/sources/trixie.sources" << 'SOURCES'
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | sed -n 1p)
+cat > "$work/sources/trixie.sources" << SOURCES
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: trixie
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

@@ -8,7 +8,6 @@ from pathlib import Path
 from closing_table import note
 from engine import ROOT, build, tried
 
-REGISTRY = "docker.io/library"
 # How a search begins in the search image.
 SEARCH = ("run",)
 # All that an image needs, but for volumes.
@@ -43,11 +42,10 @@ def base(name: str) -> str:
     """The image of that name: at hand, of the registry, or made of Debian's packages."""
     if tried("podman", "image", "exists", name).returncode == 0:
         return name
-    full = f"{REGISTRY}/{name}"
-    reached = tried("timeout", "20", "podman", "manifest", "inspect", full).returncode == 0
-    if reached and tried("podman", "pull", "--quiet", full, seconds=900).returncode == 0:
-        return full
-    assert shutil.which("mmdebstrap"), f"{full} cannot be pulled, and there is no mmdebstrap"
+    reached = tried("timeout", "20", "podman", "manifest", "inspect", name).returncode == 0
+    if reached and tried("podman", "pull", "--quiet", name, seconds=900).returncode == 0:
+        return name
+    assert shutil.which("mmdebstrap"), f"{name} cannot be pulled, and there is no mmdebstrap"
     script = Path(__file__).with_name("stand_ins.sh")
     done = tried(str(script), name.partition(":")[0], seconds=900)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -6,10 +6,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Where this machine has its own packages from.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | sed -n 1p)
 
 root_of() {  # RELEASE PACKAGES: a Debian of them and of what they need, in $work/root
     mmdebstrap --quiet --mode=root --variant=minbase --include="ca-certificates,adduser,$2" \
-        "$1" "$work/root" http://deb.debian.org/debian
+        "$1" "$work/root" "$mirror"
     # Of this machine, so that a package index with a certificate of its own is trusted.
     cp -L /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
 }
