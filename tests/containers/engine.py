@@ -127,7 +127,7 @@ def started(
     try:
         yield Container(name)
     finally:
-        tried("podman", "rm", "--force", "--time=1", name)
+        tried("podman", "rm", "--force", "--volumes", "--time=1", name)
 
 
 def until(true: Callable[[], object], seconds: float, what: str) -> None:
