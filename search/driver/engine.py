@@ -22,6 +22,7 @@ from search.driver.lock import locked
 from search.driver.node_losses import NodeLosses
 from search.driver.preflight import check_nodes, check_room
 from search.driver.ray_cluster import allotted, cluster
+from search.driver.resetting_workers import losing_resetting_workers
 from search.driver.resources import Resources
 from search.driver.retention import KeepBest
 from search.driver.starting_workers import sparing_starting_workers
@@ -317,6 +318,7 @@ class _SearchRun:
                 self._files.changed(ended)
                 writer.trial_ended(ended)
 
+    @losing_resetting_workers()
     def _tune(
         self,
         board: TrialBoard,

@@ -8,8 +8,10 @@ from ray.tune.experiment import Trial
 
 from search.trials.failure import last_error
 
-# In Ray's messages on what ran on a node that is gone, or that was cut off for a while.
-_LOST = re.compile(r"its node has died|The actor \w+ is unavailable")
+# In Ray's messages on what ran on a node that is gone, or that was cut off for a while. Tune itself
+# counts no loss of a node that a provider has taken back.
+_PREEMPTED = r".*\s+the actor's node was preempted"
+_LOST = re.compile(rf"its node has died(?!{_PREEMPTED})|The actor \w+ is unavailable")
 
 
 class NodeLosses(Callback):  # type: ignore[misc]

@@ -1,10 +1,11 @@
 """The driver of a search on a cluster is killed, alone or with the head."""
 
+from account import Account, checked
 from engine import podman
 from fault import Bench, Fault, Outcome, completed
 from lost_nodes import BEFORE
 from nodes import cluster
-from searches import wait_for
+from searches import Search, wait_for
 
 
 def driver_killed(bench: Bench) -> Outcome:
@@ -14,7 +15,7 @@ def driver_killed(bench: Bench) -> Outcome:
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
             run.kill()
-        return Outcome(1, completed(search))
+        return Outcome(1, _cut_off(search) + completed(search))
 
 
 def head_killed(bench: Bench) -> Outcome:
@@ -27,7 +28,7 @@ def head_killed(bench: Bench) -> Outcome:
             run.wait()
         podman("start", nodes.head.name)
         seconds = nodes.await_all()
-        return Outcome(1, completed(search), f"nodes back after {seconds:.0f} s")
+        return Outcome(1, _cut_off(search) + completed(search), f"nodes back after {seconds:.0f} s")
 
 
 def cluster_killed(bench: Bench) -> Outcome:
@@ -41,7 +42,12 @@ def cluster_killed(bench: Bench) -> Outcome:
             )
             run.wait()
         nodes.make(2)
-        return Outcome(1, completed(search))
+        return Outcome(1, _cut_off(search) + completed(search))
+
+
+def _cut_off(search: Search) -> Account:
+    """Whether a search that was killed has trials to go on with."""
+    return checked(search.over() < search.trials, f"{search.name} had ended before")
 
 
 FAULTS = (

@@ -111,14 +111,15 @@ def checkpoints_account(search: Search) -> Account:
 
     A worker that was given up may write one more, which must not stand in for the right one.
     """
-    found = Account()
-    for folder in search.trial_folders():
-        last = max((line["epoch"] for line in search.recorded(number_of(folder))), default=0)
-        for seal in folder.glob("checkpoint_*/seal.json"):
-            told = json.loads(seal.read_text())
-            whole = hashlib.sha256((seal.parent / "state.pt").read_bytes()).hexdigest()
-            right = (told["epoch"], told["sha256"]) == (last, whole)
-            found += checked(right, f"{seal.parent}: {told} after {last} epochs")
+    kept = list(search.folder.glob("trial-*-*/checkpoint_*/seal.json"))
+    found = checked(kept, f"{search.name}: no checkpoint is left")
+    for seal in kept:
+        trial = number_of(seal.parents[1])
+        last = max((line["epoch"] for line in search.recorded(trial)), default=0)
+        told = json.loads(seal.read_text())
+        whole = hashlib.sha256((seal.parent / "state.pt").read_bytes()).hexdigest()
+        right = (told["epoch"], told["sha256"]) == (last, whole)
+        found += checked(right, f"{seal.parent}: {told} after {last} epochs")
     return found
 
 

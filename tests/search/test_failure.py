@@ -106,3 +106,11 @@ def test_it_counts_where_the_trial_got_no_further_since_the_last(trial):
 
 def test_the_death_of_a_worker_alone_counts(trial):
     assert failures_after(trial, (DIED, 1), (DIED, 2)) == 2
+
+
+def test_a_node_that_was_preempted_is_counted_by_nobody(trial):
+    metadata = SimpleNamespace(num_failures=1)
+    text = f"{LOST}\n\tthe actor's node was preempted: spot instance"
+    known = {"trial_id": "t", "last_result": {"epoch": 4}, "run_metadata": metadata}
+    NodeLosses().on_trial_recover(0, [], SimpleNamespace(**known, **vars(trial(text))))
+    assert metadata.num_failures == 1
