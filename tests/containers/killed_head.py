@@ -10,7 +10,7 @@ from searches import Search, wait_for
 
 def driver_killed(bench: Bench) -> Outcome:
     """Kill the driver's process, and resume on the same cluster at once."""
-    with cluster("driver", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search = nodes.search("driver")
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
@@ -20,7 +20,7 @@ def driver_killed(bench: Bench) -> Outcome:
 
 def head_killed(bench: Bench) -> Outcome:
     """Kill the head with the driver on it, start it again, and resume."""
-    with cluster("head", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search = nodes.search("head")
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
@@ -33,7 +33,7 @@ def head_killed(bench: Bench) -> Outcome:
 
 def cluster_killed(bench: Bench) -> Outcome:
     """Kill all nodes, make others, and resume on them."""
-    with cluster("cluster", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search = nodes.search("cluster")
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")

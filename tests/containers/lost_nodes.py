@@ -17,7 +17,7 @@ RETURN = 120.0  # seconds until a node whose silence has ended is part of the cl
 
 def undisturbed(bench: Bench) -> Outcome:
     """Search while nothing happens."""
-    with cluster("control", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search = nodes.search("control")
         with search.begun() as run:
             found = ended(run, 0)
@@ -46,7 +46,7 @@ def cut_for_long(bench: Bench) -> Outcome:
 
 def killed(bench: Bench) -> Outcome:
     """Kill a node, and do not replace it."""
-    with cluster("killed", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search, node = nodes.search("killed"), nodes.workers[-1]
         with search.begun() as run:
             _await_work(search, run, node)
@@ -59,7 +59,7 @@ def killed(bench: Bench) -> Outcome:
 
 def added(bench: Bench) -> Outcome:
     """Add a node in the middle of a search."""
-    with cluster("added", bench.folder, workers=1) as nodes:
+    with cluster(bench, workers=1) as nodes:
         search = nodes.search("added")
         with search.begun() as run:
             _await_work(search, run, nodes.workers[0])
@@ -75,7 +75,7 @@ def added(bench: Bench) -> Outcome:
 
 def stopped_meanwhile(bench: Bench) -> Outcome:
     """Stop a search while a node is paused, and go on with it once the node is back."""
-    with cluster("stopped", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search, node = nodes.search("stopped"), nodes.workers[-1]
         with search.begun() as run:
             _await_work(search, run, node)
@@ -97,7 +97,7 @@ def _silenced(
     seconds: float,
 ) -> Outcome:
     """Silence a node for some seconds, or until it is given up; what is amiss then."""
-    with cluster(name, bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search, node = nodes.search(name, 60, 9), nodes.workers[-1]  # it outlasts the silence
         with search.begun() as run:
             _await_work(search, run, node)

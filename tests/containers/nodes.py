@@ -15,6 +15,7 @@ from typing import Any
 
 from account import Account, checked
 from engine import ROOT, Container, podman, started, tried
+from fault import Bench
 from images import search_image, tracking_image
 from searches import Run, Search, at_the_end, number_of, wait_for
 
@@ -271,8 +272,8 @@ class Nodes:
 
 
 @contextmanager
-def cluster(name: str, folder: Path, workers: int = 2) -> Iterator[Nodes]:
+def cluster(bench: Bench, workers: int = 2) -> Iterator[Nodes]:
     """A cluster of a head without CPUs and some workers of one each; removed in the end."""
-    with ExitStack() as stack:
+    with bench.slots, ExitStack() as stack:
         at_the_end(stack.close)
-        yield Nodes(f"convoy-{os.getpid()}-{name}", folder, workers, stack)
+        yield Nodes(f"convoy-{os.getpid()}-{bench.folder.name}", bench.folder, workers, stack)

@@ -40,7 +40,7 @@ DAMAGES = (
 
 def volume_away(bench: Bench) -> Outcome:
     """Take the shared volume away in three ways, give it back each time, and resume."""
-    with cluster("volume", bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search, found, longest = nodes.search("volume"), Account(), 0.0
         for count, damage in enumerate(DAMAGES, 1):
             with search.continued() as run:
@@ -90,7 +90,7 @@ def server_stopped(bench: Bench) -> Outcome:
 
 
 def _without_server(bench: Bench, name: str, seconds: float) -> Outcome:
-    with cluster(name, bench.folder) as nodes:
+    with cluster(bench) as nodes:
         search = nodes.search(name, 60, 9 if seconds else 3)
         with search.begun() as run:
             wait_for(lambda: run.ended or search.over() >= BEFORE, "trials")
