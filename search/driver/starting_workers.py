@@ -11,8 +11,8 @@ def sparing_starting_workers(scheduler: Any) -> Any:
 
     By default the oldest trial that waits gets it, and the worker that was starting for it is given
     up. A node that was added would never be used where the trials on the others end more often than
-    a worker takes to start. Where no other trial waits, such a trial still gets it: so none waits
-    for a worker that never starts.
+    a worker takes to start. Where no other trial waits, Tune still does so: no trial is left with a
+    worker that never starts.
     """
     if type(scheduler).choose_trial_to_run is FIFOScheduler.choose_trial_to_run:
         scheduler.choose_trial_to_run = _oldest_without_worker

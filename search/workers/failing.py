@@ -45,7 +45,7 @@ def _cause(error: BaseException) -> BaseException:
     """What failed a trial: where the folder of its search is not seen any more, that."""
     try:
         check_shared()
-    except NotShared as cause:
+    except (NotShared, OSError) as cause:
         return cause
     return error
 

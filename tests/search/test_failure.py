@@ -1,12 +1,14 @@
 import errno
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
 
 from search.driver.node_losses import NodeLosses
-from search.trials.failure import AT_HAND, ROOM, WRITABLE, lost_reason, obstacle, remedy_of
-from search.workers.failing import describe
+from search.trials.failure import AT_HAND, HALT, ROOM, WRITABLE, lost_reason, obstacle, remedy_of
+from search.workers.failing import describe, report_failure
 
 DIED = str(ActorDiedError())
 LOST = "The actor died because its node has died. Node Id: 5757c5"  # as Ray 2.60 says it
@@ -114,3 +116,17 @@ def test_a_node_that_was_preempted_is_counted_by_nobody(trial):
     known = {"trial_id": "t", "last_result": {"epoch": 4}, "run_metadata": metadata}
     NodeLosses().on_trial_recover(0, [], SimpleNamespace(**known, **vars(trial(text))))
     assert metadata.num_failures == 1
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOTCONN, errno.EIO])
+def test_a_share_that_is_lost_while_a_trial_trains_halts_the_search(number, tmp_path, monkeypatch):
+    def refuse(path: Path) -> bool:
+        raise OSError(number, os.strerror(number), str(path))
+
+    storage, reported = SimpleNamespace(experiment_fs_path=str(tmp_path)), []
+    context = SimpleNamespace(get_storage=lambda: storage)
+    monkeypatch.setattr("ray.tune.get_context", lambda: context)
+    monkeypatch.setattr("ray.tune.report", reported.append)
+    monkeypatch.setattr(Path, "is_file", refuse)
+    report_failure(RuntimeError("cannot write the checkpoint"), "", "val_accuracy")
+    assert reported[0][HALT].startswith(AT_HAND)
