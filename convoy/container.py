@@ -1,6 +1,7 @@
 """``python -m convoy.container``: what a container does, a node of a Ray cluster or a command."""
 
 import os
+import re
 import signal
 import sys
 from typing import NoReturn
@@ -12,11 +13,14 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
 # A search hardly uses Ray's object store.
-_RAY = ("--block", "--object-store-memory=200000000", "--disable-usage-stats")
+_NODE = ("--block", "--object-store-memory=200000000", "--disable-usage-stats")
 ROLES = {
     "head": "the head of a Ray cluster, and flags of ray start",
     "worker": "a worker of one: worker HEAD:6379, and flags of ray start",
+    "python": "Python: python -m search.list, as lines of a search name commands",
 }
+_ADDRESS = re.compile(r"[^\s/-][^\s/]*:\d{1,5}")
+_HELP = {"-h", "--help"}
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 
 
@@ -24,25 +28,30 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, sign
 def main(argv: list[str] | None = None) -> int:
     """Do what ``argv`` asks for; its exit status.
 
-    As of the command; 2 there is no such role or command, or a worker has no head.
+    As of the command; 2 there is no such role or command, or a worker has no address of a head.
     """
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("head", "worker") and _HELP & {*rest}:
+        _ray("--help")
     if name == "head":
-        _ray("--head", "--port=6379", "--dashboard-host=0.0.0.0", *rest)
+        _ray("--head", *_NODE, "--port=6379", "--dashboard-host=0.0.0.0", *rest)
     if name == "worker":
-        if not rest or rest[0].startswith("-"):
-            raise UsageError("worker: name the head of the cluster first: worker HEAD:6379")
-        _ray(f"--address={rest[0]}", *rest[1:])
+        head, *flags = rest or [""]
+        if not _ADDRESS.fullmatch(head):
+            raise UsageError(f"worker: {head!r} is no address of a head; first: worker HEAD:6379")
+        _ray(f"--address={head}", *_NODE, *flags)
+    if name == "python":
+        os.execvp("python", [name, *rest])
     if name not in DOORS and not name.startswith("-"):
         near = nearest(name, [*ROLES, *DOORS])
         raise UsageError(f"{name!r} is no role and no command{near}; --help lists them")
-    if name in ("-h", "--help"):
+    if name in _HELP:
         print(_roles())
     return convoy([name, *rest])
 
 
 def _ray(*flags: str) -> NoReturn:
-    os.execvp("ray", ["ray", "start", *_RAY, *flags])
+    os.execvp("ray", ["ray", "start", *flags])
 
 
 def _roles() -> str:

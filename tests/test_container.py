@@ -62,6 +62,26 @@ def test_a_role_is_a_node_of_ray_that_takes_its_flags(executed, argv, wanted):
     assert {word.split("=")[0] for word in words[2:]} <= known
 
 
+@pytest.mark.parametrize("argv", [["head", "-h"], ["worker", "--help"], ["worker", "a:1", "-h"]])
+def test_the_help_of_a_role_is_that_of_ray(executed, argv):
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert executed == [["ray", "start", "--help"]]
+
+
+@pytest.mark.parametrize("address", ["head:6379", "10.0.0.1:6379", "[fe80::1]:6379"])
+def test_a_worker_takes_the_address_of_its_head(executed, address):
+    with pytest.raises(SystemExit):
+        main(["worker", address])
+    assert f"--address={address}" in executed[0]
+
+
+def test_a_command_runs_as_the_lines_of_a_search_name_it(executed):
+    with pytest.raises(SystemExit):
+        main(["python", "-m", "search.list", "--json"])
+    assert executed == [["python", "-m", "search.list", "--json"]]
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -70,7 +90,10 @@ def test_a_role_is_a_node_of_ray_that_takes_its_flags(executed, argv, wanted):
         (["analysis"], "did you mean analyse?"),
         (["bash"], "--help lists them"),
         (["worker"], "worker HEAD:6379"),
-        (["worker", "--num-cpus=1"], "worker HEAD:6379"),
+        *(
+            (["worker", head], f"{head!r} is no address of a head; first: worker HEAD:6379")
+            for head in ("--num-cpus=1", "", "head", "10.0.0.1", "head:", ":6379", "http://head:80")
+        ),
     ],
 )
 def test_a_wrong_role_is_told_in_one_line(argv, said):

@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from closing_table import note
@@ -59,7 +60,17 @@ def build_from(context: Path, tag: str, target: str) -> float:
     return build(tag, target, context, **index)
 
 
+_BUILDING = threading.Lock()
+
+
 def _built(tag: str, target: str) -> str:
+    """Build it, once also where threads that run faults ask at the same time."""
+    with _BUILDING:
+        return _built_once(tag, target)
+
+
+@functools.cache
+def _built_once(tag: str, target: str) -> str:
     seconds = build_from(ROOT, tag, target)
     note(f"{target} image built", f"{seconds:.0f} s")
     return tag

@@ -55,10 +55,3 @@ def test_a_change_of_the_code_leaves_the_layers_of_dependencies_as_they_are(tmp_
         assert stay == layers(before)[: len(stay)] == layers(after)[: len(stay)]
     finally:
         tried("podman", "rmi", *tags)
-
-
-def test_a_wrong_role_is_told_in_one_line_with_the_nearest():
-    done = tried("podman", "run", "--rm", "--network=none", search_image(), "hed")
-    assert done.returncode == 2
-    assert "did you mean head?" in done.stdout
-    assert len([line for line in done.stdout.splitlines() if line.startswith("error")]) == 1

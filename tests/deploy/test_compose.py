@@ -91,6 +91,9 @@ def test_the_examples_own_line_fills_it_with_random_values_for_the_user_alone(tm
     assert len(set(filled.values())) == len(filled)
     assert all(re.fullmatch("[0-9a-f]{48}", value) for value in filled.values())
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    filled_once = made.read_text()
+    assert subprocess.run(["bash", "-c", line], cwd=tmp_path, timeout=30).returncode != 0
+    assert made.read_text() == filled_once
 
 
 def test_git_does_not_take_the_filled_file(tmp_path):
