@@ -237,6 +237,7 @@ def shared_search(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Fin
         with FileLock(shared / f"{name}.lock"):
             if not ended.is_file():
                 found = run_small_search(out, name, *flags)
+                assert out.is_dir(), found.printed
                 ended.write_text(json.dumps([found.status, found.printed]))
         status, printed = json.loads(ended.read_text())
         return FinishedSearch(status, out, name, printed)
