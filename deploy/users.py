@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
 def provide(client: AuthServiceClient, name: str, password: str, searches: bool) -> None:
     """Have a user of this password; with ``searches`` it manages all experiments.
 
-    Managing is needed, as whoever goes on with a search deletes the runs that were made of a trial
-    that was lost with its machine.
+    A resumed search must delete the runs of a trial that was lost with its machine, which MLflow
+    allows only to a user who manages the experiment.
 
     Raises:
         MlflowException: the server refuses it, or the admin.
