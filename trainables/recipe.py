@@ -15,7 +15,9 @@ Value = bool | int | float | str
 # Places of a region swap that claim to know where the shortcut lies.
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 CORNERS: tuple[Corner, ...] = get_args(Corner)
-Place = Literal["none", Corner, "random"]
+Attended = Literal["attended"]
+(ATTENDED,) = get_args(Attended)  # the place that a first training reads most
+Place = Literal["none", Corner, "random", Attended]
 Balance = Literal["none", "balanced"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -65,10 +67,13 @@ class Recipe:
         noise: standard deviation of Gaussian noise on the normalised image, not clipped.
         erasing: probability of erasing a random rectangle.
         region_swap: where patches are exchanged among the images of a batch: ``none``, a corner,
-            which claims to know the shortcut's place, or ``random``; see
-            ``trainables.data.region_swap``.
+            which claims to know the shortcut's place, ``attended``, the place that a first, short
+            training reads most, or ``random``; see ``trainables.data.region_swap`` and
+            ``trainables.attended_region``.
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.
+        attended_share: the epochs of that first training as a share of the second's, to which they
+            are added; see ``trainables.first_training``.
         reweighting: ``none``, or ``jtt``, Just Train Twice, see ``trainables.just_train_twice``.
         jtt_share: the epochs of the first training as a share of the second's, to which they are
             added.
@@ -109,6 +114,9 @@ class Recipe:
     region_swap: Annotated[Place, Key(off="none", changes="images")] = "none"
     swap_size: Annotated[float, Field(gt=0, le=1), Key(of="region_swap")] = 0.4
     swap_probability: Annotated[Share, Key(off=0.0, of="region_swap")] = 1.0
+    attended_share: Annotated[
+        float, Field(ge=0.01, le=0.9), Key(of="region_swap", option=ATTENDED)
+    ] = 0.05
     reweighting: Annotated[Literal["none", "jtt"], Key(off="none")] = "none"
     jtt_share: Annotated[float, Field(ge=0.01, le=0.9), Key(of="reweighting", option="jtt")] = 0.1
     jtt_weight: Annotated[float, Field(ge=1, le=1e6), Key(of="reweighting", option="jtt")] = 16.0

@@ -1,7 +1,7 @@
 """The training loop: ``for epoch in fit(setting, data): ...``."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from trainables import architectures, class_balance, evaluation, scores
+from trainables.attended_region import attended_region
 from trainables.best_epoch import ACCURACY, figure_of, improves
 from trainables.boundary.errors import UsageError
 from trainables.data.augmentation import Augmentation
 from trainables.data.batches import DeviceSplit, Normaliser, images_per_epoch, steps_per_epoch
 from trainables.data.dataset import Dataset
+from trainables.data.region_swap import Region
 from trainables.device import dtype_name, dtype_of, evaluation_dtype
 from trainables.evaluation import metrics_of
+from trainables.first_training import FirstTraining, first_epochs, plain
 from trainables.initial_weights import initialise
-from trainables.just_train_twice import first_epochs, plain, weights_by_errors
+from trainables.just_train_twice import weights_by_errors
 from trainables.metrics import Metric
 from trainables.mixup import mix
-from trainables.recipe import Recipe, Setting
+from trainables.recipe import ATTENDED, Recipe, Setting
 from trainables.seeding import derive, generator
 from trainables.snapshot import snapshot
 from trainables.step.chunk import Chunk
@@ -38,6 +41,8 @@ METRICS = (
     Metric("train_accuracy_clean", "with MixUp: on as many unmixed images as validate"),
     *evaluation.METRICS,
     *scores.declared(),
+    Metric("attended_row", "the first row of the patch of ``region_swap: attended``, in pixels"),
+    Metric("attended_column", "its first column, in pixels"),
     Metric("lr", "the learning rate as the epoch began"),
     Metric("images_per_second", "how many were trained on, validation left out"),
     Metric("epoch_seconds", "of training and validation"),
@@ -202,14 +207,14 @@ class _Passes:
         """Of objective, cross-entropy and hits over the last pass's images, (3,)."""
         return self._step.sums
 
-    def run(self, place: tuple[int | str, ...], weights: Tensor | None) -> Iterator[None]:
+    def run(self, place: tuple[int | str, ...], first: FirstTraining) -> Iterator[None]:
         """Train on every image once, pausing after each chunk.
 
         Args:
             place: names the pass's random streams.
-            weights: how often each image is drawn, or None for once each; balanced sampling
-                comes on top.
+            first: what the first training told; balanced sampling comes on top of its weights.
         """
+        weights = first.weights
         if self._draws is not None:
             weights = self._draws if weights is None else self._draws * weights
         data, seed, size = self._data, self._seed, self._recipe.batch_size
@@ -220,15 +225,15 @@ class _Passes:
         self.learner.begin_epoch()
         self.learner.model.train()
         for images in data.train.shuffled(size, order, weights, self._batches):
-            self._prepare(images, streams)
+            self._prepare(images, streams, first.region)
             for _ in range(len(images) // self._size):
                 self._step()
             yield
 
-    def _prepare(self, images: DeviceSplit, streams: _Streams) -> None:
+    def _prepare(self, images: DeviceSplit, streams: _Streams, region: Region | None) -> None:
         """Augment a chunk."""
         recipe, (draws, choices, shares) = self._recipe, streams
-        augment = Augmentation(recipe)
+        augment = Augmentation(recipe, region)
         pixels = augment.pixels(images.images, draws, choices)
         inputs = augment.values(self._data.normalise(pixels), draws)
         self._chunk.fill(*mix(inputs, images.labels, recipe.mixup, self._size, shares, draws))
@@ -255,7 +260,7 @@ class _Trainer:
         self._images = images_per_epoch(len(data.train), setting.recipe.batch_size)
         self._passes = _Passes(setting, data, setting.recipe, "initialisation", setting.epochs)
         self._validate_in(data.validation_dtype)
-        self._weights: Tensor | None = None
+        self._first: FirstTraining | None = None
         self._epoch = 0
         self._best: dict[str, Any] = {"epoch": 0, figure_of(data.metric): -1.0, "model": {}}
 
@@ -273,11 +278,12 @@ class _Trainer:
         while self._epoch < self._setting.epochs:
             clock = DeviceClock(self._data.device)
             clock.mark()
-            if self._setting.recipe.reweighting == "jtt" and self._weights is None:
-                yield from self._train_first()
+            first = self._first
+            if first is None:
+                first = self._first = yield from self._train_first()
             clock.mark()
             rate = self._passes.learner.rate
-            for _ in self._passes.run((self._epoch,), self._weights):
+            for _ in self._passes.run((self._epoch,), first):
                 yield None
                 if ended is not None and ended.clock.passed:
                     yield self._epoch_of(ended)
@@ -285,20 +291,20 @@ class _Trainer:
             clock.mark()
             if ended is not None:
                 yield self._epoch_of(ended)
-            ended = self._end(rate, clock)
+            ended = self._end(rate, clock, first)
             if not self._data.execution.captures:
                 yield self._epoch_of(ended)
                 ended = None
         if ended is not None:
             yield self._epoch_of(ended)
 
-    def _end(self, rate: float, clock: DeviceClock) -> _Ended:
+    def _end(self, rate: float, clock: DeviceClock, first: FirstTraining) -> _Ended:
         """What is known of an epoch as it ends, without a wait for the device."""
         val = self._validate()
         clean = self._validate_clean() if self._setting.recipe.mixup else None
         train = self._passes.sums.to("cpu", non_blocking=True, copy=True)
         self._epoch += 1
-        state = {"epoch": self._epoch, **self._passes.learner.state(), "weights": self._weights}
+        state = {"epoch": self._epoch, **self._passes.learner.state(), **vars(first)}
         state["validation_dtype"] = dtype_name(self._validation_dtype)
         if self._data.execution.captures:
             state = snapshot(state)
@@ -319,6 +325,8 @@ class _Trainer:
             model = ended.state["model"]
             model = model if self._data.execution.captures else snapshot(model)
             self._best = {"epoch": ended.number, "model": model, **val}
+        if ended.state["region"] is not None:
+            train |= zip(("attended_row", "attended_column"), ended.state["region"], strict=True)
         metrics = {
             **train,
             **val,
@@ -336,7 +344,8 @@ class _Trainer:
         """
         try:
             self._epoch, weights = state["epoch"], state["weights"]
-            self._weights = None if weights is None else weights.to(self._data.device)
+            weights = None if weights is None else weights.to(self._data.device)
+            self._first = FirstTraining(weights, state.get("region"))
             self._passes.learner.restore(state)
             # So that all its epochs compare; earlier versions validated in float32 alone.
             self._validate_in(dtype_of(state.get("validation_dtype", "float32")))
@@ -346,16 +355,24 @@ class _Trainer:
                 f"the state to go on from is not of this training ({type(error).__name__}: {error})"
             ) from error
 
-    def _train_first(self) -> Iterator[None]:
-        """The first of JTT's two trainings, and from it how often the second draws each image."""
+    def _train_first(self) -> Generator[None, None, FirstTraining]:
+        """The first training, if the recipe asks for one, and what it tells."""
         setting, data = self._setting, self._data
-        epochs = first_epochs(setting.recipe, setting.epochs)
-        first = _Passes(setting, data, plain(setting.recipe), "first training", epochs)
+        recipe, epochs = setting.recipe, first_epochs(setting.recipe, setting.epochs)
+        if not epochs:
+            return FirstTraining()
+        first = _Passes(setting, data, plain(recipe), "first training", epochs)
         for epoch in range(epochs):
-            yield from first.run(("first training", epoch), None)
+            yield from first.run(("first training", epoch), FirstTraining())
             _check_finite(float(first.sums[0]), "training", 1)
-        model, weight = first.learner.model, setting.recipe.jtt_weight
-        self._weights = weights_by_errors(model, data.train, data.normalise, weight)
+        seen = (first.learner.model, data.train, data.normalise)
+        weights = region = None
+        if recipe.reweighting == "jtt":
+            weights = weights_by_errors(*seen, recipe.jtt_weight)
+        if recipe.region_swap == ATTENDED:
+            draws = generator(torch.device("cpu"), setting.seed, "attended region")
+            region = attended_region(*seen, recipe.swap_size, draws)
+        return FirstTraining(weights, region)
 
 
 def _check_finite(loss: float, kind: str, epoch: int) -> None:

@@ -44,7 +44,7 @@ def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
     device = torch.device("cpu")
     draws = generator(device, 0, "figure", number)
     images = torch.from_numpy(_originals(subject.dataset))
-    augment = Augmentation(recipe)
+    augment = Augmentation(recipe, subject.run.attended_region)
     pixels = augment.pixels(images, draws)
     values = augment.values(Normaliser(subject.dataset, device)(pixels), draws)
     mean, std = (torch.tensor(value) for value in (subject.dataset.mean, subject.dataset.std))

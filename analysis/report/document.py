@@ -19,6 +19,7 @@ from analysis.sealed import Seal
 from analysis.subject import Subject
 from trainables.best_epoch import ACCURACY
 from trainables.data.composite import CHANCE
+from trainables.data.region_swap import patch_sides
 from trainables.recipe import Value
 
 Pairs = tuple[tuple[str, str], ...]
@@ -221,6 +222,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Remark on the data": dataset.remark,
         "Figures show": f"{subject.split_name} images",
         "Assumption": run.setting.recipe.assumption,
+        "Attended patch": _attended(subject),
         "Search": run.search,
         "Seed": str(run.setting.seed),
         "Run": run.run_id,
@@ -228,6 +230,19 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
+
+
+def _attended(subject: Subject) -> str:
+    """Where patches were exchanged, if a first training decided it."""
+    region = subject.run.attended_region
+    if region is None:
+        return ""
+    tall, wide = patch_sides(subject.run.setting.recipe.swap_size, *subject.dataset.image_shape[:2])
+    (row, column) = region
+    return (
+        f"rows {row} to {row + tall - 1}, columns {column} to {column + wide - 1}, which a first, "
+        "short training read most, were exchanged among the training images"
+    )
 
 
 def _judged_by(subject: Subject) -> str:

@@ -40,6 +40,7 @@ from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 from trainables.data import Dataset, load
+from trainables.data.region_swap import Region
 from trainables.recipe import Setting, Value
 from trainables.training import network
 
@@ -101,6 +102,13 @@ class RecordedRun:
     def score(self) -> float:
         """What the run is judged by, as logged for that epoch."""
         return self.record.best_score
+
+    @property
+    def attended_region(self) -> Region | None:
+        """The place where ``region_swap: attended`` exchanged patches."""
+        places = [self.history.get(name) for name in ("attended_row", "attended_column")]
+        row, column = (int(place[-1][1]) if place else None for place in places)
+        return None if row is None or column is None else (row, column)
 
     @property
     def described(self) -> str:

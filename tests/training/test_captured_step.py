@@ -25,6 +25,7 @@ RECIPES = {
     "mixup": {"mixup": 0.4, "label_smoothing": 0.04},
     "swap": {"region_swap": "random", "swap_probability": 0.5},
     "balanced": {"class_weights": "balanced", "sampling": "balanced", "mixup": 0.2},
+    "attended": {"region_swap": "attended", "attended_share": 0.3},
     "jtt": {"reweighting": "jtt", "jtt_share": 0.3, "jtt_weight": 8.0},
 }
 CYCLING = {

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from trainables.data.batches import DeviceSplit
-from trainables.just_train_twice import first_epochs, plain, weights_by_errors
+from trainables.first_training import first_epochs, plain
+from trainables.just_train_twice import weights_by_errors
 from trainables.recipe import Recipe
 
 JTT = Recipe(reweighting="jtt", jtt_share=0.2)

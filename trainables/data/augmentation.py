@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.data.region_swap import swap_regions
-from trainables.recipe import Recipe
+from trainables.data.region_swap import Region, swap_regions
+from trainables.recipe import ATTENDED, Recipe
 
 # torchvision's defaults of RandomErasing: the share of the area, and the ratio of the sides.
 AREA, RATIO, ATTEMPTS = (0.02, 0.33), (0.3, 3.3), 10
@@ -21,9 +21,15 @@ AREA, RATIO, ATTEMPTS = (0.02, 0.33), (0.3, 3.3), 10
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The augmentations that a recipe asks for; see there for the meaning of each."""
+    """The augmentations that a recipe asks for; see there for the meaning of each.
+
+    Attributes:
+        recipe: asks for them.
+        region: the place of ``region_swap: attended``; until it is known nothing is swapped there.
+    """
 
     recipe: Recipe
+    region: Region | None = None
 
     def pixels(
         self, images: Tensor, draws: torch.Generator, choices: torch.Generator | None = None
@@ -33,10 +39,10 @@ class Augmentation:
         AutoAugment draws from ``choices``, if that is given, on the images' device as ``draws`` is.
         """
         recipe = self.recipe
-        if recipe.region_swap != "none":
+        place = self.region if recipe.region_swap == ATTENDED else recipe.region_swap
+        if place not in (None, "none"):
             size, probability = recipe.swap_size, recipe.swap_probability
-            batch = recipe.batch_size
-            images = swap_regions(images, recipe.region_swap, size, probability, draws, batch)
+            images = swap_regions(images, place, size, probability, draws, recipe.batch_size)
         if recipe.flip or recipe.crop_padding:
             images = self._flip_and_crop(images, draws)
         if recipe.auto_augment:

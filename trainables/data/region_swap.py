@@ -2,9 +2,10 @@
 
 What lies in the patch then says nothing about the label any more, so a network cannot gain by
 reading it. With a corner as its place it assumes that one knows where the shortcut lies, and takes
-it away whole; at ``random`` places it assumes only that the shortcut is small and local, and takes
-it away sometimes, together with as much of the picture. It is CutMix (Yun et al. 2019) without the
-mixing of labels.
+it away whole; so does the place that ``trainables.attended_region`` measures, which nobody needs to
+know; at ``random`` places it assumes only that the shortcut is small and local, and takes it away
+sometimes, together with as much of the picture. It is CutMix (Yun et al. 2019) without the mixing
+of labels.
 """
 
 import torch
@@ -12,10 +13,17 @@ from torch import Tensor
 
 from trainables.data.partners import partners
 
+Region = tuple[int, int]  # row and column of a patch's first pixel
+
+
+def patch_sides(share: float, height: int, width: int) -> Region:
+    """Height and width in pixels of the patch of images of ``height`` and ``width``."""
+    return max(1, round(share * height)), max(1, round(share * width))
+
 
 def swap_regions(
     images: Tensor,
-    place: str,
+    place: str | Region,
     share: float,
     probability: float,
     draws: torch.Generator,
@@ -25,14 +33,15 @@ def swap_regions(
 
     Args:
         images: (N, H, W, C), unchanged by this.
-        place: one of ``trainables.recipe.CORNERS``, or ``random``: one of its own an image.
+        place: one of ``trainables.recipe.CORNERS``, or ``random``: one of its own an image, or
+            the row and column of the patch's first pixel.
         share: side of the patch over the image's side, in (0, 1].
         probability: of an image to get another's patch, in [0, 1].
         draws: generator of every draw, on the images' device.
         batch_size: of the batches that the images are, one after the other; None for one batch.
     """
     count, height, width = images.shape[:3]
-    tall, wide = max(1, round(share * height)), max(1, round(share * width))
+    tall, wide = patch_sides(share, height, width)
     device = images.device
     top, left = _corner(place, height - tall, width - wide, count, draws)
     swapped = torch.rand(count, 1, generator=draws, device=device) < probability
@@ -45,7 +54,7 @@ def swap_regions(
 
 
 def _corner(
-    place: str, down: int, right: int, count: int, draws: torch.Generator
+    place: str | Region, down: int, right: int, count: int, draws: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Row and column, (N, 1) each, of the patch's first pixel."""
     shape, device = (count, 1), draws.device
@@ -54,5 +63,7 @@ def _corner(
             torch.randint(down + 1, shape, generator=draws, device=device),
             torch.randint(right + 1, shape, generator=draws, device=device),
         )
-    top, left = down * place.startswith("bottom"), right * place.endswith("right")
+    if isinstance(place, str):
+        place = down * place.startswith("bottom"), right * place.endswith("right")
+    top, left = place
     return torch.full(shape, top, device=device), torch.full(shape, left, device=device)
