@@ -1,6 +1,6 @@
 # docker build --tag convoy .                               searches, and Ray's nodes
 # docker build --tag convoy-tracking --target tracking .    the tracking server, without torch
-# docs/containers.md tells how they are run.
+# docs/containers.md explains how to run them.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS base

@@ -1,9 +1,9 @@
 """Users of the tracking server: ``python deploy/users.py NAME [--search]``.
 
-The user is made, or given another password if it is there; with ``--search`` it may log to every
-experiment. The new password is read from CONVOY_USER_PASSWORD, the server and the admin from
-MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: a command line would be
-kept in histories.
+Creates the user, or changes the password of an existing one. With ``--search`` the user may log to
+every experiment. The new password comes from CONVOY_USER_PASSWORD, the server and its admin from
+MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: shells keep command lines
+in their histories.
 """
 
 import argparse
@@ -39,22 +39,22 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def provide(client: AuthServiceClient, name: str, password: str, searches: bool) -> None:
-    """Have a user of this password; with ``searches`` it manages all experiments.
+    """Create the user or change its password; with ``searches`` it manages all experiments.
 
-    A resumed search must delete the runs of a trial that was lost with its machine, which MLflow
-    allows only to a user who manages the experiment.
+    A resumed search must delete the runs of a trial that was lost with its machine. MLflow allows
+    that only to a user who manages the experiment.
 
     Raises:
-        MlflowException: the server refuses it, or the admin.
+        MlflowException: the server refuses the user or the admin.
     """
     try:
         client.create_user(name, password)
-        print(f"{name}: made")
+        print(f"{name}: created")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         client.update_user_password(name, password)
-        print(f"{name}: was there, has this password now")
+        print(f"{name}: exists; its password is changed")
     everything = (name, "experiment", "*")
     if searches and client.get_user_permission(*everything).permission != "MANAGE":
         client.grant_user_permission(*everything, "MANAGE")

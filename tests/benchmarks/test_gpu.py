@@ -77,7 +77,7 @@ LINES = [
     [
         ("conv3, an epoch of 50,000", 50.0, "reached"),
         ("gap6, over the arithmetic floor", 3.001, "missed"),  # of 50,000 x 1.6 / 800 = 100 ms
-        ("conv3, graph over the eager step of before", 8.0, "reached"),
+        ("conv3, graph over the former eager step", 8.0, "reached"),
         ("conv3, 16 members over one, batch 128", 1.9, "missed"),
         ("AutoAugment", 2.5, "reached"),
         ("gap5, an epoch of 50,000", None, "not measured"),
