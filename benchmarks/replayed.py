@@ -23,7 +23,7 @@ from search.records.tracking import default_uri
 from search.selection.choice import so_far
 from search.selection.rule import Rule
 from search.space.budget import Budget
-from search.space.reader import SPACES, read_space
+from search.space.reader import read_space
 from search.space.sampler import SpaceSampler
 from search.trials.files import TrialFiles
 from search.trials.search_board import SearchBoard
@@ -82,7 +82,7 @@ class ServiceCost:
 def run(trials: int, seed: int) -> ServiceCost:
     """Run a search and record it in a store of its own."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space, clock = read_space(SPACES / f"{SPACE}.yaml"), PartClock()
+    space, clock = read_space(SPACE), PartClock()
     budget = space.embedded.budget.model_copy(update={"trials": trials})
     job = Job(space.architecture, space.data, EMBEDDED, None, None, budget.epochs, seed, 1)
     sampler = SpaceSampler(space, space.fixed_on(EMBEDDED, {}))
@@ -128,7 +128,7 @@ def _record(
 
 def _about(folder: Path, job: Job, budget: Budget) -> About:
     uri = default_uri(folder)
-    place = Place(uri, f"convoy/{SPACE}-embedded", str(folder / "artifacts"), "replayed")
+    place = Place(uri, f"convoy/{job.architecture}-embedded", str(folder / "artifacts"), "replayed")
     shared = {
         "architecture": job.architecture,
         "data": job.data.set,
@@ -142,7 +142,7 @@ def _about(folder: Path, job: Job, budget: Budget) -> About:
 
 def _write_summary(board: SearchBoard, folder: Path, clock: PartClock) -> None:
     with clock.part("summary"):
-        about = {"search": "replayed", "space": SPACE, "seed": 0, "data": {}, "resources": {}}
+        about = {"search": "replayed", "space": SPACE.stem, "seed": 0, "data": {}, "resources": {}}
         summarise(board, "running", about, so_far(board)).write(folder)
 
 

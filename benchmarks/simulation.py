@@ -29,7 +29,8 @@ from search.trials.spec import TrialSpec
 from trainables.recipe import Value
 from trainables.seeding import derive
 
-FILE, SPACE = Path(__file__).with_name("curves.jsonl"), "gap5"
+FILE = Path(__file__).with_name("curves.jsonl")
+SPACE = Path(__file__).with_name("landscape.yaml")
 METRICS = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 NEIGHBOURS = 3
 CONCURRENCY = 8  # trials at once

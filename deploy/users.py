@@ -2,8 +2,8 @@
 
 Creates the user, or changes the password of an existing one. With ``--search`` the user may log to
 every experiment. The new password comes from CONVOY_USER_PASSWORD, the server and its admin from
-MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: shells keep command lines
-in their histories.
+MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: shells keep
+command lines in their histories.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.simulation import METRICS, SPACE, Curve, Landscape, ReplayedSearch, read_curves
 from search.proposals.searcher import OptunaSearcher
 from search.space.domain import Options, Range, Values, check_point
-from search.space.reader import SPACES, read_space
+from search.space.reader import read_space
 from search.space.sampler import SpaceSampler
 from search.trials.board import TrialBoard
 from search.trials.files import TrialFiles
@@ -80,7 +80,7 @@ def replayed(tmp_path_factory):
 
 def run_search(folder: Path, trials: int = 40) -> TrialBoard:
     """A search of gap5 whose recorded settings are eight drawn ones, the last of them diverging."""
-    space = read_space(SPACES / "gap5.yaml")
+    space = read_space(SPACE)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     points = [SpaceSampler(space, {})(study.ask()) for _ in range(8)]
     curves = [curve(v, [n / 20, n / 15, n / 12, n / 10]) for n, v in enumerate(points[:-1])]
@@ -115,7 +115,7 @@ def test_stopped_trials_end_at_a_rung_and_whole_ones_at_the_budget(replayed):
 
 
 def test_every_recorded_setting_is_a_point_of_the_space_and_has_all_figures_of_all_epochs():
-    space = read_space(SPACES / f"{SPACE}.yaml")
+    space = read_space(SPACE)
     fixed, epochs = space.fixed_on(EMBEDDED, {}), space.embedded.budget.epochs
     for recorded in read_curves():
         check_point(space.search, recorded.values)

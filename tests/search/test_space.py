@@ -212,7 +212,11 @@ def test_all_spaces_have_equal_budgets_so_that_a_leaderboard_compares_like_with_
 def test_every_architecture_parameter_and_recipe_part_is_searched(name):
     space = read_space(space_file(name))
     searched = {key for key, _ in every_key(space.search)}
-    shortcut = {key for key in RECIPE_KEYS if key.startswith(("region", "swap", "reweight", "jtt"))}
+    shortcut = {
+        key
+        for key in RECIPE_KEYS
+        if key.startswith(("attended", "region", "swap", "reweight", "jtt"))
+    }
     source_alone = {"conv3": {"dense"}}  # a size that its source fixes
     if name != "gap6":  # its source alone has it
         shortcut.add("cycle_momentum")

@@ -8,9 +8,8 @@ from trainables.attended_region import attended_region
 from trainables.data.batches import DeviceSplit
 from trainables.data.region_swap import swap_regions
 from trainables.first_training import FirstTraining, first_epochs, plain
-from trainables.recipe import Recipe
+from trainables.recipe import Recipe, Setting
 from trainables.training import TrainingData, fit
-from trainables.recipe import Setting
 
 ATTENDED = {"region_swap": "attended", "swap_size": 0.4, "attended_share": 0.2}
 
@@ -104,5 +103,5 @@ def test_a_first_training_that_nobody_asks_for_tells_nothing(embedded):
     setting = Setting.of("gap5", {"pool_stride": 2}, 1, 0)
     epoch = next(fit(setting, TrainingData.of(embedded.limited(200, 100), torch.device("cpu"))))
     assert "attended_row" not in epoch.metrics
-    assert {"weights": None, "region": None} == vars(FirstTraining())
+    assert vars(FirstTraining()) == {"weights": None, "region": None}
     assert epoch.state["region"] is None

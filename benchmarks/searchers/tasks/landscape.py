@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.searchers.table import Table, completed, drawn
 from benchmarks.simulation import NOISE, SPACE, Landscape, read_curves
 from search.space.domain import Domains, Fixed
-from search.space.reader import SPACES, read_space
+from search.space.reader import read_space
 from trainables.best_epoch import ACCURACY, figure_of
 from trainables.data import EMBEDDED
 from trainables.recipe import Value
@@ -21,7 +21,7 @@ def read(name: str) -> Table:
 
     A setting between others has a mean of their curves, which is no better.
     """
-    space, curves = read_space(SPACES / f"{SPACE}.yaml"), read_curves()
+    space, curves = read_space(SPACE), read_curves()
     fixed = space.fixed_on(EMBEDDED, {})
     domains = {
         key: Fixed(value=fixed[key]) if key in fixed else domain
