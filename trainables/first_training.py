@@ -1,7 +1,7 @@
 """The short training that precedes a trial's own where a cure for shortcuts wants to learn from it.
 
 It learns what is easiest, a shortcut above all, and is then asked which images it gets wrong
-(``trainables.just_train_twice``) or what place it reads (``trainables.attended_region``). It starts
+(``trainables.just_train_twice``) or what shortcut it reads where (``trainables.attended_region``). It starts
 from other weights, is not counted among the epochs, so that its accuracy is never taken for the
 trial's, and sees the images as they are: augmentation makes a shortcut harder to read.
 """
@@ -20,7 +20,7 @@ class FirstTraining:
 
     Attributes:
         weights: how often each training image is drawn, (N,).
-        region: the place that the first network reads most.
+        region: the place of the shortcut that the first network reads.
     """
 
     weights: Tensor | None = None

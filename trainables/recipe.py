@@ -16,7 +16,7 @@ Value = bool | int | float | str
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 CORNERS: tuple[Corner, ...] = get_args(Corner)
 Attended = Literal["attended"]
-(ATTENDED,) = get_args(Attended)  # the place that a first training reads most
+(ATTENDED,) = get_args(Attended)  # the place of the shortcut that a first training reads
 Place = Literal["none", Corner, "random", Attended]
 Balance = Literal["none", "balanced"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -67,8 +67,8 @@ class Recipe:
         noise: standard deviation of Gaussian noise on the normalised image, not clipped.
         erasing: probability of erasing a random rectangle.
         region_swap: where patches are exchanged among the images of a batch: ``none``, a corner,
-            which claims to know the shortcut's place, ``attended``, the place that a first, short
-            training reads most, or ``random``; see ``trainables.data.region_swap`` and
+            which claims to know the shortcut's place, ``attended``, the place of the shortcut that
+            a short first training reads, or ``random``; see ``trainables.data.region_swap`` and
             ``trainables.attended_region``.
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.

@@ -365,13 +365,14 @@ class _Trainer:
         for epoch in range(epochs):
             yield from first.run(("first training", epoch), FirstTraining())
             _check_finite(float(first.sums[0]), "training", 1)
-        seen = (first.learner.model, data.train, data.normalise)
+        model, normalise = first.learner.model, data.normalise
         weights = region = None
         if recipe.reweighting == "jtt":
-            weights = weights_by_errors(*seen, recipe.jtt_weight)
+            weights = weights_by_errors(model, data.train, normalise, recipe.jtt_weight)
         if recipe.region_swap == ATTENDED:
+            splits, dtype = (data.train, data.val), data.validation_dtype
             draws = generator(torch.device("cpu"), setting.seed, "attended region")
-            region = attended_region(*seen, recipe.swap_size, draws)
+            region = attended_region(model, splits, normalise, dtype, recipe.swap_size, draws)
         return FirstTraining(weights, region)
 
 

@@ -240,8 +240,8 @@ def _attended(subject: Subject) -> str:
     tall, wide = patch_sides(subject.run.setting.recipe.swap_size, *subject.dataset.image_shape[:2])
     (row, column) = region
     return (
-        f"rows {row} to {row + tall - 1}, columns {column} to {column + wide - 1}, which a first, "
-        "short training read most, were exchanged among the training images"
+        f"rows {row} to {row + tall - 1}, columns {column} to {column + wide - 1}: the patch that "
+        "a short first training read, exchanged among the training images"
     )
 
 
