@@ -1,9 +1,9 @@
 """The short training that precedes a trial's own where a cure for shortcuts wants to learn from it.
 
 It learns what is easiest, a shortcut above all, and is then asked which images it gets wrong
-(``trainables.just_train_twice``) or what shortcut it reads where (``trainables.attended_region``). It starts
-from other weights, is not counted among the epochs, so that its accuracy is never taken for the
-trial's, and sees the images as they are: augmentation makes a shortcut harder to read.
+(``trainables.just_train_twice``) or where it reads a shortcut (``trainables.attended_region``). It
+starts from other weights, is not counted among the epochs, so that its accuracy is never taken for
+the trial's, and sees the images as they are: augmentation makes a shortcut harder to read.
 """
 
 from dataclasses import dataclass, replace
