@@ -12,7 +12,7 @@ from trainables.boundary.wording import nearest
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that ``argv`` names with the rest of it; its exit status."""
+    """Run the command that ``argv`` begins with, with the other words; its exit status."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
@@ -21,7 +21,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"convoy {version('convoy')}")
         return 0
     if name not in DOORS:
-        raise UsageError(f"{name!r} is no command{nearest(name, DOORS)}; convoy --help lists them")
+        near = nearest(name, DOORS)
+        raise UsageError(f"{name!r} is not a command{near}; convoy --help lists the commands")
     with called_as({door.spelled: f"convoy {short}" for short, door in DOORS.items()}):
         return DOORS[name].main(rest)
 
@@ -32,11 +33,11 @@ def _help() -> str:
         [
             "usage: convoy COMMAND [flags]",
             "",
-            "Search the hyperparameters of small image CNNs, and tell whether the winner cheats.",
+            "Search hyperparameters of small image CNNs, and audit the winner for shortcuts.",
             "",
             *(f"  {name:{width}}  {door.help}" for name, door in DOORS.items()),
             "",
-            "convoy COMMAND --help tells the flags of one, convoy --version the version.",
+            "convoy COMMAND --help shows a command's flags, convoy --version the version.",
         ]
     )
 
