@@ -63,9 +63,8 @@ def go_on_as_child() -> None:
     """If this is a container's first process, fork, and return only in the child.
 
     The kernel delivers to a first process only the signals that it handles, and makes it the parent
-    of every orphan. So the first process only forwards signals and reaps processes, and ends with
-    the child's status. The image blocks the signals before, so that those that arrive while Python
-    starts are not lost.
+    of every orphan. So the first process only forwards signals and reaps, and ends with the child's
+    status. The image blocks signals before, so that none is lost while Python starts.
     """
     if os.getpid() != 1:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)

@@ -44,9 +44,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--search",
-        metavar="NAME",
-        help="search or leaderboard whose best trials to compare (default: the latest)",
+        "--search", metavar="NAME", help="search or leaderboard to compare (default: the latest)"
     )
     add_flags(parser, "out", "tracking_uri")
     free = f"port of the server (default: {PORTS[0]}, or the next free one)"

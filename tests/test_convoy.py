@@ -56,7 +56,7 @@ def test_the_list_is_printed_before_anything_large_is_imported():
 def test_an_unknown_command_is_told_in_a_line_with_the_nearest(word, near):
     status, printed = run_here(main, [word])
     assert (status, printed.count("\n")) == (2, 1)
-    assert (f"did you mean {near}?" if near else "convoy --help lists the commands") in printed
+    assert (f"did you mean {near}?" if near else "convoy --help lists them") in printed
 
 
 @pytest.mark.parametrize("name", DOORS)

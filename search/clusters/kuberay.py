@@ -16,12 +16,7 @@ from search.clusters.program import lines, output
 from trainables.boundary.errors import UsageError
 
 RayJob = dict[str, Any]
-_ENDED = (
-    "Complete",
-    "Failed",
-    "ValidationFailed",
-    "Suspended",
-)  # of a RayJob's deployment
+_ENDED = ("Complete", "Failed", "ValidationFailed", "Suspended")  # statuses of a deployment
 
 
 @dataclass(frozen=True)

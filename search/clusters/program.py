@@ -14,8 +14,7 @@ def output(program: str, *arguments: str, text: str = "", seconds: float = SECON
     """The output of ``program``, which gets ``text`` on its standard input.
 
     Raises:
-        UsageError: it is not installed, does not answer in time, or fails; the message is the last
-            line that it printed.
+        UsageError: it is not installed, does not answer in time, or fails (with its last line).
     """
     command = [_path_of(program), *arguments]
     try:

@@ -120,8 +120,7 @@ def _exports(submission: Submission, cluster: Slurm) -> str:
     """Variables of the driver, of Ray on all nodes and of the workers; ``srun`` passes them on."""
     variables = {**environment.for_nodes(loopback=cluster.nodes == 1), **submission.environment}
     variables["RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"] = str(_START_SECONDS)
-    # sbatch passes on the user's variables, which would take precedence; the last one forbids a
-    # second node.
+    # sbatch passes on the user's own, which would take precedence; the last forbids a second node.
     lines = ["unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER\n"]
     lines += [f"export {key}={shlex.quote(value)}\n" for key, value in variables.items()]
     lines += [

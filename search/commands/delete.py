@@ -112,9 +112,7 @@ def _check(folder: Path) -> None:
     """Raise UsageError unless ``folder`` is that of a search which does not run."""
     written = search_file_in(folder)
     if folder.is_symlink():
-        raise UsageError(
-            f"{folder.name}: this is a link to {folder.readlink()}; delete the search there"
-        )
+        raise UsageError(f"{folder.name}: a link to {folder.readlink()}; delete the search there")
     if written is None:
         raise UsageError(
             f"{folder.name}: {folder / FILE} is damaged, so the search's runs are unknown; remove "

@@ -29,8 +29,7 @@ def out_folder(written: str) -> Path:
         next(out.iterdir(), None)
     except OSError as error:
         raise UsageError(
-            f"--out: {out} cannot be read ({error.strerror}); give the folder that holds the "
-            "searches"
+            f"--out: {out} holds no searches ({error.strerror}); name the folder of searches"
         ) from error
     return out
 

@@ -52,12 +52,8 @@ def command_line() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "name",
-        metavar="NAME",
-        help="a search that runs in another process, here or on a cluster that shares its folder; "
-        "or the name of several that began together",
-    )
+    where = "here or on a cluster that shares its folder; or several that began together"
+    parser.add_argument("name", metavar="NAME", help=f"a search in another process, {where}")
     add_flags(parser, "out")
     parser.add_argument(
         "--wait",

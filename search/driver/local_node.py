@@ -32,8 +32,7 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
 
     Args:
         folder: folder for Ray's files; None for its usual one.
-        workers: number of workers for the CPUs and GPUs that Ray detects; with 0 the workers do
-            not import anything in advance either.
+        workers: number of workers for the CPUs and GPUs that Ray detects; with 0, no early imports.
         over: set when Ray must end.
 
     Raises:

@@ -56,8 +56,7 @@ def allotted(limits: Limits) -> Resources:
 def _inheriting() -> Iterator[None]:
     """Keep Tune from giving a trial its own variables on a Ray that this process has started.
 
-    Workers inherit this process's variables; those started in advance could not serve a trial
-    with others.
+    Workers inherit this process's variables; those already started could not serve other ones.
     """
     usual = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
     node = ray._private.worker._global_node

@@ -1,8 +1,7 @@
 """Stops a search from another process, on any machine, through a file in the search's folder.
 
-The driver creates the file empty and reads it again and again. On a shared file system, content
-that another machine writes is seen when the file is opened, while a new file may stay unseen for a
-minute.
+The driver creates the file empty and keeps reading it. On a shared file system, another machine's
+content is seen once the file is opened, while a new file may stay unseen for a minute.
 """
 
 import os

@@ -88,8 +88,7 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
             experiment_tag=str(self._counter),
             trial_id=record.trial_id,
         )
-        # Tune numbers the next checkpoints from here; the first is left to a former worker, which
-        # may still be alive.
+        # Tune numbers checkpoints from here; the first is left to a former worker, if still alive.
         trial.storage.current_checkpoint_index = last + 1
         return trial
 

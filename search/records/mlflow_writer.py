@@ -79,8 +79,7 @@ class MlflowWriter:
         """Open the store and begin to write.
 
         Raises:
-            Exception: whatever the store raises at the second attempt; at the first one another
-                search may just be making the store.
+            Exception: the store's, at the second attempt: another search may just be making it.
         """
         try:
             self.runs.open()
@@ -159,8 +158,7 @@ class MlflowWriter:
         place, trials = self.runs.place, len(self._changed)
         return [
             f"{masked(place.uri)} does not answer and lacks the end of {counted(trials, 'trial')}; "
-            "once it answers, run "
-            f"{command('search.reconcile', place.search, out=self._search.parent)}"
+            f"later run {command('search.reconcile', place.search, out=self._search.parent)}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:

@@ -12,8 +12,7 @@ from trainables.boundary.errors import UsageError
 def owned(folder: Path, store: str) -> SearchFile:
     """The ``search.json`` in ``folder``, with an id that no other search in ``store`` has.
 
-    The file is written again if the folder was moved or copied since. The caller has locked the
-    folder.
+    It is written again if the folder was moved or copied since. The caller has locked the folder.
 
     Raises:
         UsageError: there is no search, or its file is damaged.

@@ -34,8 +34,7 @@ class Summary:
     Attributes:
         search: name of the search.
         space: name of the space.
-        status: ``complete`` if no trial failed, ``failed-trials`` if some did; ``interrupted``
-            or ``running`` before the end.
+        status: ``complete`` if no trial failed, ``failed-trials`` if some did.
         seed: seed of the search.
         trials: numbers of requested, completed, pruned and failed trials.
         epochs: number of epochs of all trials together.
@@ -53,8 +52,7 @@ class Summary:
         feasible: whether the winner holds all constraints; None without constraints.
         data: name, sizes and fingerprint of the data.
         resources: CPUs and GPUs of a trial, and the number of trials at once.
-        sampler: the method that proposed the settings; None for a list of settings, or in records
-            of an earlier version.
+        sampler: method that proposed the settings; None for a list, or in an earlier version.
         scheduler: the method that stopped losing trials; None in the same cases.
         ended_by: the limit that ended the search before all its trials and finals had run, such
             as ``--time 2h30m``; empty if none did.

@@ -190,8 +190,7 @@ def _parts(uri: str) -> SplitResult:
     """The parts of ``uri``.
 
     Raises:
-        UsageError: it is not an address. The message does not quote the library's, which may hold
-            half a password.
+        UsageError: it is not a URI. The library's message, maybe with a password, is not quoted.
     """
     try:
         parts = urlsplit(uri)

@@ -57,8 +57,7 @@ class Replay:
         epochs: all trained epochs.
         best_epoch: best epoch of the replay.
         judged: the replay's score and accuracy at that epoch, by the names of the metrics.
-        weights_equal: whether that epoch's weights equal the recorded bits; None if the record
-            has no weights.
+        weights_equal: whether that epoch's weights equal the recorded bits; None without these.
     """
 
     run: RecordedRun

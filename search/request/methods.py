@@ -31,8 +31,7 @@ def space_in(path: Path) -> Space:
     """Read a space file. Options of its scheduler replace the same keys of the budget.
 
     Raises:
-        UsageError: the file is wrong, or its sampler or scheduler does not exist; the message
-            names the first fault.
+        UsageError: the file is wrong or names unknown methods; the message names the first fault.
     """
     space = read_space(path)
     try:

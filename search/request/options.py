@@ -63,21 +63,13 @@ class TrainingOptions(BaseModel):
     val_limit: int | None = _count("use at most N validation images", BUDGET)
     cpus_per_trial: int | None = _count("CPUs of each trial (default: an even share)", MACHINE)
     gpus_per_trial: float | None = _flag(
-        None,
-        "GPUs of each trial; trials share a GPU if below 1",
-        "F",
-        MACHINE,
-        ge=0,
-        lt=_LIMIT,
-        allow_inf_nan=False,
+        None, "GPUs of a trial; 0.5 shares one", "F", MACHINE, ge=0, lt=_LIMIT, allow_inf_nan=False
     )
     concurrency: int | None = _count("number of trials to run at once", MACHINE)
     pack: int | None = _count("train up to N trials in one process on each GPU", MACHINE)
     address: str | None = _flag(None, "Ray cluster to join: auto or HOST:PORT", "ADDRESS", MACHINE)
     out: str = _flag("runs", "folder of all searches (default: ./{})", "DIR", RECORDS)
-    name: str | None = _flag(
-        None, "name of this search (default: SPACE-DATE-TIME)", "NAME", RECORDS
-    )
+    name: str | None = _flag(None, "the search's name (default: SPACE-DATE-TIME)", "NAME", RECORDS)
     tracking_uri: str | None = _flag(
         None, "MLflow store (default: sqlite:///OUT/mlflow.db)", "URI", RECORDS
     )
@@ -171,9 +163,7 @@ class SearchOptions(TrainingOptions):
         low=0,
     )
     finalist_seeds: int | None = _count(
-        f"seeds of each finalist (default: space's, or {_in_budget('finalist_seeds')})",
-        CHOICE,
-        metavar="S",
+        f"seeds of each finalist (space's, or {_in_budget('finalist_seeds')})", CHOICE, metavar="S"
     )
     sampler: str | None = _flag(
         None, "method that proposes settings (default: the space's)", "NAME", CHOICE

@@ -43,8 +43,7 @@ class _SpaceRequest:
     """A space to search.
 
     Attributes:
-        name: the name of a shipped space, or the file's path, so that ``--resume`` can read it
-            from any folder.
+        name: shipped space's name, or the file's path, which ``--resume`` can read from anywhere.
         path: path of its file.
         space: the space that the file holds, narrowed where ``--from-run`` gives a setting.
         fixed: values that all trials share.

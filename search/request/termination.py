@@ -60,9 +60,7 @@ class Termination:
         return flag == "--patience" and (self.patience is None or self.patience > int(limit))
 
     def shared(self, spent: float, own: float, searches: int) -> "Termination":
-        """The limits of one search, whose time is its share of a group's time.
-
-        The group's searches run one after the other.
+        """The limits of one search: its share of the time of a group that runs one by one.
 
         Args:
             spent: seconds that all its searches have taken.

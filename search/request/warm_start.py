@@ -14,8 +14,7 @@ from trainables.recipe import Value
 def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     """The settings of an earlier search's finalists, the winner's first.
 
-    A search without finalists gives the settings of its best three trials, ordered by its own
-    constraints.
+    Without finalists, the settings of its best three trials, ordered by its own constraints.
 
     Args:
         out: folder of all searches.

@@ -72,8 +72,7 @@ class Comparison:
         on: the parts that are switched on.
         accuracies: the scores, by seed.
         accuracy: mean of the scores; None for fewer than two.
-        difference: difference from the combination with every part on, over common seeds; None
-            for that combination itself.
+        difference: from the combination with every part on, over common seeds; None for that one.
     """
 
     label: str
@@ -108,9 +107,7 @@ def _check_independent(toggles: Sequence[str]) -> None:
     for key in toggles:
         owner = RECIPE_KEYS[key].of if key in RECIPE_KEYS else ""
         if owner in toggles:
-            raise UsageError(
-                f"--toggle {key}: it has no effect while {owner} is off; toggle one of them"
-            )
+            raise UsageError(f"--toggle {key}: no effect while {owner} is off; toggle one of them")
 
 
 def _off(key: str, values: dict[str, Value]) -> Value:

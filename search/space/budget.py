@@ -23,11 +23,9 @@ class Budget(Strict):
     Attributes:
         trials: number of settings to try, including the baseline.
         epochs: maximum number of epochs of a trial.
-        grace_epochs: number of epochs that every trial gets; the first rung. If ``epochs`` is not
-            larger, all trials are trained to the end. ``scheduler: {asha: {grace_epochs: 5}}``
-            means the same.
-        reduction_factor: one over the share of trials that is trained past a rung; an option of
-            the scheduler, too.
+        grace_epochs: epochs that every trial gets, up to the first rung; all trials are trained to
+            the end if it is at least ``epochs``. Also ``scheduler: {asha: {grace_epochs: 5}}``.
+        reduction_factor: one over the share of trials trained past a rung; also in ``scheduler``.
         finalists: number of best settings that are trained again to the end, besides the
             baseline's, before one of them is named the winner; 0 trains none.
         finalist_seeds: number of trainings of each of them, with fresh seeds.

@@ -185,9 +185,7 @@ def _typed_range(key: str, domain: Range, kind: type) -> Range:
         example = "[true, false]" if kind is bool else "[one, other]"
         raise ValueError(f"{key} is not a number, so it has no range; list its values: {example}")
     if any(kind(end) != end for end in (domain.low, domain.high)):
-        raise ValueError(
-            f"{key} takes whole numbers, but its range is {domain.low} to {domain.high}"
-        )
+        raise ValueError(f"{key} takes whole numbers, not {domain.low} to {domain.high}")
     return domain.model_copy(update={"low": kind(domain.low), "high": kind(domain.high)})
 
 

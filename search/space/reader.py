@@ -49,8 +49,7 @@ def read_space(path: Path) -> Space:
     """The validated space in ``path``.
 
     Raises:
-        UsageError: the file does not parse or something in it is wrong; the message names the
-            first fault.
+        UsageError: the file or something in it is wrong; the message names the first fault.
     """
     try:
         document = Document(path, MAX_BYTES)

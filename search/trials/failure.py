@@ -2,8 +2,7 @@
 
 Tune tries a trial again after any error, or after none. Here there are three kinds of errors:
 
-- The worker died, or Ray ended it because memory ran out: the trial is tried again from its
-  checkpoint, twice.
+- The worker died, or Ray ended it as memory ran out: tried again from the checkpoint, twice.
 - A GPU that several trials share ran out of memory: the trial is tried again with a larger share.
 - Any other exception would come again: the trial fails at once. The failure is reported as a
   result, since Tune tries a trial again after every exception that it sees.

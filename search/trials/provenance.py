@@ -54,8 +54,7 @@ class Provenance:
         """The provenance of a training in this process, with torch's present number of threads.
 
         Args:
-            architecture: the architecture that is trained; without it the source files stay
-                unknown.
+            architecture: the trained architecture; without it the source files stay unknown.
             validation_dtype: number format of the validation; None for the device's usual one.
         """
         device = best_device()
@@ -103,8 +102,7 @@ def signed(epoch: Epoch, architecture: str) -> Epoch:
 def provenance_in(state: dict[str, Any]) -> Provenance:
     """The provenance in ``state``.
 
-    For a state of an earlier version, which did not sign, it is that of this process without the
-    source files.
+    An earlier version did not sign; then it is that of this process, without source files.
     """
     if _KEY not in state:
         return Provenance.current(validation_dtype=state.get("validation_dtype", "float32"))

@@ -52,7 +52,7 @@ def test_three_toggles_make_eight_combinations():
         (["eta_min"], "eta_min: it has no effect in this setting; it belongs to schedule"),
         (
             ["region_swap", "swap_probability"],
-            "swap_probability: it has no effect while region_swap is off",
+            "swap_probability: no effect while region_swap is off",
         ),
     ],
 )

@@ -181,7 +181,7 @@ RANGE = "write a range as {low: 0, high: 0.5}"
         (
             "batch_size",
             "{low: 1.5, high: 9}",
-            "batch_size takes whole numbers, but",
+            "batch_size takes whole numbers, not 1.5 to 9",
         ),
         ("optimizer", "{sgd: {momentm: 0.9}}", "did you mean momentum?"),
     ],
