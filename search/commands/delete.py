@@ -92,7 +92,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.delete",
-        description="Delete searches with their folders and MLflow runs, after you confirm.",
+        description="Delete searches with folders and MLflow runs. It lists them and asks first.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -41,7 +41,7 @@ def command_line() -> argparse.ArgumentParser:
         "--to",
         required=True,
         metavar="FILE",
-        help="new file for the trials, .csv or .parquet; the curves go to FILE-curves beside it",
+        help="new file, such as trials.csv or .parquet; curves go to trials-curves.csv beside it",
     )
     add_flags(parser, "out")
     return parser

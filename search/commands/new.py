@@ -68,7 +68,7 @@ def command_line() -> argparse.ArgumentParser:
         "--data",
         choices=["cifar10", "composite"],
         default="cifar10",
-        help="its data; composite also searches remedies for a shortcut (default: %(default)s)",
+        help="data set; composite also searches remedies for a shortcut (default: %(default)s)",
     )
     return parser
 

@@ -53,7 +53,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.reconcile",
-        description="Write MLflow's records of a search again from its folder; repeat at will.",
+        description="Write MLflow's records of a search again from its folder, as often as you like.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

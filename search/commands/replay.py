@@ -30,7 +30,7 @@ _EXAMPLES = """examples:
   python -m search.replay RUN_ID --out DIR      a trial that is recorded in MLflow
   python -m search.replay NAME --data PATH      the same data in another folder
 
-exit status: 0 the run repeats its record, 3 it does not, 2 a wrong flag or file
+exit status: 0 record repeated, 3 not repeated, 2 wrong flag, file or record
 """
 
 

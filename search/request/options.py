@@ -141,7 +141,7 @@ class SearchOptions(TrainingOptions):
     command: ClassVar[str] = "search.run"
 
     space: tuple[str, ...] = _flag(
-        (), "a name from --list, all, or a .yaml file; repeatable", "NAME"
+        (), "space from --list, all, or a .yaml file; may be repeated", "NAME"
     )
     list: bool = _flag(False, "list the spaces and exit")
     check: tuple[str, ...] | None = _flag(None, "validate space files and exit", "F", nargs="+")
@@ -157,7 +157,7 @@ class SearchOptions(TrainingOptions):
         None, "initial weights: a weights.pt, or run for --from-run's", "PATH", CHOICE
     )
     finalists: int | None = _count(
-        f"retrain K settings and the baseline (space's, or {_in_budget('finalists')})",
+        f"retrain the K best and the baseline (space's, or {_in_budget('finalists')})",
         CHOICE,
         metavar="K",
         low=0,
