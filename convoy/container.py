@@ -17,7 +17,7 @@ _NODE = ("--block", "--object-store-memory=200000000", "--disable-usage-stats")
 ROLES = {
     "head": "start the head of a Ray cluster; takes flags of ray start",
     "worker": "join one: worker HEAD:6379, then flags of ray start",
-    "python": "run Python, for the commands that a search prints: python -m search.list",
+    "python": "run Python, for commands that a search prints: python -m search.list",
 }
 _ADDRESS = re.compile(r"[^\s/-][^\s/]*:\d{1,5}")
 _HELP = {"-h", "--help"}
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     if name == "worker":
         head, *flags = rest or [""]
         if not _ADDRESS.fullmatch(head):
-            raise UsageError(f"worker: {head!r} is not the address of a head; write HEAD:6379")
+            raise UsageError(f"worker: {head!r} is not the address of a head; write worker HEAD:6379")
         _ray(f"--address={head}", *_NODE, *flags)
     if name == "python":
         os.execvp("python", [name, *rest])

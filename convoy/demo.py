@@ -40,7 +40,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     return Arguments(
         prog="python -m convoy.demo",
-        description="Search gap5 on embedded data (no download) and analyse the winner, in minutes.",
+        description="Search gap5 on embedded data (no download) and analyse it, in minutes.",
     )
 
 

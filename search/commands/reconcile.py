@@ -53,7 +53,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.reconcile",
-        description="Write MLflow's records of a search again from its folder, as often as you like.",
+        description="Write a search's MLflow records again from its folder, as often as needed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
