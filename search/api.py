@@ -144,10 +144,10 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
     call = _signature().bind(*args, **kwargs)
-    given = {name: value for name, value in call.arguments.items() if value not in (None, {})}
+    arguments = {name: value for name, value in call.arguments.items() if value not in (None, {})}
     call.apply_defaults()
     check_types(_signature(), call.arguments)
-    options = _options(**{"quiet": True, **given})
+    options = _options(**{"quiet": True, **arguments})
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run
     from search.request.growth import nothing_is_left

@@ -101,11 +101,11 @@ def members(folder: Path, written: SearchFile | None) -> list[Path]:
     """
     if written is None or written.identity:
         return []
-    found = []
+    folders = []
     for path in sorted(folder.parent.iterdir()):
         if path.name.startswith(f"{folder.name}-") and holds_search(path):
             member = search_file_in(path)
             asked = member and member.flags.get("name") == folder.name
             if member and asked and path.name == f"{folder.name}-{member.identity.get('space')}":
-                found.append(path)
-    return found
+                folders.append(path)
+    return folders

@@ -56,14 +56,14 @@ def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
         for experiment, name, location, tag in store.execute(_EXPERIMENTS, (_BESIDE,)).fetchall():
             runs_of = store.execute(_RUNS, (experiment,)).fetchall()
             before = Path(unquote(urlsplit(location).path))
-            beside = file.parent / (tag or f"artifacts/{name}")
-            places = [beside, *([] if before.is_dir() else [runs / "artifacts" / name])]
+            near_store = file.parent / (tag or f"artifacts/{name}")
+            places = [near_store, *([] if before.is_dir() else [runs / "artifacts" / name])]
             held = [each for each in places if any((each / run).is_dir() for (run,) in runs_of)]
-            after = beside if tag else next(iter(held), before)
+            after = near_store if tag else next(iter(held), before)
             if writing and not tag and after == before and not before.is_dir():
                 after = places[-1]
-            if after == beside and not tag:
-                store.execute(_TAG, (_BESIDE, str(beside.relative_to(file.parent)), experiment))
+            if after == near_store and not tag:
+                store.execute(_TAG, (_BESIDE, str(near_store.relative_to(file.parent)), experiment))
             if after != before:
                 store.execute(_MOVE_EXPERIMENT, (after.as_uri(), experiment))
                 store.execute(_MOVE_RUNS, (after.as_uri(), len(location) + 1, experiment, location))

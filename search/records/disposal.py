@@ -120,7 +120,7 @@ class SearchDisposal:
         """A version with its aliases, which a list of versions lacks."""
         return self._client.get_model_version(version.name, version.version)
 
-    def remove(self, found: SearchRuns) -> None:
+    def remove(self, stored: SearchRuns) -> None:
         """Remove the runs, their artifacts and the model versions that point to them.
 
         An interrupted removal can be repeated. Runs are first marked as deleted, so that a store
@@ -129,32 +129,32 @@ class SearchDisposal:
         Raises:
             UsageError: the store refuses.
         """
-        if not found.runs:
+        if not stored.runs:
             return
         with self._answering():
-            ids = {run.info.run_id for run in found.runs}
+            ids = {run.info.run_id for run in stored.runs}
             staying = [each for each in self._versions() if each.run_id not in ids]
-            for version in found.versions:
+            for version in stored.versions:
                 namesakes = [each for each in staying if each.name == version.name]
                 pass_alias_on(self._client, version, namesakes)
-            for version in (*found.versions, *found.other_versions):
+            for version in (*stored.versions, *stored.other_versions):
                 self._client.delete_model_version(version.name, version.version)
-            for run in found.runs:
+            for run in stored.runs:
                 if run.info.lifecycle_stage == "active":
                     self._client.delete_run(run.info.run_id)
-            for model in found.models:
+            for model in stored.models:
                 self._client.delete_logged_model(model.model_id)
             if self.frees:
-                self._free(found)
+                self._free(stored)
 
-    def _free(self, found: SearchRuns) -> None:
+    def _free(self, stored: SearchRuns) -> None:
         """Remove these runs as ``mlflow gc`` removes all runs that are marked as deleted."""
         store = SqlAlchemyStore(self.uri, "")  # type: ignore[no-untyped-call]
         try:
-            for model in found.models:
+            for model in stored.models:
                 _remove_artifacts(model.model_id, model.artifact_location)
                 store._hard_delete_logged_model(model.model_id)  # type: ignore[no-untyped-call]
-            for run in found.runs:
+            for run in stored.runs:
                 _remove_artifacts(run.info.run_id, run.info.artifact_uri)
                 store._hard_delete_run(run.info.run_id)  # type: ignore[no-untyped-call]
         finally:

@@ -183,11 +183,11 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def _columns(prefix: str, values: Iterable[dict[str, Any]]) -> dict[str, str]:
     """A column for each key in any of ``values``, with the kind of its values."""
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for each in values:
         for name, value in each.items():
-            found.setdefault(name, []).append(value)
-    return {f"{prefix}{name}": kind_of(column) for name, column in found.items()}
+            columns.setdefault(name, []).append(value)
+    return {f"{prefix}{name}": kind_of(column) for name, column in columns.items()}
 
 
 def _figures(prefix: str, values: Iterable[Row]) -> dict[str, str]:
