@@ -1,22 +1,22 @@
 # make demo      a first search and its analysis, with nothing to download
-# make test      lint, types, unsafe calls and the quick tests: some minutes
-# make test-slow the short forms of what needs processes of its own: faults, service, cluster, browser
-# make test-all  everything: the quick tests on more examples, and all slow ones
-# make check     the same without the tests
-# make audit     known vulnerabilities of the tested versions; needs the network
-# make browser   the tests of the report and of MLflow's pages in a browser
-# make chromium  a browser for it, where there is none
-# make service-test  the tracking service on a PostgreSQL of its own; installs what it needs
-# make faults    searches killed, interrupted and cut off, and what is left: some 25 minutes
-# make cluster   searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
-# make slurm-test  searches on a real Slurm of two machines, made here: needs root; ten minutes
-# make container-test  the images, built, run, and failed in parts: needs root; an hour and more
-# make docs      the pages of docs/ as a site, in site/; installs what builds it
-# make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
-# make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
-# make sbom      bills of materials of the images, in sbom/
-# make reference the page of all flags and keys, and the schema of space files, from the code
-# make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
+# make test      check the code and run the quick tests: some minutes
+# make test-slow run short tests that need processes of their own: faults, service, cluster, browser
+# make test-all  run everything: the quick tests on more examples, and all slow tests
+# make check     lint, check types, and look for unsafe calls, without tests
+# make audit     look up known vulnerabilities of the tested versions; needs the network
+# make browser   test the report and MLflow's pages in a browser
+# make chromium  install a browser for these tests if there is none
+# make service-test  test the tracking service on its own PostgreSQL; installs what it needs
+# make faults    kill, interrupt and cut off searches, and check their records: about 25 minutes
+# make cluster   test searches on real Ray clusters: nodes lost and added, jobs sent, stopped, resumed
+# make slurm-test  test searches on a real Slurm of two machines, made here: needs root; ten minutes
+# make container-test  build and run the images, and let parts fail: needs root; over an hour
+# make docs      build the pages of docs/ as a site in site/; installs what it needs
+# make docs-test run the commands of the pages on embedded data: a quarter of an hour; PAGES=... for some
+# make locks     write the images' dependencies with hashes, from pyproject.toml and constraints.txt
+# make sbom      write the images' bills of materials to sbom/
+# make reference write the page of all flags and keys, and the schema of space files, from the code
+# make bench     measure the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -44,13 +44,13 @@ check: install
 audit: install
 	$(RUN) .ci/audit.py
 
-# A file's tests stay in one process: they share its searches.
+# All tests of a file run in one process, as they share its searches.
 QUICK := -n 2 --dist loadfile
 ANY := -m "slow or not slow"
 test: check
 	$(RUN) -m pytest $(QUICK)
 
-# Those that only compute two at a time, then those that start and kill processes one after the other.
+# Tests that only compute run two at a time; then those that start and kill processes run one by one.
 SLOW := -m "slow and not long"
 COMPUTING := tests/analysis tests/training tests/browser/test_report_page.py
 test-slow: $(VENV)/.service postgresql chromium
@@ -64,8 +64,8 @@ test-all: check $(VENV)/.service postgresql chromium
 browser: install chromium
 	$(RUN) -m pytest $(ANY) tests/browser
 
-# Debian's Chromium, installed where there is none and this is root on a machine with apt-get.
-# Elsewhere nothing happens, and the tests in a browser are skipped.
+# Installs Debian's Chromium if there is no browser, the user is root and apt-get exists.
+# Otherwise the tests in a browser are skipped.
 chromium:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -73,8 +73,8 @@ chromium:
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
 	|| echo "no Chromium here: the tests in a browser will be skipped"
 
-# PostgreSQL's programs, as with Chromium; of Debian's package they are beside a cluster that it makes
-# and starts by itself, unless it is told not to.
+# Installs PostgreSQL's programs in the same way. Debian's package would also make and start a
+# database cluster of its own, which this setting prevents.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/convoy.conf
 postgresql:
 	@command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null \
@@ -92,15 +92,15 @@ $(VENV)/.service: $(VENV)/.installed
 service-test: $(VENV)/.service postgresql chromium
 	$(RUN) -m pytest $(ANY) tests/service
 
-# As root it fills a disk too, of its own; else that is skipped.
+# As root it also fills a disk of its own; otherwise that test is skipped.
 faults: install
 	$(RUN) tests/faults
 
 cluster: install
 	$(RUN) -m pytest $(ANY) tests/cluster
 
-# Debian's Slurm, installed where there is none and this is root on a machine with apt-get. Its
-# services are not started: the test starts its own, in namespaces that end with it.
+# Installs Debian's Slurm if there is none, the user is root and apt-get exists. Its services are
+# not started: the test starts its own, in namespaces that end with it.
 slurm-test: install
 	@command -v slurmctld >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -110,8 +110,8 @@ slurm-test: install
 	|| echo "no Slurm here: its test will be skipped"
 	CONVOY_SLURM_TEST=1 $(RUN) -m pytest tests/submission/test_real_slurm.py
 
-# Podman and buildah, with what makes base images of Debian's packages where no registry is reached;
-# installed where one is missing and this is root on a machine with apt-get.
+# Installs Podman and buildah if one is missing, the user is root and apt-get exists; mmdebstrap
+# makes base images from Debian's packages if no registry can be reached.
 ENGINE := podman buildah runc mmdebstrap
 container-test: install chromium
 	@( for each in $(ENGINE); do command -v $$each >/dev/null || exit 1; done ) \
@@ -125,8 +125,8 @@ container-test: install chromium
 	    $(RUN) tests/containers || status=$$?; \
 	    exit $$status; \
 	else \
-	    echo "the images are not tried: that needs root, podman and buildah," \
-	        "which are installed where there is apt-get"; \
+	    echo "the images are not tested: that needs root, podman and buildah," \
+	        "which are installed if there is apt-get"; \
 	fi
 
 $(VENV)/.docs: $(VENV)/.installed
@@ -142,7 +142,7 @@ PAGES ?= $(shell grep -l '^```bash$$' docs/*.md)
 docs-test: install
 	$(RUN) docs/runnable.py $(PAGES)
 
-# Written beside its place first: the code reads what it replaces.
+# Each file is written under another name first, because the code reads the one that it replaces.
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md

@@ -1,8 +1,8 @@
-"""Known vulnerabilities of the tested versions: ``python .ci/audit.py``.
+"""Audits the tested versions for known vulnerabilities: ``python .ci/audit.py``.
 
-pip-audit asks a database on the network. Where that does not answer it calls the versions that it
-could not ask about skipped, and ends as if all were well. So its report is read here: exit 1 if
-there is a known vulnerability; else 0, with a line that says what was not audited.
+pip-audit queries a database on the network. If it does not answer, pip-audit marks the versions as
+skipped and ends as if all were well. So this script reads its report: exit 1 for a known
+vulnerability; else 0, with a line that says what was not audited.
 """
 
 import json
@@ -15,7 +15,7 @@ VERSIONS = Path(__file__).resolve().parents[1] / "constraints.txt"
 
 
 def main() -> int:
-    """Audit the versions of ``constraints.txt``; the exit status."""
+    """Audit the versions in ``constraints.txt``; the exit status."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(VERSIONS), "--no-deps"]
     command += ["--disable-pip", "--progress-spinner", "off", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -34,12 +34,12 @@ def verdict(report: dict[str, Any], errors: str) -> tuple[int, list[str]]:
     found = [(part, known) for part in parts for known in part.get("vulns", [])]
     lines = [
         f"{part['name']} {part['version']}: {known['id']}, "
-        f"mended in {', '.join(known['fix_versions']) or 'no version yet'}"
+        f"fixed in {', '.join(known['fix_versions']) or 'no version yet'}"
         for part, known in found
     ]
     skipped = [part for part in parts if "skip_reason" in part]
     if not parts:
-        why = (errors.strip().splitlines() or ["pip-audit said nothing"])[-1]
+        why = (errors.strip().splitlines() or ["pip-audit printed nothing"])[-1]
         lines.append(f"NOT AUDITED: the database of vulnerabilities cannot be reached ({why})")
     elif skipped:
         why = skipped[0]["skip_reason"]

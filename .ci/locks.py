@@ -1,7 +1,7 @@
-"""The images' dependencies with their hashes, into ``locks/``: ``python .ci/locks.py``.
+"""Writes the images' dependencies with their hashes into ``locks/``: ``python .ci/locks.py``.
 
-uv resolves what pyproject.toml asks for to the versions of constraints.txt. What differs between
-builds of torch for CUDA and for the CPU is a file of its own: another index may take its place.
+uv resolves the requirements of pyproject.toml to the versions in constraints.txt. Packages in which
+torch's builds for CUDA and the CPU differ have a file of their own: another index may provide them.
 """
 
 import re
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def packages(wanted: list[str]) -> list[str]:
-    """Every package that is ``wanted``, or brought by one, with its version and hashes."""
+    """The ``wanted`` packages and their dependencies, with versions and hashes."""
     uv, *flags = COMPILE.split()
     command = [str(Path(sys.executable).with_name(uv)), *flags]
     done = subprocess.run(
@@ -43,7 +43,7 @@ def packages(wanted: list[str]) -> list[str]:
 
 
 def write(name: str, locked: list[str]) -> None:
-    """Write a lock, under a line that says how it is made."""
+    """Write a lock file, whose first line says how it is made."""
     text = "\n".join(["# make locks", *locked])
     (LOCKS / f"{name}.txt").write_text(f"{text}\n")
 

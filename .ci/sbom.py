@@ -1,6 +1,6 @@
-"""What is in the images, as CycloneDX bills of materials: ``python .ci/sbom.py FOLDER``.
+"""Writes the images' bills of materials in CycloneDX: ``python .ci/sbom.py FOLDER``.
 
-They are made from the locks, from which the images are built.
+They are made from the same locks as the images.
 """
 
 import subprocess
@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = {"convoy": ("search", "torch"), "convoy-tracking": ("tracking",)}  # of each image
+LOCKS = {"convoy": ("search", "torch"), "convoy-tracking": ("tracking",)}  # by image
 
 
 def main(folder: Path) -> None:
-    """Write ``IMAGE.cdx.json`` for each image into ``folder``, valid by the schema."""
+    """Write ``IMAGE.cdx.json`` for each image into ``folder``, valid by CycloneDX's schema."""
     folder.mkdir(parents=True, exist_ok=True)
     for image, names in LOCKS.items():
         text = "".join((ROOT / "locks" / f"{name}.txt").read_text() for name in names)

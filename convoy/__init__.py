@@ -1,1 +1,1 @@
-"""All commands under one name, beside ``python -m``."""
+"""The ``convoy`` command, which runs every command that ``python -m`` runs."""

@@ -12,7 +12,7 @@ from trainables.boundary.wording import nearest
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that ``argv`` names with the rest of it; its exit status."""
+    """Run the command that ``argv`` begins with, with the other words; its exit status."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
@@ -32,11 +32,11 @@ def _help() -> str:
         [
             "usage: convoy COMMAND [flags]",
             "",
-            "Search the hyperparameters of small image CNNs, and tell whether the winner cheats.",
+            "Search hyperparameters of small image CNNs, and audit the winner for shortcuts.",
             "",
             *(f"  {name:{width}}  {door.help}" for name, door in DOORS.items()),
             "",
-            "convoy COMMAND --help tells the flags of one, convoy --version the version.",
+            "convoy COMMAND --help shows a command's flags, convoy --version the version.",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""``python -m convoy.completion SHELL``: a script by which a shell completes ``convoy``."""
+"""``python -m convoy.completion SHELL``: print a script that lets a shell complete commands."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from trainables.boundary.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
 SEARCHES, SPACES = "searches", "spaces"
-# What completes a value, by its flag, or else by the word that stands for it in the help.
+# What completes a flag's value: looked up by the flag, else by its placeholder in the help.
 _COMPLETED = {
     **dict.fromkeys(("--search", "--resume", "--warm-start"), SEARCHES),
     **dict.fromkeys(("argument NAME", "argument NAME|RUN_ID"), SEARCHES),
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     elif arguments.shell:
         print(_script(arguments.shell))
     else:
-        raise UsageError(f"name a shell: {', '.join(SHELLS)}")
+        raise UsageError(f"SHELL is missing; choose one of {', '.join(SHELLS)}")
     return 0
 
 
@@ -47,19 +47,19 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m convoy.completion",
-        description="Print a script by which a shell completes commands, flags and their values.",
+        description="Print a script that lets a shell complete commands, flags and values.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shells = ", ".join(SHELLS)
     parser.add_argument("shell", nargs="?", choices=SHELLS, metavar="SHELL", help=shells)
-    # What the script itself asks for, whenever a name is completed.
+    # The script itself uses this flag whenever it completes a name.
     parser.add_argument("--names", choices=(SEARCHES, SPACES), help=argparse.SUPPRESS)
     return parser
 
 
 def _names(kind: str) -> list[str]:
-    """The searches in ./runs, or the spaces: words in which a shell has nothing to expand."""
+    """The searches in ./runs, or the spaces: only names that a shell does not expand."""
     if kind == SPACES:
         from search.space.reader import available
 
@@ -77,14 +77,14 @@ def _script(shell: str) -> str:
     commands = parser.add_subparsers(metavar="COMMAND")
     for name, door in DOORS.items():
         flags = door.command_line()
-        if name != "new":  # whose NAME must not exist yet
+        if name != "new":  # its NAME must not exist yet
             _complete(flags._actions)
         commands.add_parser(name, help=door.help, parents=[flags], add_help=False)
     return str(complete(parser, shell))
 
 
 def _complete(actions: Iterable[argparse.Action]) -> None:
-    """Tell the library what completes the values of ``actions``."""
+    """Set on each of ``actions`` what completes its values, as shtab reads it."""
     from shtab import CHOICE_FUNCTIONS, cmd
 
     choices = _choices()

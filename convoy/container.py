@@ -1,4 +1,4 @@
-"""``python -m convoy.container``: what a container does, a node of a Ray cluster or a command."""
+"""``python -m convoy.container``: run a container as a node of a Ray cluster or as a command."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from trainables.boundary.wording import nearest
 # A search hardly uses Ray's object store.
 _NODE = ("--block", "--object-store-memory=200000000", "--disable-usage-stats")
 ROLES = {
-    "head": "the head of a Ray cluster, and flags of ray start",
-    "worker": "a worker of one: worker HEAD:6379, and flags of ray start",
-    "python": "Python: python -m search.list, as lines of a search name commands",
+    "head": "start the head of a Ray cluster; takes flags of ray start",
+    "worker": "join one: worker HEAD:6379, then flags of ray start",
+    "python": "run Python, for commands that a search prints: python -m search.list",
 }
 _ADDRESS = re.compile(r"[^\s/-][^\s/]*:\d{1,5}")
 _HELP = {"-h", "--help"}
@@ -26,9 +26,9 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, sign
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Do what ``argv`` asks for; its exit status.
+    """Run the role or command that ``argv`` names; the exit status.
 
-    As of the command; 2 there is no such role or command, or a worker has no address of a head.
+    That of the command; 2 there is no such role or command, or a worker lacks the head's address.
     """
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("head", "worker") and _HELP & {*rest}:
@@ -38,13 +38,13 @@ def main(argv: list[str] | None = None) -> int:
     if name == "worker":
         head, *flags = rest or [""]
         if not _ADDRESS.fullmatch(head):
-            raise UsageError(f"worker: {head!r} is no address of a head; first: worker HEAD:6379")
+            raise UsageError(f"worker: {head!r} is no address of a head; write worker HEAD:6379")
         _ray(f"--address={head}", *_NODE, *flags)
     if name == "python":
         os.execvp("python", [name, *rest])
     if name not in DOORS and not name.startswith("-"):
         near = nearest(name, [*ROLES, *DOORS])
-        raise UsageError(f"{name!r} is no role and no command{near}; --help lists them")
+        raise UsageError(f"{name!r} is neither a role nor a command{near}; --help lists both")
     if name in _HELP:
         print(_roles())
     return convoy([name, *rest])
@@ -56,15 +56,15 @@ def _ray(*flags: str) -> NoReturn:
 
 def _roles() -> str:
     rows = [f"  {name:11}  {what}" for name, what in ROLES.items()]
-    return "\n".join(["A container is a node of a cluster, or runs a command:", "", *rows, ""])
+    return "\n".join(["A container is a node of a Ray cluster, or runs a command:", "", *rows, ""])
 
 
 def go_on_as_child() -> None:
-    """Where this is a container's first process, return in a child of it alone.
+    """If this is a container's first process, fork, and return only in the child.
 
-    The kernel spares the first process every signal that it does not handle, and makes it the
-    parent of every orphan. So it does nothing but hand signals on and reap, and ends as the child.
-    The image blocks the signals until then: those that come while Python starts wait.
+    The kernel delivers to a first process only the signals that it handles, and makes it the parent
+    of every orphan. So the first process only forwards signals and reaps, and ends with the child's
+    status. The image blocks signals before, so that none is lost while Python starts.
     """
     if os.getpid() != 1:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
@@ -86,7 +86,7 @@ def go_on_as_child() -> None:
 
 
 def _take_terminal() -> None:
-    """Have Ctrl-C reach the child's group alone: the first process would hand it on once more."""
+    """Let Ctrl-C reach only the child's group; else the first process would forward it again."""
     os.setpgid(0, 0)
     if os.isatty(0):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)

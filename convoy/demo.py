@@ -1,4 +1,4 @@
-"""``python -m convoy.demo``: a first search on embedded data, and the analysis of its winner."""
+"""``python -m convoy.demo``: run a first search on embedded data and analyse its winner."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ _RUNS = "runs"
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 done; 3 as of the search or of the analysis; 2 a flag or the folder is wrong; 130 or 143
+    0 done; 3 the search or the analysis ended with 3; 2 a flag or the folder is wrong; 130 or 143
     interrupted.
     """
     command_line().parse_args(argv)
@@ -40,21 +40,20 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     return Arguments(
         prog="python -m convoy.demo",
-        description="Run a small search of gap5 on embedded data, nothing to download, and analyse "
-        "its winner, in some minutes.",
+        description="Search gap5 on embedded data (no download) and analyse it, in minutes.",
     )
 
 
 def _step(number: int, name: str, *flags: str) -> int:
-    """Run a command after a line that says which it is; its exit status."""
+    """Print which command follows, and run it; its exit status."""
     print(f"step {number} of 2: convoy {' '.join((name, *flags))}", flush=True)
     return DOORS[name].main(list(flags))
 
 
 def _place() -> str:
-    """Where the results will lie, and in a container, how they outlive it."""
+    """The line that says where the results go and, in a container, how to keep them."""
     runs = Path(_RUNS).resolve()
-    line = f"a first search and its analysis, some minutes; all that is made lies in {runs}"
+    line = f"a first search and its analysis, some minutes; all results go to {runs}"
     # Podman sets this variable; its own mark is not on a file system that is read-only.
     variable = "container"
     engine = os.environ.get(variable) or ("docker" if _DOCKERS_MARK.exists() else "")
@@ -63,25 +62,25 @@ def _place() -> str:
     if any(map(os.path.ismount, (runs, *runs.parents[:-1]))):
         return f"{line}, a volume"
     return (
-        f"{line} of this container alone.\nTo keep it, run this with --volume convoy-runs:{runs}, "
-        f"or without --rm and copy it in the end:\n{engine} cp {_container()}:{runs} ."
+        f"{line} of this container alone.\nTo keep them, run this with --volume convoy-runs:{runs},"
+        f" or without --rm and copy them at the end:\n{engine} cp {_container()}:{runs} ."
     )
 
 
 def _container() -> str:
-    """This container's number, which is its host's name by default."""
+    """The id of this container, which is its host name by default."""
     host = socket.gethostname()
     return host if re.fullmatch("[0-9a-f]{12}", host) else "CONTAINER"
 
 
 def _end(name: str) -> str:
-    """What was made, and what shows more of it."""
+    """The files that were made, and the command that shows more."""
     folder = Path(_RUNS, name).resolve()
     return "\n".join(
         [
             f"made in {folder}:",
-            "  analysis/report.html   the whole report, for a browser: begin here",
-            "  analysis/model/        the winner, to be used elsewhere",
+            "  analysis/report.html   the whole report: open it in a browser first",
+            "  analysis/model/        the winner, for use elsewhere",
             "  summary.json           the search and its trials",
             f"pages of all trials: convoy ui --search {name}",
         ]

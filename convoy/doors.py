@@ -1,4 +1,4 @@
-"""The commands of ``convoy``, each a module that ``python -m`` runs too."""
+"""The commands of ``convoy``; ``python -m`` runs each of their modules too."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ _PACKAGES = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Door:
-    """A command's module, which is imported when it is called: torch and Ray take seconds.
+    """A command. Its module is imported only when it is called, as torch and Ray take seconds.
 
     Attributes:
-        module: its name.
-        parser: the module and the function that make its parser.
+        module: name of the module.
+        parser: the module and the function that make its parser, ``MODULE:FUNCTION``.
     """
 
     module: str
@@ -22,24 +22,24 @@ class Door:
 
     @property
     def spelled(self) -> str:
-        """How it is called without ``convoy``."""
+        """The command line that runs it without ``convoy``."""
         return f"python -m {self.module}"
 
     @property
     def help(self) -> str:
-        """What it does, in the first line of its file."""
+        """What the command does, from the first line of its module."""
         with self._file.open(encoding="utf-8") as file:
             return file.readline().strip('"\n').partition("``: ")[2].removesuffix(".")
 
     def main(self, argv: list[str]) -> int:
-        """Run it; its exit status."""
+        """Run the command; its exit status."""
         package = self._file.stem == "__main__"
         module = import_module(f"{self.module}.__main__" if package else self.module)
         status: int = module.main(argv)
         return status
 
     def command_line(self) -> ArgumentParser:
-        """Its flags."""
+        """The command's flags."""
         module, _, function = self.parser.partition(":")
         parser: ArgumentParser = getattr(import_module(module), function)()
         return parser

@@ -9,7 +9,7 @@ __all__ = ["SearchResult", "run_search"]
 
 
 def __getattr__(name: str) -> Any:
-    """What a notebook imports, when it does: torch and Ray take seconds to import."""
+    """Import what a notebook asks for only then, as torch and Ray take seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module 'search' has no attribute {name!r}")
     from search import api

@@ -1,4 +1,4 @@
-"""``python -m search.ablate``: what each part of a setting brings."""
+"""``python -m search.ablate``: measure what each part of a setting brings."""
 
 import sys
 
@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    As of ``search.run``.
+    The same as of ``search.run``.
     """
     from search.commands.ablate import run
 

@@ -1,4 +1,4 @@
-"""A search as a function, and its result as an object that a notebook shows."""
+"""``run_search()`` for notebooks, and its result, which a notebook shows as a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class SearchResult:
     """A search that has ended; a notebook shows it as a table.
 
     Attributes:
-        summary: as ``summary.json`` holds it.
-        trials: all of them in order, the baseline first.
+        summary: the content of ``summary.json``.
+        trials: all trials in order, the baseline first.
         tracking_uri: where MLflow keeps the records.
         out: folder of all searches.
         errors: what MLflow refused.
@@ -49,7 +49,7 @@ class SearchResult:
 
     @property
     def name(self) -> str:
-        """Of the search."""
+        """The name of the search."""
         return self.summary.search
 
     @property
@@ -64,7 +64,7 @@ class SearchResult:
         return run_id
 
     def trials_frame(self) -> "DataFrame":
-        """One row a trial, in the columns of ``search.export``.
+        """A table with one row for each trial, in the columns of ``search.export``.
 
         Raises:
             UsageError: the search's folder is gone, or damaged.
@@ -72,7 +72,7 @@ class SearchResult:
         return trials_of([read_search(self.out / self.name)]).frame()
 
     def curves_frame(self) -> "DataFrame":
-        """One row an epoch of a trial, in the columns of ``search.export``.
+        """A table with one row for each epoch of a trial, in the columns of ``search.export``.
 
         Raises:
             UsageError: the search's folder is gone, or damaged.
@@ -112,11 +112,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-_FOR_A_COMMAND = ("list", "check")  # flags that are no arguments of a function
+_FOR_A_COMMAND = ("list", "check")  # flags that the function does not take
 
 
 def _signature() -> Signature:
-    """Of ``run_search``: the options of ``search.run``, one space, and values as a mapping."""
+    """The signature of ``run_search``: the options of ``search.run``, one space, ``set`` a dict."""
     flags = {
         name: (field.annotation, field.default)
         for name, field in SearchOptions.flags().items()
@@ -135,20 +135,19 @@ def _signature() -> Signature:
 def run_search(*args: Any, **kwargs: Any) -> SearchResult:
     """Search one space, as ``python -m search.run`` does, and wait for its end.
 
-    The arguments are the flags of that command, which ``--help`` explains; without a value they
-    are what they are there, but that a notebook is ``quiet``. ``set`` takes a dictionary:
-    ``{"lr": 0.001}``. ``resume`` goes on with a search, and those arguments that are given
-    extend it.
+    The arguments are the flags of that command, which ``--help`` explains, with the same defaults;
+    only ``quiet`` is true in a notebook. ``set`` takes a dictionary: ``{"lr": 0.001}``. ``resume``
+    continues a search, and the other arguments extend it.
 
     Raises:
         UsageError: an argument, its type or a file is wrong.
         KeyboardInterrupt: the kernel was interrupted before the first trial.
     """
     call = _signature().bind(*args, **kwargs)
-    given = {name: value for name, value in call.arguments.items() if value not in (None, {})}
+    arguments = {name: value for name, value in call.arguments.items() if value not in (None, {})}
     call.apply_defaults()
     check_types(_signature(), call.arguments)
-    options = _options(**{"quiet": True, **given})
+    options = _options(**{"quiet": True, **arguments})
     environment.prepare(loopback=options.address is None)
     from search.driver.engine import run_search as run
     from search.request.growth import nothing_is_left
@@ -157,7 +156,7 @@ def run_search(*args: Any, **kwargs: Any) -> SearchResult:
 
     request, *others = requests(resumed(options))
     if others:
-        raise UsageError("space: a call searches one; call it once for each")
+        raise UsageError("space: run_search() searches one space; call it once for each")
     place = request.tracking_uri, request.out
     if request.resumed and nothing_is_left(request) and (ended := summary_in(request.folder)):
         return SearchResult(ended, _trials_in(request.folder), *place, ())
@@ -180,7 +179,7 @@ vars(run_search)["__signature__"] = _signature()  # what help() and completion s
 def _options(
     space: str | None = None, set: Mapping[str, Value] | None = None, **others: Any
 ) -> SearchOptions:
-    """The arguments as the options that the command line would make of them."""
+    """The arguments as options, the same that the command line makes of its flags."""
     asked = {name: str(value) if name == "out" else value for name, value in others.items()}
     asked |= {"space": [space]} if space else {}
     asked |= {"set": [f"{key}={value}" for key, value in set.items()]} if set else {}

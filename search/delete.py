@@ -1,4 +1,4 @@
-"""``python -m search.delete NAME ...``: remove searches, their folders and MLflow runs together."""
+"""``python -m search.delete NAME ...``: remove searches with their folders and MLflow runs."""
 
 import sys
 
@@ -9,8 +9,8 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 deleted; 2 a flag or name is wrong, a search runs, or the answer was no: nothing was deleted;
-    130 interrupted, the same command deletes what is left.
+    0 deleted; 2 nothing was deleted, as a flag or name is wrong, a search runs, or the answer was
+    no; 130 interrupted, and the same command deletes what is left.
     """
     from search.commands.delete import run
 

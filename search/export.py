@@ -1,4 +1,4 @@
-"""``python -m search.export NAME``: write a search's trials and their curves as tables."""
+"""``python -m search.export NAME``: write the trials and curves of a search as tables."""
 
 import sys
 
@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 both tables are written; 2 a flag, file or record is wrong, and nothing is; 130 interrupted.
+    0 both tables are written; 2 none is: a flag, file or record is wrong; 130 interrupted.
     """
     from search.commands.export import run
 

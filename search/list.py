@@ -1,4 +1,4 @@
-"""``python -m search.list``: the searches in a folder, and how each stands."""
+"""``python -m search.list``: list the searches in a folder and their states."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``python -m search.new NAME``: the two files of a network of your own, from a template."""
+"""``python -m search.new NAME``: write the two files of a network of your own."""
 
 import sys
 
@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 both are written; 2 none is.
+    0 both files are written; 2 none is.
     """
     from search.commands.new import run
 

@@ -1,4 +1,4 @@
-"""``python -m search.reconcile NAME``: make MLflow's records of a search anew from its folder."""
+"""``python -m search.reconcile NAME``: write a search's MLflow records again from its folder."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``python -m search.replay NAME|RUN_ID``: train a recorded run again, and compare."""
+"""``python -m search.replay NAME|RUN_ID``: train a recorded run again and compare the two."""
 
 import sys
 
@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 the record holds; 3 it does not; 2 a flag, file or record is wrong; 130 interrupted.
+    0 the run repeats its record; 3 it does not; 2 a flag, file or record is wrong; 130 interrupted.
     """
     from search.commands.replay import run
 

@@ -1,6 +1,6 @@
 """``python -m search.run``: search one space or several.
 
-Imports little by itself, so that Ctrl-C while torch is being imported ends it as it does later.
+It imports little at first, so that Ctrl-C during torch's import ends it as it does later.
 """
 
 import sys
@@ -12,7 +12,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 whole; 3 whole but with failed trials, without a winner, or with records that MLflow refused;
+    0 the search is whole; 3 it is whole but trials failed, nothing won, or MLflow refused records;
     2 a flag or file is wrong; 130 or 143 interrupted.
     """
     from search.commands.search import run

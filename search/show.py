@@ -1,4 +1,4 @@
-"""``python -m search.show NAME``: one search, and the commands that go on with it."""
+"""``python -m search.show NAME``: show one search and the commands to continue with."""
 
 import sys
 

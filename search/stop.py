@@ -1,4 +1,4 @@
-"""``python -m search.stop NAME``: have a search that runs elsewhere close its records and end."""
+"""``python -m search.stop NAME``: stop a search that runs elsewhere; it can be resumed."""
 
 import sys
 
@@ -9,8 +9,8 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 it has ended; 3 it was asked to, and still runs; 2 a flag is wrong, or it does not run; 130
-    interrupted, it was asked to end.
+    0 the search has ended; 3 it was asked to end and still runs; 2 a flag is wrong, or it does not
+    run; 130 interrupted, after it was asked to end.
     """
     from search.commands.stop import run
 

@@ -9,8 +9,8 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 done; 2 a flag or file is wrong, or the cluster does not do it; 130 interrupted, the search
-    continues. With ``--follow`` that of the search.
+    0 done; 2 a flag or file is wrong, or the cluster refuses; 130 interrupted, the search
+    continues. With ``--follow`` the status of the search.
     """
     from search.commands.submit import run
 

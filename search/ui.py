@@ -1,4 +1,4 @@
-"""``python -m search.ui``: MLflow's pages of the searches, and where to look in them."""
+"""``python -m search.ui``: serve MLflow's pages of the searches, with links to them."""
 
 import argparse
 import signal
@@ -14,9 +14,9 @@ from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 
 _EXAMPLES = """examples:
-  python -m search.ui                              the searches in ./runs, the latest compared
-  python -m search.ui --search NAME --open         one search, in a browser
-  python -m search.ui --tracking-uri http://HOST:5000   where to look on a server that runs
+  python -m search.ui                       compare the latest search in ./runs
+  python -m search.ui --search NAME --open  compare one search, in a browser
+  python -m search.ui --tracking-uri http://HOST:5000   links to a running server
 Ctrl-C ends it.
 """
 
@@ -25,8 +25,8 @@ Ctrl-C ends it.
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    0 it was ended by Ctrl-C or SIGTERM, or the server runs elsewhere; 2 a flag is wrong, there are
-    no records, or the server does not start.
+    0 Ctrl-C or SIGTERM ended it, or the server runs elsewhere; 2 a flag is wrong, there are no
+    records, or the server does not start.
     """
     arguments = command_line().parse_args(argv)
     environment.prepare(loopback=True)
@@ -39,7 +39,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.ui",
-        description="Serve MLflow's pages of the searches on this machine alone.",
+        description="Serve MLflow's pages of the searches, reachable from this machine alone.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,7 +47,7 @@ def command_line() -> argparse.ArgumentParser:
         "--search", metavar="NAME", help="search or leaderboard to compare (default: the latest)"
     )
     add_flags(parser, "out", "tracking_uri")
-    free = f"default: {PORTS[0]}, or the next free"
+    free = f"port of the server (default: {PORTS[0]}, or the next free one)"
     parser.add_argument("--port", type=int, metavar="N", help=free)
     parser.add_argument("--open", action="store_true", help="open the comparison in a browser")
     return parser
@@ -64,7 +64,7 @@ def _show(arguments: argparse.Namespace) -> None:
     if uri.startswith("http"):
         _print(title, public(uri).rstrip("/"), pages, arguments.open)
         return
-    # A shell has a command that it starts in the background ignore SIGINT.
+    # A command that a shell starts in the background ignores SIGINT by default.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with mlflow_server(uri, arguments.port) as address:
@@ -78,7 +78,7 @@ def _print(title: str, address: str, pages: dict[str, str], browse: bool) -> Non
     for page, path in pages.items():
         print(f"{page:10} {address}{path}")
     if browse and not webbrowser.open(address + pages["compare"]):
-        raise UsageError("--open: no browser was found; open one of the addresses yourself")
+        raise UsageError("--open: there is no browser; open one of the addresses yourself")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ def test_every_known_vulnerability_is_told_and_fails(verdict):
     assert verdict({"dependencies": [SOUND, KNOWN]}, "") == (
         1,
         [
-            "pillow 13.0.0: PYSEC-1, mended in 13.0.1",
-            "pillow 13.0.0: PYSEC-2, mended in no version yet",
+            "pillow 13.0.0: PYSEC-1, fixed in 13.0.1",
+            "pillow 13.0.0: PYSEC-2, fixed in no version yet",
         ],
     )
 

@@ -88,10 +88,10 @@ def test_a_command_runs_as_the_lines_of_a_search_name_it(executed):
         (["hed"], "did you mean head?"),
         (["workers"], "did you mean worker?"),
         (["analysis"], "did you mean analyse?"),
-        (["bash"], "--help lists them"),
+        (["bash"], "--help lists both"),
         (["worker"], "worker HEAD:6379"),
         *(
-            (["worker", head], f"{head!r} is no address of a head; first: worker HEAD:6379")
+            (["worker", head], f"{head!r} is no address of a head; write worker HEAD:6379")
             for head in ("--num-cpus=1", "", "head", "10.0.0.1", "head:", ":6379", "http://head:80")
         ),
     ],

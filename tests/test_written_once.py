@@ -154,7 +154,7 @@ def test_an_option_that_a_budget_has_too_has_its_default_and_bounds(name):
         ("own-data", r"`(\w+)`, the default, gives each side", DataSpec.fit),
         ("own-data", r"`(\d)`, the default, or `1`", DataSpec.channels),
         ("manage", r"by default `\./(\w+)`", SearchOptions().out),
-        ("reference", r"`--metric NAME` \| .*default: space, (\w+)\)", ACCURACY),
+        ("reference", r"`--metric NAME` \| .*default: space's, or (\w+)\)", ACCURACY),
     ],
 )
 def test_a_page_tells_the_default_that_the_code_has(page, written, default):

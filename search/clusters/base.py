@@ -1,4 +1,4 @@
-"""What is sent to a cluster, and what every kind of cluster can be asked."""
+"""A submission to a cluster, and the interface that every kind of cluster offers."""
 
 import shlex
 from collections.abc import Iterator
@@ -7,20 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-# Ray sends SIGTERM, and SIGKILL after three seconds; a search takes some ten to close its records.
+# Ray sends SIGTERM, and SIGKILL after three seconds. A search takes about ten to close its records.
 STOP_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A search that is to run on a cluster.
+    """A search to run on a cluster.
 
     Attributes:
-        name: of the search; the job is called by it.
-        job: the job's own name: the search's, with the time behind it where it is resumed.
-        flags: of ``search.run``, complete: its name, folder and cluster are among them.
-        spaces: space files of the user's own, by the path that ``flags`` name them by, relative to
-            the folder that the command runs in.
+        name: name of the search.
+        job: name of the job: the search's name, followed by the time if the search is resumed.
+        flags: all flags of ``search.run``, including its name, folder and cluster.
+        spaces: the user's own space files, by their paths in ``flags``, which are relative to the
+            folder that the command runs in.
         environment: variables for the search.
     """
 
@@ -32,19 +32,19 @@ class Submission:
 
     @property
     def command(self) -> str:
-        """For a shell, run in the folder that holds ``search/``."""
+        """The command line for a shell in the folder that holds ``search/``."""
         return shlex.join(["python", "-m", "search.run", *self.flags])
 
 
 @dataclass(frozen=True)
 class JobLine:
-    """A job as a list shows it.
+    """A job in a list of jobs.
 
     Attributes:
-        job: its name.
-        search: the search's.
-        status: in the cluster's words.
-        begun: when it was sent or began; None if the cluster does not tell.
+        job: name of the job.
+        search: name of the search.
+        status: status of the job in the cluster's words.
+        begun: time at which it was sent or began; None if the cluster does not report it.
     """
 
     job: str
@@ -54,22 +54,22 @@ class JobLine:
 
 
 class Backend(Protocol):
-    """A kind of cluster. Each raises UsageError, in a line, where the cluster does not do it."""
+    """A kind of cluster. Each method raises UsageError, in one line, if the cluster refuses."""
 
     def shown(self, submission: Submission) -> str:
-        """What would be sent."""
+        """The text of what would be sent."""
 
     def submit(self, submission: Submission) -> None:
-        """Send it; return once the cluster has taken it."""
+        """Send a search; return once the cluster has accepted it."""
 
     def status(self, name: str | None) -> list[JobLine]:
-        """The jobs of one search, or of all, the latest last."""
+        """The jobs of one search, or of all searches, the latest last."""
 
     def logs(self, name: str, follow: bool) -> Iterator[str]:
-        """What the latest job of a search has printed, in pieces; with ``follow`` until it ends."""
+        """The output of a search's latest job, in pieces; with ``follow`` until the job ends."""
 
     def exit_status(self, name: str) -> int | None:
-        """With what the latest job of a search ended; None if it has not, or nobody knows."""
+        """The exit status of a search's latest job; None if it has not ended or is not known."""
 
     def stop(self, name: str) -> None:
-        """Have a search close its records and end; return when it has."""
+        """Make a search close its records and end; return when it has ended."""

@@ -1,4 +1,4 @@
-"""Searches on Kubernetes, each in a Ray cluster that the KubeRay operator makes for it."""
+"""Sends searches to Kubernetes, where the KubeRay operator makes a Ray cluster for each."""
 
 import json
 import re
@@ -16,24 +16,24 @@ from search.clusters.program import lines, output
 from trainables.boundary.errors import UsageError
 
 RayJob = dict[str, Any]
-_ENDED = ("Complete", "Failed", "ValidationFailed", "Suspended")  # of a RayJob's deployment
+_ENDED = ("Complete", "Failed", "ValidationFailed", "Suspended")  # statuses of a deployment
 
 
 @dataclass(frozen=True)
 class KubeRayBackend:
-    """The searches in a namespace, by ``kubectl`` with the user's own rights.
+    """The searches in a namespace. It calls ``kubectl`` with the user's own rights.
 
     Args:
-        cluster: where.
+        cluster: the cluster and the namespace.
     """
 
     cluster: KubeRay
 
     def shown(self, submission: Submission) -> str:
-        """The manifest.
+        """The manifest of a search.
 
         Raises:
-            UsageError: the search cannot be one.
+            UsageError: the search does not fit on the cluster, or a space file cannot be read.
         """
         return yaml.safe_dump_all(manifests(submission, self.cluster), sort_keys=False, width=100)
 
@@ -46,7 +46,7 @@ class KubeRayBackend:
         self._kubectl("create", "--filename", "-", text=self.shown(submission))
 
     def status(self, name: str | None) -> list[JobLine]:
-        """The RayJobs of search ``name``, or of all, the latest last.
+        """The RayJobs of search ``name``, or of all searches, the latest last.
 
         Raises:
             UsageError: the cluster does not answer.
@@ -54,7 +54,7 @@ class KubeRayBackend:
         return [_line(job) for job in self._jobs(name)]
 
     def logs(self, name: str, follow: bool) -> Iterator[str]:
-        """What the driver has printed.
+        """The output of the driver.
 
         Raises:
             UsageError: there is no such job, or its cluster is gone.
@@ -65,7 +65,7 @@ class KubeRayBackend:
         return lines("kubectl", *self._in_head(job, "ray", *arguments))
 
     def exit_status(self, name: str) -> int | None:
-        """With what the latest job ended; 143 if it was stopped, None if it has not ended.
+        """The exit status of the latest job; 143 if it was stopped, None if it has not ended.
 
         Raises:
             UsageError: there is no such job.
@@ -76,12 +76,12 @@ class KubeRayBackend:
         return {"SUCCEEDED": 0, "STOPPED": 143, "FAILED": failed}.get(status.get("jobStatus", ""))
 
     def stop(self, name: str) -> None:
-        """Have Ray end the driver, which closes its records. One that has not begun is deleted.
+        """Let Ray end the driver, which closes its records. A job that has not begun is deleted.
 
-        The cluster and what the search has printed stay for ``ttl_seconds``.
+        The cluster and the search's output stay for ``ttl_seconds``.
 
         Raises:
-            UsageError: no job of it runs, or it has not ended in time.
+            UsageError: no job of the search runs, or it has not ended in time.
         """
         job = self._latest(name)
         if _deployment(job) in _ENDED:

@@ -19,13 +19,13 @@ from trainables.boundary.errors import UsageError
 
 Object = dict[str, Any]
 LABELS = {"app.kubernetes.io/name": "convoy"}
-SEARCH = "convoy/search"  # annotation with the search's whole name, which no label could hold
-DASHBOARD = "http://127.0.0.1:8265"  # as the head pod itself reaches it
-HEAD = "ray-head"  # container
-_FOLDER = PurePosixPath("/convoy")  # of the code in the image, where its commands run
-_USER = 1000  # "convoy" in the image; Kubernetes can verify only a number not to be root's
-_IDLE_SECONDS = 300  # a worker that comes back reads and builds its data anew
-_LONGEST = 47  # KubeRay makes longer names of a RayJob's
+SEARCH = "convoy/search"  # annotation with the search's full name, which is too long for a label
+DASHBOARD = "http://127.0.0.1:8265"  # for the head pod itself
+HEAD = "ray-head"  # name of the container
+_FOLDER = PurePosixPath("/convoy")  # the code in the image; commands run there
+_USER = 1000  # "convoy" in the image; only for a number can Kubernetes verify that it is not root
+_IDLE_SECONDS = 300  # a worker that comes back must read and build its data again
+_LONGEST = 47  # KubeRay derives longer names from a RayJob's
 
 
 def manifests(submission: Submission, cluster: KubeRay) -> list[Object]:
@@ -40,7 +40,7 @@ def manifests(submission: Submission, cluster: KubeRay) -> list[Object]:
 
 
 def resource_name(job: str) -> str:
-    """``job`` as Kubernetes can name things: itself if it may be, else like it and as unique."""
+    """A name that Kubernetes accepts: ``job`` itself if possible, else a similar unique one."""
     plain = re.sub(r"[^a-z0-9]+", "-", job.lower()).strip("-")
     plain = plain if plain[:1].isalpha() else f"search-{plain}"
     if plain == job and len(job) <= _LONGEST:
@@ -63,7 +63,7 @@ def _space_files(submission: Submission, cluster: KubeRay) -> Object:
     try:
         texts = [path.read_text(encoding="utf-8") for path in submission.spaces.values()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--space: cannot be read ({error})") from error
+        raise UsageError(f"--space: cannot read the file ({error})") from error
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -84,14 +84,14 @@ def _ray_job(submission: Submission, cluster: KubeRay) -> Object:
         "kind": "RayJob",
         "metadata": metadata,
         "spec": {
-            # The operator hands the command to the head itself: it passes one shell, which the
-            # command is quoted for, and no pod more is needed. Other modes start a submitter, and
-            # the job has failed once that loses the connection through which it follows the log.
+            # The operator gives the command to the head itself. It passes one shell, for which the
+            # command is quoted, and needs no further pod. Other modes start a submitter pod, and
+            # the job fails when that loses the connection through which it follows the log.
             "submissionMode": "HTTPMode",
-            # Without its shell, SIGTERM reaches the search itself.
+            # With exec, SIGTERM reaches the search itself and not its shell.
             "entrypoint": f"exec {submission.command}",
             "jobId": metadata["name"],
-            "backoffLimit": 0,  # a second try would find the search's folder
+            "backoffLimit": 0,  # a second attempt would fail, as the search's folder exists
             "shutdownAfterJobFinishes": True,
             "ttlSecondsAfterFinished": cluster.ttl_seconds,
             "rayClusterSpec": _ray_cluster(submission, cluster),
@@ -108,8 +108,8 @@ def _ray_cluster(submission: Submission, cluster: KubeRay) -> Object:
         "enableInTreeAutoscaling": scaling,
         **({"autoscalerOptions": _autoscaler()} if scaling else {}),
         "headGroupSpec": {
-            # A trial on the head could take the memory of the driver and of Ray's own state, and
-            # end the search with it.
+            # A trial on the head could use up the memory of the driver and of Ray's own state, and
+            # end the search.
             "rayStartParams": {"num-cpus": "0"},
             "template": _pod(_head(submission, cluster), cluster.head, cluster, submission),
         },
@@ -142,14 +142,14 @@ def _pod(
     if submission is not None and submission.spaces:
         volumes.append({"name": "spaces", "configMap": {"name": resource_name(submission.job)}})
     spec: Object = {
-        "restartPolicy": "Never",  # the second autoscaler replaces pods, and restarts none
+        "restartPolicy": "Never",  # the second autoscaler replaces pods and restarts none
         "terminationGracePeriodSeconds": STOP_SECONDS + 30,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
             "runAsGroup": _USER,
             "fsGroup": _USER,
-            "fsGroupChangePolicy": "OnRootMismatch",  # not file by file through all searches
+            "fsGroupChangePolicy": "OnRootMismatch",  # else it visits every file of all searches
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
@@ -168,11 +168,11 @@ def _head(submission: Submission, cluster: KubeRay) -> Object:
     stop = ["ray", "job", "stop", resource_name(submission.job), "--address", DASHBOARD]
     container = {
         **_container(HEAD, cluster.head, cluster, submission),
-        # Ray kills the driver after three seconds otherwise.
+        # Otherwise Ray kills the driver after three seconds.
         "lifecycle": {"preStop": {"exec": {"command": stop}}},
     }
     container["env"].append({"name": "RAY_JOB_STOP_WAIT_TIME_S", "value": str(STOP_SECONDS)})
-    if cluster.tracking_secret:  # the driver alone talks to the tracking server
+    if cluster.tracking_secret:  # only the driver talks to the tracking server
         container["envFrom"] = [{"secretRef": {"name": cluster.tracking_secret}}]
     container["volumeMounts"] += [
         {
@@ -193,7 +193,7 @@ def _worker(submission: Submission, cluster: KubeRay) -> Object:
 def _container(
     name: str, node: Node, cluster: KubeRay, submission: Submission, gpus: int = 0
 ) -> Object:
-    """What head and workers share. KubeRay itself adds /dev/shm, as large as the memory."""
+    """The container of head and workers. KubeRay adds /dev/shm, as large as the memory."""
     variables = {**environment.for_nodes(loopback=False), **submission.environment}
     return {
         "name": name,
@@ -216,15 +216,15 @@ def _confined() -> Object:
 
 
 def with_demand(flags: tuple[str, ...], workers: Workers) -> tuple[str, ...]:
-    """``flags`` of ``search.run`` that ask for as many trials at once as all workers can hold.
+    """Add to ``flags`` of ``search.run`` as many trials at once as all workers can hold.
 
-    Otherwise a search asks for no more than the present nodes hold, and so none is started:
-    autoscaling answers to trials that wait for room. What the user asks for stands. A search that
-    is resumed has the flags that it began with; packs are made of the present nodes.
+    Otherwise a search requests no more than the present nodes hold, and no node is added, as
+    autoscaling reacts to trials that wait for room. A number that the user gives is kept. A resumed
+    search has the flags with which it began; packs use only the present nodes.
 
     Args:
-        flags: complete.
-        workers: of the cluster.
+        flags: all flags of the search.
+        workers: the workers of the cluster.
 
     Raises:
         UsageError: a trial needs more than a worker has.

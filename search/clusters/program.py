@@ -1,4 +1,4 @@
-"""A cluster's own command line program, such as ``kubectl`` or ``sbatch``."""
+"""Calls a cluster's command line programs, such as ``kubectl`` or ``sbatch``."""
 
 import shutil
 import subprocess
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from trainables.boundary.errors import UsageError
 
-SECONDS = 60.0  # that a program may take to answer
+SECONDS = 60.0  # time in which a program must answer
 
 
 def output(program: str, *arguments: str, text: str = "", seconds: float = SECONDS) -> str:
-    """What ``program`` prints, with ``text`` on its standard input.
+    """The output of ``program``, which gets ``text`` on its standard input.
 
     Raises:
-        UsageError: it is not installed, does not answer in time, or fails; its own last line.
+        UsageError: it is not installed, does not answer in time, or fails (with its last line).
     """
     command = [_path_of(program), *arguments]
     try:
@@ -34,13 +34,13 @@ def output(program: str, *arguments: str, text: str = "", seconds: float = SECON
 
 
 def lines(program: str, *arguments: str) -> Iterator[str]:
-    """What ``program`` prints, a line at a time, as it comes.
+    """The lines that ``program`` prints, as they come.
 
     Raises:
-        UsageError: as for ``output``, once all is printed.
+        UsageError: as for ``output``, after the last line.
     """
     command = [_path_of(program), *arguments]
-    with (  # a pipe that nobody reads would hold it up
+    with (  # a full pipe that nobody reads would block the program
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"

@@ -1,4 +1,4 @@
-"""Ray's job API: a search sent to a Ray cluster that runs already."""
+"""Sends searches to a running Ray cluster, by Ray's job API."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from trainables.boundary.wording import counted
 
 CODE = ("search", "trainables", "analysis", "configs")
 SEARCH = "convoy.search"
-# Ray's modules that tell how they pack, send and close.
+# Ray's modules that log how they pack, send and close.
 TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 _Answer = TypeVar("_Answer")
 
@@ -34,7 +34,7 @@ class RayJobsBackend:
     """Sends, watches and stops jobs of one cluster.
 
     Args:
-        cluster: which.
+        cluster: the cluster.
     """
 
     def __init__(self, cluster: RayJobs) -> None:
@@ -43,7 +43,7 @@ class RayJobsBackend:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def shown(self, submission: Submission) -> str:
-        """What would be sent, without sending it."""
+        """The text of what would be sent."""
         with _shipment(submission) as folder:
             files = [path for path in folder.rglob("*") if path.is_file()]
             size = sum(path.stat().st_size for path in files) / 1e6
@@ -61,10 +61,10 @@ class RayJobsBackend:
         return "\n".join(lines)
 
     def submit(self, submission: Submission) -> None:
-        """Send it.
+        """Send the search.
 
         Raises:
-            UsageError: the cluster does not answer, refuses the token, or knows the job already.
+            UsageError: the cluster does not answer, refuses the token, or has such a job already.
         """
         with _shipment(submission) as folder:
             env = self._runtime_env(submission)
@@ -72,7 +72,7 @@ class RayJobsBackend:
                 env["working_dir"] = str(folder)
             self._ask(
                 lambda client: client.submit_job(
-                    # Ray runs it by a shell; without one, SIGTERM reaches the search itself.
+                    # Ray runs it in a shell; with exec, SIGTERM reaches the search itself.
                     entrypoint=f"exec {self._command(submission)}",
                     submission_id=submission.job,
                     runtime_env=env,
@@ -81,14 +81,14 @@ class RayJobsBackend:
             )
 
     def status(self, name: str | None) -> list[JobLine]:
-        """The jobs of search ``name``, or of all, in the order in which they began."""
+        """The jobs of search ``name``, or of all searches, in the order of their start."""
         return [_line(each) for each in self._jobs(name)]
 
     def logs(self, name: str, follow: bool) -> Iterator[str]:
-        """What the last job of search ``name`` has printed; with ``follow`` until it ends.
+        """The output of the last job of search ``name``; with ``follow`` until the job ends.
 
         Raises:
-            UsageError: the connection is lost while it is followed.
+            UsageError: the connection is lost while it follows the job.
         """
         job = self._last(name)
         if not follow:
@@ -106,7 +106,7 @@ class RayJobsBackend:
             ) from error
 
     def stop(self, name: str) -> None:
-        """Have the last job of search ``name`` close its records and end.
+        """Make the last job of search ``name`` close its records and end.
 
         Raises:
             UsageError: it still runs after ``STOP_SECONDS``.
@@ -120,7 +120,7 @@ class RayJobsBackend:
             time.sleep(0.5)
 
     def exit_status(self, name: str) -> int | None:
-        """With what the last job of search ``name`` ended; 143 if it was stopped."""
+        """The exit status of the last job of search ``name``; 143 if it was stopped."""
         last = self._jobs(name)[-1]
         if last.status == JobStatus.FAILED:
             return int(last.driver_exit_code or 1)
@@ -136,29 +136,29 @@ class RayJobsBackend:
     def _last(self, name: str) -> str:
         jobs = self._jobs(name)
         if not jobs:
-            raise UsageError(f"{name}: no job of such a search at {self._cluster.address}")
+            raise UsageError(f"{name}: no job of this search at {self._cluster.address}")
         return str(jobs[-1].submission_id)
 
     def _command(self, submission: Submission) -> str:
         return submission.command.replace("python", shlex.quote(self._cluster.python), 1)
 
     def _runtime_env(self, submission: Submission) -> dict[str, Any]:
-        # Of the process that stops the job: it gives it three seconds otherwise.
+        # Read by the process that stops the job, which otherwise waits only three seconds.
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
         env: dict[str, Any] = {"env_vars": {**variables, **submission.environment}}
         return {**env, "pip": list(self._cluster.pip)} if self._cluster.pip else env
 
     def _ask(self, question: Callable[[JobSubmissionClient], _Answer]) -> _Answer:
-        """The cluster's answer.
+        """The cluster's answer to ``question``.
 
         Raises:
-            UsageError: it does not answer, or refuses.
+            UsageError: the cluster does not answer, or refuses.
         """
         address = self._cluster.address
         try:
             return question(JobSubmissionClient(address))
         except ConnectionError as error:
-            raise UsageError(f"{address}: no Ray cluster answers; see that it runs") from error
+            raise UsageError(f"{address}: no Ray cluster answers; check that it runs") from error
         except AuthenticationError as error:
             raise UsageError(
                 f"{address}: Ray refuses the token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
@@ -169,7 +169,7 @@ class RayJobsBackend:
 
 
 def _refusal(error: RuntimeError) -> str:
-    """Ray's answer in a line: it sends tracebacks."""
+    """Ray's answer in one line, although it sends tracebacks."""
     text = str(error)
     if "already exists" in text:
         return "a job of this name was sent before; choose another --name, or --resume it"
@@ -185,7 +185,7 @@ def _line(job: JobDetails) -> JobLine:
 
 @contextmanager
 def _shipment(submission: Submission) -> Iterator[Path]:
-    """A folder with the code and the user's own spaces: no data, runs or caches."""
+    """A folder with the code and the user's own spaces, without data, runs and caches."""
     root = Path(__file__).parents[2]
     ignored = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
     with tempfile.TemporaryDirectory() as scratch:
@@ -193,8 +193,8 @@ def _shipment(submission: Submission) -> Iterator[Path]:
             shutil.copytree(root / name, Path(scratch) / name, ignore=ignored)
         version = json.dumps(asdict(code_version()))
         (Path(scratch) / "search" / SHIPPED).write_text(version, encoding="utf-8")
-        # Ray knows what is shipped by its content, and removes it with the last job that used it,
-        # even while another is being sent with the same.
+        # Ray identifies what is shipped by its content, and removes it with the last job that used
+        # it, even while another job with the same content is being sent.
         (Path(scratch) / "configs" / "job").write_text(submission.job, encoding="utf-8")
         for place, path in submission.spaces.items():
             (Path(scratch) / place).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``configs/clusters/*.yaml``: where a search can be sent, read and validated."""
+"""Reads and validates the files of clusters, such as ``configs/clusters/ray.yaml``."""
 
 import pkgutil
 from importlib import import_module
@@ -11,20 +11,20 @@ from search.clusters.config import Cluster
 from search.space.document import Document
 from trainables.boundary.errors import UsageError
 
-MAX_BYTES = 100_000  # of a cluster's file
+MAX_BYTES = 100_000  # maximum size of a cluster's file
 
 
 def available() -> dict[str, str]:
-    """The kinds of clusters, as their files name them, and their modules."""
+    """The kinds of clusters, as cluster files name them, with their modules."""
     names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
     return {name.replace("_", "-"): name for name in names}
 
 
 def read_cluster(path: Path) -> Cluster:
-    """The cluster that the file describes.
+    """The cluster that a file describes.
 
     Raises:
-        UsageError: it cannot be read, or a key is unknown, missing or wrong.
+        UsageError: the file cannot be read, or a key is unknown, missing or wrong.
     """
     try:
         document = Document(path, MAX_BYTES)
@@ -39,7 +39,7 @@ def read_cluster(path: Path) -> Cluster:
 
 
 def backend_of(cluster: Cluster) -> Backend:
-    """What sends to ``cluster`` and asks it."""
+    """The backend for ``cluster``."""
     backend: Backend = _module(cluster.kind).backend(cluster)
     return backend
 

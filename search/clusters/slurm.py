@@ -1,4 +1,4 @@
-"""Searches on a Slurm cluster, sent from a machine that has Slurm's programs and the storage."""
+"""Sends searches to a Slurm cluster, from a machine with Slurm's programs and the storage."""
 
 import json
 import shutil
@@ -16,10 +16,10 @@ from search.clusters.program import output
 from search.clusters.slurm_script import batch_script, job_folder, jobs_folder
 from trainables.boundary.errors import UsageError
 
-_SENT = "sent.json"  # in a job's folder: Slurm's number of it, and the search's name
+_SENT = "sent.json"  # in a job's folder: Slurm's number of the job, and the search's name
 _OPEN = ("pending", "configuring", "running", "suspended", "completing")
 _BETWEEN = 2.0  # seconds between two questions to Slurm
-_END_SECONDS = 60  # that Ray takes to end on all nodes, once the driver has
+_END_SECONDS = 60  # time in which Ray ends on all nodes after the driver
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class _Sent:
     """A job that was sent.
 
     Attributes:
-        folder: its own.
-        number: by which Slurm knows it.
+        folder: folder of the job.
+        number: Slurm's number of the job.
         search: name of the search.
     """
 
@@ -39,19 +39,19 @@ class _Sent:
 
 @dataclass(frozen=True)
 class SlurmBackend:
-    """The searches in an ``out`` folder, by ``sbatch`` and its kin with the user's own rights.
+    """The searches in an ``out`` folder. It calls ``sbatch`` and others with the user's rights.
 
     Args:
-        cluster: where.
+        cluster: the cluster.
     """
 
     cluster: Slurm
 
     def shown(self, submission: Submission) -> str:
-        """The batch script.
+        """The batch script of a search.
 
         Raises:
-            UsageError: the search cannot be one.
+            UsageError: a flag or space of the search is wrong.
         """
         return batch_script(submission, self.cluster)
 
@@ -59,7 +59,7 @@ class SlurmBackend:
         """Write the job's folder and queue its script.
 
         Raises:
-            UsageError: the folder cannot be written, ``sbatch`` is missing, or Slurm refuses.
+            UsageError: the folder cannot be written to, ``sbatch`` is missing, or Slurm refuses.
         """
         script = self.shown(submission)
         folder = Path(job_folder(submission, self.cluster))
@@ -73,7 +73,7 @@ class SlurmBackend:
         (folder / _SENT).write_text(json.dumps(sent), encoding="utf-8")
 
     def status(self, name: str | None) -> list[JobLine]:
-        """The jobs of search ``name``, or of all, the latest last.
+        """The jobs of search ``name``, or of all searches, the latest last.
 
         Raises:
             UsageError: Slurm does not answer.
@@ -86,7 +86,7 @@ class SlurmBackend:
         ]
 
     def logs(self, name: str, follow: bool) -> Iterator[str]:
-        """What the job has printed.
+        """The output of the job.
 
         Raises:
             UsageError: there is no such job, or it has printed nothing yet.
@@ -98,14 +98,14 @@ class SlurmBackend:
         try:
             file = log.open(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise UsageError(f"{name}: nothing is printed yet; its job is {_state(job)}") from error
+            raise UsageError(f"{name}: no output yet; its job is {_state(job)}") from error
         with file:
             yield from _followed(file, job) if follow else file
 
     def exit_status(self, name: str) -> int | None:
-        """With what the latest job ended, as its script wrote it; None if it has not ended.
+        """The exit status that the latest job's script wrote; None if the job has not ended.
 
-        1 if Slurm ended it before it could write that.
+        1 if Slurm ended the job before the script could write it.
 
         Raises:
             UsageError: there is no such job.
@@ -117,10 +117,10 @@ class SlurmBackend:
             return None if _state(job) in _OPEN else 1
 
     def stop(self, name: str) -> None:
-        """Have the driver close its records and end; a job that waits still is cancelled.
+        """Make the driver close its records and end; a job that still waits is cancelled.
 
         Raises:
-            UsageError: no job of it runs; or it did not end in time, and was cancelled.
+            UsageError: no job of the search runs, or it did not end in time and was cancelled.
         """
         job = self._latest(name)
         state = _state(job)
@@ -138,7 +138,7 @@ class SlurmBackend:
             time.sleep(_BETWEEN)
 
     def _sent(self, name: str | None) -> list[_Sent]:
-        """The jobs of search ``name``, or of all, the oldest first."""
+        """The jobs of search ``name``, or of all searches, the oldest first."""
         files = Path(jobs_folder(self.cluster)).glob(f"*/{_SENT}")
         jobs = []
         for file in sorted(files, key=lambda file: file.stat().st_mtime):
@@ -163,7 +163,7 @@ def _make(folder: Path, script: str, submission: Submission) -> None:
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / place)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise UsageError(f"{folder}: cannot write to it ({error.strerror})") from error
 
 
 def _state(job: _Sent) -> str:
@@ -171,8 +171,8 @@ def _state(job: _Sent) -> str:
 
 
 def _states(numbers: list[str]) -> dict[str, tuple[str, datetime | None]]:
-    """State and begin by number: from the queue, and for those that left it from the accounts."""
-    # A number that the queue has forgotten would be an error there, so all are asked for.
+    """State and start by number: from the queue, and from the accounts for jobs that left it."""
+    # The queue reports an error for a number that it has forgotten, so ask for all its jobs.
     states = _read(output("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%S"))
     gone = [number for number in numbers if number not in states]
     if gone:
@@ -193,7 +193,7 @@ def _read(table: str) -> dict[str, tuple[str, datetime | None]]:
 
 
 def _time(written: str) -> datetime | None:
-    """Slurm's time, which is in the zone of its machines; None for N/A and Unknown."""
+    """The time that Slurm prints, in the zone of its machines; None for N/A and Unknown."""
     try:
         return datetime.fromisoformat(written).astimezone()
     except ValueError:
@@ -201,7 +201,7 @@ def _time(written: str) -> datetime | None:
 
 
 def _followed(file: TextIO, job: _Sent) -> Iterator[str]:
-    """What is in ``file``, and what comes until the job has ended."""
+    """The content of ``file``, and what is added until the job ends."""
     ended = False
     while True:
         text = file.read()

@@ -7,24 +7,24 @@ from search import environment
 from search.clusters.base import STOP_SECONDS, Submission
 from search.clusters.kinds.slurm import Slurm
 
-# Slurm may send a signal a minute early, and looks at the time only every half minute.
+# Slurm may send a signal a minute early, and checks the time only every half minute.
 _WARNING = 2 * STOP_SECONDS
 _START_SECONDS = 300  # nodes may read Python's packages from slow shared storage
-_END_SECONDS = 10  # that the nodes have to end by themselves, once the first has
+_END_SECONDS = 10  # time in which the nodes end by themselves after the first
 _HEAD = """\
-# This script runs on the first node, so that is the head. Its name may stand for loopback there.
+# This script runs on the first node, which is the head. Its name may mean loopback there.
 head=$(getent ahostsv4 "$SLURMD_NODENAME" | awk '$1 !~ /^127\\./ { print $1; exit }')
 head=${head:-$(hostname -I | cut -d ' ' -f 1)}
 """
 _CLOSED = """\
-# Ray listens on the nodes' network and does whatever it is told: by those alone who have the token.
+# Ray listens on the nodes' network and obeys everyone who has this token, and nobody else.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$PWD/token
 (umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' > token) || exit
 trap 'rm -f token pid' EXIT
 """
 _STOP = """\
-# Before the time is up, and from scancel --batch --signal=TERM. The driver alone gets the signal:
-# Ray's processes would end of it at once, and the search with them.
+# Runs before the time is up, and on scancel --batch --signal=TERM. Only the driver gets the signal:
+# Ray's processes would end at once, and the search with them.
 stop() {
     trap '' TERM
     if [ -s pid ]; then
@@ -37,8 +37,8 @@ stop() {
 }
 trap stop TERM
 """
-# The others' Ray would notice only after a minute that the head has gone, and tell it at length: so
-# srun ends it, and not srun but the driver's own file says how the search ended.
+# Ray on the other nodes would notice only after a minute that the head is gone, and log it at
+# length. So srun ends it, and the exit status comes from the driver's own file and not from srun.
 _DRIVER = 'env RAY_ADDRESS="$0" "$@" >> log 2>&1 & echo $! > pid; wait $!; echo $? > status'
 _WAIT = """\
 step=$!
@@ -61,21 +61,21 @@ exit "$status"
 
 
 def job_folder(submission: Submission, cluster: Slurm) -> PurePosixPath:
-    """Where a job keeps what is its own.
+    """The folder of a job.
 
-    Its script, what the search prints (``log``) and what Ray and Slurm say besides (``slurm.log``),
-    the token while it runs, and the user's space files.
+    It holds the script, the search's output (``log``), the other output of Ray and Slurm
+    (``slurm.log``), the token while the job runs, and the user's space files.
     """
     return jobs_folder(cluster) / submission.job
 
 
 def jobs_folder(cluster: Slurm) -> PurePosixPath:
-    """Folder of the jobs; no search can have its name."""
+    """The folder of all jobs; no search can have its name."""
     return PurePosixPath(cluster.out) / ".jobs"
 
 
 def batch_script(submission: Submission, cluster: Slurm) -> str:
-    """The script, whole: ``sbatch`` needs no other option."""
+    """The whole script; ``sbatch`` needs no other option."""
     folder = shlex.quote(str(job_folder(submission, cluster)))
     parts = [
         "#!/bin/bash\n" + _directives(submission, cluster),
@@ -107,7 +107,7 @@ def _directives(submission: Submission, cluster: Slurm) -> str:
         "signal": f"B:TERM@{_WARNING}",
     }
     directives = [f"--{key}={shlex.quote(str(value))}" for key, value in options.items() if value]
-    # Begun again by Slurm itself, it would find the search's folder.
+    # If Slurm itself started the job again, it would fail, as the search's folder exists.
     directives += ["--no-requeue", *(["--exclusive"] if cluster.exclusive else [])]
     return "".join(f"#SBATCH {option}\n" for option in directives)
 
@@ -117,15 +117,15 @@ def _setup(cluster: Slurm) -> str:
 
 
 def _exports(submission: Submission, cluster: Slurm) -> str:
-    """Variables of the driver, of Ray on all nodes and of the workers: ``srun`` hands them on."""
+    """Variables of the driver, of Ray on all nodes and of the workers; ``srun`` passes them on."""
     variables = {**environment.for_nodes(loopback=cluster.nodes == 1), **submission.environment}
     variables["RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"] = str(_START_SECONDS)
-    # sbatch hands on the user's, which would come first; the last forbids a second node.
+    # sbatch passes on the user's own, which would take precedence; the last forbids a second node.
     lines = ["unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER\n"]
     lines += [f"export {key}={shlex.quote(value)}\n" for key, value in variables.items()]
     lines += [
         f"export PYTHONPATH={shlex.quote(cluster.folder)}${{PYTHONPATH:+:$PYTHONPATH}}\n",
-        # Of this job alone, and short: Ray's sockets lie beneath, and their paths are limited.
+        # For this job alone, and short: the paths of Ray's sockets below it are limited.
         "export RAY_TMPDIR=/tmp/convoy-$SLURM_JOB_ID\n",
     ]
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""From the flags of a search and the file of a cluster to what is sent there."""
+"""Makes a submission from the flags of a search and the file of a cluster."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from trainables.boundary.secrets import masked
 
 
 def submission(cluster: Cluster, flags: list[str]) -> Submission:
-    """What is sent for the ``flags`` of a search on ``cluster``.
+    """The submission for a search with ``flags`` to ``cluster``.
 
     Raises:
         UsageError: a flag or space is wrong, or a password would be shown on the cluster.
@@ -43,15 +43,15 @@ def _name(options: SearchOptions) -> str:
 
 def _check(options: SearchOptions) -> None:
     if options.list:
-        raise UsageError("--list: run python -m search.run --list here")
+        raise UsageError("--list: run python -m search.run --list on this machine")
     if options.address is not None:
-        raise UsageError(f"--address {options.address}: the cluster's file says where")
+        raise UsageError(f"--address {options.address}: the cluster's file names the address")
     if options.resume is None and not options.space:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
 
 
 def _place(name: str) -> str:
-    """How a space is named on the cluster: one that is not shipped by the path it gets there."""
+    """The name of a space on the cluster; for the user's own, the path that it gets there."""
     if name == ALL or name in available():
         return name
     space_in(space_file(name))
@@ -59,8 +59,8 @@ def _place(name: str) -> str:
 
 
 def _by_cluster(options: SearchOptions, cluster: Cluster) -> dict[str, str | None]:
-    """What the cluster's file says where the flags do not."""
-    # A search that is resumed has its own data and records.
+    """The values that the cluster's file gives for flags that the user omits."""
+    # A resumed search has its own data and records.
     keys = ("out",) if options.resume else ("out", "data", "tracking_uri")
     defaults = {key: options.flags()[key].default for key in keys}
     return {k: getattr(cluster, k) for k, v in defaults.items() if getattr(options, k) == v}
@@ -69,6 +69,6 @@ def _by_cluster(options: SearchOptions, cluster: Cluster) -> dict[str, str | Non
 def _check_password(uri: str | None) -> None:
     if uri and masked(uri) != uri:
         raise UsageError(
-            "the tracking URI holds a password, which all who see the cluster would see; set "
+            "the tracking URI holds a password, which every user of the cluster could see; set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD on its nodes instead"
         )

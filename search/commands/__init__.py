@@ -1,4 +1,4 @@
-"""What each command does and prints; the doors in ``search/`` call it.
+"""The work and the output of each command; the doors in ``search/`` call it.
 
-No other room imports this one. What a notebook could call does not belong here.
+No other room imports this one. What a notebook could call belongs elsewhere.
 """

@@ -9,7 +9,7 @@ from search.request.resume import resumed
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status, as of ``search.run``.
+    """Run the command line ``argv``; its exit status, with the meaning of ``search.run``'s.
 
     Raises:
         trainables.boundary.errors.UsageError: a flag, file or record is wrong.
@@ -17,7 +17,7 @@ def run(argv: list[str]) -> int:
     """
     options = resumed(ablation_options(argv))
     environment.prepare(loopback=options.address is None)
-    # After that: they import Ray and MLflow.
+    # Only now, as these import Ray and MLflow.
     from search.commands.ablation_report import conclude
     from search.commands.report import report_briefly
     from search.driver.engine import run_search

@@ -36,9 +36,9 @@ def conclude(
     scores = {labels[record.label]: record.best_score for record in ended}
     compared, brought = compare(combinations, scores), effects(combinations, scores)
     judged_by = f"validation {in_words(request.metric)}"
-    print_lines([f"{judged_by} of the best epoch, %; difference to the first line"], console)
+    print_lines([f"{judged_by} of the best epoch in %, difference from the first line"], console)
     console.print(_table(compared))
-    print_lines(["what each part brings, averaged over the others, in points"], console)
+    print_lines(["effect of each part, averaged over the others, in percentage points"], console)
     console.print(_effects_table(brought))
     files = [_write(request, options, compared, brought)]
     files += _draw(files[0])
@@ -84,7 +84,7 @@ def _write(
     compared: list[Comparison],
     brought: dict[str, EffectEstimate | None],
 ) -> Path:
-    """Write ``ablation.json`` into the search's folder; its path."""
+    """Write ``ablation.json`` into the search's folder; the file's path."""
     document: dict[str, Any] = {
         "schema": 1,
         "search": request.name,
@@ -104,10 +104,9 @@ def _write(
 
 
 def _draw(file: Path) -> list[Path]:
-    """The figure of ``file``, if it could be drawn.
+    """Draw the figure of ``file``; a list of its path, empty if it could not be drawn.
 
-    The analysis draws it, in a process of its own: it reads records, and nothing here may import
-    it.
+    The analysis draws it in a process of its own, as ``search`` may not import ``analysis``.
     """
     figure = file.with_suffix(".png")
     command = [sys.executable, "-m", "analysis.ablation", str(file), "--out", str(figure)]
@@ -131,5 +130,5 @@ def _record(
         for key, estimate in brought.items():
             if estimate is not None:
                 client.log_metric(outcome.run_id, f"effect.{key}", estimate.mean)
-    except Exception as error:  # whatever the store raises, the files are written
+    except Exception as error:  # the files are written, whatever the store raises
         print_refusal(error)

@@ -1,4 +1,4 @@
-"""``search.delete``: remove searches, their folders and their MLflow runs together."""
+"""``search.delete``: remove searches with their folders and MLflow runs."""
 
 import argparse
 import shutil
@@ -18,7 +18,7 @@ from search.records.ownership import original_of
 from search.records.place import place_in
 from search.records.search_file import FILE
 from search.records.tracking import default_uri, sqlite_file
-from search.request.parser import add_flags
+from search.request.parser import add_flags, add_recorded_uri
 from search.trials.text import size
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError, printable, some
@@ -38,14 +38,14 @@ _EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What goes with a search.
+    """Everything that is deleted with a search.
 
     Attributes:
         view: the search.
-        own: what Convoy made in its folder.
-        others: what stays there.
-        store: which holds its runs; None for a copy that was never recorded.
-        runs: in the store.
+        own: files and folders that Convoy made in the search's folder.
+        others: files and folders there that stay.
+        store: the store of its runs; None for a copy that was never recorded.
+        runs: its runs in the store.
     """
 
     view: SearchOverview
@@ -56,7 +56,7 @@ class Deletion:
 
     @property
     def bytes(self) -> int:
-        """Of all that goes."""
+        """The number of bytes to delete."""
         files = sum(size_of(path) if path.is_dir() else path.stat().st_size for path in self.own)
         return files + (self.runs.bytes if self.runs and self.store and self.store.frees else 0)
 
@@ -69,7 +69,7 @@ def run(argv: list[str]) -> int:
     for folder in folders:
         _check(folder)
     if not arguments.yes and not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here; give --yes to delete without a question")
+        raise UsageError("no terminal to ask on; give --yes to delete without a question")
     _check_store(arguments.tracking_uri)
     environment.prepare(loopback=True)
     with ExitStack() as stack:
@@ -92,55 +92,54 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.delete",
-        description="Delete searches, their folders and their MLflow runs together. It shows what "
-        "goes, and asks first.",
+        description="Delete searches with folders and MLflow runs. It lists them and asks first.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="of a search")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="name of a search")
     add_flags(parser, "out")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
         "--models",
         action="store_true",
-        help="delete also the versions that you registered under names of your own",
+        help="also delete the model versions that you registered under other names",
     )
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
+    add_recorded_uri(parser)
     return parser
 
 
 def _check(folder: Path) -> None:
-    """Raise UsageError unless ``folder`` is a search's own, which does not run."""
+    """Raise UsageError unless ``folder`` is that of a search which does not run."""
     written = search_file_in(folder)
     if folder.is_symlink():
         raise UsageError(f"{folder.name}: a link to {folder.readlink()}; delete the search there")
     if written is None:
         raise UsageError(
-            f"{folder.name}: {folder / FILE} is damaged, so that nobody knows which runs are the "
-            "search's; remove the folder yourself"
+            f"{folder.name}: {folder / FILE} is damaged, so the search's runs are unknown; remove "
+            "the folder yourself"
         )
     for each in (folder, *members(folder, written)):
         if is_locked(each):
             raise UsageError(
-                f"{each.name}: the search is running, as {holder_of(each)}; stop it first: "
+                f"{each.name}: the search is running as {holder_of(each)}; stop it first: "
                 "python -m search.stop"
             )
 
 
 def _check_store(uri: str | None) -> None:
-    """Raise UsageError if a file is given as the store, and is not there: runs would be left."""
+    """Raise UsageError if the store is a file that does not exist: the runs would remain."""
     if uri and uri.startswith("sqlite:") and not sqlite_file(uri).is_file():
         raise UsageError(
-            f"--tracking-uri {uri}: there is no such file; leave it out for the store in which the "
-            "search recorded"
+            f"--tracking-uri {uri}: there is no such file; omit the flag to use the store in which "
+            "the search recorded"
         )
 
 
 def _planned(views: list[SearchOverview], uri: str | None, models: bool) -> list[Deletion]:
-    """What goes with each search.
+    """What to delete with each search.
 
     Raises:
-        UsageError: a store does not answer, or a model that a person registered needs a search.
+        UsageError: a store does not answer, or a user has registered a model of a search.
     """
     stores: dict[str, SearchDisposal] = {}
     deletions = [_deletion(view, uri, stores) for view in views]
@@ -152,8 +151,8 @@ def _planned(views: list[SearchOverview], uri: str | None, models: bool) -> list
     ]
     if versions and not models:
         raise UsageError(
-            f"registered models have versions of these searches ({some(versions)}); give --models "
-            "to delete these too"
+            f"registered models have versions from these searches ({some(versions)}); give "
+            "--models to delete those versions too"
         )
     return deletions
 
@@ -210,10 +209,10 @@ def _agreed(question: str) -> bool:
 
 
 def _delete(deletion: Deletion) -> None:
-    """Delete the runs, then the files, ``search.json`` as the last: the rest can be repeated.
+    """Delete the runs, then the files, ``search.json`` last, so that the command can be repeated.
 
     Raises:
-        UsageError: one cannot be deleted.
+        UsageError: a file cannot be deleted.
     """
     if deletion.store is not None and deletion.runs is not None:
         deletion.store.remove(deletion.runs)
@@ -228,6 +227,6 @@ def _delete(deletion: Deletion) -> None:
             folder.rmdir()
     except OSError as error:
         raise UsageError(
-            f"{folder.name}: {error.filename} cannot be deleted ({error.strerror}); its runs are; "
-            "the same command goes on"
+            f"{folder.name}: cannot delete {error.filename} ({error.strerror}); the search's runs "
+            "are deleted; repeat the command to delete the rest"
         ) from error

@@ -1,4 +1,4 @@
-"""``search.export``: a search's trials and their curves, as files that other programs read."""
+"""``search.export``: write a search's trials and curves to files that other programs read."""
 
 import argparse
 from pathlib import Path
@@ -32,17 +32,16 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.export",
-        description="Write one row a trial, and in a second file one row an epoch.",
+        description="Write a table with a row for each trial, and one with a row for each epoch.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="of the search, or of a leaderboard")
+    parser.add_argument("name", metavar="NAME", help="name of the search, or of a leaderboard")
     parser.add_argument(
         "--to",
         required=True,
         metavar="FILE",
-        help="new file of the trials, .csv or .parquet; the curves go to FILE with -curves in its "
-        "name",
+        help="new file, such as trials.csv or .parquet; curves go to trials-curves.csv beside it",
     )
     add_flags(parser, "out")
     return parser
@@ -56,12 +55,12 @@ def _files(written: str) -> tuple[Path, Path]:
     """
     trials = user_path(written, "--to")
     if trials.suffix.lower() not in (".csv", ".parquet"):
-        raise UsageError(f"--to {written}: end the name in .csv or .parquet")
+        raise UsageError(f"--to {written}: the name must end in .csv or .parquet")
     name = f"{trials.stem}-curves{trials.suffix}"
     curves = user_path(str(trials.with_name(name)), "--to")
     for file in (trials, curves):
         if file.exists() or file.is_symlink():
-            raise UsageError(f"--to {written}: {file} is there already; choose another name")
+            raise UsageError(f"--to {written}: {file} already exists; choose another name")
     return trials, curves
 
 
@@ -77,7 +76,7 @@ def _export(folder: Path, trials: Path, curves: Path) -> None:
 
 
 def _write(tables: dict[Path, "DataTable"]) -> None:
-    """Write all tables or none."""
+    """Write all tables, or none if one cannot be written."""
     made: list[Path] = []
     try:
         for file, table in tables.items():

@@ -1,4 +1,4 @@
-"""The result of several searches: each source's figure, its baseline as reproduced, the best."""
+"""The leaderboard of several searches: published figure, baseline as reproduced, best trial."""
 
 import csv
 import io
@@ -27,46 +27,46 @@ FILE = "leaderboard.csv"
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """One space's line. Accuracies are in [0, 1]; None where there is none.
+    """The line of one space. Accuracies are in [0, 1], and None where they are not known.
 
     Attributes:
-        space: its name.
-        data: the set that it was searched on.
-        comparable: whether it is the whole set, of the kind that the source used.
-        source_file: the document that the baseline comes from; empty without one, as the next.
-        source_result: its result in words.
-        source_accuracy: its figure; None without a source.
-        source_split: the split of that figure, or empty; ours are of the validation split.
-        baseline_val_accuracy: the source's settings, trained here.
-        best_val_accuracy: the winner's delivered training, of its seeds the best.
-        mean_val_accuracy: of the winner's setting over fresh seeds; None if it is unconfirmed.
-        std_val_accuracy: its standard deviation over them.
+        space: name of the space.
+        data: name of the data set.
+        comparable: whether the data are the whole set, of the kind that the source used.
+        source_file: the document that the baseline comes from; empty without one.
+        source_result: the source's result in words; empty without a source.
+        source_accuracy: the source's accuracy; None without a source.
+        source_split: the split of that accuracy, or empty; ours are of the validation split.
+        baseline_val_accuracy: accuracy of the source's settings, trained here.
+        best_val_accuracy: accuracy of the delivered weights, the winner's best training.
+        mean_val_accuracy: mean of the winner's setting over fresh seeds; None if unconfirmed.
+        std_val_accuracy: standard deviation over those seeds.
         feasible: whether the winner holds the space's constraints; None without any.
-        val_accuracy_conflicting: the best trial's, where the digit conflicts.
-        digit_following: the best trial's.
-        fixed: values that all trials have, the baseline too.
-        train_images: training images.
+        val_accuracy_conflicting: the best trial's accuracy where the digit conflicts.
+        digit_following: the best trial's share of conflicting images predicted as their digit.
+        fixed: values that all trials share, the baseline too.
+        train_images: number of training images.
         assumption: what the best trial claims to know about the shortcut.
-        status: of the search.
-        trials: finished.
-        epochs: of all trials.
-        seconds: of the search.
-        search: its name.
+        status: status of the search.
+        trials: number of finished trials.
+        epochs: number of epochs of all trials.
+        seconds: duration of the search.
+        search: name of the search.
         run_id: MLflow run of the best trial.
-        settings: of the best trial.
+        settings: settings of the best trial.
         low_val_accuracy: lower end of the 95% interval of the winner's mean.
         high_val_accuracy: its upper end.
-        seeds: how many fresh seeds that is the mean of.
-        baseline_mean_val_accuracy: of the source's settings over fresh seeds.
-        baseline_feasible: whether they hold the space's constraints; None without any.
-        metric: what the search judged its trials by; the winner is the best by it.
-        baseline_score: the baseline's figure of it, over fresh seeds where there are any.
-        best_score: the winner's delivered training's.
-        mean_score: of the winner's setting over fresh seeds.
-        std_score: its standard deviation over them.
-        asked_before: what the search was asked for before it was given another budget, in words.
-        requested_trials: how many it was asked for.
-        ended_by: the limit that ended it before these had run; empty if none did.
+        seeds: number of fresh seeds behind that mean.
+        baseline_mean_val_accuracy: mean of the source's settings over fresh seeds.
+        baseline_feasible: whether these hold the space's constraints; None without any.
+        metric: the metric that judged the trials; the winner is the best by it.
+        baseline_score: the baseline's value of the metric, over fresh seeds if there are any.
+        best_score: value of the metric for the delivered weights.
+        mean_score: mean of the metric of the winner's setting over fresh seeds.
+        std_score: standard deviation over those seeds.
+        asked_before: the earlier budgets of an extended search, in words.
+        requested_trials: number of trials that were asked for.
+        ended_by: the limit that ended the search before these had run; empty if none did.
     """
 
     space: str
@@ -109,18 +109,18 @@ class LeaderboardRow:
 
     @property
     def baseline(self) -> float | None:
-        """The figure to be beaten: the baseline's mean over the same seeds if there is one."""
+        """The accuracy to beat: the baseline's mean over the same seeds if there is one."""
         mean = self.baseline_mean_val_accuracy
         return self.baseline_val_accuracy if mean is None else mean
 
     @property
     def result(self) -> float | None:
-        """The figure to be compared: the winner's mean over fresh seeds if there is one."""
+        """The accuracy to compare: the winner's mean over fresh seeds if there is one."""
         return self.best_val_accuracy if self.mean_val_accuracy is None else self.mean_val_accuracy
 
     @property
     def score(self) -> float | None:
-        """What the winner was chosen by: the mean over fresh seeds if there is one."""
+        """The score that decided the choice: the mean over fresh seeds if there is one."""
         if self.metric == ACCURACY:
             return self.result
         return self.best_score if self.mean_score is None else self.mean_score
@@ -181,7 +181,7 @@ def row(request: Request, summary: Summary) -> LeaderboardRow:
 
 
 def _is_sources(request: Request) -> bool:
-    """True if the set is of the kind that sources used; a folder, if it can be the course's."""
+    """True if sources used data of this kind; for a folder, if it can be the course's."""
     dataset = request.dataset
     if dataset.name != "folder":
         return request.source != EMBEDDED
@@ -279,15 +279,15 @@ def record(
     file: Path,
     search_id: str,
 ) -> str:
-    """Record the leaderboard as an MLflow run of its own, made once; the run's id.
+    """Record the leaderboard as an MLflow run of its own, made only once; the run's id.
 
     Args:
-        rows: what to record.
-        name: of the leaderboard; its searches have the tag ``convoy.leaderboard`` with it.
+        rows: the lines of the leaderboard.
+        name: name of the leaderboard, which its searches have as tag ``convoy.leaderboard``.
         uri: MLflow's tracking URI.
         artifacts: folder for the artifacts of a local store; None lets the server choose.
         file: the CSV file.
-        search_id: of the group of searches, under which the run is found again.
+        search_id: id of the group of searches, by which a later call finds the run.
     """
     client = MlflowClient(uri)
     experiment = make_experiment(client, LEADERBOARDS, uri, artifacts)
@@ -314,7 +314,7 @@ def record(
 
 
 def _figures(each: LeaderboardRow) -> Iterator[tuple[str, float | None]]:
-    """What MLflow's run of the leaderboard has of a space: accuracies, and another score."""
+    """A space's metrics in the leaderboard's MLflow run: accuracies, and any other score."""
     for kind in ("source_accuracy", "baseline_val_accuracy", "best_val_accuracy"):
         yield kind, getattr(each, kind)
     yield "mean_val_accuracy", each.mean_val_accuracy

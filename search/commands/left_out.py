@@ -1,4 +1,4 @@
-"""What is to be known of a folder of images before it is used, a line each."""
+"""Prints notes on a folder of images before it is used."""
 
 from rich.console import Console
 
@@ -8,7 +8,7 @@ from trainables.data import Dataset, DataSpec, left_out
 def print_left_out(
     data: DataSpec, source: str, console: Console, dataset: Dataset | None = None
 ) -> None:
-    """Print which files ``data`` from ``source`` leave out, and the remark on the ``dataset``."""
+    """Print which files of ``source`` are left out of ``data``, and the dataset's remark."""
     for line in (left_out(data, source), dataset.remark if dataset else ""):
         if line:
             console.print(line, markup=False, soft_wrap=True)

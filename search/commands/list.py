@@ -1,4 +1,4 @@
-"""``search.list``: the searches in a folder, and how each stands."""
+"""``search.list``: list the searches in a folder and their states."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ _EXAMPLES = """examples:
   python -m search.list --out DIR
   python -m search.list --json | jq -r '.[] | select(.state == "interrupted") | .name'
 """
-# In the order of a line; a terminal that is too narrow for all loses the last of the second first.
+# The columns in order, and those that a narrow terminal leaves out, the last of them first.
 _COLUMNS = ("name", "space", "state", "trials", "best", "conflicting", "age", "size")
 _LEAVE_OUT = ("conflicting", "size", "space", "age", "best", "trials")
 _RIGHT = _COLUMNS[3:]
@@ -53,12 +53,12 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.list",
-        description="List the searches in a folder, the latest last, and how each stands.",
+        description="List the searches in a folder and their states, the latest last.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_flags(parser, "out")
-    parser.add_argument("--json", action="store_true", help="print a JSON list, figures in [0, 1]")
+    parser.add_argument("--json", action="store_true", help="print JSON, accuracies in [0, 1]")
     return parser
 
 
@@ -89,7 +89,7 @@ def _print(views: list[SearchOverview], sizes: list[int]) -> None:
 
 
 def _room() -> int | None:
-    """Columns of the terminal; None in a pipe or a file, which have room for everything."""
+    """The terminal's width in columns; None for a pipe or a file, which have no limit."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -106,7 +106,7 @@ def _cells(view: SearchOverview, bytes_on_disk: int) -> dict[str, str]:
 
 
 def _fitting(rows: list[dict[str, str]], room: int | None) -> list[str]:
-    """The columns for which there is ``room``, at least a search's name and state."""
+    """The columns that fit into ``room``; a search's name and state always stay."""
     columns = list(_COLUMNS)
     for name in _LEAVE_OUT:
         width = sum(max(cell_len(row[each]) for row in rows) for each in columns)

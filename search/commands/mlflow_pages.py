@@ -1,4 +1,4 @@
-"""MLflow's pages of a search: where they are, and MLflow's own server of them."""
+"""MLflow's pages of a search: their addresses, and MLflow's server for them."""
 
 import json
 import os
@@ -22,18 +22,18 @@ from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 from trainables.boundary.secrets import masked
 
-TOP = 5  # trials that are compared, the best first
+TOP = 5  # number of best trials to compare
 HOST = "127.0.0.1"
-# No browser opens these (https://fetch.spec.whatwg.org/#port-blocking), nor many below 1024.
+# Browsers block these ports (https://fetch.spec.whatwg.org/#port-blocking), and many below 1024.
 REFUSED = {0, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
 REFUSED |= {*range(6665, 6670)}
 
 
 def pages_of(records: RecordedRuns, name: str | None) -> tuple[str, dict[str, str]]:
-    """A title, and the paths of the pages of the search or leaderboard ``name``, or of the latest.
+    """A title, and the paths of the pages of search or leaderboard ``name``; None: of the latest.
 
     Raises:
-        UsageError: there is none, or it has no trial that has been trained for an epoch.
+        UsageError: there is no such search, or none of its trials has been trained for an epoch.
     """
     with records.answering():
         search = _search_run(records, name)
@@ -84,7 +84,7 @@ def _best_runs(records: RecordedRuns, search: Run) -> list[Run]:
 
 
 def _figure(search: Run) -> str:
-    """What the trials of a search are judged by; of a leaderboard's searches the accuracy."""
+    """The metric that judges the trials of a search; for a leaderboard the accuracy."""
     metric = search.data.params.get("metric", ACCURACY)
     return figure_of(metric if metric in scores.available() else ACCURACY)
 
@@ -97,14 +97,14 @@ def _runs(records: RecordedRuns, condition: str, order: str) -> list[Run]:
 
 @contextmanager
 def mlflow_server(uri: str, port: int | None) -> Iterator[str]:
-    """MLflow's server of the store at ``uri``, on loopback alone: its address."""
+    """Run MLflow's server for the store at ``uri``, on loopback alone; its address."""
     port = _free(PORTS if port is None else range(port, port + 1))
     command = [sys.executable, *f"-m mlflow server --workers 1 --host {HOST} --port {port}".split()]
-    # The list of processes must not show the URI, which may hold a password. With jobs, eight more
-    # processes of 235 MB each would start.
+    # The list of processes must not show the URI, which may hold a password. With MLflow's jobs,
+    # eight more processes of 235 MB each would start.
     variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as log:
-        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends it.
+        # The server gets a session of its own: Ctrl-C reaches only this process, which ends it.
         server = subprocess.Popen(
             command, env=os.environ | variables, stdout=log, stderr=log, start_new_session=True
         )
@@ -117,7 +117,7 @@ def mlflow_server(uri: str, port: int | None) -> Iterator[str]:
                 time.sleep(0.2)
             yield f"http://{HOST}:{port}"
         finally:
-            for number in (signal.SIGTERM, signal.SIGKILL):  # the second for what the first leaves
+            for number in (signal.SIGTERM, signal.SIGKILL):  # SIGKILL ends what SIGTERM did not
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(server.pid, number)
                     server.wait(timeout=5)
@@ -135,4 +135,4 @@ def _free(ports: range) -> int:
             if port not in REFUSED:
                 return port
     which = f"{ports[0]} to {ports[-1]}" if len(ports) > 1 else ports[0]
-    raise UsageError(f"--port {which}: taken, or not opened by browsers; choose another")
+    raise UsageError(f"--port {which}: in use, or blocked by browsers; choose another")

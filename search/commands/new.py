@@ -1,4 +1,4 @@
-"""``search.new``: the two files of a network of your own, from a template."""
+"""``search.new``: write the two files of a network of your own from a template."""
 
 import argparse
 import keyword
@@ -13,12 +13,12 @@ from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
 
 TEMPLATE = Path(template.__path__[0])
-_COMPOSITE = " #composite"  # ends the lines that are for images with a shortcut alone
-_MAX_LENGTH = 40  # characters; a search's name has the date and time too
+_COMPOSITE = " #composite"  # ends the lines that only images with a shortcut use
+_MAX_LENGTH = 40  # characters; a search's name adds the date and time
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; 0, as both files are written. Else UsageError says why."""
+    """Run the command line ``argv``; 0 once both files are written. UsageError says why not."""
     arguments = command_line().parse_args(argv)
     files = new(arguments.name, arguments.data)
     print(*(f"wrote      {file}" for file in files), sep="\n")
@@ -31,18 +31,18 @@ def new(name: str, data: str) -> tuple[Path, Path]:
     """Write ``trainables/architectures/NAME.py`` and ``configs/spaces/NAME.yaml``; their paths.
 
     Args:
-        name: of the network and of its space.
-        data: the set of the space, ``cifar10`` or ``composite``.
+        name: name of the network and of its space.
+        data: data set of the space, ``cifar10`` or ``composite``.
 
     Raises:
-        UsageError: the name cannot be one or is taken, or a file cannot be written; none is then.
+        UsageError: the name is not valid or is taken, or a file cannot be written; then neither is.
     """
     _check_name(name)
     code = Path(architectures.__path__[0]) / f"{name}.py"
     space = SPACES / f"{name}.yaml"
     for file in (code, space):
         if file.exists():
-            raise UsageError(f"{file} is there already; choose another name, or edit that file")
+            raise UsageError(f"{file} already exists; choose another name, or edit that file")
     texts = {code: _template("architecture.py"), space: _space(data)}
     written: list[Path] = []
     try:
@@ -61,14 +61,14 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.new",
-        description="Write a network and a space of your own from a template.",
+        description="Write the files of your own network and its space from a template.",
     )
     parser.add_argument("name", metavar="NAME", help="a Python identifier, such as mynet")
     parser.add_argument(
         "--data",
         choices=["cifar10", "composite"],
         default="cifar10",
-        help="set of the space; composite searches cures of a shortcut too (default: %(default)s)",
+        help="data set; composite also searches remedies for a shortcut (default: %(default)s)",
     )
     return parser
 
@@ -87,7 +87,7 @@ def _template(name: str) -> str:
 
 
 def _space(data: str) -> str:
-    """The space's text on set ``data``, without what only the other kind of set can use."""
+    """The space file for data set ``data``, without the lines for the other kind of set."""
     lines = _template("space.yaml").replace("DATASET", data).splitlines()
     wanted = (line for line in lines if data == "composite" or not line.endswith(_COMPOSITE))
     return "".join(f"{line.removesuffix(_COMPOSITE)}\n" for line in wanted)

@@ -1,4 +1,4 @@
-"""``search.reconcile``: make MLflow's records of a search anew from its folder."""
+"""``search.reconcile``: write MLflow's records of a search again from its folder."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from search import environment
 from search.driver.lock import locked
 from search.records.search_file import read_search_file
 from search.request.flags import out_folder
-from search.request.parser import add_flags
+from search.request.parser import add_flags, add_recorded_uri
 from search.space.naming import is_name
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.errors import UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from search.records.about import About
     from search.records.search_records import SearchRecords
 
-# What a summary holds that does not follow from the trials.
+# Keys of a summary that cannot be computed from the trials.
 _UNCHANGED = (
     "sampler",
     "scheduler",
@@ -53,13 +53,13 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.reconcile",
-        description="Make MLflow's records of a search anew from its folder, as often as you like.",
+        description="Write a search's MLflow records again from its folder, as often as needed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser.add_argument("name", metavar="NAME", help="name of the search")
     add_flags(parser, "out")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: where the search recorded")
+    add_recorded_uri(parser)
     return parser
 
 
@@ -68,9 +68,9 @@ def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
     if not is_name(arguments.name) or not folder.is_dir():
         raise UsageError(
             f"{arguments.name}: there is no search of this name in {folder.parent}; give the "
-            "folder of its searches as --out"
+            "folder that holds it as --out"
         )
-    read_search_file(folder)  # before a lock is made in a folder that holds no search
+    read_search_file(folder)  # fails before a lock is made in a folder without a search
     with locked(folder):
         written, errors = reconcile(folder, arguments.tracking_uri)
     for error in errors[:3]:
@@ -80,11 +80,11 @@ def _reconcile(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def reconcile(folder: Path, uri: str | None) -> tuple[int, list[str]]:
-    """Write all records of the search in ``folder``; how many trials, and what MLflow refused.
+    """Write all records of the search in ``folder``; the number of trials, and MLflow's refusals.
 
     Args:
-        folder: the search's, which no process holds.
-        uri: where to write; None for where it was recorded.
+        folder: the search's folder, which no process has locked.
+        uri: the store to write to; None for the one in which the search recorded.
 
     Raises:
         UsageError: there is no record, or no store at ``uri``.

@@ -1,4 +1,4 @@
-"""``search.replay``: train a recorded run again, and compare."""
+"""``search.replay``: train a recorded run again and compare the two."""
 
 import argparse
 import json
@@ -27,10 +27,10 @@ FILE = "replay.json"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXAMPLES = """examples:
   python -m search.replay NAME                  the winner of a search in ./runs
-  python -m search.replay RUN_ID --out DIR      a trial that has its record in MLflow
+  python -m search.replay RUN_ID --out DIR      a trial that is recorded in MLflow
   python -m search.replay NAME --data PATH      the same data in another folder
 
-exit status: 0 the record holds, 3 it does not, 2 a flag, file or record is wrong
+exit status: 0 record repeated, 3 not repeated, 2 wrong flag, file or record
 """
 
 
@@ -45,17 +45,17 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.replay",
-        description="Train a recorded run again, from its record alone, and compare the two.",
+        description="Train a recorded run again from its record alone, and compare the two.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "run", metavar="NAME|RUN_ID", help="a search, for its winner, or an MLflow run"
+        "run", metavar="NAME|RUN_ID", help="a search, whose winner is trained, or an MLflow run"
     )
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help=f"data folder, or {EMBEDDED} (default: where the search had it)",
+        help=f"data folder, or {EMBEDDED} (default: the folder that the search used)",
     )
     add_flags(parser, "out", "tracking_uri")
     return parser
@@ -93,7 +93,7 @@ def _replay(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _run_id(arguments: argparse.Namespace, records: "RecordedRuns", out: Path) -> str:
-    """The run that is asked for; of a search its winner, as its summary tells it, else MLflow."""
+    """The id of the run to train: as given, or a search's winner by its summary, else MLflow."""
     asked = str(arguments.run)
     if _RUN_ID.fullmatch(asked):
         return asked
@@ -106,18 +106,18 @@ def _run_id(arguments: argparse.Namespace, records: "RecordedRuns", out: Path) -
 
 
 def _source(wanted: str | None, recorded: str) -> str:
-    """The data asked for, else those the search had, if they are here, else the default."""
+    """The data that the user gives, else the search's own if they exist here, else the default."""
     if wanted is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
         return recorded
     return resolve(wanted)
 
 
 def _made(folder: Path) -> Path:
-    """``folder``, made before the training, which may take hours."""
+    """Make ``folder`` and return it, before a training that may take hours."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out: {folder} cannot be made ({error.strerror})") from error
+        raise UsageError(f"--out: cannot make {folder} ({error.strerror})") from error
     return folder
 
 
@@ -126,7 +126,7 @@ def _write(replay: "Replay", path: Path) -> None:
         with atomic_file(path) as file:
             file.write(json.dumps(replay.document(), indent=2).encode())
     except OSError as error:
-        raise UsageError(f"--out: {path} cannot be written ({error.strerror})") from error
+        raise UsageError(f"--out: cannot write {path} ({error.strerror})") from error
 
 
 def _conclude(replay: "Replay", console: Console) -> int:

@@ -1,4 +1,4 @@
-"""What a command prints when its searches have ended."""
+"""The lines that a command prints when its searches have ended."""
 
 import sys
 import textwrap
@@ -23,7 +23,7 @@ from trainables.recipe import Setting
 
 
 def report(outcome: Outcome, request: Request, console: Console) -> None:
-    """Print a search's result, and the two commands that follow on it."""
+    """Print a search's result, and the commands to run next."""
     summary = outcome.summary
     lines = [
         ending(summary),
@@ -42,7 +42,7 @@ def report(outcome: Outcome, request: Request, console: Console) -> None:
 
 
 def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
-    """Print how a search ended, and how to resume it if it was stopped; its exit status."""
+    """Print how a search ended and, if it was stopped, how to resume it; the exit status."""
     lines = [ending(outcome.summary), *_limits(outcome, request), *unmeasured_lines(request)]
     print_lines(lines, console)
     print_errors(outcome)
@@ -52,7 +52,7 @@ def report_briefly(outcome: Outcome, request: Request, console: Console) -> int:
 
 
 def _baseline(outcome: Outcome) -> list[str]:
-    """What the source's own settings reached, and over fresh seeds if they were trained again."""
+    """The baseline's score, and its mean over fresh seeds if it was trained again."""
     if (baseline := outcome.summary.baseline) is None:
         return []
     metric = outcome.summary.metric
@@ -65,7 +65,7 @@ def _baseline(outcome: Outcome) -> list[str]:
 
 
 def _winner(outcome: Outcome, request: Request) -> list[str]:
-    """What won, and its figures."""
+    """The winner, its scores and settings."""
     best, metric = outcome.summary.best, outcome.summary.metric
     assert best is not None
     score, judged = 100 * best[figure_of(metric)], judged_by(metric)
@@ -82,9 +82,7 @@ def _winner(outcome: Outcome, request: Request) -> list[str]:
     lines += unmeasured_lines(request)
     if outcome.choice.judgements and not outcome.choice.feasible:
         among = "finalist" if outcome.choice.confirmed else "whole training"
-        lines.append(
-            f"           no {among} holds the constraints; this one misses them by the least"
-        )
+        lines.append(f"           no {among} holds the constraints; this one misses them least")
     if claim := assumption(request, outcome.summary):
         lines.append(f"assumes    that {claim}")
     return [*lines, f"settings   {settings_line(best['params'])}"]
@@ -112,13 +110,13 @@ def _luck(finalist: Finalist) -> list[str]:
     if (luck := finalist.luck) is None:
         return []
     return [
-        f"           of the search's score {100 * luck.mean:+.2f} points were luck "
+        f"           {100 * luck.mean:+.2f} points of the search's score were luck "
         f"(95% interval {100 * luck.low:+.2f} to {100 * luck.high:+.2f})"
     ]
 
 
 def _held(judgement: Judgement) -> str:
-    """How the winner stands to a constraint."""
+    """Whether the winner holds a constraint, and its value."""
     name, high, low = judgement.metric, 100 * judgement.high, 100 * judgement.low
     verdict = "holds" if judgement.excess <= 0 else "broken"
     return (
@@ -128,12 +126,12 @@ def _held(judgement: Judgement) -> str:
 
 
 def initial_lines(request: Request) -> list[str]:
-    """The weights that trainings start from, and the layers that these do not fit."""
+    """The files of initial weights, and the layers that they do not fit."""
     return [each.described for each in request.initial]
 
 
 def unmeasured_lines(request: Request) -> list[str]:
-    """The constraints that nothing can be held to, as no image measures them."""
+    """The constraints that cannot be checked, as no image measures them."""
     return [f"unmeasured {each}" for each in request.unmeasured]
 
 
@@ -166,7 +164,7 @@ def _mean_and_std(finalist: Finalist) -> str:
 
 
 def ending(summary: Summary) -> str:
-    """How a search ended, in a line."""
+    """One line on how a search ended."""
     counts, before = summary.trials, summary.asked_before
     return (
         f"{summary.search}: {summary.status}, {counts['completed']} completed, "
@@ -184,7 +182,7 @@ def resume_line(request: Request) -> str:
 
 
 def limit_lines(summary: Summary, request: Request) -> list[str]:
-    """Which limit ended a search before all of it had run, what had run, and how to go on."""
+    """Which limit ended a search early, what had run by then, and how to continue it."""
     if not summary.ended_by:
         return []
     counts, finals = summary.trials, sum(len(each["runs"]) for each in summary.finalists)
@@ -194,28 +192,28 @@ def limit_lines(summary: Summary, request: Request) -> list[str]:
     return [
         f"ended by   {summary.ended_by}: {ran} of {counted(counts['requested'], 'trial')} and "
         f"{finals} of up to {counted(request.budget.finals, 'training')} of the finals ran",
-        f"go on      {command(request.command, *words, out=request.out)}",
+        f"continue   {command(request.command, *words, out=request.out)}",
     ]
 
 
 def _limits(outcome: Outcome, request: Request) -> list[str]:
-    """As ``limit_lines``; how to go on is said of a search that is whole."""
+    """``limit_lines``, with the command to continue only if the search is whole."""
     lines = limit_lines(outcome.summary, request)
     lines = lines if outcome.stop is None else lines[:1]
     if lines and outcome.summary.best is None:
-        lines.insert(1, "           no epoch ended in this time, so nothing has won")
+        lines.insert(1, "           no epoch ended within this time, so there is no winner")
     return lines
 
 
 def whole_lines(request: Request) -> list[str]:
-    """Why there is nothing to resume."""
+    """The lines that say why there is nothing to resume."""
     summary = summary_in(request.folder)
     first = f"{request.name}: the search is whole, there is nothing to resume"
     return [first, *(limit_lines(summary, request) if summary is not None else [])]
 
 
 def _interruption(outcome: Outcome, request: Request) -> list[str]:
-    """Why a search ended early, if it did and that is not plain, and how to resume it."""
+    """For an interrupted search, the reason if there is one to tell, and how to resume it."""
     if outcome.stop is None:
         return []
     why = [f"stopped    {outcome.stop.reason}"] if outcome.stop.reason else []
@@ -223,7 +221,7 @@ def _interruption(outcome: Outcome, request: Request) -> list[str]:
 
 
 def assumption(request: Request, summary: Summary) -> str:
-    """What the best trial claims to know about the shortcut; empty if nothing."""
+    """What the best trial assumes about the shortcut; empty if nothing."""
     best = summary.best
     if best is None:
         return ""
@@ -237,7 +235,7 @@ def print_lines(lines: list[str], console: Console) -> None:
 
 
 def print_prose(lines: list[str], console: Console) -> None:
-    """Print lines that a terminal may wrap between words; anywhere else each whole."""
+    """Print lines, wrapped between words on a terminal and whole anywhere else."""
     if console.is_terminal:
         wrap = partial(textwrap.wrap, width=console.width, subsequent_indent=11 * " ")
         lines = [part for line in lines for part in wrap(line, break_long_words=False)]
@@ -245,20 +243,20 @@ def print_prose(lines: list[str], console: Console) -> None:
 
 
 def print_errors(outcome: Outcome) -> None:
-    """Print what the tracking store refused."""
+    """Print the first records that the tracking store refused."""
     for error in outcome.errors[:3]:
         print_refusal(error)
 
 
 def print_refusal(error: object) -> None:
-    """Print one thing that the tracking store refused; its text may quote the store's address."""
+    """Print a refusal of the tracking store, whose text may quote the store's address."""
     print(masked(f"not recorded in MLflow: {error}"), file=sys.stderr)
 
 
 def exit_status_of(outcome: Outcome) -> int:
-    """0 whole; 3 with failed trials, no winner, or refused records; 128 + signal interrupted.
+    """0 whole; 3 whole with failed trials, no winner or refused records; 128 + signal interrupted.
 
-    2 if the search stopped itself, for want of room on the disk.
+    2 if the search stopped itself because the disk was full.
     """
     if outcome.stop is not None:
         return 2 if outcome.stop.signal is None else 128 + outcome.stop.signal

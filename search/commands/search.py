@@ -1,4 +1,4 @@
-"""``search.run``: one search or several, from the flags to the result."""
+"""``search.run``: run one search or several, from the flags to the printed result."""
 
 import textwrap
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line ``argv``; its exit status, as of ``search.run.main``.
+    """Run the command line ``argv``; the exit status of ``search.run.main``.
 
     Raises:
         UsageError: a flag or file is wrong.
@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
     began, console = monotonic(), Console(highlight=False, markup=False)
     options = search_options(argv)
     if options.resume is not None:
-        from search.request.resume import resumed  # takes a second to import, as do others below
+        from search.request.resume import resumed  # imported late: a second, as others below
 
         options = resumed(options)
     if options.list:
@@ -62,7 +62,7 @@ def run(argv: list[str]) -> int:
 
 
 def _listing() -> str:
-    """Every space with its data, source and baseline, in lines that fit a narrow terminal."""
+    """All spaces with data, source and baseline, in lines that fit a narrow terminal."""
     lines = []
     for name in available():
         space = read_space(space_file(name))
@@ -86,15 +86,15 @@ def _listing() -> str:
 
 
 def _check(name: str, options: SearchOptions, console: Console) -> None:
-    """Print that the space ``name`` or the space file at this path is right, and what it searches.
+    """Check the space or space file ``name``, and print that it is right and what it searches.
 
-    With data, what it would leave out of a folder of images too.
+    With ``--data`` also print which files of a folder of images it would leave out.
 
     Raises:
-        UsageError: it is not, or such a folder is not; the first fault is named.
+        UsageError: the space or the folder is wrong; the message names the first fault.
     """
     path = user_path(name, "--check")
-    shipped = path.parent == SPACES  # by their path too, as a pattern of the shell names them
+    shipped = path.parent == SPACES  # a shell's pattern names shipped spaces by their paths
     space = space_in(path if shipped else space_file(name, "--check"))
     space = with_methods(space, options, "")
     keys = {key for key, _ in every_key(space.search)}
@@ -114,10 +114,10 @@ def _check(name: str, options: SearchOptions, console: Console) -> None:
 
 
 def _check_names(options: SearchOptions) -> None:
-    """Refuse what can be refused before anything is imported that takes a second.
+    """Check what can be checked before the slow imports.
 
     Raises:
-        UsageError: methods or spaces are not there, or the name is no name or is taken.
+        UsageError: a method or space does not exist, or the name is not valid or is taken.
     """
     check_address(options.address)
     check_flags(options)
@@ -147,12 +147,12 @@ def _search(options: SearchOptions, console: Console, began: float) -> int:
 
 
 def _begun_at(began: float, request: "Request") -> "Request":
-    """The request, whose time runs since the command began."""
+    """The request, with its time counted from the start of the command."""
     return replace(request, termination=replace(request.termination, began=began))
 
 
 def _first_line(options: SearchOptions) -> str:
-    """What a search does in the seconds before its first trial."""
+    """The line that says what a search does in the seconds before its first trial."""
     spaces = ", ".join(Path(space).stem for space in options.space)
     what = options.resume or spaces or f"run {options.from_run}"
     ray = "starting Ray" if options.address is None else f"joining Ray at {options.address}"
@@ -160,7 +160,7 @@ def _first_line(options: SearchOptions) -> str:
 
 
 def _asked(options: SearchOptions) -> "list[Request]":
-    """What the options ask for, with all imported that runs it: Ray starts meanwhile."""
+    """The requests of the options. Imports what runs them too, while Ray starts."""
     from search.request.planning import requests
 
     asked = requests(options)
@@ -200,7 +200,7 @@ def _run(request: "Request", console: Console) -> int:
 
 
 def _announce(asked: "list[Request]", console: Console) -> None:
-    """Print what trainings start from and what cannot be measured, before anything is trained."""
+    """Before any training, print the initial weights and the constraints that are not measured."""
     from search.commands.report import initial_lines, print_lines, unmeasured_lines
 
     lines = dict.fromkeys(line for each in asked for line in initial_lines(each))
@@ -210,7 +210,7 @@ def _announce(asked: "list[Request]", console: Console) -> None:
 
 
 def _several(asked: "list[Request]", console: Console) -> int:
-    """Several searches, each with its own study and ladder; then the leaderboard."""
+    """Run several searches, each with its own sampler and scheduler, then the leaderboard."""
     _check_idle([each for each in asked if each.resumed and each.folder.exists()])
     _claim(asked[0])
     _announce(asked, console)
@@ -219,13 +219,13 @@ def _several(asked: "list[Request]", console: Console) -> int:
             statuses = _in_turn(asked, console)
         else:
             statuses = _side_by_side(asked, console)
-    finally:  # whatever ends a search, those that are done have their leaderboard
+    finally:  # finished searches get their leaderboard, whatever ends a later one
         refused = _lead(asked, console)
     return max([*statuses, 3 * refused])
 
 
 def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
-    """One search after the other, each with all of the machine; their exit statuses."""
+    """Run one search after the other, each with the whole machine; their exit statuses."""
     from search.commands.report import report_briefly
     from search.driver.engine import run_search
     from search.driver.ray_cluster import cluster
@@ -241,7 +241,7 @@ def _in_turn(asked: "list[Request]", console: Console) -> list[int]:
 
 
 def _sharing_time(asked: "list[Request]") -> "Iterator[Request]":
-    """The searches in turn, each with an even share of the time that those before have left."""
+    """The searches in turn, each with an even share of the time that is left."""
     from search.records.summary import is_whole, read_summary
 
     def spent(request: "Request") -> float:
@@ -259,7 +259,7 @@ def _sharing_time(asked: "list[Request]") -> "Iterator[Request]":
 
 
 def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
-    """All searches at once on a cluster; their exit statuses."""
+    """Run all searches at once on a cluster; their exit statuses."""
     from search.commands.report import print_lines, resume_line
     from search.driver.side_by_side import run_side_by_side
     from search.records.summary import is_whole
@@ -271,10 +271,10 @@ def _side_by_side(asked: "list[Request]", console: Console) -> list[int]:
 
 
 def _check_idle(begun: "list[Request]") -> None:
-    """Refuse a larger budget for searches before one of them takes it up.
+    """Check that every begun search can take a larger budget, before the first one does.
 
     Raises:
-        UsageError: one of them cannot, or is running, or their time is up.
+        UsageError: one of them cannot, or runs, or their time is used up.
     """
     from search.driver.lock import locked
     from search.request.growth import grown
@@ -290,7 +290,7 @@ def _check_idle(begun: "list[Request]") -> None:
 
 
 def _claim(request: "Request") -> None:
-    """Make the group's folder, by which all of it can be resumed."""
+    """Make the group's folder, whose name resumes all its searches."""
     from search.records.ownership import owned
     from search.records.search_file import SearchFile
     from search.request.growth import with_flags
@@ -302,7 +302,7 @@ def _claim(request: "Request") -> None:
 
 
 def _lead(asked: "list[Request]", console: Console) -> bool:
-    """Print, write and record the leaderboard of those that have ended; True if MLflow refused."""
+    """Print, write and record the leaderboard of ended searches; True if MLflow refused it."""
     from search.commands.leaderboard import record, row, table, write_csv
     from search.commands.report import print_lines, print_refusal
     from search.records.search_file import read_search_file
@@ -319,14 +319,14 @@ def _lead(asked: "list[Request]", console: Console) -> bool:
     file = write_csv(rows, request.out / name)
     console.print(table(rows))
     artifacts = request.out / "artifacts" if uri.startswith("sqlite:") else None
-    note = ["source: its own figure, test or validation; baseline and best: validation, here,"]
-    note += ["the mean over fresh seeds of what was trained again"]
+    note = ["source: published accuracy, test or validation; baseline and best: measured here on"]
+    note += ["validation images, the mean over fresh seeds of settings that were trained again"]
     if not all(each.comparable for each in rows):
         note.append("the sources trained on all of CIFAR-10 or its composite images")
     print_lines([*note, f"table      {file}", *compare_lines(name, request.out, uri)], console)
     try:
         record(rows, name, uri, artifacts, file, search_id)
-    except Exception as error:  # whatever the store raises, the table is written and printed
+    except Exception as error:  # the table is written and printed, whatever the store raises
         print_refusal(error)
         return True
     return False

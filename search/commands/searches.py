@@ -1,4 +1,4 @@
-"""The searches in a folder, and one of them by its name."""
+"""Finds the searches in a folder, and one of them by its name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,8 +13,8 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 from trainables.boundary.wording import nearest
 
-_ADVICE = "python -m search.list shows those that are"
-# The first that one of several searches is in is that of all of them.
+_ADVICE = "python -m search.list shows the searches there"
+# The states of a group, the strongest first: a group is in the first one that a search is in.
 _STATES = ("running", "stopping", "damaged", "interrupted", "failed-trials", "complete")
 
 
@@ -22,7 +22,7 @@ def out_folder(written: str) -> Path:
     """The folder of searches that ``--out`` names.
 
     Raises:
-        UsageError: it is not there, or cannot be read.
+        UsageError: the folder does not exist or cannot be read.
     """
     out = user_path(written, "--out")
     try:
@@ -35,16 +35,16 @@ def out_folder(written: str) -> Path:
 
 
 def searches_in(out: Path) -> list[SearchOverview]:
-    """The searches in a folder, the latest last."""
+    """All searches in a folder, the latest last."""
     folders = sorted(path for path in out.iterdir() if path.is_dir())
     views = [view for folder in folders if (view := seen(folder)) is not None]
     return sorted(views, key=lambda view: view.begun)
 
 
 def seen(folder: Path) -> SearchOverview | None:
-    """The search in ``folder`` as it stands; None if there is none.
+    """The present state of the search in ``folder``; None if there is none.
 
-    A leaderboard stands as its searches together do.
+    The state of a leaderboard combines those of its searches.
     """
     running = ("stopping" if is_requested(folder) else "running") if is_locked(folder) else ""
     view = overview(folder, running)
@@ -52,7 +52,7 @@ def seen(folder: Path) -> SearchOverview | None:
         return view
     parts = [part for each in members(folder, search_file_in(folder)) if (part := seen(each))]
     states = {part.state for part in parts}
-    if len(parts) < view.space.count(",") + 1:  # one of them was not begun
+    if len(parts) < view.space.count(",") + 1:  # a search of the group has not begun
         states.add("interrupted")
     state = next((each for each in _STATES if each in states), "interrupted")
     done, requested = (sum(getattr(p, key) for p in parts) for key in ("done", "requested"))
@@ -63,8 +63,8 @@ def bytes_of(folder: Path, artifacts: Mapping[str, list[Path]]) -> int:
     """The bytes of a search on disk.
 
     Args:
-        folder: the search's.
-        artifacts: folders of those of its runs, by the ids of searches.
+        folder: folder of the search.
+        artifacts: the folders of runs' artifacts, by search id.
     """
     written = search_file_in(folder)
     folders = artifacts.get(written.search_id, []) if written else []
@@ -72,19 +72,17 @@ def bytes_of(folder: Path, artifacts: Mapping[str, list[Path]]) -> int:
 
 
 def search_named(asked: str, out: Path, advice: str = _ADVICE) -> Path:
-    """The folder of the search that is ``asked`` for by its name, or by its path in ``out``.
-
-    Where there is none like it, the error ends with the ``advice``.
+    """The folder of the search that ``asked`` names, by its name or by its path in ``out``.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such search; the message names the nearest, or gives ``advice``.
     """
     name = Path(asked).name
     plain = asked.rstrip("/") == name or user_path(asked, "NAME").parent == out
     if name in ("", ".", "..") or not plain:
         raise UsageError(
-            f"{asked!r}: not the name of a search in {out}; name it as search.list does, and its "
-            "folder's parent as --out"
+            f"{asked!r}: not the name of a search in {out}; give a name that search.list shows, "
+            "and the folder that holds it as --out"
         )
     folder = out / name
     if not holds_search(folder):
@@ -97,17 +95,17 @@ def search_named(asked: str, out: Path, advice: str = _ADVICE) -> Path:
 
 
 def members(folder: Path, written: SearchFile | None) -> list[Path]:
-    """The folders of the searches that were begun together, if ``folder`` is of their leaderboard.
+    """The folders of a leaderboard's searches, if ``folder`` is a leaderboard's; else none.
 
-    Those that were renamed or copied since are none of them.
+    Searches that were renamed or copied since do not count.
     """
     if written is None or written.identity:
         return []
-    found = []
+    folders = []
     for path in sorted(folder.parent.iterdir()):
         if path.name.startswith(f"{folder.name}-") and holds_search(path):
             member = search_file_in(path)
             asked = member and member.flags.get("name") == folder.name
             if member and asked and path.name == f"{folder.name}-{member.identity.get('space')}":
-                found.append(path)
-    return found
+                folders.append(path)
+    return folders

@@ -1,4 +1,4 @@
-"""``search.show``: one search, and the commands that go on with it."""
+"""``search.show``: show one search and the commands to continue with."""
 
 import argparse
 import shutil
@@ -27,10 +27,10 @@ _EXAMPLES = """examples:
   python -m search.show gap5-20261121-101500
   python -m search.show NAME --out DIR
 """
-WEIGHTS = "best/model.pt"  # of the winner, once there is one
-_INDENT = 11  # of what follows a line's first word
+WEIGHTS = "best/model.pt"  # the winner's weights, once there is a winner
+_INDENT = 11  # columns before the text of a line
 _FINALISTS = ("trial", "search", "mean", "std", "95% interval", "seeds")
-_MOST = 5  # finalists that are shown
+_MOST = 5  # maximum number of finalists to show
 
 
 def run(argv: list[str]) -> int:
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     assert view is not None
     for line in [*_standing(view), *_result(view), *_places(view)]:
         _print(line)
-    for line in _commands(view):  # each whole, so that it can be copied
+    for line in _commands(view):  # not wrapped, so that they can be copied
         print(printable(line))
     return 0
 
@@ -50,17 +50,17 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.show",
-        description="Show one search: how it stands, its result, and the commands that follow.",
+        description="Show the state and result of a search, and the commands to continue with.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="of the search")
+    parser.add_argument("name", metavar="NAME", help="name of the search")
     add_flags(parser, "out")
     return parser
 
 
 def _print(line: str) -> None:
-    """Print a line, which a terminal may wrap between words."""
+    """Print a line, wrapped between words on a terminal."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     if width and not line.startswith(" "):
         line = textwrap.fill(
@@ -95,7 +95,7 @@ def _standing(view: SearchOverview) -> list[str]:
 
 
 def _result(view: SearchOverview) -> list[str]:
-    """The figures, the winner's settings and the finalists, as far as there are any."""
+    """The scores, the winner's settings and the finalists, as far as they exist."""
     best, baseline = mapping(view.summary, "best"), mapping(view.summary, "baseline")
     lines, metric, words = [], figure_of(view.metric), in_words(view.metric)
     if (figure := number(baseline, metric)) is not None:
@@ -117,7 +117,7 @@ def _result(view: SearchOverview) -> list[str]:
 
 
 def _again(figures: dict[str, Any], metric: str) -> str:
-    """The mean of a metric over fresh seeds, if there is one."""
+    """The mean of a metric over fresh seeds, in words; empty if there is none."""
     mean, std = number(figures, f"{metric}_mean"), number(figures, f"{metric}_std")
     if mean is None:
         return ""
@@ -172,7 +172,7 @@ def _places(view: SearchOverview) -> list[str]:
 
 
 def _commands(view: SearchOverview) -> list[str]:
-    """What can be done with the search as it stands, for the user to copy."""
+    """The commands that the search's state allows, for the user to copy."""
     out, name, written = view.folder.parent, view.name, search_file_in(view.folder)
     place = place_in(view.folder)
     uri = place.uri if place else default_uri(out)
@@ -180,7 +180,7 @@ def _commands(view: SearchOverview) -> list[str]:
     if view.state in ("running", "stopping"):
         return [f"stop       {command('search.stop', name, out=out)}"]
     if written is None:
-        return [f"damaged    {FILE} cannot be read; what can be used of the folder is its trials"]
+        return [f"damaged    {FILE} cannot be read; only the trials in the folder can be used"]
     if view.state in ("interrupted", "damaged"):
         lines.append(resume_line(view.folder, written))
     if view.kind == "leaderboard" or view.best is not None:
@@ -191,7 +191,7 @@ def _commands(view: SearchOverview) -> list[str]:
 
 
 def resume_line(folder: Path, written: SearchFile) -> str:
-    """The line that says how to resume the search in ``folder``, with those begun with it."""
+    """The line with the command that resumes the search in ``folder``, or its whole group."""
     group = folder.parent / (text(written.flags, "name") or folder.name)
     together = folder in members(group, search_file_in(group))
     name = group.name if together else folder.name

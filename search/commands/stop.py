@@ -1,4 +1,4 @@
-"""``search.stop``: have a search that runs in another process close its records and end."""
+"""``search.stop``: make a search in another process close its records and end."""
 
 import argparse
 import time
@@ -18,8 +18,8 @@ _EXAMPLES = """examples:
   python -m search.stop gap5-20261121-101500
   python -m search.stop NAME --out DIR --wait 0       ask, and do not wait
 """
-_ELSEWHERE = "if it is on a cluster alone: python -m search.submit --cluster FILE --stop NAME"
-_PAUSE = 0.2  # seconds between two looks
+_ELSEWHERE = "for one on a cluster only: python -m search.submit --cluster FILE --stop NAME"
+_PAUSE = 0.2  # seconds between two checks
 _WAIT = 60
 
 
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
     try:
         left = _await_end(asked, arguments.wait)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("interrupted; what was asked to stop goes on to its end") from error
+        raise KeyboardInterrupt("interrupted; the searches asked to stop still do so") from error
     for each in asked.keys() - left:
         print(_ended(each))
     for each in left:
@@ -48,35 +48,35 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.stop",
-        description="Have a search that runs in another process, here or on a cluster that shares "
-        "its folder, close its records and end, to be resumed at any time.",
+        description="Stop a running search: it closes its records and can be resumed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="of the search, or of several begun together")
+    where = "here or on a cluster that shares its folder; or several that began together"
+    parser.add_argument("name", metavar="NAME", help=f"a search in another process, {where}")
     add_flags(parser, "out")
     parser.add_argument(
         "--wait",
         type=int,
         default=_WAIT,
         metavar="S",
-        help=f"most seconds to wait for its end (default: {_WAIT})",
+        help=f"wait at most S seconds for its end (default: {_WAIT})",
     )
     return parser
 
 
 def _running(folder: Path) -> list[Path]:
-    """The searches that run among the one in ``folder`` and those of its leaderboard.
+    """The running searches among the one in ``folder`` and those of its leaderboard.
 
     Raises:
-        UsageError: none does.
+        UsageError: none of them runs.
     """
     candidates = [folder, *members(folder, search_file_in(folder))]
     running = [each for each in candidates if is_locked(each)]
     if not running:
         view = seen(folder)
         state = view.state if view else "not there"
-        begins = "; one that still starts Ray is stopped by Ctrl-C, where it was begun"
+        begins = "; if it is still starting Ray, press Ctrl-C where it was started"
         raise UsageError(
             f"{folder.name}: the search does not run, it is {state}"
             f"{begins if state == 'interrupted' else ''}"
@@ -89,15 +89,15 @@ def _ask(folder: Path) -> None:
         request_stop(folder)
     except OSError as error:
         raise UsageError(
-            f"{folder.name}: {folder} cannot be written to ({error.strerror}); only who runs the "
-            "search can stop it"
+            f"{folder.name}: cannot write to {folder} ({error.strerror}); only the user who runs "
+            "the search can stop it"
         ) from error
 
 
 def _await_end(asked: dict[Path, str], seconds: int) -> set[Path]:
-    """Wait for the searches, each of which ran as a process; those that still do.
+    """Wait until the searches end; those that still run as the same process after ``seconds``.
 
-    A request is made anew where a process that has just begun dropped it.
+    It repeats a request that a process dropped because it had only just begun.
     """
     deadline, left = time.monotonic() + seconds, set(asked)
     while left := {each for each in left if is_locked(each) and holder_of(each) == asked[each]}:
@@ -111,7 +111,7 @@ def _await_end(asked: dict[Path, str], seconds: int) -> set[Path]:
 
 
 def _ended(folder: Path) -> str:
-    """How a search stands that has ended, and how to resume it."""
+    """The state of a search that has ended, and how to resume it."""
     view, written = seen(folder), search_file_in(folder)
     if view is None:
         return f"{printable(folder.name)}: it is not there any more"

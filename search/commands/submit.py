@@ -37,7 +37,7 @@ def run(argv: list[str]) -> int:
 
 
 def _divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
-    """What stands before ``--``, and behind it; None where there is none."""
+    """The words before ``--`` and those after it; None for the latter without a ``--``."""
     if "--" not in argv:
         return argv, None
     at = argv.index("--")
@@ -48,20 +48,20 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.submit",
-        usage="%(prog)s --cluster FILE [--dry-run] [--follow] -- FLAGS OF search.run",
+        usage="%(prog)s --cluster FILE [--dry-run] [--follow] -- SEARCH FLAGS",
         description="Send a search to a cluster, watch it, stop it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--cluster", required=True, metavar="FILE", help="such as configs/clusters/ray.yaml"
+        "--cluster", required=True, metavar="FILE", help="file such as configs/clusters/ray.yaml"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print what would be sent")
+    parser.add_argument("--dry-run", action="store_true", help="print the job, do not send it")
     parser.add_argument("--follow", action="store_true", help="print what the search prints")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--status", nargs="?", const=_ALL_JOBS, metavar="NAME", help="list the jobs")
-    asked.add_argument("--logs", metavar="NAME", help="print what a search has printed")
-    asked.add_argument("--stop", metavar="NAME", help="have a search close its records and end")
+    asked.add_argument("--logs", metavar="NAME", help="print the output of a search so far")
+    asked.add_argument("--stop", metavar="NAME", help="stop a search; it closes its records")
     return parser
 
 
@@ -69,7 +69,7 @@ def _act(arguments: argparse.Namespace, search: list[str] | None, console: Conso
     cluster = read_cluster(user_path(arguments.cluster, "--cluster"))
     asks = [key for key in ("status", "logs", "stop") if getattr(arguments, key) is not None]
     if asks and search is not None:
-        raise UsageError(f"--{asks[0]} and flags behind -- exclude each other")
+        raise UsageError(f"--{asks[0]} and flags after -- exclude each other")
     backend = backend_of(cluster)
     if arguments.status is not None:
         _list(backend.status(arguments.status or None), console)

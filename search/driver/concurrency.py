@@ -1,4 +1,4 @@
-"""How many trials of a search run at once on a cluster that grows, shrinks and is shared."""
+"""The number of trials that run at once on a cluster that grows, shrinks and is shared."""
 
 import time
 from dataclasses import dataclass, field
@@ -21,11 +21,11 @@ def machines() -> list[Machine]:
 
 @dataclass
 class Concurrency:
-    """The trials that may run now. Tune pickles it.
+    """The number of trials that may run at once. Tune pickles it.
 
     Args:
-        limits: what the search may use.
-        resources: what a trial gets.
+        limits: the resources that the search may use.
+        resources: the resources of a trial.
         siblings: folders of the searches that share the cluster.
     """
 
@@ -36,9 +36,9 @@ class Concurrency:
     _count: int = 0
 
     def now(self) -> int:
-        """Fewer while other searches run too or a node is lost, more once a node was added.
+        """The number now: lower while other searches run or a node is lost, higher with more nodes.
 
-        What the user asked for is divided, but does not change with the nodes.
+        A number that the user gave is divided among searches, but does not change with the nodes.
         """
         if self.limits.address is None:
             return self.resources.concurrency
@@ -55,5 +55,5 @@ class Concurrency:
 
 
 def _is_under_way(search: Path) -> bool:
-    """True if the search in the folder has not begun yet, or runs."""
+    """True if the search in the folder runs or has not begun yet."""
     return bool(read_summary(search).get("status", "running") == "running")

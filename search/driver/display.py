@@ -1,4 +1,4 @@
-"""What a user sees of a search: a live table on a terminal, plain lines elsewhere."""
+"""Shows a search as it runs: a live table on a terminal, plain lines elsewhere."""
 
 from typing import Self
 
@@ -18,8 +18,8 @@ from search.trials.text import duration, particular, percent, settings_line
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
-ROWS = 12  # trials shown at once: those under way, the best, and the latest
-SILENCE = 60.0  # seconds without a line in a log, at most
+ROWS = 12  # trials shown at once: the running ones, the best, and the latest
+SILENCE = 60.0  # maximum seconds without a line in a log
 _STYLE = {"running": "cyan", "completed": "green", "pruned": "dim", "failed": "red"}
 
 
@@ -27,10 +27,10 @@ class Display(TrialListener):
     """A listener that shows a search while its ``with`` block runs.
 
     Args:
-        board: how the trials stand.
-        rule: what decides between them.
-        title: of the table, or the first line.
-        console: where to draw or print.
+        board: the state of the trials.
+        rule: the rule that orders them.
+        title: title of the table, or the first line.
+        console: the console to draw or print on.
         usual: the baseline's settings, which are shown once and not with every trial.
     """
 
@@ -69,7 +69,7 @@ class LiveTable(Display):
         self._live.stop()
 
     def render(self) -> Group:
-        """The table as it stands."""
+        """The table of the present state."""
         table = Table(
             title=self._title, title_justify="left", expand=True, box=None, pad_edge=False
         )
@@ -97,7 +97,7 @@ class PlainLines(Display):
         return self
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Print what is particular of the trial's settings, or from where it resumes."""
+        """Print the settings in which the trial differs, or the epoch from which it resumes."""
         if record.epochs:
             self._print(f"trial {record.label} resumes after epoch {record.epochs}")
         elif record.spec.repeats is not None:
@@ -106,22 +106,22 @@ class PlainLines(Display):
             self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Print how the search stands, once a minute: an epoch a line would flood a log."""
+        """Print the search's progress once a minute; one line an epoch would flood a log."""
         if self._board.clock.seconds - self._last_progress >= SILENCE:
             self._progress()
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Print how the trial ended, and how the search stands."""
+        """Print how the trial ended, and the search's progress."""
         outcome = record.error or (
             f"best {percent(record.best_score)} in epoch {record.best_epoch} of {record.epochs}"
         )
         self._print(f"trial {record.label} {record.status}: {outcome}")
         if record.spec.repeats is not None:
-            self._tell_out(race_of(self._board, self._rule))
+            self._print_changes(race_of(self._board, self._rule))
         self._progress()
 
-    def _tell_out(self, race: Race) -> None:
-        """Print which finalists the race has ended for, or goes on for again."""
+    def _print_changes(self, race: Race) -> None:
+        """Print which finalists have left the race, and which are in it again."""
         for number in race.out.keys() - self._out:
             self._print(_out(race.out[number], race.finalists[0]))
         for number in self._out - race.out.keys():
@@ -137,7 +137,7 @@ class PlainLines(Display):
 
 
 def progress_line(board: SearchBoard, rule: Rule) -> str:
-    """Trials, best against the baseline, epochs and time, in one line."""
+    """One line with the trials, the best score and the baseline's, the epochs and the time."""
     trials, remaining, race = board.trials, seconds_left(board, rule), race_of(board, rule)
     best, baseline = trials.best(with_running=True), trials.baseline()
     parts = [f"{trials.finished}/{trials.requested} trials"]

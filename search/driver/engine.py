@@ -1,4 +1,4 @@
-"""A search from start to end, or from where it was interrupted: ``run_search(request)``."""
+"""``run_search(request)``: runs a search from its start, or from where it was interrupted."""
 
 import json
 import shutil
@@ -72,7 +72,7 @@ from trainables.best_epoch import judged_by
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import counted
 
-COUNTS = ("trials", "epochs", "finalists", "finalist_seeds")  # of a budget, as records tell it
+COUNTS = ("trials", "epochs", "finalists", "finalist_seeds")  # the numbers of a recorded budget
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Outcome:
     """A finished search.
 
     Attributes:
-        summary: as written to ``summary.json``.
+        summary: the content of ``summary.json``.
         choice: the winner, and how it was chosen.
-        records: every trial, in order.
-        stop: what ended it early, or None.
-        errors: what the tracking store refused.
-        run_id: the search's own MLflow run, if it could be made.
+        records: all trials in order.
+        stop: what ended the search early; None if nothing did.
+        errors: records that the tracking store refused.
+        run_id: the search's own MLflow run; None if it could not be made.
     """
 
     summary: Summary
@@ -100,8 +100,8 @@ def run_search(request: Request, console: Console) -> Outcome:
     """Run the whole search, or what is left of it, and record it; its outcome.
 
     Raises:
-        UsageError: more resources are asked of a trial than there are, the search
-            is running already, or what it was asked to do has changed since it began.
+        UsageError: a trial needs more resources than any machine has, the search is already
+            running, or its request has changed since it began.
     """
     with cluster(request.limits), stopping_gently() as stop:
         resources = allotted(request.limits)
@@ -114,7 +114,7 @@ def run_search(request: Request, console: Console) -> Outcome:
 
 @contextmanager
 def _folder(request: Request) -> Iterator[SearchFile]:
-    """Lock the search's folder, made if need be; what is asked of the search now."""
+    """Make the search's folder if it is missing, and lock it; the search's present request."""
     folder = request.folder
     if not (request.resumed and folder.exists()):
         search_file = SearchFile(request.command, request.flags, request.identity)
@@ -128,13 +128,13 @@ def _folder(request: Request) -> Iterator[SearchFile]:
         try:
             yield search_file
         except UsageError:
-            if not request.resumed and not any(folder.glob("trial-*")):  # nothing was begun
+            if not request.resumed and not any(folder.glob("trial-*")):  # no trial has begun
                 shutil.rmtree(folder)
             raise
 
 
 class _SearchRun:
-    """One search under way: its board, its records and its files."""
+    """A running search: its board, its records and its files."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class _SearchRun:
         return Patience(patience, rule, self._request.images)
 
     def _search(self, writer: MlflowWriter) -> None:
-        """Run the trials that are left, then the finals that are left."""
+        """Run the remaining trials, then the remaining finals."""
         request, budget = self._request, self._request.budget
         histories = read_histories(request.folder)
         _remove_unbegun(request.folder, histories)
@@ -251,10 +251,10 @@ class _SearchRun:
     def _recall(
         self, histories: list[TrialHistory], searcher: Proposer, scheduler: Stopper
     ) -> list[TrialRecord]:
-        """Take up the trials that have begun; those that are to be resumed.
+        """Load the trials that have begun; the ones to resume.
 
-        A trial that the driver did not come to end, though it was trained to its end or the
-        scheduler had stopped it, ends now.
+        If the driver died before it ended a trial that was trained to its last epoch or that the
+        scheduler had stopped, the trial ends now.
         """
         stopped = scheduler.recall(histories)
         unfinished = []
@@ -269,7 +269,7 @@ class _SearchRun:
         return unfinished
 
     def _end_cut_off(self, listeners: list[TrialListener]) -> None:
-        """End the trials that a limit cut off; one without an epoch stays interrupted."""
+        """End the trials that a limit interrupted; one without an epoch stays interrupted."""
         for record in self._board.trials.records:
             if record.epochs and not record.status.is_final:
                 ended = self._board.trials.ended(record.trial_id)
@@ -296,7 +296,7 @@ class _SearchRun:
         return replace(history, record=ended)
 
     def _abandon(self, records: SearchRecords) -> None:
-        """Close the records of a search that an error ends, so that no run is left RUNNING."""
+        """Close the records of a search that fails with an error, so that no run stays RUNNING."""
         try:
             self._interrupt()
             self.write_summary("interrupted")
@@ -305,11 +305,11 @@ class _SearchRun:
 
     def _interrupt(self) -> None:
         for record in self._board.interrupt():
-            with suppress(OSError):  # a full disk; its file still says that it runs
+            with suppress(OSError):  # the disk may be full; the file then says that the trial runs
                 self._files.changed(record)
 
     def _end_former_finals(self, writer: MlflowWriter) -> None:
-        """End the interrupted trainings of settings that are no finalists any more."""
+        """End the interrupted trainings of settings that are no longer finalists."""
         for record in self._board.finals.records:
             if not record.status.is_final:
                 ended = self._board.finals.put(
@@ -328,7 +328,7 @@ class _SearchRun:
         interrupted: list[TrialRecord],
         listeners: list[TrialListener],
     ) -> None:
-        """Have Tune run the trials of ``board`` that are ``left``."""
+        """Let Tune run the ``left`` remaining trials of ``board``."""
         request, resources = self._request, self._resources
         may_begin = self._terminator.may_begin
         source = TrialSource(searcher, interrupted, self._concurrency, request.folder, may_begin)
@@ -364,7 +364,7 @@ class _SearchRun:
         if whole:
             self._end_former_finals(records.writer)
         closed = records.close(self._board, status)
-        # Last of all: a summary that says that it is whole means that the records are, too.
+        # This comes last: once the summary says that the search is whole, its records are too.
         about, choice, run_id = self._about, closed.choice, closed.run_id
         summary = summarise(self._board, status, about, choice, run_id, closed.weights)
         errors = [*closed.errors, *_write_last(summary, self._request.folder)]
@@ -375,7 +375,7 @@ class _SearchRun:
         return Outcome(summary, choice, trials, stop, errors, own_run)
 
     def write_summary(self, status: SearchStatus) -> None:
-        """Write ``summary.json`` as the search stands."""
+        """Write ``summary.json`` with the search's present state."""
         summary = summarise(self._board, status, self._about, so_far(self._board))
         summary.write(self._request.folder)
 
@@ -403,7 +403,7 @@ class _SearchRun:
 
 
 def _remove_unbegun(folder: Path, histories: list[TrialHistory]) -> None:
-    """Remove the folders of trials that had not begun: their numbers are used again."""
+    """Remove the folders of trials that had not begun, as their numbers are used again."""
     begun = {trial_folder(folder, history.record) for history in histories}
     for trial in folder.glob("trial-*-*"):
         if trial not in begun:
@@ -444,16 +444,16 @@ def _about(request: Request, resources: Resources) -> About:
 
 
 def _write_last(summary: Summary, folder: Path) -> list[str]:
-    """Write a search's last summary; what went wrong."""
+    """Write a search's last summary; the errors in doing so."""
     try:
         summary.write(folder)
     except OSError as error:
-        return [f"summary.json cannot be written to {folder} ({error.strerror})"]
+        return [f"cannot write summary.json to {folder} ({error.strerror})"]
     return []
 
 
 def _remove_snapshots(folder: Path) -> None:
-    """Remove Tune's snapshots of the search: nothing reads them, and a full disk cuts them off."""
+    """Remove Tune's snapshots of the search: nothing reads them, and a full disk damages them."""
     for path in (*folder.glob("experiment_state-*.json"), *folder.glob("tuner.pkl")):
         with suppress(OSError):
             path.unlink()

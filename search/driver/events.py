@@ -1,4 +1,4 @@
-"""From Ray Tune's callbacks to the record on disk, the board, and the listeners of a search."""
+"""Passes Ray Tune's callbacks to the record on disk, the board and the listeners of a search."""
 
 from collections.abc import Callable
 from itertools import accumulate
@@ -25,9 +25,9 @@ from search.trials.spec import TrialSpec
 
 
 class TrialListener(Protocol):
-    """What hears of a search's events, on the thread that runs it; must not block.
+    """A listener to a search's events. It is called on the search's thread and must not block.
 
-    Each method does nothing where a listener has none of its own.
+    Methods that a listener does not define do nothing.
     """
 
     def trial_started(self, record: TrialRecord) -> None:
@@ -35,7 +35,7 @@ class TrialListener(Protocol):
         return
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """A trial finished an epoch; its figures are ``record.last``."""
+        """A trial finished an epoch; ``record.last`` holds its metrics."""
         return
 
     def trial_ended(self, record: TrialRecord) -> None:
@@ -44,18 +44,17 @@ class TrialListener(Protocol):
 
 
 class Events(Callback):  # type: ignore[misc]
-    """Tune's callback: keeps the board and passes every event on.
+    """Tune's callback: updates the board and passes every event on.
 
-    A report may hold several epochs; each is passed on. One that is known already is passed over: a
-    trial may repeat some, from its last whole checkpoint on, after its worker or the driver died.
-    Where nothing can be written, trials are not failed: ``halt`` is called, and they resume once
-    something can.
+    A report may hold several epochs; each is passed on. Known epochs are skipped: after its worker
+    or the driver died, a trial repeats those after its last whole checkpoint. If the disk cannot be
+    written to, no trial fails: ``halt`` is called, and the trials can be resumed later.
 
     Args:
-        board: counts the trials.
-        listeners: hear of every event.
-        files: writes the trials' files, before any listener hears of the event.
-        halt: stops the search, for a reason in a line.
+        board: the state of the trials.
+        listeners: called for every event.
+        files: writes the trials' files, before any listener is called.
+        halt: stops the search; called with the reason in one line.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Events(Callback):  # type: ignore[misc]
         self._files, self._halt = files, halt
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tune pickles its callbacks, threads and locks cannot be, and nothing reads the copies.
+        # Tune pickles its callbacks, threads and locks cannot be pickled, nothing reads the copy.
         return Callback, ()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -87,11 +86,11 @@ class Events(Callback):  # type: ignore[misc]
         result: dict[str, Any],
         **_: Any,
     ) -> None:
-        """A trial reported some epochs, or that it failed."""
+        """A trial reported epochs, or that it failed."""
         known, epochs = self._board.record(trial.trial_id).epochs, epochs_of(result)
         for epoch, ago in zip(epochs, _ages(epochs), strict=True):
             number = int(epoch["epoch"])
-            if number <= known:  # after a failure too, which is reported as of epoch 0
+            if number <= known:  # also after a failure, which is reported as epoch 0
                 continue
             record = self._board.reported(trial.trial_id, number, metrics_of(epoch), ago)
             self._write(self._files.reported, record, epoch)
@@ -101,7 +100,7 @@ class Events(Callback):  # type: ignore[misc]
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        """A trial ended: at the budget's end, stopped by the scheduler, or failed."""
+        """A trial ended: it was trained to the end, was stopped by the scheduler, or failed."""
         failed = failure(trial)
         if failed is None:
             self._end(self._board.ended(trial.trial_id))
@@ -113,7 +112,7 @@ class Events(Callback):  # type: ignore[misc]
             self._end(record)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A trial's worker died once too often, perhaps before the trial began."""
+        """A trial's worker died too often, perhaps before the trial began."""
         if not self._board.knows(trial.trial_id):
             self.on_trial_start(iteration, trials, trial)
         cause, remedy = obstacle(self._files.search)
@@ -128,7 +127,7 @@ class Events(Callback):  # type: ignore[misc]
             listener.trial_ended(record)
 
     def _write(self, write: Callable[..., object], *content: object) -> None:
-        """Write to the record. What it lacks for want of room is trained again."""
+        """Write to the record. Epochs that do not fit on the disk are trained again later."""
         try:
             write(*content)
         except OSError as error:
@@ -138,6 +137,6 @@ class Events(Callback):  # type: ignore[misc]
 
 
 def _ages(epochs: list[dict[str, Any]]) -> list[float]:
-    """How many seconds before the last of ``epochs`` each of them ended."""
+    """For each of ``epochs``, the seconds from its end to the end of the last one."""
     later = (epoch.get("epoch_seconds", 0.0) for epoch in epochs[:0:-1])
     return [*accumulate(later, initial=0.0)][::-1]

@@ -1,4 +1,4 @@
-"""How many finals fit into a time."""
+"""Plans how many finals fit into a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from heapq import heapreplace
 
 @dataclass(frozen=True)
 class FinalsPlan:
-    """The finals of a search that has a limited time.
+    """The finals of a search with a time limit.
 
     Attributes:
-        finalists: settings that are trained again, besides the baseline's.
-        seeds: how often each is.
-        seconds: what all of them together will take.
+        finalists: number of settings to train again, besides the baseline's.
+        seeds: number of trainings of each.
+        seconds: expected duration of all finals together.
     """
 
     finalists: int = 0
@@ -28,19 +28,19 @@ def plan_finals(
     start: float,
     seconds: float,
 ) -> FinalsPlan:
-    """The most of the finals that fit into ``seconds``; none if not even one finalist does.
+    """The largest finals that fit into ``seconds``; none if not even one finalist fits.
 
-    Seeds are given up first, then finalists: a single seed shows already whether a setting was
+    Seeds are dropped first, then finalists, as a single seed already shows whether a setting was
     lucky.
 
     Args:
-        lengths: the seconds of each training that is left, of so many finalists and seeds, in
-            their order.
-        finalists: asked for.
-        seeds: asked for.
-        slots: trainings at once.
+        lengths: given the numbers of finalists and seeds, the seconds of each remaining training,
+            in order.
+        finalists: number of finalists that were asked for.
+        seeds: number of seeds that were asked for.
+        slots: number of trainings at once.
         start: seconds until the first workers train.
-        seconds: there are.
+        seconds: the time that is left.
     """
     smaller = [(finalists, each) for each in range(seeds, 0, -1)]
     smaller += [(each, 1) for each in range(finalists - 1, 0, -1)]
@@ -52,7 +52,7 @@ def plan_finals(
 
 
 def makespan(lengths: Sequence[float], slots: int, start: float) -> float:
-    """What trainings take of which each begins as soon as one of ``slots`` is free; 0 of none."""
+    """Duration of trainings that each begin as soon as one of ``slots`` is free; 0 without any."""
     ends = [start] * slots
     for length in lengths:
         heapreplace(ends, ends[0] + length)

@@ -1,4 +1,4 @@
-"""More memory on a GPU for a trial that the others on it left too little."""
+"""Gives a trial that ran out of GPU memory a larger share of the GPU."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from ray.tune.experiment import Trial
 
 
 class GpuRetry(Callback):  # type: ignore[misc]
-    """Tune's callback: a trial that a GPU had no memory for is tried again on twice the share.
+    """Tune's callback: a trial that ran out of GPU memory is tried again with twice the share.
 
-    Its share is a promise, not a limit: trials that share a GPU may together need more than it has.
-    With twice the share it has half as many neighbours, at last none.
+    A share is a promise, not a limit: trials that share a GPU may together need more than it has.
+    With twice the share a trial has half as many neighbours, in the end none.
     """
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:

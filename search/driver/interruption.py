@@ -1,4 +1,4 @@
-"""The exception with which a signal ends a command."""
+"""How signals end a command: the exception that they raise, and their handlers."""
 
 import ctypes
 import signal
@@ -12,7 +12,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal ended a search before Tune's loop, or after it.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -22,10 +22,10 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def ray_signals() -> Iterator[None]:
-    """Know SIGTERM by what Ray makes of it as it is joined: an exit with the signal's bare number.
+    """Treat Ray's exit on SIGTERM while joining a cluster, with the bare number, as the signal.
 
-    Ray's handler, Abseil's, sets an alarm besides, that aborts the process three seconds later if
-    it is still there: it may be, with records to close.
+    Ray's handler, Abseil's, also sets an alarm that aborts a process which still runs three seconds
+    later. The process may still have to close records.
     """
     try:
         yield
@@ -38,7 +38,7 @@ def ray_signals() -> Iterator[None]:
 
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """Have SIGTERM interrupt, where this is the main thread."""
+    """Let SIGTERM raise ``Interrupted``, if this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -55,9 +55,9 @@ def interrupting() -> Iterator[None]:
 
 @contextmanager
 def same_sigterm() -> Iterator[None]:
-    """Restore the process's handler of SIGTERM afterwards, even if a library has set another.
+    """Restore the process's handler of SIGTERM at the end, even if a library has set another.
 
-    Python's own functions set none in a thread; these, which they call, do.
+    Python's functions cannot set a handler in a thread; the C functions that are used here can.
     """
     handler_of, set_handler = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
     handler_of.restype, set_handler.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)

@@ -1,4 +1,4 @@
-"""A Ray of this machine alone: no process that a search has no use for, and ended at once."""
+"""A Ray on this machine alone, without the processes that a search does not use."""
 
 import logging
 import os
@@ -20,23 +20,23 @@ from ray._private.authentication import authentication_token_setup
 from search.driver.resources import Machine
 
 PRELOADED = "search.workers.preload"
-PATIENCE = 30.0  # seconds until Ray itself says that its node does not start
+PATIENCE = 30.0  # seconds after which Ray itself reports that its node does not start
 
 
 class AbandonedError(Exception):
-    """Ray was to end before it had started."""
+    """Ray was told to end before it had started."""
 
 
 def start(folder: str | None, workers: Callable[[Machine], int], over: threading.Event) -> None:
-    """Start Ray, with as many workers at once as a machine is said to want.
+    """Start Ray, and at once as many workers as ``workers`` says.
 
     Args:
-        folder: for its files; None for Ray's usual one.
-        workers: given the CPUs and GPUs that Ray finds; for none they import nothing either.
-        over: set when Ray is to end.
+        folder: folder for Ray's files; None for its usual one.
+        workers: number of workers for the CPUs and GPUs that Ray detects; with 0, no early imports.
+        over: set when Ray must end.
 
     Raises:
-        AbandonedError: that was before it had started.
+        AbandonedError: ``over`` was set before Ray had started.
     """
     with (
         _replaced(node, Node=partial(LocalNode, workers, over)),
@@ -54,7 +54,7 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
 def _make_token(
     save: Callable[[], None] = authentication_token_setup.generate_and_save_token,
 ) -> None:
-    """Make the token of Ray's processes, in the home if that can be written."""
+    """Make the token of Ray's processes, in the home folder if it can be written to."""
     try:
         save()
     except OSError:
@@ -62,9 +62,9 @@ def _make_token(
 
 
 class LocalNode(node.Node):  # type: ignore[misc]
-    """Ray's head without autoscaler, dashboard and log monitor, which nobody asks here.
+    """Ray's head without autoscaler, dashboard and log monitor, which nothing uses here.
 
-    Its workers import what a trial needs before they are given one.
+    Its workers import what a trial needs before they get one.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LocalNode(node.Node):  # type: ignore[misc]
     ) -> None:
         self._workers, self._over = workers, over
         ray_params.no_monitor, ray_params.include_log_monitor = True, False
-        # The agent would try for three seconds to take its usual port from another Ray.
+        # Otherwise the agent tries for three seconds to take its usual port from another Ray.
         ray_params.dashboard_agent_listen_port = 0
         try:
             super().__init__(ray_params, **options)
@@ -89,14 +89,14 @@ class LocalNode(node.Node):  # type: ignore[misc]
         self._webui_url = ""
 
     def start_raylet(self, *args: Any, **options: Any) -> None:
-        """Start the raylet with its smallest agent, as without Ray's optional packages."""
+        """Start the raylet with its minimal agent, as if Ray's optional packages were missing."""
         detected = self.get_resource_and_label_spec()
         workers = self._workers(Machine(int(detected.num_cpus), int(detected.num_gpus or 0)))
         if workers:
             self._ray_params.env_vars = {
                 "RAY_preload_python_modules": PRELOADED,
                 "PYTHONPATH": _path(),
-                # Ray ends idle workers after a second once the trials to come have their CPUs.
+                # Ray ends idle workers after a second once later trials have reserved their CPUs.
                 "RAY_idle_worker_killing_time_threshold_ms": "60000",
             }
         flag = f"--num_prestart_python_workers={min(workers, int(detected.num_cpus))}"
@@ -111,7 +111,7 @@ class LocalNode(node.Node):  # type: ignore[misc]
             super().start_raylet(*args, **options)
 
     def start_ray_processes(self) -> None:
-        """Start them, and wait until the node is known: Ray itself looks once a second."""
+        """Start the processes and wait for the node to register: Ray itself polls once a second."""
         super().start_ray_processes()
         patience = time.monotonic() + PATIENCE
         while not self.get_gcs_client().get_all_node_info() and time.monotonic() < patience:
@@ -119,9 +119,9 @@ class LocalNode(node.Node):  # type: ignore[misc]
                 raise AbandonedError
 
     def kill_all_processes(self, *_: Any, **__: Any) -> None:
-        """End them and all that they started, without waiting for what they are at."""
+        """Kill the processes and all that they started, without waiting for their work."""
         own = [info.process for each in self.all_processes.values() for info in each]
-        # The id of one that has ended may be another's by now.
+        # The id of a process that has ended may belong to another by now.
         ended = [each for one in own if one.poll() is None for each in _family(one.pid)]
         for each in ended:
             with suppress(psutil.NoSuchProcess):
@@ -133,7 +133,7 @@ class LocalNode(node.Node):  # type: ignore[misc]
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """A process and its descendants; the process is the first, so that it starts none again."""
+    """A process and its descendants; it comes first, so that it cannot start new ones."""
     try:
         first = psutil.Process(pid)
         return [first, *first.children(recursive=True)]
@@ -142,7 +142,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _await_end(processes: list[psutil.Process], seconds: float = 1.0) -> None:
-    """Wait until none runs any more: another process may have to reap them."""
+    """Wait until none of the processes runs; another process may have to reap them."""
     deadline = time.monotonic() + seconds
     while any(map(_runs, processes)) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -156,14 +156,14 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _path() -> str:
-    """Where this process imports from: Ray tells its workers no earlier than with a trial."""
+    """This process's import path, which Ray gives its workers only together with a trial."""
     places = (Path(each).absolute() for each in sys.path)
     return os.pathsep.join(str(place) for place in places if place.exists())
 
 
 @contextmanager
 def _replaced(owner: Any, **others: Any) -> Iterator[None]:
-    """``owner`` with other attributes."""
+    """Replace attributes of ``owner`` while the context lasts."""
     usual = {name: getattr(owner, name) for name in others if hasattr(owner, name)}
     vars(owner).update(others)
     try:

@@ -1,6 +1,6 @@
-"""A Ray that is started here while the rest of a search is read and imported.
+"""Starts Ray on this machine while the rest of a search is read and imported.
 
-Imports little, so that Ray starts before what takes seconds to import.
+It imports little, so that Ray starts before the slow imports.
 """
 
 import os
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from search.request.options import TrainingOptions
     from search.request.request import Limits
 
-# Ray's sockets lie 68 bytes deeper, and no path of a socket has more than 107; and Ray splits the
-# command of a worker at spaces.
+# Ray's sockets add 68 bytes to the folder's path, and a socket's path has at most 107 bytes. Ray
+# also splits the command of a worker at spaces.
 _FOR_SOCKETS = re.compile(r"/[A-Za-z0-9._/+-]{0,35}")
-_IMPORTS = 5.0  # seconds to wait for the end of imports that nobody wants any more
-_SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # a private folder is made in one
+_IMPORTS = 5.0  # seconds to wait for the end of imports that are no longer needed
+_SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # one of them gets a private folder
 
 
 @contextmanager
 def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]]:
-    """Ray on this machine while the context lasts; what it yields waits until it has started.
+    """Run Ray on this machine while the context lasts; yields a function that waits for its start.
 
-    Nothing is started where this process has a Ray already, or joins one.
+    It starts nothing if this process already has a Ray or joins a cluster.
 
     Raises:
-        UsageError: no folder can hold its sockets.
+        UsageError: no folder can hold Ray's sockets.
     """
     if limits.address is not None or _has_ray():
         yield lambda: None
@@ -52,18 +52,18 @@ def local_ray(limits: "Limits | TrainingOptions") -> Iterator[Callable[[], None]
             yield started.result
         finally:
             over.set()
-            # What interrupted the main thread's imports may have left the other's waiting for ever.
+            # An interrupted import of the main thread may leave the other thread waiting for ever.
             thread.join(None if imported.is_set() else _IMPORTS)
 
 
 def workers(limits: "Limits | TrainingOptions", machine: Machine) -> int:
-    """How many workers, with torch, the first trials of a search will want of a machine."""
-    if limits.pack is not None:  # most are members of a pack, which want none of it
+    """The number of workers, with torch imported, that the first trials need on a machine."""
+    if limits.pack is not None:  # most are members of a pack and do not need torch
         return 0
     try:
         wanted = limits.cpus_per_trial, limits.gpus_per_trial, limits.concurrency
         return allot([machine], *wanted).concurrency
-    except UsageError:  # of which the search tells
+    except UsageError:  # the search reports it
         return 0
 
 
@@ -74,9 +74,9 @@ def _hold(
     imported: threading.Event,
     over: threading.Event,
 ) -> None:
-    """Start Ray, stay, since its processes end with the thread that started them, and end it.
+    """Start Ray, wait until it must end, and end it: its processes end with the starting thread.
 
-    Whatever interrupts the main thread meanwhile, it is ended whole.
+    Ray is ended completely, whatever interrupts the main thread meanwhile.
     """
     try:
         from search.driver.local_node import AbandonedError, start
@@ -99,7 +99,7 @@ def _has_ray() -> bool:
 
 
 def _end() -> None:
-    """End Ray, unless an interruption has ended its import, which must not be begun again."""
+    """End Ray, unless its import was interrupted: it must not be imported again."""
     shutdown = getattr(sys.modules.get("ray"), "shutdown", None)
     if shutdown is not None:
         shutdown()
@@ -107,10 +107,10 @@ def _end() -> None:
 
 @contextmanager
 def _session_folder() -> Iterator[str | None]:
-    """A private folder for the sockets of Ray, while it runs; None if its usual one can hold them.
+    """A private folder for Ray's sockets while it runs; None if its usual folder can hold them.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no folder is short enough.
     """
     usual = os.environ.get("RAY_TMPDIR", os.environ.get("TMPDIR", _SHORT[0]))  # as Ray chooses
     if _holds_sockets(usual):
@@ -119,7 +119,7 @@ def _session_folder() -> Iterator[str | None]:
     parent = next((each for each in _SHORT if _holds_sockets(each)), None)
     if parent is None:
         raise UsageError(
-            "$TMPDIR: Ray's sockets need a folder of 36 characters at most that can be written to; "
+            "$TMPDIR: Ray's sockets need a writable folder whose path has at most 36 characters; "
             "set RAY_TMPDIR to one"
         )
     folder = tempfile.mkdtemp(prefix="convoy-", dir=parent)

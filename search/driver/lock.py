@@ -1,4 +1,4 @@
-"""One process at a time in a search's folder."""
+"""Locks a search's folder, so that only one process works in it."""
 
 import fcntl
 import os
@@ -19,10 +19,10 @@ HOLDER = ".lock-holder"  # a file of its own: some versions of filelock empty th
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the search in ``folder``. A process that dies, however it dies, frees its lock.
+    """Lock the search in ``folder``. The lock is freed when the process ends, however it ends.
 
     Raises:
-        UsageError: another process has locked it, or this one may not.
+        UsageError: another process has locked it, or this one may not write to the folder.
     """
     try:
         lock = FileLock(folder / FILE, timeout=PATIENCE).acquire()
@@ -34,25 +34,25 @@ def locked(folder: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise UsageError(
-            f"{folder.name}: {folder} cannot be written to ({error.strerror}); its owner can"
+            f"{folder.name}: cannot write to {folder} ({error.strerror}); ask its owner"
         ) from error
     with lock:
-        with suppress(OSError):  # a full disk: the lock holds without a name
+        with suppress(OSError):  # the disk may be full; the lock then holds without a name
             (folder / HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
 
 
 def is_locked(folder: Path) -> bool:
-    """True if a process has locked the search in ``folder``. It does not wait, and writes nothing.
+    """True if a process has locked the search in ``folder``. It does not wait or write.
 
-    Any number of processes may ask at once. A file that may not be read counts as locked.
+    Any number of processes may ask at once. A lock file that cannot be read counts as locked.
     """
     try:
         with (folder / FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return True
-    except OSError:  # most often it is not there
+    except OSError:  # usually the file does not exist
         return False
     return False
 

@@ -1,4 +1,4 @@
-"""Trials whose nodes are lost or cut off: no trial is to blame for that."""
+"""Keeps the loss of a node from counting as a failure of its trials."""
 
 import re
 from typing import Any
@@ -8,18 +8,18 @@ from ray.tune.experiment import Trial
 
 from search.trials.failure import last_error
 
-# In Ray's messages on what ran on a node that is gone, or that was cut off for a while. Tune itself
-# counts no loss of a node that a provider has taken back.
+# Ray's messages for work on a node that is gone or was cut off for a while. Tune itself does not
+# count the loss of a node that a provider has taken back.
 _PREEMPTED = r".*\s+the actor's node was preempted"
 _LOST = re.compile(rf"its node has died(?!{_PREEMPTED})|The actor \w+ is unavailable")
 
 
 class NodeLosses(Callback):  # type: ignore[misc]
-    """Tune's callback: the loss of a node does not count among a trial's failures.
+    """Tune's callback: the loss of a node does not count as a failure of the trial.
 
-    On machines that come and go a long trial may lose more nodes than a trial may have failures.
-    It counts where the trial has reported no epoch since the last one: a trial may take its node
-    down with it.
+    On machines that come and go, a long trial may lose more nodes than it may have failures. A loss
+    does count if the trial has reported no epoch since the last one, as a trial may itself take its
+    node down.
     """
 
     def __init__(self) -> None:

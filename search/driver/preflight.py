@@ -1,4 +1,4 @@
-"""What is checked before a search begins: room on the disk, and the nodes of a cluster."""
+"""Checks before a search begins: free space on the disk, and the nodes of a cluster."""
 
 import shutil
 import socket
@@ -23,14 +23,14 @@ from trainables.data import DataSpec, load
 from trainables.recipe import Setting
 from trainables.training import network
 
-COPIES = 4  # of the weights in a checkpoint: the latest, the best epoch's, two moments of Adam
+COPIES = 4  # copies of the weights in a checkpoint: latest, best epoch, two moments of Adam
 FLOAT = 4  # bytes
-RECORDS = 20 * 2**20  # bytes of MLflow's store and of all that is not a trial's
-EPOCH = 4 * 2**10  # bytes of an epoch's records, here and in MLflow
+RECORDS = 20 * 2**20  # bytes of MLflow's store and of everything that belongs to no trial
+EPOCH = 4 * 2**10  # bytes of an epoch's records, in the trial's files and in MLflow
 
 
 def check_room(request: Request, resources: Resources) -> None:
-    """Raise UsageError unless the disk is likely to hold what the search will write."""
+    """Raise UsageError unless the disk probably has room for what the search will write."""
     checkpoint = _checkpoint(request)
     budget = request.budget
     saved, running = SAVED_TRIALS + 2 + budget.finals, 2 * resources.concurrency
@@ -43,7 +43,7 @@ def check_room(request: Request, resources: Resources) -> None:
 
 
 def _checkpoint(request: Request) -> int:
-    """Bytes of a checkpoint of the first setting, whose network is run once."""
+    """The bytes of a checkpoint of the first setting, after running its network once."""
     values, dataset = request.proposals.first(), request.dataset
     model = network(Setting.of(request.architecture, values, 1, 0), dataset)
     check_trainable(
@@ -60,23 +60,23 @@ def _check_free(folder: Path, flag: str, needed: int) -> None:
     free = shutil.disk_usage(parent).free
     if free < needed:
         raise UsageError(
-            f"{flag} {folder}: {free / 1e6:.0f} MB are free, the search may need "
-            f"{needed / 1e6:.0f} MB; make room, or choose another folder"
+            f"{flag} {folder}: only {free / 1e6:.0f} MB are free, and the search may need "
+            f"{needed / 1e6:.0f} MB; free some space, or choose another folder"
         )
 
 
-LONGEST = 900.0  # seconds in which a node may read its data, or build its cache of them
+LONGEST = 900.0  # seconds that a node may take to read its data or build their cache
 
 
 @dataclass(frozen=True)
 class NodeInspection:
-    """What a node finds where the search will read and write.
+    """What a node sees in the folders that the search reads and writes.
 
     Attributes:
-        host: its name.
-        folder: what is wrong with ``--out`` there; empty if nothing is.
-        fingerprint: of the data there.
-        data: what is wrong with them; empty if nothing is.
+        host: name of the node.
+        folder: the fault of ``--out`` on the node; empty if there is none.
+        fingerprint: fingerprint of the data on the node.
+        data: the fault of the data on the node; empty if there is none.
     """
 
     host: str
@@ -86,12 +86,12 @@ class NodeInspection:
 
 
 def check_nodes(request: Request) -> None:
-    """Have every node that can train inspect ``--out`` and the data.
+    """Let every node that can train inspect ``--out`` and the data.
 
-    A node builds its cache of the data meanwhile, once for all of its workers.
+    At the same time a node builds its cache of the data, once for all its workers.
 
     Raises:
-        UsageError: ``--out`` is not one folder for all of them, or the data differ.
+        UsageError: the nodes do not share one ``--out`` folder, or their data differ.
     """
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     with _token(request.out) as token:
@@ -112,17 +112,17 @@ def _check_inspection(address: str, inspection: NodeInspection, request: Request
         raise UsageError(f"--data {request.source}: {node}: {inspection.data}")
     if inspection.fingerprint != request.dataset.fingerprint:
         raise UsageError(
-            f"--data {request.source}: {node} has other data there "
+            f"--data {request.source}: {node} has different data there "
             f"({inspection.fingerprint[:12]}, here {request.dataset.fingerprint[:12]})"
         )
 
 
 @contextmanager
 def _token(out: Path) -> Iterator[Path]:
-    """A file in ``out`` that no other machine has by chance.
+    """Make a file in ``out`` that no other machine has by chance; its path.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     path = out / f".convoy-{uuid.uuid4().hex}"
     try:
@@ -130,7 +130,7 @@ def _token(out: Path) -> Iterator[Path]:
         path.write_text(path.name)
         yield path
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written to ({error.strerror})") from error
+        raise UsageError(f"--out {out}: cannot write to this folder ({error.strerror})") from error
     finally:
         for file in out.glob(f"{path.name}*"):
             file.unlink(missing_ok=True)
@@ -150,13 +150,13 @@ def _result(address: str, task: Any) -> NodeInspection:
     except RayError as error:
         reason = str(error).strip().splitlines()[-1][:200]
         raise UsageError(
-            f"node {address} cannot run Convoy ({reason}); install the same version there"
+            f"node {address} cannot run Convoy ({reason}); install the same version on it"
         ) from error
     return inspection
 
 
 def inspect_node(token: str, spec: DataSpec, source: str) -> NodeInspection:
-    """Inspect, on a node, the file that the driver has written, and the data."""
+    """On a node, inspect the driver's file and the data."""
     folder, fingerprint, data = _folder(Path(token)), "", ""
     try:
         fingerprint = load(spec, source).fingerprint

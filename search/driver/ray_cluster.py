@@ -1,4 +1,4 @@
-"""The Ray cluster that a search runs on, and what its trials get of it."""
+"""The Ray cluster that a search runs on, and the resources of its trials there."""
 
 import logging
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from trainables.boundary.errors import UsageError
 
 @contextmanager
 def cluster(limits: Limits) -> Iterator[None]:
-    """A Ray cluster for the searches within: joined at an address, or started here.
+    """A Ray cluster while the context lasts: joined at an address, or started on this machine.
 
-    One that this process uses already is used, and left running.
+    A cluster that this process uses already is used again and left running.
 
     Raises:
-        UsageError: no cluster that lets this command in answers at the address.
+        UsageError: no cluster answers at the address, or it refuses this command.
     """
-    # Tune's one error names failed trials, which the table and the summary name better.
+    # Tune's only error lists failed trials; the table and the summary describe them better.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with local_ray(limits) as await_ray:
         await_ray()
@@ -35,13 +35,13 @@ def cluster(limits: Limits) -> Iterator[None]:
 
 
 def allotted(limits: Limits) -> Resources:
-    """What a trial gets of the cluster.
+    """The resources of a trial on the cluster.
 
-    On a cluster that was joined, as many trials as are asked for ask for room at once, also those
-    that get none yet: an autoscaler makes room for what waits.
+    On a joined cluster, as many trials as the user allows request room at once, even if there is
+    none yet: an autoscaler adds nodes for waiting requests.
 
     Raises:
-        UsageError: a trial asks for more than any machine has.
+        UsageError: a trial needs more than any machine has.
     """
     nodes = machines()
     if limits.pack is not None:
@@ -54,9 +54,9 @@ def allotted(limits: Limits) -> Resources:
 
 @contextmanager
 def _inheriting() -> Iterator[None]:
-    """Have Tune give a trial no variables of its own on a Ray that this process has started.
+    """Keep Tune from giving a trial its own variables on a Ray that this process has started.
 
-    Its workers inherit this process's, and none that was started before would do with others.
+    Workers inherit this process's variables; those already started could not serve other ones.
     """
     usual = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
     node = ray._private.worker._global_node
@@ -70,7 +70,7 @@ def _inheriting() -> Iterator[None]:
 
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
-    """The cluster at ``address`` while the context lasts.
+    """Join the cluster at ``address`` while the context lasts.
 
     Its workers do not inherit this process's variables.
     """
@@ -84,7 +84,7 @@ def _joined(address: str) -> Iterator[None]:
         ) from error
     except (ConnectionError, ValueError) as error:
         raise UsageError(
-            f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
+            f"--address {address}: no Ray cluster answers ({error}); start one, or omit --address"
         ) from error
     try:
         yield

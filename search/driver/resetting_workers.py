@@ -1,4 +1,4 @@
-"""Workers that are lost while they take their next trial."""
+"""Handles workers that are lost while they take their next trial."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from ray.tune.experiment import Trial
 
 @contextmanager
 def losing_resetting_workers() -> Iterator[None]:
-    """Have Tune try a trial again whose worker is lost while it takes the trial.
+    """Let Tune try a trial again if its worker is lost while it takes the trial.
 
-    Tune hears of such a loss twice, from the worker and from its task. It tries the trial again for
-    the first, and by itself would fail it for the second, and take it for one that is taken still.
+    Tune learns of such a loss twice, from the worker and from its task. After the first it tries
+    the trial again. After the second it would by itself fail the trial, still counted as taken.
     """
     usual = TuneController._trial_task_failure
 

@@ -1,4 +1,4 @@
-"""CPUs and GPUs of a trial, and how many trials run at once."""
+"""The CPUs and GPUs of a trial, and the number of trials that run at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from trainables.boundary.errors import UsageError
 
 @dataclass(frozen=True)
 class Machine:
-    """What a node of the cluster has.
+    """The resources of a node of the cluster.
 
     Attributes:
-        cpus: CPUs.
-        gpus: GPUs.
+        cpus: number of CPUs.
+        gpus: number of GPUs.
     """
 
     cpus: int
@@ -21,13 +21,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a trial gets.
+    """The resources of a trial.
 
     Attributes:
-        cpus: CPUs, and threads, of a trial; of a pack, of all its trials together.
-        gpus: GPUs of a trial; a fraction shares one; of a pack, of all its trials together.
-        concurrency: trials at once.
-        packs: processes that train several trials each; 0 where every trial has its own.
+        cpus: CPUs and threads of a trial; with packs, those of all trials of a pack together.
+        gpus: GPUs of a trial, a fraction if it shares one; with packs, those of a whole pack.
+        concurrency: number of trials at once.
+        packs: number of processes that train several trials each; 0 if every trial has its own.
     """
 
     cpus: int
@@ -42,11 +42,11 @@ def allot(
     gpus: float | None = None,
     concurrency: int | None = None,
 ) -> Resources:
-    """Resources of a trial from those of ``machines``; a value that is not None stands.
+    """The resources of a trial on ``machines``; values that are not None are used as they are.
 
-    Without a GPU a trial has one CPU, so that as many run as there are: small networks use one
-    thread better than two. With fewer trials at once they share the CPUs evenly. With GPUs a trial
-    has one. A trial runs on one machine.
+    Without GPUs a trial gets one CPU, and as many trials run as there are CPUs, because small
+    networks use one thread better than two. If fewer trials run at once, they share the CPUs
+    evenly. With GPUs a trial gets one. A trial runs on one machine.
 
     Raises:
         UsageError: a trial would need more than any machine has.
@@ -64,7 +64,7 @@ def allot(
 
 
 def fitting(machines: Sequence[Machine], cpus: int, gpus: float) -> int:
-    """Trials of so many CPUs and GPUs that all machines hold at once."""
+    """The number of trials with so many CPUs and GPUs that fit on all machines at once."""
     by_gpu = (int(machine.gpus / gpus) if gpus else machine.cpus for machine in machines)
     return sum(
         min(gpu_wise, machine.cpus // cpus)
@@ -73,7 +73,7 @@ def fitting(machines: Sequence[Machine], cpus: int, gpus: float) -> int:
 
 
 def allot_packs(machines: Sequence[Machine], members: int) -> Resources:
-    """A pack of ``members`` trials on each GPU; without one, a single pack with all CPUs."""
+    """A pack of ``members`` trials on each GPU; without a GPU, a single pack with all CPUs."""
     gpus = sum(machine.gpus for machine in machines)
     if not gpus:
         return Resources(max(machine.cpus for machine in machines), 0.0, members, 1)
@@ -82,7 +82,7 @@ def allot_packs(machines: Sequence[Machine], members: int) -> Resources:
 
 
 def _even_share(machines: Sequence[Machine], gpus: float, trials: int) -> int:
-    """The most CPUs of a trial with which as many ``trials`` still run at once."""
+    """The largest number of CPUs of a trial with which ``trials`` still run at once."""
     max_cpus = max(machine.cpus for machine in machines)
     return next((n for n in range(max_cpus, 1, -1) if fitting(machines, n, gpus) >= trials), 1)
 

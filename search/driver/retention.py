@@ -1,4 +1,4 @@
-"""Which checkpoints stay on disk."""
+"""Decides which checkpoints stay on disk."""
 
 import shutil
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ from search.trials.search_board import SearchBoard
 class KeepBest(Callback):  # type: ignore[misc]
     """Tune's callback: keeps a running trial's latest two checkpoints, and one of a few others.
 
-    The latest holds the best epoch's weights too; the one before serves where the latest is
-    damaged. Once trials have ended, the best of them, the baseline and the finalists keep one: what
-    is on disk does not grow with the trials. Tune's own ``num_to_keep`` knows one trial alone, and
-    writes the state of the whole search each time that it deletes.
+    The latest checkpoint also holds the best epoch's weights; the one before is used if the latest
+    is damaged. Of the trials that have ended, only the best ones, the baseline and the finalists
+    keep a checkpoint, so that disk use does not grow with the trials. Tune's ``num_to_keep``
+    considers one trial alone, and writes the state of the whole search at each deletion.
 
     Args:
         search: the search's folder.
-        board: knows how the trials ended; is called before this.
-        rule: which of them are the best.
+        board: the state of the trials, updated before this is called.
+        rule: the rule that orders the trials.
     """
 
     def __init__(self, search: Path, board: SearchBoard, rule: Rule) -> None:
@@ -38,7 +38,7 @@ class KeepBest(Callback):  # type: ignore[misc]
             self.ended(record)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tune pickles its callbacks, threads and locks cannot be, and nothing reads the copies.
+        # Tune pickles its callbacks, threads and locks cannot be pickled, nothing reads the copy.
         return Callback, ()
 
     def on_checkpoint(
@@ -57,8 +57,8 @@ class KeepBest(Callback):  # type: ignore[misc]
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Another worker takes over a trial.
 
-        One on a node that was cut off may be alive, and write one more. The next number is left to
-        it, so that it writes over nothing.
+        The former worker may still be alive on a node that was cut off, and write one more
+        checkpoint. The next number is left to it, so that it overwrites nothing.
         """
         trial.storage.current_checkpoint_index += 1
 
@@ -71,7 +71,7 @@ class KeepBest(Callback):  # type: ignore[misc]
     on_trial_error = on_trial_complete
 
     def ended(self, record: TrialRecord) -> None:
-        """Remove the checkpoints that nothing needs once a trial has ended."""
+        """Remove the checkpoints that are no longer needed once a trial has ended."""
         if not record.status.is_final:
             return
         needed = None if record.status is Status.FAILED else self._latest(record)
@@ -88,7 +88,7 @@ class KeepBest(Callback):  # type: ignore[misc]
     def _latest(self, record: TrialRecord) -> Path | None:
         """The checkpoint of a trial's last epoch; a damaged one if none is whole.
 
-        A stopped trial may have begun to write one more, of an epoch that it never reported.
+        A stopped trial may have begun to write another one, for an epoch that it never reported.
         """
         folder = trial_folder(self._search, record)
         if not record.epochs:
@@ -98,5 +98,5 @@ class KeepBest(Callback):  # type: ignore[misc]
 
 def _remove(folders: Iterable[Path]) -> None:
     for folder in folders:
-        with suppress(OSError):  # what stays takes room and does no harm
+        with suppress(OSError):  # a checkpoint that stays takes space but does no harm
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Several searches at once on a cluster that was joined, each in a process of its own."""
+"""Runs several searches at once on a joined cluster, each in a process of its own."""
 
 import signal
 import subprocess
@@ -19,8 +19,7 @@ from search.request.request import Request
 def run_side_by_side(requests: list[Request], console: Console) -> list[int]:
     """Run the searches, or resume those that are not whole; their exit statuses, in order.
 
-    A SIGINT or SIGTERM that comes meanwhile is passed on to all of them, and their records are
-    closed before this returns.
+    SIGINT and SIGTERM are passed on to all of them. Their records are closed when this returns.
     """
     for request in requests:
         if not request.folder.exists():
@@ -44,7 +43,7 @@ def run_side_by_side(requests: list[Request], console: Console) -> list[int]:
 
 
 def _begin(request: Request) -> "subprocess.Popen[str]":
-    # In a session of its own: a terminal would send it the SIGINT that is passed on to it.
+    # The process gets a session of its own, or a terminal would send it the same SIGINT again.
     resume = ["--resume", request.name, "--out", str(request.out)]
     tracking = ["--tracking-uri", request.tracking_uri]
     return subprocess.Popen(
@@ -59,7 +58,7 @@ def _begin(request: Request) -> "subprocess.Popen[str]":
 
 
 def _relay(space: str, process: "subprocess.Popen[str]", console: Console) -> None:
-    """Print what the process prints, each line behind its space."""
+    """Print what the process prints, each line after the name of its space."""
     assert process.stdout is not None
     for line in process.stdout:
         console.print(f"{space:8} {line.rstrip()}", markup=False, soft_wrap=True)
@@ -83,5 +82,5 @@ def _passing_on(running: "list[subprocess.Popen[str]]") -> Iterator[None]:
 
 
 def _exit_status(code: int) -> int:
-    """As a shell gives it: 128 and the signal that killed it."""
+    """The exit status as a shell gives it: 128 + signal for a process that a signal killed."""
     return code if code >= 0 else 128 - code

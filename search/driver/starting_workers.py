@@ -1,4 +1,4 @@
-"""Workers that are starting for a trial, and those that become free meanwhile."""
+"""Keeps a worker that is starting for a trial from being given up for a free one."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from ray.tune.schedulers import FIFOScheduler
 
 
 def sparing_starting_workers(scheduler: Any) -> Any:
-    """Have a scheduler of Tune's give a free worker to no trial whose own worker is starting.
+    """Make a Tune scheduler skip trials whose own worker is starting when a worker becomes free.
 
-    By default the oldest trial that waits gets it, and the worker that was starting for it is given
-    up. A node that was added would never be used where the trials on the others end more often than
-    a worker takes to start. Where no other trial waits, Tune still does so: no trial is left with a
-    worker that never starts.
+    By default the oldest waiting trial gets the free worker, and the worker that was starting for
+    it is given up. An added node would never be used if trials on the other nodes end more often
+    than a worker takes to start. If no other trial waits, Tune still does so, so that no trial
+    waits for a worker that never starts.
     """
     if type(scheduler).choose_trial_to_run is FIFOScheduler.choose_trial_to_run:
         scheduler.choose_trial_to_run = _oldest_without_worker
@@ -26,6 +26,6 @@ def _oldest_without_worker(tune_controller: Any) -> Trial | None:
 
 
 def _is_starting(controller: Any, trial: Trial) -> bool:
-    """True if a worker has been given room, and is starting for the trial."""
+    """True if a worker has room and is starting for the trial."""
     worker = controller._trial_to_actor.get(trial)
     return worker is not None and bool(controller._actor_manager.is_actor_started(worker))

@@ -1,4 +1,4 @@
-"""How a search is stopped before it is whole: by a signal, or by itself."""
+"""Stops a search before it is whole, on a signal or by its own decision."""
 
 import signal
 import threading
@@ -16,14 +16,14 @@ from ray.tune.experiment import Trial
 
 from search.driver.interruption import Interrupted
 
-GRACE = 1.0  # seconds in which a trial may still hand over the epoch that it has ended
-TWICE = 0.5  # seconds within which the same signal comes again if two pass it on, as Ray's jobs do
+GRACE = 1.0  # seconds in which a trial may still report an epoch that has ended
+TWICE = 0.5  # seconds within which a signal comes twice if two processes send it, as Ray's jobs do
 
 
 class WorkerProcesses(Callback):  # type: ignore[misc]
-    """Tune's callback: ends the workers of a search that is stopped.
+    """Tune's callback: ends the workers of a stopped search.
 
-    Tune would wait for the epochs that they are at, up to ten seconds, and keep nothing of them.
+    Tune would wait up to ten seconds for their current epochs, and then discard these.
     """
 
     def __init__(self) -> None:
@@ -31,15 +31,15 @@ class WorkerProcesses(Callback):  # type: ignore[misc]
         self._timer: threading.Timer | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WorkerProcesses, ()  # Tune pickles its callbacks, and a timer cannot be
+        return WorkerProcesses, ()  # Tune pickles its callbacks, and a timer cannot be pickled
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Tune is about to look after its trials."""
+        """Tune is about to handle its trials."""
         self._trials = trials
 
     def end_soon(self, grace: float = GRACE) -> None:
-        """End those that are at work now, and those that were still starting, after ``grace``."""
-        actors = self._at_work()  # in a moment Tune will no longer say
+        """End the workers that run or start now, after ``grace`` seconds."""
+        actors = self._at_work()  # Tune will not know them much longer
         self._timer = threading.Timer(grace, lambda: _kill([*actors, *self._at_work()]))
         self._timer.daemon = True
         self._timer.start()
@@ -49,14 +49,14 @@ class WorkerProcesses(Callback):  # type: ignore[misc]
         return [actor for actor in actors if actor]
 
     def forget(self) -> None:
-        """Let whatever has not ended by now be: Ray itself is about to go."""
+        """Leave the workers that have not ended yet alone: Ray itself is about to end."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 def _kill(actors: list[ActorHandle]) -> None:
     for actor in actors:
-        if ray.is_initialized():  # otherwise this would start it again
+        if ray.is_initialized():  # else the next call would start Ray again
             ray.kill(actor)
 
 
@@ -65,10 +65,10 @@ class Stop:
     """What ended a search before it was whole.
 
     Attributes:
-        signal: that came, or None.
-        reason: why it stopped itself, or empty.
-        workers: to be ended then.
-        asks: the signal by which Tune is asked to end its loop.
+        signal: the signal that arrived; None if none did.
+        reason: why the search stopped itself; empty if it did not.
+        workers: the workers to end then.
+        asks: the signal that tells Tune to end its loop.
     """
 
     signal: int | None = None
@@ -78,13 +78,13 @@ class Stop:
     _since: float = 0.0
 
     def halt(self, reason: str) -> None:
-        """Stop the search, for a ``reason`` in a line."""
+        """Stop the search for a ``reason``, which is one line."""
         if not self.reason:
             self.reason = reason
             self._end()
 
     def rearmed(self) -> bool:
-        """True if nothing ended the search; then a signal interrupts until Tune listens again."""
+        """True if nothing has ended the search; then signals interrupt until Tune listens again."""
         if self.asks is not SIGINT:
             signal.signal(self.asks, signal.default_int_handler)
         return self.signal is None and not self.reason
@@ -93,7 +93,7 @@ class Stop:
         """Stop the search for a signal.
 
         Raises:
-            KeyboardInterrupt: it is the second.
+            KeyboardInterrupt: it is the second signal.
         """
         if self.signal is None:
             self.signal, self._since = number, time.monotonic()
@@ -108,10 +108,10 @@ class Stop:
 
 @contextmanager
 def stopping_gently() -> Iterator[Stop]:
-    """Have SIGINT and SIGTERM end Tune's loop, so that the records are closed; a second interrupts.
+    """Let SIGINT and SIGTERM end Tune's loop, so that records are closed; a second one interrupts.
 
-    Tune is asked by SIGUSR1: it lets running trials go and returns. Before Tune listens to that, it
-    interrupts. Tune's own way with SIGINT outlasts the search, and Ray aborts on SIGTERM.
+    Tune gets SIGUSR1, on which it leaves running trials and returns. Before Tune handles that
+    signal, it interrupts. Tune's handler of SIGINT outlasts the search, and Ray aborts on SIGTERM.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

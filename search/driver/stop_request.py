@@ -1,7 +1,7 @@
-"""A search stopped from outside: another process, on this machine or not, writes into its folder.
+"""Stops a search from another process, on any machine, through a file in the search's folder.
 
-The driver makes the file, empty, and reads it: on a shared file system what another machine writes
-into a file is seen when that is opened, but a file that it makes may stay unseen for a minute.
+The driver creates the file empty and keeps reading it. On a shared file system, another machine's
+content is seen once the file is opened, while a new file may stay unseen for a minute.
 """
 
 import os
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from search.driver.stop import Stop
 
 FILE = ".stop"
-PAUSE = 0.5  # seconds between two looks
+PAUSE = 0.5  # seconds between two checks
 REASON = "python -m search.stop asked for it"
 
 
 def request_stop(folder: Path) -> None:
-    """Ask whoever runs the search in ``folder`` to stop it."""
+    """Ask the process that runs the search in ``folder`` to stop it."""
     (folder / FILE).write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
 
 
@@ -35,14 +35,14 @@ def is_requested(folder: Path) -> bool:
 
 
 def forget_requests(folder: Path) -> None:
-    """Drop what was asked of an earlier process; called by the one that has locked ``folder``."""
-    with suppress(OSError):  # a full disk
+    """Drop requests to an earlier process; only the process that has locked ``folder`` calls it."""
+    with suppress(OSError):  # the disk may be full
         (folder / FILE).write_bytes(b"")
 
 
 @contextmanager
 def heeding_requests(folder: Path, stop: "Stop") -> Iterator[None]:
-    """Stop the search in ``folder``, as SIGTERM would, once it is asked to."""
+    """Stop the search in ``folder`` as SIGTERM would, once another process asks for it."""
     over = threading.Event()
 
     def watch() -> None:
@@ -63,7 +63,7 @@ def heeding_requests(folder: Path, stop: "Stop") -> Iterator[None]:
 def _end(stop: "Stop") -> None:
     if stop.signal is not None or stop.reason:  # a second signal would interrupt
         return
-    if stop.asks is signal.SIGINT:  # a search outside the main thread listens to no signal
+    if stop.asks is signal.SIGINT:  # a search outside the main thread handles no signals
         stop.halt(REASON)
         return
     stop.reason = REASON

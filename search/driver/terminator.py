@@ -1,4 +1,4 @@
-"""What ends the stages of a search early: its time, or the lack of progress."""
+"""Ends the stages of a search early: at its time limit, or for lack of progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,26 +17,26 @@ from search.trials.board import TrialBoard
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
-CLOSING = 5.0  # seconds in which records are closed, weights saved and Ray ended
-MARGIN = 1.2  # how much longer than measured the finals may take
-SHARE = 0.5  # of the time that the finals may take at most
-KILLED = 0.3  # seconds after which a worker is ended that is still within an epoch
-REFRESH = 1.0  # seconds between two guesses of what the finals take
+CLOSING = 5.0  # seconds reserved to close records, save weights and end Ray
+MARGIN = 1.2  # factor by which the finals may take longer than measured
+SHARE = 0.5  # largest share of the time that is reserved for the finals
+KILLED = 0.3  # seconds after which a worker that is still within an epoch is ended
+REFRESH = 1.0  # seconds between two estimates of the finals' duration
 
 
 class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
-    """Tune's stopper, and a listener: closes the trials of a search, then its finals.
+    """Tune's stopper, and a listener: ends the trials of a search in time, then its finals.
 
-    A trial is stopped after the epoch whose next would not end in time. What is still within an
-    epoch at the end is ended as by a signal, and counts with the epochs that it has.
+    A trial is stopped after an epoch if the next one would not end in time. A trial that is still
+    within an epoch at the limit is killed, and counts with the epochs that it has.
 
     Args:
-        termination: what the search is asked for.
-        board: how the search stands; its clock tells the time.
-        rule: what decides between its trials.
-        patience: counts trials without progress; None for no limit.
-        slots: how many trials run at once, now.
-        end_workers: ends the workers that are at work, after some seconds.
+        termination: the limits of the search.
+        board: the state of the search, with its clock.
+        rule: the rule that orders its trials.
+        patience: counts trials without progress; None without that limit.
+        slots: the number of trials that run at once now.
+        end_workers: ends the running workers after the given seconds.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
     ) -> None:
         self._termination, self._board, self._rule = termination, board, rule
         self._patience, self._slots, self._end_workers = patience, slots, end_workers
-        self._first: dict[str, tuple[float, int]] = {}  # an epoch in this run, and its time
-        self._paces: dict[str, float] = {}  # seconds of an epoch
-        self._tuned_at: float | None = None  # when Tune began
+        self._first: dict[str, tuple[float, int]] = {}  # time and number of the first epoch seen
+        self._paces: dict[str, float] = {}  # seconds of an epoch, by trial
+        self._tuned_at: float | None = None  # time at which Tune began
         self._start: float | None = None  # seconds until the first worker trained
         self._end, self._planned_at = float("inf"), float("-inf")
         self._in_finals = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tune pickles its stopper, the board's lock cannot be, and nothing reads the copy.
+        # Tune pickles its stopper. The board's lock cannot be pickled, and nothing reads the copy.
         return NoopStopper, ()
 
     @property
     def time_is_up(self) -> bool:
-        """True if the trials were closed as their time had come."""
+        """True if the time limit closed the trials."""
         in_time = self._board.clock.seconds < self._stage_end()
         return self._board.ended_by == self._termination.by_time or not in_time
 
@@ -73,12 +73,12 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
 
     @property
     def _whole(self) -> float:
-        """When all training must have ended, by the search's clock."""
+        """The time by the search's clock at which all training must have ended."""
         seconds = self._termination.seconds
         return float("inf") if seconds is None else seconds - CLOSING
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """True if a trial is to be stopped at the end of this epoch."""
+        """True if a trial must stop after this epoch."""
         last = result.get("done") or result.get("epoch", 0) >= self._board.trials.max_epochs
         next_ends = self._board.clock.seconds + result.get("epoch_seconds", 0.0)
         if last or self._in_finals or next_ends <= self._stage_end():
@@ -87,7 +87,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         return True
 
     def stop_all(self) -> bool:
-        """True if the stage is over, whatever its workers are at."""
+        """True if the stage is over, even if workers are still within an epoch."""
         if self._board.clock.seconds < self._stage_end():
             return False
         self._close(self._termination.by_time)
@@ -95,9 +95,9 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         return True
 
     def may_begin(self, *, resumed: bool = False) -> bool:
-        """True if one more trial may, or training of the finals.
+        """True if one more trial, or one more training of the finals, may begin.
 
-        After a lack of progress only those that are ``resumed``.
+        After a lack of progress only ``resumed`` ones may.
         """
         now = self._board.clock.seconds
         self._tuned_at = now if self._tuned_at is None else self._tuned_at
@@ -107,7 +107,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         return resumed or not self._stage.closed
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Note how long its epochs take: by their own clock or, if that is more, by ours."""
+        """Note the duration of its epochs, the longer of the worker's and the driver's measure."""
         now = self._board.clock.seconds
         if self._start is None:
             tuned_at = now if self._tuned_at is None else self._tuned_at
@@ -125,7 +125,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
             self._close(self._termination.by_patience)
 
     def recall(self, records: Iterable[TrialRecord]) -> None:
-        """Learn of what an earlier run of the search has trained."""
+        """Load what an earlier run of the search has trained."""
         for record in sorted(records, key=lambda each: each.at):
             if record.epochs:
                 self._paces[record.trial_id] = record.epoch_seconds
@@ -133,7 +133,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
                 self.trial_ended(record)
 
     def begin_finals(self) -> None:
-        """Let the finals be those that fit into the time left; the trials have ended."""
+        """Reduce the finals to those that fit into the time left; the trials have ended."""
         self._in_finals = True
         if self._termination.seconds is None:
             return
@@ -151,7 +151,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         self._stage.closed = True
 
     def _stage_end(self) -> float:
-        """When the trials must have ended, so that the finals have their share; or all."""
+        """The time at which the stage must end; the trials leave the finals their share."""
         if self._in_finals or self._termination.seconds is None:
             return self._whole
         now = self._board.clock.seconds
@@ -169,9 +169,9 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         return plan_finals(self._lengths, *asked, self._slots(), self._start or 0.0, seconds)
 
     def _lengths(self, finalists: int, seeds: int) -> list[float]:
-        """What each training takes that is left of so many finalists, and the baseline.
+        """The seconds of each remaining training of so many finalists and the baseline.
 
-        Settings that are not known yet take what the average does.
+        Settings that are not known yet count with the average.
         """
         settings = trained_again(self._board, self._rule, finalists)
         runs = (run for run in self._board.finals.records if run.status is Status.COMPLETED)
@@ -194,7 +194,7 @@ class Terminator(TuneStopper, TrialListener):  # type: ignore[misc]
         return sum(self._paces.values()) / len(self._paces)
 
     def _shortest(self) -> float:
-        """What the first figures of one more trial take; of a final, all of it."""
+        """The seconds of one more trial's first epoch, or of one whole final."""
         if not self._paces:
             return 0.0
         if self._in_finals:

@@ -1,4 +1,4 @@
-"""How long a search will still take, by what an epoch of each setting took."""
+"""Estimates how long a search will still take, from the duration of its settings' epochs."""
 
 from search.selection.race import race_of
 from search.selection.rule import Rule
@@ -7,10 +7,10 @@ from search.trials.search_board import SearchBoard
 
 
 def seconds_left(board: SearchBoard, rule: Rule) -> float | None:
-    """A guess from the epochs that ended trials took and the pace so far; None at first.
+    """An estimate from the ended trials' epochs and the pace so far; None at first.
 
-    No more than the search's time limit leaves. The epochs of a setting that was trained are as
-    long as they were there, the others' as long as the average.
+    It is at most what the search's time limit leaves. Epochs of a setting that was trained count
+    with their measured duration, those of other settings with the average.
     """
     guess, limit = _guess(board, rule), board.clock.limit
     if limit is None:
@@ -25,7 +25,7 @@ def _guess(board: SearchBoard, rule: Rule) -> float | None:
         return None
     done = board.trials.seconds + board.finals.seconds
     usual = done / board.epochs
-    if not done:  # nothing was measured: all epochs count alike
+    if not done:  # without measured durations, all epochs count alike
         done, usual = float(board.epochs), 1.0
     running = sum(
         max(average - each.epochs, 0.5) * (each.epoch_seconds or usual)
@@ -38,7 +38,7 @@ def _guess(board: SearchBoard, rule: Rule) -> float | None:
 
 
 def _finals(board: SearchBoard, rule: Rule, usual: float) -> float:
-    """What the finals will still take; of settings like the best one, before they are known."""
+    """The remaining seconds of the finals; before these are known, as of settings like the best."""
     epochs, best = board.trials.max_epochs, board.trials.best()
     if not board.trials.is_whole:
         pace = (best.epoch_seconds if best else 0.0) or usual

@@ -1,4 +1,4 @@
-"""Where Tune's trials come from: those that were interrupted, then what the searcher proposes."""
+"""Gives Tune its trials: first those that were interrupted, then what the searcher proposes."""
 
 import shutil
 from copy import deepcopy
@@ -17,26 +17,26 @@ from search.trials.record import TrialRecord
 
 
 class MayBegin(Protocol):
-    """Whether one more trial may begin."""
+    """Decides whether one more trial may begin."""
 
     def __call__(self, *, resumed: bool) -> bool:
-        """True if it may."""
+        """True if one more trial may begin; ``resumed`` says whether it was interrupted before."""
 
 
 class TrialSource(SearchGenerator):  # type: ignore[misc]
     """Tune's source of trials.
 
-    One that was interrupted keeps its id, and so its folder and its MLflow run, and resumes from
-    its latest whole checkpoint. Tune's own restoring goes by a snapshot of the whole search that it
-    writes now and then: trials that began since are lost, and a checkpoint that it names may be
-    gone.
+    An interrupted trial keeps its id, and so its folder and its MLflow run, and resumes from its
+    latest whole checkpoint. Tune's own way to resume uses a snapshot of the whole search that it
+    writes now and then: it would lose the trials that began later, and a checkpoint that it names
+    may be gone.
 
     Args:
-        searcher: proposes the others.
+        searcher: proposes the new trials.
         interrupted: trials to resume.
-        concurrency: how many trials may run at once.
+        concurrency: number of trials that may run at once.
         search: the search's folder.
-        may_begin: says whether one more trial may, which may be one that is resumed.
+        may_begin: decides whether one more trial may begin.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
             experiment_tag=str(self._counter),
             trial_id=record.trial_id,
         )
-        # Tune numbers the next ones from here on; the first is left to a worker that may be alive.
+        # Tune numbers checkpoints from here; the first is left to a former worker, if still alive.
         trial.storage.current_checkpoint_index = last + 1
         return trial
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:
-        """Nothing: a search resumes from its trials' files."""
+        """Save nothing: a search resumes from its trials' files."""
 
     def has_checkpoint(self, dirpath: str) -> bool:
         """False: see ``save_to_dir``."""
@@ -101,9 +101,9 @@ class TrialSource(SearchGenerator):  # type: ignore[misc]
 
 
 def _only_whole(folder: Path, epochs: int) -> Path | None:
-    """The checkpoint to resume from, if there is one; those after it are removed.
+    """The checkpoint to resume from, or None; later ones are removed.
 
-    They are damaged, or of an epoch that was never reported.
+    The later ones are damaged, or belong to an epoch that was never reported.
     """
     chosen = latest_whole(folder, epochs)
     for path in checkpoints(folder):

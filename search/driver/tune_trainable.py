@@ -1,4 +1,4 @@
-"""Where the trials of a search are trained: each in its worker, or several in one process."""
+"""The function that Tune runs for a trial: in a worker of its own, or in a pack of several."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -16,12 +16,12 @@ from search.workers.train import train_trial
 
 
 def trainable(job: Job, resources: Resources, milestones: Collection[int]) -> Callable[..., Any]:
-    """What Tune runs for a trial of ``job``, with the resources that it reserves for it.
+    """The function that Tune runs for a trial of ``job``, with the resources to reserve.
 
     Args:
         job: what all trials share.
-        resources: of a trial, or of packs.
-        milestones: the epochs that a trial must report by themselves.
+        resources: the resources of a trial, or of packs.
+        milestones: the epochs that a trial must report separately.
     """
     if resources.packs:
         return _packed(job, resources, milestones)
@@ -32,7 +32,7 @@ def trainable(job: Job, resources: Resources, milestones: Collection[int]) -> Ca
 
 
 def _packed(job: Job, resources: Resources, milestones: Collection[int]) -> Callable[..., Any]:
-    """The thin processes of the members share the CPUs; the hosts hold the GPUs and do the work."""
+    """Members are thin processes that share the CPUs; hosts hold the GPUs and do the work."""
     members = resources.concurrency // resources.packs
     hosts = [_host(job, resources, members, milestones) for _ in range(resources.packs)]
     member = tune.with_parameters(train_in_pack, hosts=hosts)
@@ -41,8 +41,8 @@ def _packed(job: Job, resources: Resources, milestones: Collection[int]) -> Call
 
 
 def _host(job: Job, resources: Resources, members: int, milestones: Collection[int]) -> ActorHandle:
-    # Every member waits in a call of its own for its next report; the rest is for short calls.
+    # Every member waits for its next report in a call of its own; the others are for short calls.
     calls = 2 * members + 4
     options = {"num_cpus": 0, "num_gpus": resources.gpus, "max_concurrency": calls}
-    options |= {"max_restarts": -1}  # its members resume in a new one from their checkpoints
+    options |= {"max_restarts": -1}  # members resume from their checkpoints in a restarted host
     return ray.remote(PackHost).options(**options).remote(job, resources.cpus, milestones)

@@ -1,4 +1,4 @@
-"""What is tried next and what is stopped: samplers, searchers, schedulers, finals.
+"""Proposes settings and stops trials: samplers, searchers, schedulers, finals.
 
 Nothing here starts Ray, writes a file or knows MLflow.
 """

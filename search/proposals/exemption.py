@@ -1,14 +1,14 @@
-"""Which trials no scheduler stops early."""
+"""The trials that no scheduler stops early."""
 
 from typing import Any
 
 
 def is_exempt(config: dict[str, Any]) -> bool:
-    """True for the baseline and for the guesses of a space, by a trial's configuration.
+    """True for the configuration of the baseline or of one of the space's guesses.
 
-    A search says by how much it beats its baseline, and half a training would flatter it. A guess
-    is worth a whole training as somebody has reason to believe in it, and such settings are often
-    those that learn late: a long warm-up, strong augmentation. On a simulated gap5 the guesses win,
-    and are stopped by their first rung if they can be.
+    A search reports by how much it beats its baseline, and half a training of the baseline would
+    flatter it. A guess deserves a whole training because somebody has reasons for it, and such
+    settings often learn late, with a long warm-up or strong augmentation. On a simulated gap5 the
+    guesses win, but their first rung stops them if it may.
     """
     return config["number"] == 0 or bool(config.get("guessed"))

@@ -1,4 +1,4 @@
-"""What a training that was stopped would probably have reached."""
+"""Estimates what a stopped training would have reached."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -7,14 +7,14 @@ import numpy as np
 
 
 def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
-    """The expected value of each training's best epoch, had it gone on to the end of its budget.
+    """The expected value of each training's best epoch, had it continued to the end of its budget.
 
-    That is its best value so far, and the median of what the trainings that went on from the same
-    epoch gained after it. These may have been stopped later themselves, and then count at their
-    own expected values. A training that none outlasted counts at its best.
+    It is the training's best value so far plus the median gain after that epoch of the trainings
+    that continued from the same epoch. Of these, those that were stopped later count with their own
+    expected values. A training that no other outlasted counts with its best value.
 
     Args:
-        histories: of each training its values by epoch; at least one.
+        histories: for each training its values by epoch; at least one training.
     """
     ordered = [dict(sorted(history.items())) for history in histories]
     best = [dict(zip(h, accumulate(h.values(), max), strict=True)) for h in ordered]

@@ -1,4 +1,4 @@
-"""Where the settings of a search's trials come from: a space, or a list."""
+"""Takes the settings of a search's trials from a space."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +16,12 @@ from trainables.recipe import Value
 
 @dataclass(frozen=True)
 class Explore:
-    """Settings drawn from a space by its sampler, the losing ones stopped by its scheduler.
+    """Settings that the space's sampler draws, and whose losing trials its scheduler stops.
 
     Attributes:
-        space: what to search.
+        space: the space to search.
         fixed: values that are not drawn.
-        constraints: what the winner must hold, of what can be measured here.
+        constraints: the measurable bounds that the winner must hold.
         warm: settings of another search, tried right after the baseline.
     """
 
@@ -41,7 +41,7 @@ class Explore:
         return OptunaSearcher(points, job, budget.trials, constraints=constraints, method=method)
 
     def scheduler(self, job: Job, budget: Budget) -> Stopper:
-        """What the space names."""
+        """The scheduler that the space names."""
         choice = self.space.scheduler
         return schedulers.create(choice.name, budget, job.seed, choice.options, job.metric)
 
@@ -52,24 +52,24 @@ class Explore:
         return {"sampler": self.space.sampler, "scheduler": choice.name, **options}
 
     def remark(self, budget: Budget) -> str:
-        """That no trial is stopped early, where that follows from the grace."""
+        """A remark if no trial is stopped early because of the grace; else empty."""
         return schedulers.remark(self.space.scheduler.name, budget)
 
     def first(self) -> dict[str, Value]:
-        """The baseline."""
+        """The values of the baseline."""
         return self.space.baseline_with(self.fixed)
 
     def described(self) -> dict[str, Any]:
-        """What is searched, by which methods, and what is fixed."""
+        """The searched domains, the methods and the fixed values."""
         keys = {"baseline", "guesses", "search", "embedded", "sampler"}
-        unused = {"embedded": {"sampler", "scheduler"}}  # those in use are the space's
+        unused = {"embedded": {"sampler", "scheduler"}}  # the space itself holds those in use
         space = self.space.model_dump(mode="json", include=keys, exclude=unused)
         bounds = {name: limit.model_dump() for name, limit in self.constraints.items()}
         own = {"set": self.fixed, "constraints": bounds, "warm": list(self.warm)}
         return {**space, "scheduler": self._scheduler(), **own}
 
     def _scheduler(self) -> Any:
-        """The scheduler as a space names it, with all options that are not the budget's."""
+        """The scheduler as a space names it, with all options that are not in the budget."""
         choice, budget = self.space.scheduler, self.space.budget
         options = schedulers.settings(choice.name, budget, choice.options).model_dump()
         own = {key: value for key, value in options.items() if key not in schedulers.SHARED}

@@ -17,11 +17,11 @@ from search.trials.spec import Job, TrialSpec
 
 
 def finals(board: SearchBoard, rule: Rule, job: Job) -> Iterator[TrialSpec]:
-    """The finals left of a search whose trials have ended, a seed of all finalists after the other.
+    """The remaining finals of a search whose trials have ended: seed by seed, all finalists each.
 
-    Their numbers and seeds follow on the trials': no trial was trained with one of them. All
-    finalists have the same seeds, so that none is drawn a better one: those with which a training
-    has begun, also of a setting that was a finalist before the search was given more trials.
+    Their numbers and seeds follow those of the trials, none of which was trained with them. All
+    finalists have the same seeds, so that none gets a luckier one: first those of trainings that
+    have begun, even of a setting that was a finalist before the search got more trials.
     """
     runs, race = board.finals.records, race_of(board, rule)
     trials = {trial.number for trial in board.trials.records}
@@ -44,7 +44,7 @@ def _free(first: int, taken: Collection[int]) -> Iterator[int]:
 
 
 def _places(race: Race, runs: Iterable[TrialRecord]) -> list[int]:
-    """By which number each contender is called: its place, or that with which it was begun."""
+    """The number in each contender's label: its position, or the one with which it began."""
     free = _free(1, set(map(_place, runs)))
     begun = [race.trainings.get(each.number) for each in race.contenders]
     return [_place(trainings[0]) if trainings else next(free) for trainings in begun]
@@ -55,14 +55,14 @@ def _place(run: TrialRecord) -> int:
 
 
 class FinalsSearch(Proposer):
-    """Tune's searcher over the finals: a finalist that cannot reach the leader is left out.
+    """Tune's searcher over the finals: it skips a finalist that cannot reach the leader.
 
-    Which are left out is decided anew for each proposal, by what is recorded: one returns if the
-    leader falls back.
+    Each proposal decides this again from the records, so that a finalist returns if the leader
+    falls back.
 
     Args:
-        board: how trials and finals stand.
-        rule: what decides between them.
+        board: the state of trials and finals.
+        rule: the rule that orders them.
         job: what all trials share.
     """
 
@@ -73,22 +73,22 @@ class FinalsSearch(Proposer):
         self._under_way: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tune pickles its searcher, the board's lock cannot be, and nothing reads the copy.
+        # Tune pickles its searcher. The board's lock cannot be pickled, and nothing reads the copy.
         return PlannedSearch, ((),)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next final; Tune's FINISHED after the last, None while it may depend on others."""
+        """The next final; Tune's FINISHED after the last, None while running ones may decide."""
         race = race_of(self._board, self._rule)
         chosen = next((spec for spec in self._left if spec.repeats not in race.out), None)
         if chosen is None:
             waits = self._left and (self._under_way or race.ended < len(race.runs))
-            return None if waits else str(Searcher.FINISHED)  # what is trained may change the race
+            return None if waits else str(Searcher.FINISHED)  # running finals may change the race
         self._left.remove(chosen)
         self._under_way.add(trial_id)
         return chosen.as_config()
 
     def recall(self, history: TrialHistory) -> None:
-        """Nothing: the board knows what has begun."""
+        """Do nothing: the board knows the finals that have begun."""
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

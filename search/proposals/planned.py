@@ -1,4 +1,4 @@
-"""A list of settings, each trained to its end."""
+"""Takes the settings of a search's trials from a list; each is trained to its end."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -21,26 +21,26 @@ class Planned:
     points: tuple[Point, ...]
 
     def searcher(self, job: Job, budget: Budget) -> Proposer:
-        """One that proposes the list in its order."""
+        """A searcher that proposes the list in its order."""
         return PlannedSearch(
             TrialSpec(job, number, point.values, point.label, point.stream)
             for number, point in enumerate(self.points)
         )
 
     def scheduler(self, job: Job, budget: Budget) -> Stopper:
-        """One that stops nothing."""
+        """A scheduler that stops no trial."""
         return TrainToTheEnd(budget.epochs)
 
     def params(self, budget: Budget) -> dict[str, Any]:
-        """Nothing: all that a list follows from is recorded with it."""
+        """An empty dict: everything that determines a list is recorded with it."""
         return {}
 
     def remark(self, budget: Budget) -> str:
-        """Nothing: no one expects that a trial is stopped early."""
+        """An empty text: nobody expects that a trial is stopped early."""
         return ""
 
     def first(self) -> dict[str, Value]:
-        """The first of the list."""
+        """The values of the first setting."""
         return self.points[0].values
 
     def described(self) -> dict[str, Any]:
@@ -62,10 +62,10 @@ class PlannedSearch(Proposer):
         return self._specs.pop(min(self._specs)).as_config()
 
     def recall(self, history: TrialHistory) -> None:
-        """Leave a trial out that has begun."""
+        """Skip a trial that has begun."""
         self._specs.pop(history.record.number, None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing is learnt from a result."""
+        """Do nothing: a list learns nothing from results."""

@@ -1,4 +1,4 @@
-"""What a search asks of whatever proposes and stops its trials."""
+"""The interfaces of what proposes and stops a search's trials."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -16,61 +16,61 @@ _DECIDE = "on_trial_result"  # the method of Tune's schedulers in which they sto
 
 
 class Proposer(Searcher):  # type: ignore[misc]
-    """A searcher of Tune's, whose configurations are those of ``TrialSpec.as_config``."""
+    """A searcher for Tune that returns configurations of ``TrialSpec.as_config``."""
 
     def __init__(self) -> None:
-        # One that every report holds; what is judged by is the job's.
+        # A metric that every report holds; the job names the one that judges trials.
         super().__init__(metric=figure_of(ACCURACY), mode="max")
 
     @abstractmethod
     def recall(self, history: TrialHistory) -> None:
-        """Learn of a trial of this search from its record."""
+        """Load a trial of this search from its record."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: a search resumes from its trials' files."""
+        """Save nothing: a search resumes from its trials' files."""
 
     def restore(self, checkpoint_path: str) -> None:
         """See ``save``."""
 
 
 class Stopper(Protocol):
-    """Tune's scheduler."""
+    """A scheduler for Tune."""
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
-        """Learn of the trials so far; the ids of those that it stops where they stand."""
+        """Load the trials so far; the ids of those that it stops at their present epochs."""
 
     def milestones(self) -> Iterable[int]:
-        """The epochs before the last at which it decides, or needs the figures of any trial.
+        """The epochs before the last one at which it decides or needs a trial's metrics.
 
-        Trials report these by themselves, others perhaps not. One that lacks this method hears of
-        every epoch, and so does one that inherits it but decides in a method of its own.
+        Trials report these epochs separately, and other epochs perhaps not. A scheduler without
+        this method gets every epoch, and so does one that inherits it but overrides the decision.
         """
 
 
 class Proposals(Protocol):
-    """What makes a search's trials, and what stops them."""
+    """The source of a search's trials, with what stops them."""
 
     def searcher(self, job: Job, budget: Budget) -> Proposer:
-        """What proposes the trials."""
+        """The searcher that proposes the trials."""
 
     def scheduler(self, job: Job, budget: Budget) -> Stopper:
-        """What stops the losing ones."""
+        """The scheduler that stops losing trials."""
 
     def params(self, budget: Budget) -> dict[str, Any]:
-        """How they are drawn and stopped, for the records."""
+        """The methods that propose and stop trials, for the records."""
 
     def remark(self, budget: Budget) -> str:
-        """What is to be said of the stopping before the search begins; empty if nothing."""
+        """A remark on early stopping, to print before the search begins; may be empty."""
 
     def first(self) -> dict[str, Value]:
-        """The first trial's values."""
+        """The values of the first trial."""
 
     def described(self) -> dict[str, Any]:
-        """What the settings follow from, as JSON values."""
+        """Everything that determines the settings, as JSON values."""
 
 
 def milestones(scheduler: Stopper, epochs: int) -> frozenset[int]:
-    """The epochs of trials of up to ``epochs`` that must be reported by themselves."""
+    """The epochs, of trials with up to ``epochs``, that must be reported separately."""
     both = {"milestones", _DECIDE}
     first = next((kind for kind in type(scheduler).__mro__ if both & vars(kind).keys()), object)
     own = scheduler.milestones() if "milestones" in vars(first) else range(1, epochs)

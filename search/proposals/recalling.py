@@ -1,4 +1,4 @@
-"""What a scheduler makes of a search's trials when it gets their recorded epochs once more."""
+"""Replays the recorded epochs of a search's trials to a scheduler."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from search.trials.record import Status, TrialRecord
 
 @dataclass(frozen=True)
 class RecalledTrial:
-    """What a scheduler reads of Tune's trial."""
+    """The attributes of Tune's trial that a scheduler reads."""
 
     trial_id: str
     config: dict[str, Any]
 
 
 def recall(scheduler: TrialScheduler, histories: list[TrialHistory]) -> set[str]:
-    """Hand ``scheduler`` the epochs and failures of a search in the order in which they came.
+    """Pass the epochs and failures of a search to ``scheduler`` in their original order.
 
-    It then stands as it stood when the driver died, and decides as it would have.
+    The scheduler then has the state that it had when the driver died, and decides as it would have.
 
     Returns:
-        The ids of the trials that it stops where they stand.
+        The ids of the trials that it stops at their present epochs.
     """
     trials = {history.record.trial_id: _trial(history.record) for history in histories}
     for trial in trials.values():
@@ -50,7 +50,7 @@ def _trial(record: TrialRecord) -> RecalledTrial:
 def _in_order(
     histories: Iterable[TrialHistory],
 ) -> Iterator[tuple[TrialRecord, TrialRecord | None]]:
-    """Each trial with how it stood after an epoch, or with None where it failed."""
+    """Each trial with its record after an epoch, or with None for its failure."""
     events = [(step.at, each.record, step) for each in histories for step in each.steps]
     failed = [each.record for each in histories if each.record.status is Status.FAILED]
     ends = [(record.at, record, None) for record in failed]

@@ -1,4 +1,4 @@
-"""Optuna's search within Ray Tune, with the true end of every trial."""
+"""Connects Optuna to Ray Tune, and tells it how each trial really ended."""
 
 from typing import Any
 
@@ -19,26 +19,26 @@ from trainables.best_epoch import improves
 
 
 def startup(trials: int) -> int:
-    """How many of a search's ``trials`` come before the first that is drawn by what was learnt."""
+    """The number of a search's ``trials`` before the first one that uses earlier results."""
     return max(4, min(10, trials // 2))
 
 
 class OptunaSearcher(Proposer):
-    """Tune's searcher over an Optuna study that gets COMPLETE, PRUNED and FAIL as they are.
+    """Tune's searcher over an Optuna study that gets the true states COMPLETE, PRUNED and FAIL.
 
-    Ray's own ``OptunaSearch`` tells Optuna that a trial which the scheduler stopped is complete,
-    with its last, low-budget value, and leaves that value out of the intermediate ones. Here a
-    trial that was stopped is PRUNED with all its intermediate values, one that ran to the end is
-    COMPLETE with the value of its best epoch, and one that failed is FAIL.
+    Ray's own ``OptunaSearch`` reports a trial that the scheduler stopped as complete, with its
+    last, low-budget value, and omits that value from the intermediate ones. Here a stopped trial is
+    PRUNED with all its intermediate values, one that ran to the end is COMPLETE with the value of
+    its best epoch, and one that failed is FAIL.
 
     Args:
-        sampler: draws a trial's values; its first points, the baseline's first of all, become
+        sampler: draws a trial's values; its first points, beginning with the baseline, become
             the first trials.
         job: what all trials share.
-        trials: how many there will be; half of them, 4 to 10, come before the first that is
-            drawn by what was learnt: the sampler's first points, and others at random.
-        constraints: Optuna draws nearer to trials whose best epoch holds them, and to those that
-            miss them by little.
+        trials: number of trials; half of them, but 4 to 10, come before the first one that uses
+            earlier results: the sampler's first points, then random ones.
+        constraints: Optuna prefers settings near trials whose best epoch holds them or misses
+            them by little.
         method: name of a file in ``search/proposals/samplers``.
     """
 
@@ -51,19 +51,19 @@ class OptunaSearcher(Proposer):
         method: str = samplers.DEFAULT,
     ) -> None:
         super().__init__()
-        optuna.logging.set_verbosity(optuna.logging.ERROR)  # a kernel that fits badly, for one
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # no warnings, such as on a poor fit
         self._sampler, self._job = sampler, job
         self._guessed = sampler.guessed()
         self._bounded = BoundedStudy(
             job.seed, startup(trials), sampler.first_points(), sampler=method
         )
-        self._numbers: dict[str, int] = {}  # of the trials under way, by Tune's name
+        self._numbers: dict[str, int] = {}  # numbers of the running trials by Tune's names
         self._constraints: Constraints = constraints or {}
-        self._best: dict[int, dict[str, Any]] = {}  # their best epochs' figures, by number
+        self._best: dict[int, dict[str, Any]] = {}  # metrics of their best epochs by number
 
     @property
     def study(self) -> optuna.Study:
-        """The Optuna study behind the search; of a long one, what the sampler still needs."""
+        """The Optuna study; in a long search only the trials that the sampler still needs."""
         return self._bounded.study
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class OptunaSearcher(Proposer):
         return TrialSpec(self._job, number, values, label, guessed=guessed).as_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record the intermediate values of a report, once an epoch."""
+        """Record the intermediate values of a report, one for each epoch."""
         if FAILED in result:
             return
         number = self._numbers[trial_id]
@@ -114,10 +114,10 @@ class OptunaSearcher(Proposer):
             self._bounded.tell(number, TrialState.COMPLETE, max(values.values()))
 
     def recall(self, history: TrialHistory) -> None:
-        """Learn of a trial of this search from its record.
+        """Load a trial of this search from its record.
 
-        Of a finalist's training it learns the number and the seed: a trial that is added later has
-        others, so that numbers are unique and the seeds of finals stay fresh for all trials.
+        For a finalist's training it only notes number and seed, which trials that are added later
+        do not use: so numbers are unique, and the seeds of finals stay fresh for all trials.
         """
         record = history.record
         if record.spec.repeats is not None:

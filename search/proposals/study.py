@@ -1,4 +1,4 @@
-"""An Optuna study that forgets what its sampler needs no more."""
+"""An Optuna study that forgets trials which its sampler no longer needs."""
 
 import optuna
 from optuna.storages import InMemoryStorage
@@ -8,32 +8,32 @@ from search.proposals import samplers
 from trainables.recipe import Value
 from trainables.seeding import derive
 
-# TPE takes 40 microseconds a trial of its history to draw one of gap5's settings. It models the 25
-# best trials, from 250 on, and all others. So the best 25 stay what they are, and of the others a
-# sample stands for all: the latest alone, or the next best, would crowd near what is being tried,
-# and drive the search away from it.
+# TPE takes 40 microseconds for each trial of its history to draw one of gap5's settings. From 250
+# trials on it models the 25 best and, separately, all others. So the best 25 are kept, and a sample
+# represents the others. The latest or the next best alone would cluster near the settings that are
+# being tried, and drive the search away from them.
 MAX_TRIALS, CARRIED, BEST = 450, 300, 25
 _NEEDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
 
 class BoundedStudy:
-    """A study in which the next trial costs no more after 10,000 than after 450.
+    """A study in which the next trial costs no more after 10,000 trials than after 450.
 
-    When ``max_trials`` in it have ended it is replaced by a new one: of the ``carried`` trials in
-    it the ``best`` are the best so far by TPE's own order, and the others a sample of the rest, in
-    which each trial of the whole search is as likely as any other. Trials that run or wait are
-    carried too, failed ones are left out. Until then it is an ordinary study.
+    When ``max_trials`` trials in it have ended, a new study replaces it. That one holds ``carried``
+    finished trials: the ``best`` ones by TPE's own order, and a uniform sample of all others of the
+    search. Running and waiting trials are carried over too, failed ones are not. Until then it is
+    an ordinary study.
 
-    A trial is known by its number, which counts over all of them. What is drawn for it follows from
-    the seed, from its place among the trials and from earlier results, so that a search that is
-    resumed after its driver died draws what it would have drawn.
+    A trial is identified by its number in the whole search. Its values follow from the seed, its
+    position among the trials and earlier results, so that a search that is resumed after its driver
+    died draws what it would have drawn.
 
     Args:
-        seed: of what is drawn.
-        startup: trials that are drawn at random at first.
-        points: values of the first trials, under Optuna's names; what one lacks is drawn.
-        max_trials: how many end before the study is replaced.
-        carried: finished trials that are carried into the next study.
+        seed: seed of the draws.
+        startup: number of first trials that are drawn at random.
+        points: values of the first trials, under Optuna's names; missing keys are drawn.
+        max_trials: number of ended trials after which the study is replaced.
+        carried: number of finished trials that are carried into the next study.
         best: how many of these are the best ones.
         sampler: name of a file in ``search/proposals/samplers``.
     """
@@ -53,12 +53,12 @@ class BoundedStudy:
         self._max_trials, self._carried, self._best = max_trials, carried, best
         self._issued: set[int] = set()
         self._reserved: set[int] = set()
-        self._running: dict[int, int] = {}  # number of a trial, and its number in the study
-        self._lots: dict[int, int] = {}  # number in the study, and what was drawn for the trial
+        self._running: dict[int, int] = {}  # by trial number: its number in the study
+        self._lots: dict[int, int] = {}  # by number in the study: the trial's random lot
         self._create([])
 
     def ask(self) -> tuple[int, optuna.Trial]:
-        """A new trial and its number, the first that was not asked for yet."""
+        """A new trial and its number, the first one that is free."""
         while self._next in self._issued or self._next in self._reserved:
             self._next += 1
         place = self.place(self._next)
@@ -66,15 +66,15 @@ class BoundedStudy:
         return self._next, self.ask_for(self._next, point)
 
     def reserve(self, number: int) -> None:
-        """Ask for no trial of ``number``, which is a final's."""
+        """Skip ``number``, which belongs to a final."""
         self._reserved.add(number)
 
     def place(self, number: int) -> int:
-        """How many trials come before that of ``number``, which does not count reserved ones."""
+        """The number of trials before ``number``, without reserved ones."""
         return number - sum(other < number for other in self._reserved)
 
     def ask_for(self, number: int, point: dict[str, Value]) -> optuna.Trial:
-        """The trial of ``number``, at ``point``; what that lacks is drawn."""
+        """The trial ``number`` at ``point``; missing keys are drawn."""
         if self._finished >= self._max_trials:
             self._replace()
         if point:
@@ -88,17 +88,17 @@ class BoundedStudy:
         return trial
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """Record a running trial's value after ``epoch``, unless there is one already."""
+        """Record a running trial's value after ``epoch``, unless it has one already."""
         trial_id = self._storage_id(number)
         if epoch not in self._storage.get_trial(trial_id).intermediate_values:
             self._storage.set_trial_intermediate_value(trial_id, epoch, value)
 
     def reported(self, number: int) -> dict[int, float]:
-        """What a running trial has reported, by epoch."""
+        """The values that a running trial has reported, by epoch."""
         return dict(self._storage.get_trial(self._storage_id(number)).intermediate_values)
 
     def constrain(self, number: int, excesses: dict[str, float]) -> None:
-        """Record how far a running trial is beyond each constraint; 0 or less holds it."""
+        """Record a running trial's distance beyond each constraint; 0 or less holds it."""
         trial = optuna.Trial(self.study, self._storage_id(number))
         for name, excess in excesses.items():
             trial.set_constraint(name, excess)
@@ -110,7 +110,7 @@ class BoundedStudy:
 
     def _create(self, trials: list[FrozenTrial]) -> None:
         self._storage = InMemoryStorage()
-        # A sampler for each: its caches belong to one study.
+        # Each study gets a sampler of its own, whose caches belong to one study.
         self._sampler = samplers.create(self._sampler_name, self._seed, self._startup)
         self.study = optuna.create_study(
             storage=self._storage,
@@ -130,9 +130,9 @@ class BoundedStudy:
         self._lots = {place[old]: lot for old, lot in self._lots.items() if old in place}
 
     def _worth_keeping(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """The trials that are carried into the next study, in their order.
+        """The trials to carry into the next study, in their order.
 
-        The lowest lots of all trials so far are a uniform sample of them.
+        The trials with the lowest lots are a uniform sample of all trials so far.
         """
         needed = [trial for trial in trials if trial.state in _NEEDED]
         finished = [trial for trial in needed if trial.state.is_finished()]
@@ -148,8 +148,8 @@ class BoundedStudy:
 
 
 def _merit(trial: FrozenTrial) -> tuple[float, bool, float, float]:
-    """Larger for the better of two: those that break no constraint first, then by how little they
-    do; whole trials first, by value; then by epochs done, by the last value. TPE orders them so."""
+    """A sort key in TPE's order, larger for better trials: no broken constraint, then a smaller
+    violation; whole trials by their value, then others by epochs done and last value."""
     broken = -sum(excess for excess in trial.constraints.values() if excess > 0)
     if trial.state == TrialState.COMPLETE:
         return broken, True, 0.0, float(trial.value or 0.0)

@@ -1,4 +1,4 @@
-"""What is written of a search and read back: the summary, saved models, MLflow.
+"""Writes a search's records and reads them: the summary, saved models, MLflow.
 
-MLflow is imported here and in the commands alone. Nothing here decides what is tried.
+Only this room and the commands import MLflow. Nothing here decides what is tried.
 """

@@ -1,4 +1,4 @@
-"""What a search's records hold and its trials' files do not: ``records.json``."""
+"""``records.json``: what a search's records hold besides its trials' files."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -18,17 +18,17 @@ from trainables.boundary.secrets import masked
 
 @dataclass(frozen=True)
 class About:
-    """All of a search's records that its trials' files do not hold, as ``records.json`` has it.
+    """The content of ``records.json``: all of a search's records besides its trials' files.
 
     Attributes:
-        place: where they are kept.
-        params: of the search as a whole.
-        trial_params: of every trial, besides its values.
+        place: where the records are kept.
+        params: parameters of the search as a whole.
+        trial_params: parameters of every trial, besides its values.
         job: what all trials share.
         data: the data's name, sizes and fingerprint.
-        constraints: what the winner must hold, as the space file writes it.
-        images: how many validation images each bounded figure is a share of.
-        budgets: what it was asked for, the earlier ones first, the present one last.
+        constraints: bounds that the winner must hold, as the space file writes them.
+        images: for each bounded metric, the number of validation images that it is a share of.
+        budgets: the budgets that were asked for, the present one last.
     """
 
     place: Place
@@ -42,7 +42,7 @@ class About:
 
     @property
     def rule(self) -> Rule:
-        """What orders the trials.
+        """The rule that orders the trials.
 
         Raises:
             ValueError: a constraint is not valid.
@@ -50,17 +50,17 @@ class About:
         return Rule(TypeAdapter(Constraints).validate_python(self.constraints), self.images)
 
     def write(self, folder: Path) -> None:
-        """Write it into a search's folder, without the password that the URI may hold."""
+        """Write the file into a search's folder, without a password in the URI."""
         public = replace(self, place=replace(self.place, uri=masked(self.place.uri)))
         with atomic_file(folder / FILE) as file:
             file.write(json.dumps(asdict(public), indent=2).encode())
 
 
 def read_about(folder: Path) -> About:
-    """What ``About.write`` wrote into a search's folder, with the paths that it has there now.
+    """Read ``records.json`` from a search's folder, with paths as they are now.
 
     Raises:
-        UsageError: it is missing, or damaged.
+        UsageError: the file is missing or damaged.
     """
     path = folder / FILE
     try:
@@ -71,4 +71,4 @@ def read_about(folder: Path) -> About:
     except FileNotFoundError as error:
         raise UsageError(f"{folder.name}: there are no records of a search in {folder}") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} is damaged ({error}); --resume writes it anew") from error
+        raise UsageError(f"{path} is damaged ({error}); --resume writes it again") from error

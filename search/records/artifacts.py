@@ -1,4 +1,4 @@
-"""Where MLflow's experiments keep their artifacts, also once a store was moved."""
+"""The folders of MLflow's artifacts, also after a store was moved."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -10,16 +10,16 @@ from mlflow import MlflowClient
 from search.records.experiment import TAGS
 from search.records.tracking import sqlite_file
 
-_BESIDE = "convoy.artifacts"  # a tag: an experiment's folder, as seen from that of the store
+_BESIDE = "convoy.artifacts"  # a tag: an experiment's folder, relative to the store's folder
 
 
 def make_experiment(client: MlflowClient, name: str, uri: str, artifacts: Path | None) -> str:
-    """The id of experiment ``name`` in the store at ``uri``, made unless it exists.
+    """The id of experiment ``name`` in the store at ``uri``, which is made if it is missing.
 
     Args:
-        client: of the store.
-        name: of the experiment.
-        uri: of the store.
+        client: client of the store.
+        name: name of the experiment.
+        uri: URI of the store.
         artifacts: folder for the artifacts of a local store; None lets the server choose.
     """
     existing = client.get_experiment_by_name(name)
@@ -28,22 +28,22 @@ def make_experiment(client: MlflowClient, name: str, uri: str, artifacts: Path |
     if artifacts is None:
         return str(client.create_experiment(name, None, TAGS))
     folder = artifacts / name
-    folder.mkdir(parents=True, exist_ok=True)  # one that is not there was moved
+    folder.mkdir(parents=True, exist_ok=True)  # a missing folder counts as moved
     inside = uri.startswith("sqlite:") and folder.is_relative_to(sqlite_file(uri).parent)
     tag = {_BESIDE: str(folder.relative_to(sqlite_file(uri).parent))} if inside else {}
     return str(client.create_experiment(name, folder.as_uri(), TAGS | tag))
 
 
 def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
-    """Have a local store that was moved, or whose folder of searches was, find its artifacts.
+    """Correct the artifact paths of a local store that was moved, or whose searches were.
 
-    MLflow records absolute paths. Those below the store's own folder go with it; others go to
-    ``runs`` if nothing is left where they were. A store that cannot be written stays as it is.
+    MLflow records absolute paths. Paths below the store's folder move with it; others become paths
+    below ``runs`` if the old folder is gone. A store that cannot be written to stays as it is.
 
     Args:
-        uri: of the store.
+        uri: URI of the store.
         runs: the folder of searches.
-        writing: artifacts will be written, so that a folder which holds none will do.
+        writing: artifacts will be written, so a folder without artifacts is accepted.
     """
     file = sqlite_file(uri)
     if not uri.startswith("sqlite:") or not file.is_file():
@@ -56,14 +56,14 @@ def find_artifacts(uri: str, runs: Path, *, writing: bool = False) -> None:
         for experiment, name, location, tag in store.execute(_EXPERIMENTS, (_BESIDE,)).fetchall():
             runs_of = store.execute(_RUNS, (experiment,)).fetchall()
             before = Path(unquote(urlsplit(location).path))
-            beside = file.parent / (tag or f"artifacts/{name}")
-            places = [beside, *([] if before.is_dir() else [runs / "artifacts" / name])]
+            near_store = file.parent / (tag or f"artifacts/{name}")
+            places = [near_store, *([] if before.is_dir() else [runs / "artifacts" / name])]
             held = [each for each in places if any((each / run).is_dir() for (run,) in runs_of)]
-            after = beside if tag else next(iter(held), before)
+            after = near_store if tag else next(iter(held), before)
             if writing and not tag and after == before and not before.is_dir():
                 after = places[-1]
-            if after == beside and not tag:
-                store.execute(_TAG, (_BESIDE, str(beside.relative_to(file.parent)), experiment))
+            if after == near_store and not tag:
+                store.execute(_TAG, (_BESIDE, str(near_store.relative_to(file.parent)), experiment))
             if after != before:
                 store.execute(_MOVE_EXPERIMENT, (after.as_uri(), experiment))
                 store.execute(_MOVE_RUNS, (after.as_uri(), len(location) + 1, experiment, location))

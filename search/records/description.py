@@ -1,4 +1,4 @@
-"""What a search's own MLflow run says of it, as Markdown: its result, and what to do next."""
+"""The description of a search's own MLflow run, as Markdown: its result, and what to do next."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,8 @@ from trainables.best_epoch import ACCURACY, in_words
 from trainables.boundary.wording import counted
 from trainables.recipe import Value
 
-ROWS = 10  # finalists and trials that are listed, the best first
-MAX_CHARACTERS = 7500  # MLflow takes 8,000 in a tag
+ROWS = 10  # number of finalists and of trials to list, the best first
+MAX_CHARACTERS = 7500  # MLflow accepts 8,000 in a tag
 
 
 def description(
@@ -26,16 +26,16 @@ def description(
     search: str,
     before: str = "",
 ) -> str:
-    """Result, finalists, trials and commands.
+    """The description: result, finalists, trials and commands.
 
     Args:
-        space: what was searched.
-        board: how the trials stand.
-        status: of the search.
+        space: name of the space.
+        board: the state of the trials.
+        status: status of the search.
         choice: the winner, and how it was chosen.
-        assumed: what the winner takes for known of the shortcut; empty if nothing.
-        search: its name.
-        before: what it was asked for before it was given another budget, in words.
+        assumed: what the winner assumes about the shortcut; empty if nothing.
+        search: name of the search.
+        before: the earlier budgets of an extended search, in words.
     """
     baseline = board.trials.baseline()
     usual = baseline.values if baseline is not None else {}
@@ -82,7 +82,7 @@ def _best(choice: Selection) -> str:
 
 
 def _baseline(board: SearchBoard, choice: Selection) -> str:
-    """The baseline's score, by the same seeds as the winner's where there are any."""
+    """The baseline's score, over the same fresh seeds as the winner's if there are any."""
     again = choice.baseline
     if again is not None and again in choice.finalists:
         return _mean_and_std(again)
@@ -101,21 +101,21 @@ def _of(record: TrialRecord | None) -> str:
 
 
 def _winner(choice: Selection, usual: dict[str, Value]) -> Iterator[str]:
-    """How sure the winner is, whether it holds its constraints, and its settings."""
+    """Whether the winner is confirmed, whether it holds its constraints, and its settings."""
     winner = choice.winner
     if winner is None:
         return
     if choice.finalists:
         seeds = len(choice.finalists[0].runs)
         yield (
-            f"Confirmed: mean and standard deviation over fresh seeds, {seeds} of them. The "
-            f"delivered weights, chosen among these, have {_of(winner)}, which is partly luck."
+            f"Confirmed: mean and standard deviation over {seeds} fresh seeds. The delivered "
+            f"weights, chosen among these, have {_of(winner)}, which is partly luck."
         )
     else:
         yield "Unconfirmed: the best of its trials, which is partly luck."
     if choice.judgements:
         yield "\n".join(map(_judged, choice.judgements))
-    yield f"Its settings that are not the baseline's: `{particular(winner.values, usual)}`"
+    yield f"Its settings that differ from the baseline's: `{particular(winner.values, usual)}`"
 
 
 def _judged(judgement: Judgement) -> str:
@@ -142,7 +142,7 @@ def _finalist(each: Finalist) -> list[str]:
 
 
 def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
-    """The leaderboard of the trials."""
+    """The table of the best trials."""
     header = [
         "trial",
         f"best {_judged_by(board)}",
@@ -170,8 +170,8 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _commands(search: str) -> list[str]:
-    """What to run next; without the address of the store, which may be private."""
-    title = "Analyse the winner, train it again (with `--tracking-uri`, if it is not in `./runs`):"
+    """The commands to run next, without the store's address, which may be private."""
+    title = "Analyse the winner, or train it again (add `--tracking-uri` if it is not in `./runs`):"
     modules = (f"analysis.run --search {search}", f"search.replay {search}")
     return [title, "\n".join(["```", *(f"python -m {each}" for each in modules), "```"])]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 
 def size_of(folder: Path | str) -> int:
-    """The bytes of all files below ``folder``, links not followed; 0 if it is not there."""
+    """The bytes of all files below ``folder``, without following links; 0 if it does not exist."""
     return sum(entry.stat(follow_symlinks=False).st_size for entry in _files(folder))
 
 
@@ -28,9 +28,9 @@ def _files(folder: Path | str) -> Iterator["os.DirEntry[str]"]:
 
 
 def artifact_folders(store: Path) -> dict[str, list[Path]]:
-    """The folders of the artifacts of runs and their models in an SQLite store, by searches' ids.
+    """The artifact folders of runs and models in an SQLite store, by the ids of their searches.
 
-    The store is read as it is, also while a search writes to it; one that cannot be read has none.
+    It can be read while a search writes to it. A store that cannot be read gives no folders.
     """
     folders: dict[str, list[Path]] = defaultdict(list)
     try:

@@ -1,4 +1,4 @@
-"""The MLflow runs of a search, removed from their store with all that belongs to them."""
+"""Removes the MLflow runs of a search from their store, with everything that belongs to them."""
 
 import logging
 import shutil
@@ -30,13 +30,13 @@ _LOCAL = ("", "file")
 
 @dataclass(frozen=True)
 class SearchRuns:
-    """What a store holds of a search.
+    """Everything that a store holds of a search.
 
     Attributes:
-        runs: its own and its trials', those that are marked as deleted too.
-        models: that were logged to one of them.
-        versions: of the models that Convoy registers winners as, which point to one of them.
-        other_versions: that a person registered under another name.
+        runs: the runs of the search and its trials, including those marked as deleted.
+        models: models that were logged to these runs.
+        versions: versions from these runs of the models under which Convoy registers winners.
+        other_versions: versions from these runs that a user registered under another name.
     """
 
     runs: tuple[Run, ...] = ()
@@ -46,12 +46,12 @@ class SearchRuns:
 
     @property
     def bytes(self) -> int:
-        """Of their artifacts, as far as those are on this machine."""
+        """The bytes of the runs' artifacts that are on this machine."""
         return sum(size_of(folder) for folder in map(_folder, self._places) if folder)
 
     @property
     def _places(self) -> list[tuple[str, str]]:
-        """The artifacts, each by its id and its URI."""
+        """The places of the artifacts: for each run and model its id and URI."""
         runs = [(run.info.run_id, run.info.artifact_uri) for run in self.runs]
         return runs + [(model.model_id, model.artifact_location) for model in self.models]
 
@@ -70,7 +70,7 @@ class SearchDisposal:
     def __init__(self, uri: str, out: Path) -> None:
         self.uri = check_uri(uri)
         for name in ("alembic", "mlflow.store", "mlflow.store.db.utils"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # each error is told in one line
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported in one line
         self._absent = uri.startswith("sqlite:") and not sqlite_file(uri).is_file()
         if not self._absent:
             check_admits(self.uri)
@@ -85,7 +85,7 @@ class SearchDisposal:
 
     @property
     def frees(self) -> bool:
-        """True if runs are removed for good; a server only marks them as deleted."""
+        """True if runs are removed permanently; a server only marks them as deleted."""
         return not self.uri.startswith(("http:", "https:"))
 
     def runs_of(self, search_id: str) -> SearchRuns:
@@ -110,7 +110,7 @@ class SearchDisposal:
             )
 
     def _versions(self) -> list[ModelVersion]:
-        """All versions of registered models; none where the store has no registry."""
+        """All versions of registered models; none if the store has no registry."""
         try:
             return list(_pages(self._client.search_model_versions))
         except MlflowException:
@@ -120,41 +120,41 @@ class SearchDisposal:
         """A version with its aliases, which a list of versions lacks."""
         return self._client.get_model_version(version.name, version.version)
 
-    def remove(self, found: SearchRuns) -> None:
-        """Remove the runs, their artifacts and the versions of models that point to them.
+    def remove(self, stored: SearchRuns) -> None:
+        """Remove the runs, their artifacts and the model versions that point to them.
 
-        An interrupted one is repeated. Nothing is lost of a store that cannot be written to, as
-        runs are first marked as deleted.
+        An interrupted removal can be repeated. Runs are first marked as deleted, so that a store
+        that cannot be written to loses nothing.
 
         Raises:
             UsageError: the store refuses.
         """
-        if not found.runs:
+        if not stored.runs:
             return
         with self._answering():
-            ids = {run.info.run_id for run in found.runs}
+            ids = {run.info.run_id for run in stored.runs}
             staying = [each for each in self._versions() if each.run_id not in ids]
-            for version in found.versions:
+            for version in stored.versions:
                 namesakes = [each for each in staying if each.name == version.name]
                 pass_alias_on(self._client, version, namesakes)
-            for version in (*found.versions, *found.other_versions):
+            for version in (*stored.versions, *stored.other_versions):
                 self._client.delete_model_version(version.name, version.version)
-            for run in found.runs:
+            for run in stored.runs:
                 if run.info.lifecycle_stage == "active":
                     self._client.delete_run(run.info.run_id)
-            for model in found.models:
+            for model in stored.models:
                 self._client.delete_logged_model(model.model_id)
             if self.frees:
-                self._free(found)
+                self._free(stored)
 
-    def _free(self, found: SearchRuns) -> None:
-        """Do for these runs what ``mlflow gc`` does for all that are marked as deleted."""
+    def _free(self, stored: SearchRuns) -> None:
+        """Remove these runs as ``mlflow gc`` removes all runs that are marked as deleted."""
         store = SqlAlchemyStore(self.uri, "")  # type: ignore[no-untyped-call]
         try:
-            for model in found.models:
+            for model in stored.models:
                 _remove_artifacts(model.model_id, model.artifact_location)
                 store._hard_delete_logged_model(model.model_id)  # type: ignore[no-untyped-call]
-            for run in found.runs:
+            for run in stored.runs:
                 _remove_artifacts(run.info.run_id, run.info.artifact_uri)
                 store._hard_delete_run(run.info.run_id)  # type: ignore[no-untyped-call]
         finally:
@@ -162,18 +162,18 @@ class SearchDisposal:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Whatever the store raises becomes a UsageError."""
+        """Turn whatever the store raises into a UsageError."""
         try:
             yield
         except UsageError:
             raise
-        except Exception as error:  # a store raises what its database or server raises
+        except Exception as error:  # a store raises whatever its database or server raises
             line = masked(" ".join(str(error).split()))[:300]
             raise UsageError(f"{self.uri}: {line}") from error
 
 
 def _pages(ask: Callable[..., Any], **asked: Any) -> Iterator[Any]:
-    """All that one of the client's questions is answered with, a page after the other."""
+    """All results of one of the client's queries, from one page after the other."""
     token = None
     while True:
         page = ask(**asked, max_results=_PAGE, page_token=token)
@@ -184,9 +184,9 @@ def _pages(ask: Callable[..., Any], **asked: Any) -> Iterator[Any]:
 
 
 def _folder(place: tuple[str, str]) -> Path | None:
-    """The folder of a run or a model on this machine, which holds nothing else; None if elsewhere.
+    """The local folder that holds only this run or model; None if it is on another machine.
 
-    MLflow calls it by the run's id, and ``artifacts`` is in it.
+    MLflow names it by the run's id and puts ``artifacts`` into it.
     """
     known_by, uri = place
     parts = urlsplit(uri)

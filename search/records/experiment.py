@@ -5,7 +5,7 @@ import json
 from trainables.data import EMBEDDED
 
 LEADERBOARDS = "convoy/leaderboard"
-VIEW = "convoy"  # the name under which an experiment's columns are kept
+VIEW = "convoy"  # the name of the saved view with an experiment's columns
 _COLUMNS = (
     "metrics.`baseline_val_accuracy`",
     "metrics.`best_val_accuracy`",
@@ -24,8 +24,8 @@ _STATE = {
     "modelVersionFilter": "All Runs",
     "selectedColumns": list(_COLUMNS),
 }
-# MLflow's pages take an experiment without a kind for one of language models. The other is a view
-# as their own "Share" button makes it.
+# MLflow's pages treat an experiment without a kind as one of language models. The second tag is a
+# view as the "Share" button of these pages makes it.
 TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     f"mlflow.sharedViewState.{VIEW}": json.dumps(_STATE),
@@ -33,5 +33,5 @@ TAGS = {
 
 
 def experiment_name(space: str, source: str) -> str:
-    """``convoy/SPACE``, with ``-embedded`` behind it for the embedded data."""
+    """``convoy/SPACE``, or ``convoy/SPACE-embedded`` for the embedded data."""
     return f"convoy/{space}{'-embedded' if source == EMBEDDED else ''}"

@@ -1,7 +1,7 @@
-"""The MLflow runs of a search: an experiment a space, a parent run a search, a child run a trial.
+"""A search in MLflow: an experiment for its space, a parent run for it, a child run for each trial.
 
 Everything may be written again: a run is found by its trial, and a point that is already in the
-store, with its time, is the same point.
+store with its time stays one point.
 """
 
 import json
@@ -26,7 +26,7 @@ from search.trials.record import Status, TrialRecord
 from trainables.boundary.errors import UsageError
 from trainables.recipe import Setting
 
-# MLflow knows only how a run ended; convoy.status says why.
+# MLflow only records how a run ended; convoy.status records why.
 _RUN_STATUS = {
     Status.RUNNING: "RUNNING",
     Status.COMPLETED: "FINISHED",
@@ -35,13 +35,13 @@ _RUN_STATUS = {
     Status.INTERRUPTED: "KILLED",
 }
 WINNER = "convoy.winner"
-DROPPED_OUT = "convoy.dropped_out"  # of a training whose setting was a finalist of fewer trials
+DROPPED_OUT = "convoy.dropped_out"  # set if more trials made the setting lose its place as finalist
 _COMMANDS = {"search": "search.run", "ablation": "search.ablate"}
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What is written of a run at once, of whatever size: MLflow divides what is too large."""
+    """Entries of a run that are written at once; MLflow divides a batch that is too large."""
 
     metrics: list[Metric] = field(default_factory=list)
     params: list[Param] = field(default_factory=list)
@@ -49,7 +49,7 @@ class _Batch:
 
     @classmethod
     def joined(cls, batches: list["_Batch"]) -> "_Batch":
-        """The entries of all of them in their order."""
+        """One batch with the entries of all, in their order."""
         return cls(
             [metric for batch in batches for metric in batch.metrics],
             [param for batch in batches for param in batch.params],
@@ -60,29 +60,29 @@ class _Batch:
 class MlflowRuns:
     """The runs of one search in a tracking store.
 
-    Every method but ``run_id`` may raise whatever the store's database or server raises.
+    Every method except ``run_id`` may raise whatever the store's database or server raises.
 
     Args:
         about: where and what to record.
-        search_id: under which the runs are found again.
+        search_id: id of the search, by which the runs are found again.
     """
 
     def __init__(self, about: About, search_id: str) -> None:
         self.place = about.place
         self._about, self._search_id = about, search_id
-        self._runs: dict[str, str] = {}  # by Ray Tune's ids
-        # How they ended, or that they run, and when, by MLflow's ids.
+        self._runs: dict[str, str] = {}  # MLflow's run ids by Ray Tune's trial ids
+        # How and when the runs ended, or that they run, by MLflow's ids.
         self._ends: dict[str, tuple[str, int | None]] = {}
         self.parent = ""  # the search's own run, once it is made
 
     def open(self) -> None:
-        """Find the runs of this search, and begin its own or resume it.
+        """Find the runs of this search, and begin or resume its own run.
 
         Raises:
             UsageError: the user may not log to the experiment.
         """
         for name in ("alembic", "mlflow.store.db.utils", "mlflow.store"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # the search reports errors itself
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the search itself reports errors
         make_store(self.place.uri)
         write_ahead(self.place.uri)
         if self.place.artifacts is not None:
@@ -95,8 +95,8 @@ class MlflowRuns:
                 raise
             user = user_of(self.place.uri)
             raise UsageError(
-                f"user {user!r} may not log to {self.place.experiment}; whoever runs the server "
-                "can give the right to"
+                f"user {user!r} may not log to {self.place.experiment}; ask whoever runs the "
+                "server for the right to"
             ) from error
 
     def ping(self) -> None:
@@ -104,7 +104,7 @@ class MlflowRuns:
         self._client.set_tag(self.parent, "convoy.search", self.place.search)
 
     def run_id(self, trial_id: str) -> str | None:
-        """The MLflow run of a trial, once it is written."""
+        """The id of a trial's MLflow run; None before it is written."""
         return self._runs.get(trial_id)
 
     def write(
@@ -113,12 +113,12 @@ class MlflowRuns:
         before: TrialRecord | None,
         refused: Callable[[Exception], object],
     ) -> None:
-        """Write the epochs of ``history``, and how its trial stands.
+        """Write the epochs of ``history`` and the state of its trial.
 
         Args:
-            history: of a trial.
-            before: how the trial stood when it was written last; None if that is not known.
-            refused: is called with the error where the store takes only a part of what is logged.
+            history: the history of a trial.
+            before: the trial when it was last written; None if that is not known.
+            refused: called with the error if the store accepts only a part of what is logged.
         """
         record = history.record
         run = self._runs.get(record.trial_id) or self._create_run(record)
@@ -136,22 +136,22 @@ class MlflowRuns:
 
     @property
     def trials(self) -> set[str]:
-        """The trials that have a run."""
+        """The ids of the trials that have a run."""
         return set(self._runs)
 
     @property
     def running(self) -> list[str]:
-        """Ids of the trials' runs that are under way in the store."""
+        """The ids of the trials' runs that the store shows as running."""
         return [run for run, (status, _) in self._ends.items() if status == "RUNNING"]
 
     def interrupt(self) -> None:
-        """Close the runs that are under way."""
+        """Close the runs that are still running."""
         for run in self.running:
             self._client.set_tag(run, "convoy.status", Status.INTERRUPTED)
             self._end(run, _RUN_STATUS[Status.INTERRUPTED], _milliseconds(0))
 
     def delete_others(self, trials: set[str]) -> None:
-        """Delete the runs of trials that are not among ``trials``, and all of a trial but one."""
+        """Delete the runs of trials that are not among ``trials``, and second runs of a trial."""
         runs = [(run.data.tags.get("convoy.trial_id"), run.info.run_id) for run in self._own_runs()]
         for trial, run_id in runs:
             if trial is None or (trial in trials and self._runs.get(trial) == run_id):
@@ -170,17 +170,17 @@ class MlflowRuns:
         self._client.set_tag(self._runs[trial_id], name, value)
 
     def crown(self, trial_id: str) -> None:
-        """Tag a trial's run, and no other of the search, as the winner."""
+        """Tag the run of a trial, and no other run of the search, as the winner."""
         winner = self._runs[trial_id]
         for run in list(self._own_runs(f" and tags.`{WINNER}` = 'true'")):
-            if run.info.run_id != winner:  # it was the best when the search was interrupted
+            if run.info.run_id != winner:  # the best when the search was interrupted
                 self._client.delete_tag(run.info.run_id, WINNER)
         self._client.set_tag(winner, WINNER, "true")
 
     def end_search(
         self, metrics: dict[str, float], tags: dict[str, str], status: str, at: float
     ) -> None:
-        """Log the result of the search and close its run, as of ``at``, seconds since 1970."""
+        """Log the search's result and close its run with end time ``at``, in seconds since 1970."""
         now = _milliseconds(at)
         self._client.log_batch(
             self.parent,
@@ -193,7 +193,7 @@ class MlflowRuns:
         place, artifacts = self.place, self.place.artifacts
         folder = None if artifacts is None else Path(artifacts)
         self._experiment = make_experiment(self._client, place.experiment, place.uri, folder)
-        logged: dict[str, str] = {}  # params, of which MLflow lets none change
+        logged: dict[str, str] = {}  # params, which MLflow never lets change
         for run in self._own_runs():
             run_id, tags = run.info.run_id, run.data.tags
             if tags["convoy.search"] != self.place.search:
@@ -206,12 +206,12 @@ class MlflowRuns:
         self.parent = self.parent or self._create_parent()
         self._client.update_run(self.parent, status="RUNNING")
         params = {k: v for k, v in self._about.params.items() if k not in logged}
-        budgets = self._about.budgets  # the params are those of the first
+        budgets = self._about.budgets  # the params are those of the first budget
         grown = [RunTag("convoy.budgets", json.dumps(budgets))] if len(budgets) > 1 else []
         self._client.log_batch(self.parent, params=_params(params), tags=grown)
 
     def _own_runs(self, further: str = "") -> Iterator[Run]:
-        """The runs of this search in the store, of those that meet a ``further`` condition."""
+        """The runs of this search in the store that also meet the ``further`` condition."""
         token, condition = None, f"tags.`convoy.search_id` = '{self._search_id}'{further}"
         while True:
             page = self._client.search_runs(
@@ -223,7 +223,7 @@ class MlflowRuns:
                 return
 
     def _rename(self, run: Run) -> None:
-        """Call a run of this search as its folder is called now."""
+        """Give a run of this search the present name of the search's folder."""
         run_id, before, after = run.info.run_id, run.data.tags["convoy.search"], self.place.search
         self._client.set_tag(run_id, "convoy.search", after)
         name = f"{after}{str(run.info.run_name).removeprefix(before)}"
@@ -267,7 +267,7 @@ class MlflowRuns:
         return run_id
 
     def _repeatable(self, record: TrialRecord) -> dict[str, str]:
-        """Tags that hold all that is needed to train the trial again, and what it assumes."""
+        """Tags with everything that is needed to train the trial again, and with its assumption."""
         job, spec = self._about.job, record.spec
         tags = {
             "convoy.job": json.dumps(asdict(job)),
@@ -290,13 +290,13 @@ class MlflowRuns:
         return _Batch(params=_params(params))
 
     def _log(self, run: str, batches: list[_Batch], refused: Callable[[Exception], object]) -> None:
-        """Log all batches at once; one by one if that fails, so that only the bad is lost."""
+        """Log all batches at once; if that fails one by one, so that only bad ones are lost."""
         if not batches:
             return
         try:
             self._log_batch(run, _Batch.joined(batches))
         except Exception:
-            self.ping()  # raises if the store is silent: then nothing is lost
+            self.ping()  # raises if the store is silent, so that nothing is lost
             for batch in batches:
                 try:
                     self._log_batch(run, batch)
@@ -309,9 +309,9 @@ class MlflowRuns:
 
 
 def _epoch_of(step: TrialRecord) -> _Batch:
-    """The figures of an epoch; the best ones too where it is that, as MLflow sorts by the last.
+    """The metrics of an epoch; for the best epoch also ``best_``, as MLflow sorts by last values.
 
-    The score comes first: MLflow's Compare opens on the metric that was logged first.
+    The score comes first, because MLflow's Compare page opens on the metric that was logged first.
     """
     first = step.spec.job.figure
     values = {first: step.last[first], **step.last} if first in step.last else dict(step.last)

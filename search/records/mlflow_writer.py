@@ -1,9 +1,9 @@
-"""MLflow's runs as a projection of the trials' files, kept current by a thread of the driver.
+"""MLflow's runs as a projection of the trials' files, which a thread of the driver keeps current.
 
-The files are the record. ``project`` writes what they hold of a trial and the store lacks; the live
-search, the catching up after an outage and ``search.reconcile`` are that one function, run for the
-trials that changed. Trials never wait for the store: an event marks its trial, and a pass writes
-all trials that are marked, half a second after the last pass, each in one batch.
+The files are the record. ``project`` writes what a trial's files hold and the store lacks. The live
+search, the catching up after an outage and ``search.reconcile`` all run this one function for the
+trials that changed. Trials never wait for the store: an event marks its trial, and every half
+second a pass writes the marked trials, each in one batch.
 """
 
 import threading
@@ -24,8 +24,8 @@ from trainables.boundary.wording import counted
 
 _T = TypeVar("_T")
 PAUSE = 0.5  # seconds between two passes, to write more at once
-MAX_PAUSE = 15.0  # seconds between two attempts to reach a store that is silent
-PATIENCE = 5.0  # seconds that the end of a search waits in all for a store that is silent
+MAX_PAUSE = 15.0  # maximum seconds between two attempts to reach a silent store
+PATIENCE = 5.0  # seconds in total that the end of a search waits for a silent store
 
 
 def project(
@@ -36,14 +36,14 @@ def project(
     *,
     closing: bool = False,
 ) -> TrialHistory | None:
-    """Write what the files of a trial hold and ``runs`` lack; what was read of them, if anything.
+    """Write what the files of a trial hold and ``runs`` lack; the history read, or None.
 
     Args:
-        runs: of the search.
-        folder: the trial's.
-        before: what was read of it when it was written last; None writes all of it.
-        refused: is called with the error where the store takes only a part.
-        closing: the driver is about to end, or dead: a trial that runs is interrupted.
+        runs: the MLflow runs of the search.
+        folder: the trial's folder.
+        before: the history that was written last; None writes everything.
+        refused: called with the error if the store accepts only a part.
+        closing: the driver is about to end, or dead: record a running trial as interrupted.
     """
     history = read_history(folder, before)
     if history is None:
@@ -56,19 +56,19 @@ def project(
 class MlflowWriter:
     """A listener that keeps MLflow's runs of a search current.
 
-    A write that fails does not stop the search; ``errors`` says what went wrong.
+    A write that fails does not stop the search; ``errors`` lists what went wrong.
 
     Args:
-        runs: of the search.
+        runs: the MLflow runs of the search.
         search: the search's folder, with its trials' files.
     """
 
     def __init__(self, runs: MlflowRuns, search: Path) -> None:
         self.runs, self._search = runs, search
         self._silent, self._patience = False, PATIENCE
-        # Whether the store was ever silent, and whether a write was lost by it.
+        # Whether the store was ever silent, and whether a write was lost because of it.
         self._was_silent, self._missed = False, False
-        # Trials to write again, by their folders, and what of them is written.
+        # The trials' histories as written last, by their folders.
         self._unfinished: dict[str, TrialHistory | None] = {}
         self._changed: dict[str, None] = {}  # folders of trials to write, in order
         self._wake, self._ending = threading.Event(), threading.Event()
@@ -79,7 +79,7 @@ class MlflowWriter:
         """Open the store and begin to write.
 
         Raises:
-            Exception: whatever the store raises, twice: another search may just be making it.
+            Exception: the store's, at the second attempt: another search may just be making it.
         """
         try:
             self.runs.open()
@@ -90,21 +90,21 @@ class MlflowWriter:
         self._thread.start()
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Have the trial's run opened."""
+        """Mark the trial, so that its run is opened."""
         self._mark(record)
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Have the trial's last epoch logged."""
+        """Mark the trial, so that its last epoch is logged."""
         self._mark(record)
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Have the trial's run closed."""
+        """Mark the trial, so that its run is closed."""
         self._mark(record)
 
     def recall(self, records: Iterable[TrialRecord]) -> None:
-        """Have all trials written, whatever of them is in the store.
+        """Mark all trials to be written, whatever the store already holds.
 
-        These are all: a run of another one, that had not begun on disk, is deleted.
+        ``records`` are all trials: the run of any other, which had not begun on disk, is deleted.
         """
         records = list(records)
         self._attempt(lambda: self.runs.delete_others({each.trial_id for each in records}))
@@ -112,25 +112,25 @@ class MlflowWriter:
             self._mark(record)
 
     def log_folder(self, record: TrialRecord, folder: Path) -> None:
-        """Log ``folder`` as artifacts of the trial's run; ``finish`` first."""
+        """Log ``folder`` as artifacts of the trial's run; call ``finish`` first."""
         self._attempt(lambda: self.runs.log_folder(record.trial_id, folder))
 
     def tag(self, record: TrialRecord, name: str, value: str) -> None:
-        """Tag the trial's run; ``finish`` first."""
+        """Tag the trial's run; call ``finish`` first."""
         self._attempt(lambda: self.runs.tag(record.trial_id, name, value))
 
     def crown(self, record: TrialRecord) -> None:
-        """Tag the trial's run, and no other of the search, as the winner; ``finish`` first."""
+        """Tag the trial's run, and no other of the search, as the winner; call ``finish`` first."""
         self._attempt(lambda: self.runs.crown(record.trial_id))
 
     def end_search(
         self, metrics: dict[str, float], tags: dict[str, str], status: str, at: float
     ) -> None:
-        """Log the result of the search and close its run, as of ``at``, seconds since 1970."""
+        """Log the search's result and close its run with end time ``at``, in seconds since 1970."""
         self._attempt(lambda: self.runs.end_search(metrics, tags, status, at))
 
     def finish(self) -> None:
-        """Write what is left of all trials, and end the thread. Those that run are interrupted."""
+        """Write the rest of all trials and end the thread. Running trials count as interrupted."""
         if self._ending.is_set() or self._thread.ident is None:
             return
         self._ending.set()
@@ -142,23 +142,23 @@ class MlflowWriter:
             self._pass(closing=True)
 
     def close(self) -> list[str]:
-        """Leave the store; the errors that writes met, in order."""
+        """Leave the store; the errors of the writes, in order."""
         self.finish()
-        self._pass(closing=True)  # for a store that has come back since
-        if self._was_silent:  # it may have made a run and not said so
+        self._pass(closing=True)  # the store may have come back since
+        if self._was_silent:  # the store may have made a run without an answer
             self._attempt(lambda: self.runs.delete_others(self.runs.trials))
-        if self.runs.running:  # their files are gone, or damaged
+        if self.runs.running:  # their files are missing or damaged
             self._attempt(self.runs.interrupt)
         settle(self.runs.place.uri)
-        return [*self._lacks(), *self.errors]  # the first few are shown
+        return [*self._lacks(), *self.errors]  # only the first few are shown
 
     def _lacks(self) -> list[str]:
         if not (self._changed or self._missed):
             return []
         place, trials = self.runs.place, len(self._changed)
         return [
-            f"{masked(place.uri)} does not answer, and lacks the end of {counted(trials, 'trial')}"
-            f"; once it does: {command('search.reconcile', place.search, out=self._search.parent)}"
+            f"{masked(place.uri)} does not answer and lacks the end of {counted(trials, 'trial')}; "
+            f"later run {command('search.reconcile', place.search, out=self._search.parent)}"
         ]
 
     def _mark(self, record: TrialRecord) -> None:
@@ -179,7 +179,7 @@ class MlflowWriter:
         if self._silent and not self._answers():
             return
         for name in list(self._changed):
-            del self._changed[name]  # before its files are read: what comes later marks it again
+            del self._changed[name]  # before reading its files, so that later events mark it again
             self._write(name, closing)
             if self._silent:
                 self._changed[name] = None
@@ -200,7 +200,7 @@ class MlflowWriter:
             self._unfinished[name] = history
 
     def _attempt(self, write: Callable[[], object]) -> None:
-        """Do a write that is of no trial's files; a silent store is waited for a little."""
+        """Write something that is not from a trial's files; wait a little for a silent store."""
         try:
             if not self._silent or self._answers() or self._comes_back():
                 self._insist(write)
@@ -209,7 +209,7 @@ class MlflowWriter:
         self._missed = self._missed or self._silent
 
     def _insist(self, write: Callable[[], _T]) -> _T:
-        """Write, a second time if the first failed though the store answers.
+        """Write, and try a second time if the first attempt failed although the store answers.
 
         Raises:
             Exception: what the store raised; ``_silent`` says whether it answers.
@@ -231,9 +231,9 @@ class MlflowWriter:
         return not self._silent
 
     def _comes_back(self) -> bool:
-        """Wait for a silent store as long as the patience of this search lasts; True if it answers.
+        """Wait for a silent store while this search's patience lasts; True if it answers.
 
-        What that takes, also where a server hangs, is counted.
+        All waiting counts, also on a server that hangs.
         """
         while self._patience > 0:
             begun = time.monotonic()
@@ -245,7 +245,7 @@ class MlflowWriter:
         return False
 
     def _note(self, error: Exception) -> None:
-        """Keep an error, unless the store is silent, which ``close`` reports in one line."""
+        """Keep an error, unless the store is silent: ``close`` reports that in one line."""
         if not self._silent:
             kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
             self.errors.append(masked(" ".join(f"{kind}{error}".split())))

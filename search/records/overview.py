@@ -1,6 +1,6 @@
-"""A search at a glance, from the files in its folder alone, whoever wrote them and however whole.
+"""The state of a search, read only from the files in its folder, even if these are damaged.
 
-Imports little: a list of searches is there at once.
+It imports little, so that a list of searches appears at once.
 """
 
 import json
@@ -13,27 +13,27 @@ from trainables.boundary.errors import UsageError
 
 Kind = Literal["search", "ablation", "leaderboard"]
 _KINDS: dict[str, Kind] = {"search.run": "search", "search.ablate": "ablation"}
-_MOST = 1e11  # no figure of a search is as large, and no date beyond can be shown
+_MOST = 1e11  # no number of a search is as large, and a later date cannot be shown
 _ENDED = ("complete", "failed-trials", "interrupted")
 
 
 @dataclass(frozen=True)
 class SearchOverview:
-    """How a search stands, as its folder says.
+    """The state of a search, as its folder records it.
 
     Attributes:
-        folder: the search's.
-        kind: a ``leaderboard`` holds the result of several searches, each in a folder of its own.
-        space: name of the space; of a leaderboard those of its searches.
-        state: its status, but ``interrupted`` where its process died; ``damaged`` where a file
-            cannot be read, ``stopping`` where it was asked to.
-        done: trials that have ended.
-        requested: trials that there are to be.
-        metric: what decides between the trials.
-        best: the delivered run's figure, in [0, 1].
-        conflicting: its accuracy where the shortcut conflicts.
-        begun: seconds since 1970.
-        summary: all of ``summary.json``.
+        folder: folder of the search.
+        kind: ``search``, ``ablation``, or ``leaderboard`` for the result of several searches.
+        space: name of the space; for a leaderboard the names of its searches' spaces.
+        state: status of the search; ``interrupted`` if its process died, ``damaged`` if a file
+            cannot be read, ``stopping`` if it was asked to stop.
+        done: number of trials that have ended.
+        requested: number of trials that were asked for.
+        metric: the metric that judges the trials.
+        best: score of the delivered run, in [0, 1].
+        conflicting: the delivered run's accuracy where the shortcut conflicts, in [0, 1].
+        begun: start in seconds since 1970.
+        summary: the content of ``summary.json``.
     """
 
     folder: Path
@@ -50,15 +50,15 @@ class SearchOverview:
 
     @property
     def name(self) -> str:
-        """Its folder's."""
+        """The name of the search, which is its folder's."""
         return self.folder.name
 
 
 def overview(folder: Path, running: str) -> SearchOverview | None:
-    """The search in ``folder`` at a glance; None if there is none.
+    """The state of the search in ``folder``; None if there is no search.
 
     Args:
-        folder: that may hold a search.
+        folder: a folder that may hold a search.
         running: ``running`` or ``stopping`` if a process has locked it; otherwise empty.
     """
     if not holds_search(folder):
@@ -83,15 +83,15 @@ def overview(folder: Path, running: str) -> SearchOverview | None:
 
 
 def holds_search(folder: Path) -> bool:
-    """True if ``folder`` is a search's, whole or damaged."""
+    """True if ``folder`` holds a search, whole or damaged."""
     try:
         return (folder / FILE).is_file()
-    except OSError:  # nobody may look into it, or its name is too long
+    except OSError:  # no permission to read it, or its name is too long
         return False
 
 
 def search_file_in(folder: Path) -> SearchFile | None:
-    """What the search in ``folder`` was asked to do; None if there is none, or it is damaged."""
+    """The ``search.json`` in ``folder``; None if it is missing or damaged."""
     try:
         written = read_search_file(folder)
     except (UsageError, RecursionError):
@@ -101,21 +101,21 @@ def search_file_in(folder: Path) -> SearchFile | None:
 
 
 def mapping(document: Any, key: str) -> dict[str, Any]:
-    """What ``document`` holds under ``key``, if both are mappings; else an empty one."""
+    """The mapping under ``key`` of ``document``; empty if either is not a mapping."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def number(document: Any, key: str) -> float | None:
-    """The finite number that ``document`` holds under ``key``; None if there is none."""
+    """The finite number under ``key`` of ``document``; None if there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if abs(value) < _MOST else None  # not of an infinity, nor of NaN
+    return float(value) if abs(value) < _MOST else None  # also None for an infinity and for NaN
 
 
 def text(document: Any, key: str) -> str:
-    """The text that ``document`` holds under ``key``; empty if there is none."""
+    """The text under ``key`` of ``document``; empty if there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, str) else ""
 
@@ -125,7 +125,7 @@ def _count(document: dict[str, Any], key: str) -> int:
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:
-    """What ``summary.json`` holds; empty if it was not written yet, None if it is damaged."""
+    """The content of ``summary.json``; empty if it is not written yet, None if it is damaged."""
     try:
         document = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -160,7 +160,7 @@ def _state(written: SearchFile | None, summary: dict[str, Any] | None, running: 
 
 
 def _begun(folder: Path) -> float:
-    """When the first trial began; before that, when the search was asked for."""
+    """The start of the first trial; before that, the time of the search's request."""
     for path in folder.glob("trial-0000-*/status.json"):
         try:
             started = number(json.loads(path.read_text(encoding="utf-8")), "started")

@@ -1,4 +1,4 @@
-"""What Convoy itself writes into a search's folder, by name."""
+"""The names of the files that Convoy itself writes into a search's folder."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 _FILES = re.compile(
     r"(search|records|summary|ablation)\.json|space\.yaml|leaderboard\.csv|ablation\.png"
     r"|\.lock|\.lock-holder|\.stop"
-    # What an interrupted write leaves, and Ray Tune.
+    # Left by an interrupted write, and by Ray Tune.
     r"|\.[a-z]+\.(json|csv)-\w+|\.validate_storage_marker|experiment_state-.+\.json"
     r"|(searcher|search_gen|scheduler)[-_]state.*|(tuner|trainable)\.pkl"
 )
@@ -20,7 +20,7 @@ _FOLDERS = re.compile(
 def own_entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """The entries of a search's folder that Convoy has made, and the others.
 
-    A link is another's, whatever its name. What lies within a folder of Convoy's goes with that.
+    A link counts as another's, whatever its name. Everything in a folder of Convoy's is Convoy's.
     """
     own: list[Path] = []
     others: list[Path] = []

@@ -1,4 +1,4 @@
-"""Which search a folder holds: one that was moved stays the same, a copy becomes one of its own."""
+"""Tells which search a folder holds: a moved one stays the same, a copy becomes a new search."""
 
 import uuid
 from dataclasses import replace
@@ -10,9 +10,9 @@ from trainables.boundary.errors import UsageError
 
 
 def owned(folder: Path, store: str) -> SearchFile:
-    """The file of the search in ``folder``, whose id no other search has in ``store``.
+    """The ``search.json`` in ``folder``, with an id that no other search in ``store`` has.
 
-    It is written anew if the folder was moved or copied since. No other process holds the folder.
+    It is written again if the folder was moved or copied since. The caller has locked the folder.
 
     Raises:
         UsageError: there is no search, or its file is damaged.
@@ -27,10 +27,10 @@ def owned(folder: Path, store: str) -> SearchFile:
 
 
 def original_of(folder: Path, store: str) -> Path | None:
-    """The folder whose copy ``folder`` is, if both are recorded in ``store``; None if it is none.
+    """The folder of which ``folder`` is a copy, if both are recorded in ``store``; else None.
 
-    A copy that has a store of its own beside it may keep the id. Of several copies side by side,
-    the original gone, the one that has its name stands for it.
+    A copy with its own store beside it may keep the id. If the original is gone and several copies
+    lie side by side, the one with the original's name counts as the original.
     """
     search_file = read_search_file(folder)
     if search_file.is_in(folder):
@@ -46,7 +46,7 @@ def original_of(folder: Path, store: str) -> Path | None:
 
 
 def _others(folder: Path, search_file: SearchFile) -> list[Path]:
-    """The other folders of the same id: where it was written, and those that lie side by side."""
+    """The other folders with the same id: where the file was written, and those beside it."""
     siblings = sorted(path.parent for path in folder.parent.glob(f"*/{FILE}"))
     candidates = dict.fromkeys([Path(search_file.folder), *siblings])
     return [
@@ -57,7 +57,7 @@ def _others(folder: Path, search_file: SearchFile) -> list[Path]:
 
 
 def id_in(folder: Path) -> str | None:
-    """The id of the search in ``folder``; None if there is none."""
+    """The id of the search in ``folder``; None if there is no search."""
     try:
         return read_search_file(folder).search_id
     except UsageError:
@@ -65,18 +65,18 @@ def id_in(folder: Path) -> str | None:
 
 
 def folder_of(search_id: str, name: str, out: Path) -> Path | None:
-    """The folder of a search in ``out``, which may have another ``name`` now; None without one."""
+    """The folder in ``out`` of the search with this id, even if renamed since; None without one."""
     places = [out / name, *sorted(path.parent for path in out.glob(f"*/{FILE}"))]
     return next((place for place in places if id_in(place) == search_id), None)
 
 
 def moved(uri: str, before: Path, out: Path) -> str:
-    """The URI of a search's store: in its folder of searches a store moves with that.
+    """The present URI of a search's store: a store in the folder of searches moves with it.
 
     Args:
-        uri: as it was when the folder of searches was ``before``.
-        before: an absolute folder.
-        out: where that is now.
+        uri: the URI when the folder of searches was ``before``.
+        before: the former folder of searches, absolute.
+        out: the present folder of searches.
     """
     if not uri.startswith("sqlite:") or not sqlite_file(uri).is_relative_to(before):
         return uri
@@ -86,15 +86,15 @@ def moved(uri: str, before: Path, out: Path) -> str:
 
 
 def check_recorded(uri: str) -> str:
-    """``uri``, unless it is relative and nothing is there: a second store would be made.
+    """``uri``, checked: a relative one without a store there would make a second store.
 
     Raises:
-        UsageError: it is, as the first version recorded it.
+        UsageError: it is relative, as the first version recorded it, and there is no store.
     """
     file = sqlite_file(uri)
     if uri.startswith("sqlite:") and not file.is_absolute() and not file.is_file():
         raise UsageError(
-            f"the search is recorded in {uri}, which is not here; go to the folder in which it "
-            "began, or give --tracking-uri sqlite:////PATH"
+            f"the search is recorded in {uri}, which does not exist here; go to the folder in "
+            "which it began, or give --tracking-uri sqlite:////PATH"
         )
     return uri

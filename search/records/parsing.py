@@ -1,4 +1,4 @@
-"""Values that MLflow recorded, checked: anyone may have written into the store."""
+"""Checks the values that MLflow recorded, as anyone may have written into the store."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ MAX_CPUS = 4096
 
 
 def recorded_job(text: str | bytes) -> Job:
-    """A job from its JSON, which whoever writes to the store may have changed.
+    """A job from its JSON, which anyone who can write to the store may have changed.
 
     Raises:
         ValueError: a value is missing, of the wrong type or out of bounds.
@@ -32,10 +32,11 @@ def recorded_job(text: str | bytes) -> Job:
 
 
 def recorded_spec(run: Run) -> TrialSpec:
-    """What the trial of a run was asked to train.
+    """The spec of the trial of a run.
 
     Raises:
-        ValueError: a value is not what it should be; KeyError where it is missing.
+        ValueError: a value is not valid.
+        KeyError: a value is missing.
     """
     tags = run.data.tags
     return TrialSpec(
@@ -49,10 +50,10 @@ def recorded_spec(run: Run) -> TrialSpec:
 
 
 def parsed(kind: Any, text: str | bytes) -> Any:
-    """JSON as a ``kind`` of values, each strictly of its type.
+    """Parse JSON as a ``kind`` of values, each strictly of its type.
 
     Raises:
-        ValueError: the first value that is not.
+        ValueError: a value has another type; the message names the first.
     """
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
@@ -64,8 +65,8 @@ History = dict[str, list[tuple[int, float]]]
 
 
 def check_history(history: History, judged: str) -> None:
-    """Raise KeyError unless every figure is there, that which is ``judged`` too, and ValueError
-    unless all are finite.
+    """Raise KeyError if a metric is missing, such as the ``judged`` one, and ValueError if a value
+    is not finite.
     """
     for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", judged):
         if not history.get(name):
@@ -75,7 +76,7 @@ def check_history(history: History, judged: str) -> None:
 
 
 def check_plain(provenance: Provenance) -> None:
-    """Raise ValueError unless all of it can be shown, and its validation repeated."""
+    """Raise ValueError unless all its values can be shown and its validation can be repeated."""
     dtype_of(provenance.validation_dtype)
     code, versions = provenance.code, provenance.versions
     texts = [provenance.device, provenance.training_dtype or "", provenance.device_name or ""]
@@ -86,10 +87,10 @@ def check_plain(provenance: Provenance) -> None:
 
 
 def values_of(text: str) -> dict[str, Value]:
-    """The values that the tag of a trial's run holds.
+    """The values in the tag of a trial's run.
 
     Raises:
-        ValueError: they are not values, or cannot be shown.
+        ValueError: the tag holds no values, or some that cannot be shown.
     """
     values: dict[str, Value] = parsed(dict[str, Value], text)
     for part in (*values, *(value for value in values.values() if isinstance(value, str))):
@@ -98,10 +99,10 @@ def values_of(text: str) -> dict[str, Value]:
 
 
 def plain(text: str) -> str:
-    """``text``, if it may stand in a terminal and in a figure, where $ begins a formula.
+    """``text``, if a terminal and a figure, where $ begins a formula, can show it.
 
     Raises:
-        ValueError: it may not.
+        ValueError: they cannot.
     """
     if not text.isprintable() or "$" in text:
         raise ValueError(f"{text!r} holds characters that cannot be shown")
@@ -109,10 +110,10 @@ def plain(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """``text``, if it may stand between quotes in a condition of MLflow's.
+    """``text``, if it can be quoted in a condition of MLflow's.
 
     Raises:
-        UsageError: it would end them.
+        UsageError: it would end the quotes.
     """
     if "'" in text or "\\" in text:
         raise UsageError(f"{text!r} is not the name of a search")

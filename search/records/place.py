@@ -1,4 +1,4 @@
-"""Where a search is recorded, as its folder says, also once that was moved. Imports little."""
+"""The place where a search is recorded, also after its folder was moved. It imports little."""
 
 import json
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ FILE = "records.json"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a search is recorded.
+    """The place where a search is recorded.
 
     Attributes:
         uri: MLflow's tracking URI.
@@ -19,7 +19,7 @@ class Place:
         artifacts: folder for the artifacts of a local store; None lets the server choose.
         search: name of the search.
         kind: ``search`` or ``ablation``.
-        group: name of the leaderboard that the search belongs to, or empty.
+        group: name of the leaderboard that the search belongs to; empty without one.
     """
 
     uri: str
@@ -31,7 +31,7 @@ class Place:
 
 
 def located(place: Place, folder: Path) -> Place:
-    """``place`` as of a search that is in ``folder`` now."""
+    """``place`` for a search that is now in ``folder``."""
     place = replace(place, search=folder.name)
     if place.artifacts is None:
         return place
@@ -40,7 +40,7 @@ def located(place: Place, folder: Path) -> Place:
 
 
 def place_in(folder: Path) -> Place | None:
-    """Where the search in ``folder`` is recorded; None if it does not say, or not legibly."""
+    """The place of the search in ``folder``; None if its file is missing or damaged."""
     try:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return located(Place(**document["place"]), folder)

@@ -1,6 +1,6 @@
-"""MLflow's registered models: what Convoy registers the winners of a space as.
+"""The registered models of MLflow under which Convoy registers the winners of a space.
 
-Each winner is one version of its experiment's model, and ``winner`` the alias of the latest.
+Each winner is a version of its experiment's model; the latest has the alias ``winner``.
 """
 
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ ALIAS = "winner"
 
 
 def registered_name(experiment: str) -> str:
-    """The name of an experiment's winners, ``convoy-gap5``: MLflow allows no ``/`` in it."""
+    """The model's name for an experiment, ``convoy-gap5``: MLflow allows no ``/`` in it."""
     return experiment.replace("/", "-")
 
 
 def pass_alias_on(
     client: MlflowClient, version: ModelVersion, staying: Iterable[ModelVersion]
 ) -> None:
-    """Give the alias of a version that will be deleted to the latest winner that stays."""
+    """Move the alias of a version that will be deleted to the latest winner that stays."""
     if ALIAS not in version.aliases:
         return
     begun = {each.version: time for each in staying if (time := _begun(client, each)) is not None}
@@ -30,7 +30,7 @@ def pass_alias_on(
 
 
 def _begun(client: MlflowClient, version: ModelVersion) -> int | None:
-    """When the run of a version began; None without one."""
+    """The start of a version's run; None if it has no run."""
     try:
         start: int = client.get_run(str(version.run_id)).info.start_time
     except MlflowException:

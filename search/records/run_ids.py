@@ -18,9 +18,9 @@ and runs.lifecycle_stage = 'active'
 
 
 def run_ids(folder: Path) -> dict[str, str]:
-    """The run of each trial of the search in ``folder``; none if its store is no local one.
+    """The run of each trial of the search in ``folder``; empty unless its store is a local file.
 
-    A server or a database would have to be asked, which may be slow, or not be possible.
+    A server or a database is not asked, as that may be slow or impossible.
     """
     place = place_in(folder)
     if place is None or not place.uri.startswith("sqlite:"):
@@ -31,5 +31,5 @@ def run_ids(folder: Path) -> dict[str, str]:
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
             return dict(store.execute(_QUERY, (id_in(folder),)))
-    except sqlite3.Error:  # another's database, or locked
+    except sqlite3.Error:  # another program's database, or a locked one
         return {}

@@ -1,4 +1,4 @@
-"""A run as MLflow recorded it: looked up, downloaded, and its network and data built again."""
+"""Reads a run from MLflow: looks it up, downloads it, and builds its network and data again."""
 
 import json
 import logging
@@ -52,15 +52,15 @@ class RecordedRun:
     """A trial's run in MLflow.
 
     Attributes:
-        run_id: MLflow's.
+        run_id: MLflow's id of the run.
         search: name of its search.
-        record: the trial; its best epoch is the one whose weights these are.
+        record: the trial; ``weights`` are those of its best epoch.
         setting: what was trained, and how.
         data: name, sizes and fingerprint of its data.
-        history: every metric's (epoch, value) pairs, in order.
-        weights: state dict of the best epoch; empty if the run holds none.
-        provenance: what it was trained with.
-        is_winner: True if it is the best of its search.
+        history: (epoch, value) pairs of every metric, in order.
+        weights: state dict of the best epoch; empty if the run has none.
+        provenance: the software and hardware of the training.
+        is_winner: True if it is the winner of its search.
     """
 
     run_id: str
@@ -75,12 +75,12 @@ class RecordedRun:
 
     @property
     def job(self) -> Job:
-        """What the trial shared with the others: data, limits, CPUs."""
+        """What the trial shared with the others: data, limits and CPUs."""
         return self.record.spec.job
 
     @property
     def values(self) -> dict[str, Value]:
-        """What the trial chose, without keys of options that it did not; empty if unknown."""
+        """The trial's values, without keys of options that it did not choose; empty if unknown."""
         return self.record.values
 
     @property
@@ -90,17 +90,17 @@ class RecordedRun:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose weights these are."""
+        """The epoch that ``weights`` come from."""
         return self.record.best_epoch
 
     @property
     def val_accuracy(self) -> float:
-        """The validation accuracy logged for that epoch."""
+        """The validation accuracy that was logged for that epoch, in [0, 1]."""
         return self.record.best[figure_of(ACCURACY)]
 
     @property
     def score(self) -> float:
-        """What the run is judged by, as logged for that epoch."""
+        """The score that was logged for that epoch, by the metric that judges the run."""
         return self.record.best_score
 
     @property
@@ -112,7 +112,7 @@ class RecordedRun:
 
     @property
     def described(self) -> str:
-        """What the run is to its search, such as ``winner of search gap5-1 (trial 3)``."""
+        """The run's place in its search, such as ``winner of search gap5-1 (trial 3)``."""
         place = "baseline" if self.label == BASELINE else f"trial {self.label}".strip()
         if finalist := _FINALIST.fullmatch(self.label):
             place = "finalist {}, seed {}".format(*finalist.groups())
@@ -121,17 +121,17 @@ class RecordedRun:
         return f"{place} of search {self.search}"
 
     def dataset(self, source: str) -> Dataset:
-        """Its data from ``source``, limited as they were in the search.
+        """The run's data from ``source``, limited as in the search.
 
         Raises:
-            UsageError: they are not those that it was trained on.
+            UsageError: ``source`` holds other data than the run was trained on.
         """
         whole = load(self.job.data, source)
         if whole.fingerprint != self.data["fingerprint"]:
             raise UsageError(
                 f"the data in {source} (fingerprint {whole.fingerprint[:12]}) are not those of run "
-                f"{self.run_id} ({self.data['name']}, {self.data['fingerprint'][:12]}); give its "
-                "--data"
+                f"{self.run_id} ({self.data['name']}, {self.data['fingerprint'][:12]}); give the "
+                "run's data as --data"
             )
         return whole.limited(self.job.train_limit, self.job.val_limit)
 
@@ -139,10 +139,10 @@ class RecordedRun:
         """The network with the recorded weights, in eval mode.
 
         Raises:
-            UsageError: there are none, or they do not fit the architecture as it is now.
+            UsageError: there are no weights, or they do not fit the present architecture.
         """
         if not self.weights:
-            raise UsageError(f"run {self.run_id} holds no {WEIGHTS_FILE}; it was removed")
+            raise UsageError(f"run {self.run_id} has no {WEIGHTS_FILE}; it was removed")
         try:
             model = network(self.setting, dataset)
             model.load_state_dict(self.weights)
@@ -157,14 +157,14 @@ class RecordedRun:
 
 
 class RecordedRuns:
-    """The runs in a tracking store, of searches that have finished.
+    """The runs of finished searches in a tracking store.
 
     Args:
         uri: MLflow's tracking URI.
         out: the folder of searches.
 
     Raises:
-        UsageError: a local store that does not exist, or a server that refuses the user.
+        UsageError: the local store does not exist, or the server refuses the user.
     """
 
     def __init__(self, uri: str, out: Path = Path("runs")) -> None:
@@ -176,7 +176,7 @@ class RecordedRuns:
         check_admits(self.uri)
         find_artifacts(self.uri, self._out)
         for name in ("alembic", "mlflow.store", "mlflow.store.db.utils"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # each error is reported in one line
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported in one line
         with self.answering():
             self.client = MlflowClient(self.uri)
 
@@ -184,7 +184,7 @@ class RecordedRuns:
         """The record of a run.
 
         Raises:
-            UsageError: there is no such run, it has no record, or that is damaged.
+            UsageError: there is no such run, or its record is missing or damaged.
         """
         with self.answering():
             run = self.client.get_run(run_id)
@@ -206,7 +206,7 @@ class RecordedRuns:
             ) from error
 
     def history(self, run: Run, names: tuple[str, ...] | None = None) -> History:
-        """Every (epoch, value) of a run's metrics, or of those that ``names`` has, in order."""
+        """All (epoch, value) pairs of a run's metrics, or only of ``names``, in order."""
         return {
             name: sorted(
                 (point.step, point.value)
@@ -217,10 +217,10 @@ class RecordedRuns:
         }
 
     def winner_of(self, search: str) -> str:
-        """Run id of a search's winner.
+        """The run id of a search's winner.
 
         Raises:
-            UsageError: no such search, or it has no winner.
+            UsageError: there is no such search, or it has no winner.
         """
         winners = self.of_search(search, lambda condition: self.winners(condition))
         if not winners:
@@ -231,14 +231,14 @@ class RecordedRuns:
         return str(winners[0].info.run_id)
 
     def of_search(self, name: str, ask: Callable[[str], list[Run]]) -> list[Run]:
-        """Runs of a search: those with the id in its folder, else those with its name.
+        """The runs of a search: those with the id in its folder, else those with its name.
 
         Args:
-            name: of the search.
-            ask: has the store meet one of MLflow's conditions.
+            name: name of the search.
+            ask: returns the store's runs that meet a condition of MLflow's.
 
         Raises:
-            UsageError: its folder is a copy that was not recorded yet.
+            UsageError: the folder is a copy that was not recorded yet.
         """
         for out in self._outs if is_name(name) else ():
             if (search_id := id_in(out / name)) is None:
@@ -253,12 +253,12 @@ class RecordedRuns:
         if id_in(folder) and (original := original_of(folder, self.uri)):
             where = shlex.join([folder.name, "--out", str(folder.parent)])
             raise UsageError(
-                f"search {folder.name!r} is a copy of {original.name!r} and not recorded yet; "
+                f"search {folder.name!r} is a copy of {original.name!r} and is not recorded yet; "
                 f"record it: python -m search.reconcile {where}"
             )
 
     def name_of(self, run: Run) -> str:
-        """The name of a run's search, as its folder is called now."""
+        """The name of a run's search, which is the present name of its folder."""
         tags = run.data.tags
         name, search_id = tags["convoy.search"], tags.get("convoy.search_id", "")
         folders = (folder_of(search_id, name, out) for out in self._outs)
@@ -266,12 +266,12 @@ class RecordedRuns:
 
     @property
     def _outs(self) -> list[Path]:
-        """Where the folders of searches may be: beside a local store, or where the user is."""
+        """Where searches may lie: beside a local store, or where the user is."""
         local = self.uri.startswith("sqlite:")
         return [self._out, *([sqlite_file(self.uri).parent] if local else [])]
 
     def winners(self, condition: str, experiment: str | None = None) -> list[Run]:
-        """The winners of searches that meet MLflow's ``condition``, of all spaces or of one.
+        """The winners of searches that meet MLflow's ``condition``, in all experiments or in one.
 
         Raises:
             UsageError: the store does not answer.
@@ -289,20 +289,21 @@ class RecordedRuns:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Whatever the store raises becomes a UsageError."""
+        """Turn whatever the store raises into a UsageError."""
         try:
             yield
         except UsageError:
             raise
-        except Exception as error:  # a store raises what its database or server raises
+        except Exception as error:  # a store raises whatever its database or server raises
             raise UsageError(f"{self.uri}: {_line(error)}") from error
 
 
 def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: History) -> RecordedRun:
-    """The record, checked: anyone may have written into the store.
+    """The record of a run, checked, as anyone may have written into the store.
 
     Raises:
-        ValueError: one is not what it should be; KeyError where it is missing.
+        ValueError: a value is not valid.
+        KeyError: a value is missing.
     """
     saved: SavedModel = parsed(SavedModel, text)
     provenance: Provenance = parsed(Provenance, text)
@@ -310,7 +311,7 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
     tags, job = run.data.tags, recorded_job(json.dumps(saved.job))
     best = {name: run.data.metrics[f"best_{name}"] for name in (job.figure, figure_of(ACCURACY))}
     for name in (run.info.run_id, tags["convoy.search"], saved.data.name):
-        if not is_name(name):  # the first two become names of folders
+        if not is_name(name):  # the first two become folder names
             raise ValueError(f"{name!r} is not the name of a run, search or data set")
     for name, value in best.items():
         if not 0 <= value <= 1 or not 1 <= saved.best_epoch <= saved.setting.epochs:
@@ -343,17 +344,17 @@ def recorded_run(run: Run, weights: dict[str, Any], text: bytes, history: Histor
 
 
 def _without_record(run: Run) -> str:
-    """Why a run cannot be loaded."""
+    """The reason why a run cannot be loaded."""
     uri, name = str(run.info.artifact_uri), run.data.tags.get("convoy.search", "NAME")
     folder = Path(unquote(urlsplit(uri).path)).parents[1]
     if uri.startswith("file:") and not folder.is_dir():
         return (
-            f"run {run.info.run_id}: its weights were in {folder}, which is not there; where its "
-            f"search is now, run python -m search.reconcile {name} --out FOLDER_OF_SEARCHES"
+            f"run {run.info.run_id}: its weights were in {folder}, which no longer exists; if the "
+            f"search was moved, run python -m search.reconcile {name} --out FOLDER_OF_SEARCHES"
         )
     return (
-        f"run {run.info.run_id} has no weights and no {SETTING_FILE}; only the best few trials of "
-        "a search and its baseline have"
+        f"run {run.info.run_id} has no weights and no {SETTING_FILE}; only a search's best few "
+        "trials and its baseline have them"
     )
 
 
@@ -362,15 +363,15 @@ def _line(error: Exception) -> str:
 
 
 def spec_and_space(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpec, str]:
-    """What a trial's run trained, and the name of its space.
+    """The spec of a trial's run, and the name of its space.
 
     Args:
         uri: MLflow's tracking URI.
-        run_id: of the run.
-        flag: by which it was named, for errors.
+        run_id: id of the run.
+        flag: the flag that named it, for errors.
 
     Raises:
-        UsageError: there is no such run, or it is not a trial's.
+        UsageError: there is no such run, or it does not belong to a trial.
     """
     try:
         runs = RecordedRuns(uri)
@@ -381,7 +382,7 @@ def spec_and_space(uri: str, run_id: str, flag: str = "--run") -> tuple[TrialSpe
         raise UsageError(f"{flag} {run_id}: {error}") from error
     space = experiment.removeprefix("convoy/").removesuffix("-embedded")
     try:
-        if not is_name(space):  # it becomes the name of a folder of artifacts
+        if not is_name(space):  # it becomes the name of an artifact folder
             raise ValueError(f"{space!r} is not the name of a space")
         return recorded_spec(run), space
     except (KeyError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What is saved of a trial: weights, settings and space file, as files."""
+"""Saves a trial as files: weights, settings and space file."""
 
 import json
 import shutil
@@ -25,19 +25,19 @@ def write_saved_model(
     data: dict[str, Any],
     search: Path,
 ) -> Path | None:
-    """Write a trial into ``folder``, which is made anew; the path of its weights.
+    """Write a trial into ``folder``, which is replaced; the path of its weights.
 
-    None if the checkpoint does not hold its best epoch: the one that did was removed.
+    None if the checkpoint does not hold the best epoch, because the one that did was removed.
 
     ``model.pt`` is the state dict of the best epoch, ``setting.json`` everything that is needed to
-    build the network, load its data and repeat its figures, ``space.yaml`` the space as read.
+    build the network, load its data and repeat its metrics, ``space.yaml`` the space as read.
 
     Args:
-        folder: where to write.
+        folder: folder to write.
         record: the trial.
-        checkpoint: folder of its latest checkpoint, which holds the best epoch's weights too.
-        data: name, sizes and fingerprint of what it was trained on.
-        search: the search's folder, which holds its space if it has one.
+        checkpoint: folder of its latest checkpoint, which also holds the best epoch's weights.
+        data: name, sizes and fingerprint of the training data.
+        search: the search's folder, which holds its space file if there is one.
     """
     state = load(checkpoint / STATE_FILE)
     if state["best"]["epoch"] != record.best_epoch:
@@ -65,7 +65,7 @@ def _described(record: TrialRecord, data: dict[str, Any], provenance: Provenance
 
 
 class SavedModelData(BaseModel):
-    """What a ``setting.json`` says of the data."""
+    """The data's description in a ``setting.json``."""
 
     name: str
     train: int
@@ -74,7 +74,7 @@ class SavedModelData(BaseModel):
 
 
 class SavedModel(BaseModel):
-    """What is read of a ``setting.json``, besides the provenance."""
+    """The parts of a ``setting.json`` that are read, besides the provenance."""
 
     setting: Setting
     job: dict[str, Any]

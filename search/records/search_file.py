@@ -1,4 +1,4 @@
-"""``search.json``: what a search was asked to do, written before anything else of it."""
+"""``search.json``: the request for a search, written before any of its other files."""
 
 import json
 import shutil
@@ -14,26 +14,26 @@ from trainables.boundary.atomic import atomic_file
 from trainables.boundary.errors import UsageError
 
 FILE, SPACE_FILE = "search.json", "space.yaml"
-MAX_DIFFERENCES = 5  # that a message names
+MAX_DIFFERENCES = 5  # maximum number of differences in a message
 _MISSING = "nothing"
-# Of a search that an earlier version recorded, whatever the default has become since.
+# Used for a search that an earlier version recorded, whatever the defaults are now.
 _UNNAMED = {"sampler": "tpe", "scheduler": "asha"}
 
 
 @dataclass(frozen=True)
 class SearchFile:
-    """What a search was asked to do.
+    """The request for a search.
 
     Attributes:
         command: the module that was run, such as ``search.run``.
-        flags: its flags, with what they stood for when it began.
-        identity: all that its result follows from, ``decides`` in the file; empty for a group of
-            searches.
-        search_id: its own, by which MLflow's runs are looked up.
-        folder: where it was when the file was written, absolute; empty in those of the first
+        flags: its flags, with their meaning when the search began.
+        identity: everything that determines the result, ``decides`` in the file; empty for a
+            group of searches.
+        search_id: the search's id, by which MLflow's runs are looked up.
+        folder: absolute path of the folder when the file was written; empty in files of the first
             version.
-        inode: of that folder, which a folder that is moved keeps, and a copy has not.
-        earlier: the budgets that it had before the present one, in order.
+        inode: inode of that folder; a moved folder keeps it, a copy has another.
+        earlier: the budgets before the present one, in order.
     """
 
     command: str
@@ -46,46 +46,46 @@ class SearchFile:
 
     @property
     def methods(self) -> dict[str, Any]:
-        """The sampler and the scheduler with which it began; of a group, as far as is known."""
+        """The sampler and the scheduler with which it began; for a group, as far as known."""
         settings = self.identity.get("settings", {})
         recorded = {key: settings[key] for key in _UNNAMED if key in settings}
         return recorded if "sampler" in self.flags else {**_UNNAMED, **recorded}
 
     @property
     def comparable(self) -> dict[str, Any]:
-        """Its identity, with the metric and the methods that an earlier version did not name."""
+        """The identity, completed with metric and methods if an earlier version omitted them."""
         identity = {"metric": ACCURACY, **self.identity}
         if self.command != "search.run" or "settings" not in identity:
             return identity
         return {**identity, "settings": {**identity["settings"], **self.methods}}
 
     def is_in(self, folder: Path) -> bool:
-        """True if ``folder`` is the one that the file was written for, there or moved."""
+        """True if the file was written for ``folder``, which may have been moved since."""
         if not self.folder:
             space = self.identity.get("space")
             return folder.name in (self.flags.get("name"), f"{self.flags.get('name')}-{space}")
         return self.inode == folder.stat().st_ino
 
     def located(self, folder: Path) -> "SearchFile":
-        """The same of a search that is in ``folder`` now."""
+        """The same request, for a search that is now in ``folder``."""
         return replace(self, folder=str(folder), inode=folder.stat().st_ino)
 
     def write(self, folder: Path) -> None:
-        """Write it into a search's folder, whole or not at all."""
+        """Write the file into a search's folder, whole or not at all."""
         names = {"identity": "decides"}
         document = {names.get(key, key): value for key, value in asdict(self).items()}
         with atomic_file(folder / FILE) as file:
             file.write(json.dumps(document, indent=2).encode())
 
     def claim(self, folder: Path, space: Path | None) -> None:
-        """Make ``folder`` with this file in it, both at once: there is none without it.
+        """Make ``folder`` with this file in it, in one step: it never exists without the file.
 
         Args:
-            folder: the search's.
+            folder: the search's folder.
             space: a file to copy into it as ``space.yaml``.
 
         Raises:
-            UsageError: it cannot be made, or exists already.
+            UsageError: the folder cannot be made, or already exists.
         """
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class SearchFile:
 
 
 def read_search_file(folder: Path) -> SearchFile:
-    """What the search in ``folder`` was asked to do.
+    """Read the ``search.json`` in ``folder``.
 
     Raises:
         UsageError: there is no search, or its file is damaged.
@@ -114,20 +114,20 @@ def read_search_file(folder: Path) -> SearchFile:
         return SearchFile(identity=document.pop("decides"), **document)
     except OSError as error:
         raise UsageError(
-            f"--resume {folder.name}: there is no search in {folder}; give its folder's parent as "
-            "--out, or begin it without --resume"
+            f"--resume {folder.name}: there is no search in {folder}; give the folder that holds "
+            "it as --out, or begin it without --resume"
         ) from error
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
-            f"--resume {folder.name}: {path} is damaged ({error}); begin the search anew"
+            f"--resume {folder.name}: {path} is damaged ({error}); begin a new search"
         ) from error
 
 
 def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
-    """The file of the search in ``folder``, if its result still follows from ``identity``.
+    """The ``search.json`` in ``folder``, if its identity still equals ``identity``.
 
     Raises:
-        UsageError: there is no search, or what differs.
+        UsageError: there is no search, or something differs, which the message names.
     """
     search_file = read_search_file(folder)
     check_same(folder.name, search_file.comparable, identity)
@@ -135,7 +135,7 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> SearchFile:
 
 
 def check_same(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Raise UsageError, naming what differs, unless ``new`` is as ``old``."""
+    """Raise UsageError, which names the differences, unless ``new`` equals ``old``."""
     differing = list(_differences(json.loads(json.dumps(old)), json.loads(json.dumps(new)), ""))
     if differing:
         first, more = "; ".join(differing[:MAX_DIFFERENCES]), len(differing) - MAX_DIFFERENCES

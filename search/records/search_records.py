@@ -1,4 +1,4 @@
-"""What MLflow holds of a search, made from its folder: while it runs, and later at any time."""
+"""Makes a search's MLflow records from its folder: while it runs, or at any time later."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -23,18 +23,18 @@ from trainables.boundary.secrets import masked
 from trainables.recipe import Setting
 
 BEST = "best"
-DESCRIPTION = "mlflow.note.content"  # which MLflow's pages show as Markdown
+DESCRIPTION = "mlflow.note.content"  # a tag that MLflow's pages show as Markdown
 
 
 @dataclass(frozen=True)
 class Closed:
-    """What came of closing a search's records.
+    """The result of closing a search's records.
 
     Attributes:
         choice: the winner, and how it was chosen.
-        run_id: of the winner, if MLflow knows it.
-        weights: of the winner, if there are any.
-        errors: what MLflow refused, and which weights could not be saved.
+        run_id: the winner's MLflow run; None if MLflow does not know it.
+        weights: the winner's file of weights; None if there is none.
+        errors: records that MLflow refused, and weights that could not be saved.
     """
 
     choice: Selection
@@ -44,12 +44,12 @@ class Closed:
 
 
 class SearchRecords:
-    """A search's records under way.
+    """The records of a running search.
 
     Args:
-        folder: the search's.
-        about: what its trials' files do not hold.
-        search_id: by which its own run is looked up.
+        folder: the search's folder.
+        about: what the search's records hold besides its trials' files.
+        search_id: id of the search, by which its own run is looked up.
 
     Raises:
         UsageError: the store cannot be opened.
@@ -60,18 +60,18 @@ class SearchRecords:
         self.writer = MlflowWriter(MlflowRuns(about, search_id), folder)
         try:
             self.writer.open()
-        except Exception as error:  # a store raises what its database or server raises
+        except Exception as error:  # a store raises whatever its database or server raises
             kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
             line = masked(" ".join(f"{kind}{error}".split()))[:300]
             raise UsageError(f"--tracking-uri {masked(about.place.uri)}: {line}") from error
 
     @property
     def rule(self) -> Rule:
-        """What decides between the search's trials."""
+        """The rule that orders the search's trials."""
         return self._about.rule
 
     def close(self, board: SearchBoard, status: SearchStatus) -> Closed:
-        """Log how the search stands, the weights of its trials, and its end."""
+        """Log the state of the search, the weights of its trials, and its end."""
         names_winner = self._about.place.kind == "search"
         board.clock.stop()
         self.writer.finish()
@@ -91,7 +91,7 @@ class SearchRecords:
         return Closed(selection, run_id, weights, [*self._lost, *self.writer.close()])
 
     def abandon(self, board: SearchBoard) -> None:
-        """Close the records of a search that an error ends, so that no run is left RUNNING."""
+        """Close the records of a search that fails with an error, so that no run stays RUNNING."""
         self.writer.finish()
         metrics, tags = totals(board, "interrupted", choose(board, self.rule))
         self.writer.end_search(metrics, tags, "FAILED", board.last_event)
@@ -125,13 +125,13 @@ class SearchRecords:
                         self.writer.log_folder(record, weights.parent)
 
     def _tag_finals(self, board: SearchBoard) -> None:
-        """Tell the trainings of finalists from those of settings that no longer are finalists."""
+        """Tag the trainings whose settings are no longer finalists."""
         trained = race_of(board, self.rule).runs
         for record in board.finals.records:
             self.writer.tag(record, DROPPED_OUT, str(record not in trained).lower())
 
     def _save(self, record: TrialRecord, folder: Path) -> Path | None:
-        """The file of a trial's weights, written into ``folder``; None if they are damaged."""
+        """Write a trial's weights into ``folder``; the file, or None if they are damaged."""
         trial, about = self._checkpoints_of(record), self._about
         checkpoint = latest_whole(trial, record.epochs)
         spec = replace(record.spec, job=about.job)
@@ -142,7 +142,7 @@ class SearchRecords:
                 weights = write_saved_model(folder, record, checkpoint, about.data, self._folder)
         except OSError as error:
             why = f"cannot be written to {folder} ({error.strerror})"
-        except UsageError as error:  # its checksum is right, and yet torch does not read it
+        except UsageError as error:  # the checksum is right, but torch cannot read the file
             why = f"do not load ({error})"
         if weights is None:
             self._lost.append(f"the weights of trial {record.number} in {trial} {why}")
@@ -155,13 +155,13 @@ class SearchRecords:
 def totals(
     board: SearchBoard, status: SearchStatus, selection: Selection
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Metrics and tags of the search as a whole."""
+    """The metrics and tags of the search as a whole."""
     baseline, best = board.trials.baseline(), selection.winner
     metrics: dict[str, float] = {
         "epochs": board.epochs,
         "wall_seconds": round(
             board.clock.seconds, 1
-        ),  # as in the summary, from which it is made again
+        ),  # as in the summary, from which it can be made again
     }
     if baseline is not None and baseline.best_epoch and baseline.status is not Status.FAILED:
         metrics |= {f"baseline_{name}": value for name, value in baseline.judged.items()}

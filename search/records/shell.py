@@ -1,4 +1,4 @@
-"""Commands for the user to copy: what a default says already is left out, and paths are short."""
+"""Commands for the user to copy, with short paths and without flags that equal the defaults."""
 
 import shlex
 from pathlib import Path
@@ -8,13 +8,13 @@ from search.records.tracking import default_uri, in_shell, secret_lines
 
 
 def command(module: str, *words: str, out: Path | None = None, uri: str = "") -> str:
-    """``python -m module`` and ``words``, with the places of searches and of records.
+    """The command ``python -m MODULE WORDS``, with ``--out`` and ``--tracking-uri`` if needed.
 
     Args:
-        module: what is run.
-        words: that follow, as they are.
-        out: folder of all searches; left out where it is the default, or None.
-        uri: MLflow's, if the command needs it.
+        module: the module to run.
+        words: the words that follow, unchanged.
+        out: folder of all searches; omitted if it is the default or None.
+        uri: MLflow's tracking URI, if the command needs it.
     """
     line = shlex.join(["python", "-m", module, *words])
     if out is not None and out != Path("runs").resolve():
@@ -26,14 +26,14 @@ def command(module: str, *words: str, out: Path | None = None, uri: str = "") ->
 
 
 def compare_lines(name: str, out: Path, uri: str) -> list[str]:
-    """The line that says how to see the records, after one on a password that it leaves out."""
+    """The line with the command that shows the records, after a note on an omitted password."""
     own = uri == default_uri(out)
     where: dict[str, Any] = {"out": out} if own else {"uri": uri}
     return [*secret_lines(uri), f"compare    {command('search.ui', '--search', name, **where)}"]
 
 
 def analyse_line(name: str, out: Path, uri: str) -> str:
-    """The line that says how to analyse a search's winner."""
+    """The line with the command that analyses a search's winner."""
     words = ["--search", name]
     if out != Path("runs").resolve():
         words += ["--out", shown(out / name / "analysis")]
@@ -41,6 +41,6 @@ def analyse_line(name: str, out: Path, uri: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """``path`` from the working directory, where it lies below that."""
+    """``path``, relative to the working directory if it lies below that."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,4 +1,4 @@
-"""A local MLflow store, made whole or not at all, from an empty one that is kept in the cache."""
+"""Makes a local MLflow store in one step, from an empty one in the cache."""
 
 import hashlib
 import sqlite3
@@ -16,9 +16,9 @@ from trainables.data.cache import cache_folder
 
 
 def make_store(uri: str) -> None:
-    """Make a local SQLite store unless it exists; nothing for a store of another kind.
+    """Make a local SQLite store unless it exists; other kinds of store are left alone.
 
-    MLflow makes one in some sixty steps, and one that was left between them cannot be opened.
+    MLflow makes a store in some sixty steps, and a store left between two of them cannot be opened.
     """
     path = sqlite_file(uri)
     if not uri.startswith("sqlite:///") or path.exists():
@@ -27,15 +27,15 @@ def make_store(uri: str) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         scratch = Path(folder) / path.name
         _make(scratch, (path.parent / "artifacts").as_uri())
-        with suppress(OSError):  # it exists by now; or links do not, and MLflow makes it
+        with suppress(OSError):  # it exists by now; or links are not possible and MLflow makes it
             path.hardlink_to(scratch)
 
 
 def _make(file: Path, artifacts: str) -> None:
-    """Copy this MLflow's empty store to ``file``; the first time, have MLflow make it.
+    """Copy this MLflow's empty store to ``file``; the first time MLflow makes it.
 
     Args:
-        file: that is not there yet.
+        file: a file that does not exist yet.
         artifacts: URI of the folder for the artifacts of all experiments.
     """
     cached = _cached()
@@ -45,12 +45,12 @@ def _make(file: Path, artifacts: str) -> None:
     else:
         store = SqlAlchemyStore(sqlite_uri(file), artifacts)  # type: ignore[no-untyped-call]
         store.engine.dispose()
-        with suppress(OSError):  # a search needs no cache
+        with suppress(OSError):  # a search works without a cache
             _cache(file.read_bytes())
 
 
 def _place(file: Path, artifacts: str) -> None:
-    """Write what a store knows of its place: where its first experiment's artifacts are."""
+    """Write the one path in a new store: the artifact folder of its first experiment."""
     root = resolve_uri_if_local(artifacts)  # type: ignore[no-untyped-call]
     place = append_to_uri_path(root, "0")  # type: ignore[no-untyped-call]
     now = int(1000 * time.time())
@@ -62,7 +62,7 @@ def _place(file: Path, artifacts: str) -> None:
 
 
 def _cached() -> bytes | None:
-    """The empty store of this MLflow's version in the cache; None if there is none undamaged."""
+    """The cached empty store of this MLflow version; None if there is none, or a damaged one."""
     with suppress(OSError):
         for file in cache_folder().glob(_name("*")):
             content = file.read_bytes()
@@ -73,7 +73,7 @@ def _cached() -> bytes | None:
 
 
 def _cache(content: bytes) -> None:
-    """Keep an empty store in the cache, whole or not at all."""
+    """Write an empty store to the cache, whole or not at all."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".mlflow-") as scratch:

@@ -1,4 +1,4 @@
-"""``summary.json``: a search and its result, current while it runs."""
+"""``summary.json``: a search and its result, kept current while it runs."""
 
 import json
 import threading
@@ -29,35 +29,35 @@ WHOLE = ("complete", "failed-trials")
 
 @dataclass(frozen=True)
 class Summary:
-    """A search's result, as ``summary.json`` holds it.
+    """The content of ``summary.json``: a search's result.
 
     Attributes:
-        search: its name.
+        search: name of the search.
         space: name of the space.
-        status: ``complete`` if every trial ended as it should, ``failed-trials`` if some did not.
-        seed: of the search.
-        trials: counts: requested, completed, pruned, failed.
-        epochs: epochs of all trials together.
-        images: training images seen by all trials together.
-        wall_seconds: since the search began.
-        baseline: trial_id, score and val_accuracy of trial 0, and what its setting had over fresh
-            seeds if it was trained again, or None.
-        best: the delivered run, its figures, settings and checkpoint, and what to expect of its
-            setting, over fresh seeds, or None.
+        status: ``complete`` if no trial failed, ``failed-trials`` if some did.
+        seed: seed of the search.
+        trials: numbers of requested, completed, pruned and failed trials.
+        epochs: number of epochs of all trials together.
+        images: number of training images that all trials together have seen.
+        wall_seconds: duration of all runs of the search.
+        baseline: trial_id, score and val_accuracy of trial 0, with mean and deviation over fresh
+            seeds if its setting was trained again; None before its first epoch.
+        best: the delivered run with its scores, settings and checkpoint, and what to expect of its
+            setting over fresh seeds; None without a winner.
         finalists: settings that were trained again, the winner first: their score in the search,
-            mean, standard deviation and interval over fresh seeds, and whether they were out.
-        confirmed: whether the winner is one of them; otherwise its figure is partly luck.
-        constraints: what the winner had to hold, and how it stands to that.
-        unmeasured: the space's other constraints, each with why nothing can be held to it.
-        feasible: whether it holds all of it; None without constraints.
-        data: name, sizes and fingerprint.
-        resources: CPUs and GPUs of a trial, and how many trials run at once.
-        sampler: what drew the settings; None of a list of settings, or in an earlier version.
-        scheduler: what stopped the losing trials; likewise.
-        ended_by: the limit that ended it before all of its trials and finals had run, such as
-            ``--time 2h30m``; empty if none did.
-        metric: what trials were judged by: their scores are its figures, ``val_METRIC``.
-        budgets: what it was asked for, the earlier ones first, the present one last.
+            mean, standard deviation and interval over fresh seeds, and whether they dropped out.
+        confirmed: whether the winner is a finalist; otherwise its score is partly luck.
+        constraints: the bounds for the winner, and its values.
+        unmeasured: constraints of the space that cannot be measured, each with the reason.
+        feasible: whether the winner holds all constraints; None without constraints.
+        data: name, sizes and fingerprint of the data.
+        resources: CPUs and GPUs of a trial, and the number of trials at once.
+        sampler: method that proposed the settings; None for a list, or in an earlier version.
+        scheduler: the method that stopped losing trials; None in the same cases.
+        ended_by: the limit that ended the search before all its trials and finals had run, such
+            as ``--time 2h30m``; empty if none did.
+        metric: the metric that judged the trials; their scores are ``val_METRIC``.
+        budgets: the budgets that were asked for, the present one last.
     """
 
     search: str
@@ -87,11 +87,11 @@ class Summary:
 
     @property
     def asked_before(self) -> str:
-        """That it was asked for another budget at first; empty if it was not."""
+        """The earlier budgets in words; empty if there were none."""
         return asked_before(self.budgets)
 
     def write(self, folder: Path) -> Path:
-        """Write ``folder/summary.json``, whole or not at all; its path."""
+        """Write ``folder/summary.json``, whole or not at all; the file's path."""
         path = folder / FILE
         with atomic_file(path) as file:
             file.write(json.dumps({"schema": self.schema, **asdict(self)}, indent=2).encode())
@@ -99,7 +99,7 @@ class Summary:
 
 
 def asked_before(budgets: Sequence[dict[str, int]]) -> str:
-    """What the earlier ``budgets`` asked for and the last does not; empty if nothing."""
+    """How the earlier ``budgets`` differ from the last, in words; empty if they do not."""
     earlier = [
         " and ".join(
             counted(budget[key], noun)
@@ -112,9 +112,9 @@ def asked_before(budgets: Sequence[dict[str, int]]) -> str:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What the summary in ``folder`` holds; nothing if it is missing, or damaged.
+    """The content of the summary in ``folder``; empty if it is missing or damaged.
 
-    The path of the weights is the one that they have now, in ``folder``.
+    The path of the weights is their present one, in ``folder``.
     """
     try:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -137,20 +137,20 @@ def summary_in(folder: Path) -> Summary | None:
 
 
 def is_whole(folder: Path) -> bool:
-    """True if the summary in ``folder`` says that every trial has ended that is asked for now."""
+    """True if, by the summary in ``folder``, every requested trial has ended."""
     summary, asked = read_summary(folder), 1 + len(read_search_file(folder).earlier)
     return summary.get("status") in WHOLE and max(1, len(summary.get("budgets", ()))) == asked
 
 
 def close(board: SearchBoard, summary: dict[str, Any]) -> None:
-    """Close ``board``, if a limit has ended the search of ``summary``."""
+    """Close ``board`` if a limit has ended the search of ``summary``."""
     board.ended_by = summary.get("ended_by", "")
     board.trials.closed = bool(board.ended_by)
     board.finals.closed = board.trials.closed and summary.get("status") in WHOLE
 
 
 def status_of(board: SearchBoard, rule: Rule) -> SearchStatus:
-    """How a search stands that has ended."""
+    """The status of a search that has ended."""
     if not race.is_whole(board, rule):
         return "interrupted"
     return "failed-trials" if board.any_failed else "complete"
@@ -167,12 +167,12 @@ def summarise(
     """The summary of ``board``.
 
     Args:
-        board: how the trials stand.
-        status: of the search.
+        board: the state of the trials.
+        status: status of the search.
         about: the fields that do not change: search, space, seed, data, resources.
-        choice: the winner as things stand.
+        choice: the present winner.
         run_id: MLflow run of the winner, once there is one.
-        checkpoint: its weights, once they are written.
+        checkpoint: weights of the winner, once they are written.
     """
     return Summary(
         status=status,
@@ -224,14 +224,14 @@ def _best(choice: Selection, run_id: str | None, checkpoint: Path | None) -> dic
 
 
 class SummaryWriter:
-    """A listener that has the summary written soon after every event, but not for each of many.
+    """A listener that writes the summary soon after an event, and only once for many events.
 
-    The writing is done by a thread of its own, so that no event waits for the disk. Once the
-    ``with`` block has ended, everything before is written and nothing more will be.
+    A thread of its own writes, so that no event waits for the disk. When the ``with`` block ends,
+    everything before is written and nothing more will be.
 
     Args:
-        write: writes the summary as the search stands.
-        pause: minimum of seconds between two writes.
+        write: writes the summary of the search's present state.
+        pause: minimum seconds between two writes.
     """
 
     def __init__(self, write: Callable[[], object], pause: float = PAUSE) -> None:
@@ -249,14 +249,14 @@ class SummaryWriter:
         self._thread.join()
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Nothing to write yet."""
+        """Do nothing: there is nothing to write yet."""
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Have the summary written anew."""
+        """Request a write of the summary."""
         self._changed.set()
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Have the summary written anew."""
+        """Request a write of the summary."""
         self._changed.set()
 
     def _work(self) -> None:

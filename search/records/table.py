@@ -1,4 +1,4 @@
-"""Rows of values under named columns, written as CSV or Parquet, or given as a DataFrame."""
+"""A table with named columns, which can be written as CSV or Parquet or become a DataFrame."""
 
 import csv
 import io
@@ -21,11 +21,11 @@ _LARGEST = 2**63
 
 @dataclass(frozen=True)
 class DataTable:
-    """Rows; a column that a row lacks, or has as None, is missing in it.
+    """A table. A value is missing if its row lacks the column or holds None.
 
     Attributes:
-        columns: the kind of each column's values, in order.
-        rows: their values by column.
+        columns: the columns in order, each with the kind of its values.
+        rows: the rows, each with its values by column.
     """
 
     columns: dict[str, str]
@@ -40,7 +40,7 @@ class DataTable:
                 file.write(self._csv().encode())
 
     def frame(self) -> "DataFrame":
-        """The table with nullable types: an integer stays one where another row has none."""
+        """The table with nullable types: integers stay integers if other rows lack a value."""
         import pandas  # takes half a second to import
 
         return pandas.DataFrame(
@@ -60,7 +60,7 @@ class DataTable:
 
 
 def _array(values: list[Any], kind: str) -> Any:
-    """A column of pandas, in which NaN is a number and not a missing one."""
+    """A pandas column, in which NaN counts as a number and not as missing."""
     import numpy
     import pandas
 
@@ -74,7 +74,7 @@ def _array(values: list[Any], kind: str) -> Any:
 
 
 def kind_of(values: Iterable[Any]) -> str:
-    """The kind of a column that holds ``values``, without regard to those that are missing."""
+    """The kind of a column that holds ``values``; missing values are ignored."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds == {INTEGER, NUMBER}:
         return NUMBER
@@ -91,7 +91,7 @@ def _kind(value: Any) -> str:
 
 
 def as_kind(value: Any, kind: str) -> Any:
-    """``value`` as a column of ``kind`` holds it."""
+    """``value`` converted for a column of ``kind``."""
     if value is None:
         return None
     if kind == NUMBER:
@@ -100,6 +100,6 @@ def as_kind(value: Any, kind: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as a space file would write it, and what no file can hold replaced."""
+    """A value as a space file would write it, with characters replaced that no file can hold."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text.encode(errors="replace").decode()

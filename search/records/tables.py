@@ -1,4 +1,4 @@
-"""A search's trials, and the curves of their epochs, as two tables made from its folder."""
+"""Two tables made from a search's folder: its trials, and the curves of their epochs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from search.trials.files import METRICS, TrialHistory, read_histories
 from search.trials.record import TrialRecord
 from trainables.boundary.errors import UsageError, printable
 
-# The columns that every export has; those of settings and figures follow, with a prefix.
+# The columns that every export has; settings and metrics follow, with prefixes.
 TRIAL_COLUMNS = {
     "search": TEXT,
     "trial": INTEGER,
@@ -58,13 +58,13 @@ PARAMS, BEST, LAST = "params.", "best.", "last."
 
 @dataclass(frozen=True)
 class SearchLog:
-    """What the folder of a search holds of its trials.
+    """The trials in the folder of a search.
 
     Attributes:
-        name: of the search.
-        histories: its trials by their numbers, finals last.
-        winner: trial id of the best; None without one.
-        run_ids: MLflow's runs by trial ids, as far as a local store has them.
+        name: name of the search.
+        histories: the trials in the order of their numbers, finals last.
+        winner: trial id of the winner; None without one.
+        run_ids: MLflow's run ids by trial ids, as far as a local store has them.
     """
 
     name: str
@@ -74,15 +74,15 @@ class SearchLog:
 
 
 def searches_in(folder: Path) -> list[Path]:
-    """The folder of a search itself; of a leaderboard, those of its searches.
+    """The folder of a search; for a leaderboard, the folders of its searches.
 
     Raises:
-        UsageError: there is neither, or a file of it is damaged.
+        UsageError: there is neither, or one of its files is damaged.
     """
     if not (folder / FILE).is_file():
         raise UsageError(
             f"{folder.name}: there is no search of this name in {folder.parent}; give the folder "
-            "of its searches as --out"
+            "that holds it as --out"
         )
     if read_search_file(folder).identity:
         return [folder]
@@ -91,11 +91,11 @@ def searches_in(folder: Path) -> list[Path]:
 
 
 def read_search(folder: Path, *, running: bool = False) -> SearchLog:
-    """What ``folder`` holds.
+    """Read the trials of the search in ``folder``.
 
     Args:
-        folder: a search's.
-        running: whether a process works in it; its last trials were interrupted otherwise.
+        folder: folder of the search.
+        running: whether a process works in it; if not, unfinished trials were interrupted.
 
     Raises:
         UsageError: there is no search, or a file of a trial is damaged.
@@ -113,7 +113,7 @@ def read_search(folder: Path, *, running: bool = False) -> SearchLog:
 
 
 def trials_of(searches: Iterable[SearchLog]) -> DataTable:
-    """One row a trial."""
+    """A table with one row for each trial."""
     logs = list(searches)
     rows = [_trial_row(log, history) for log in logs for history in log.histories]
     records = [history.record for log in logs for history in log.histories]
@@ -124,7 +124,7 @@ def trials_of(searches: Iterable[SearchLog]) -> DataTable:
 
 
 def curves_of(searches: Iterable[SearchLog]) -> DataTable:
-    """One row an epoch of a trial."""
+    """A table with one row for each epoch of a trial."""
     rows = [
         _epoch_row(log, history.record, step)
         for log in searches
@@ -182,15 +182,15 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _columns(prefix: str, values: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """A column for each key of any of ``values``, by the kind of what is under it."""
-    found: dict[str, list[Any]] = {}
+    """A column for each key in any of ``values``, with the kind of its values."""
+    columns: dict[str, list[Any]] = {}
     for each in values:
         for name, value in each.items():
-            found.setdefault(name, []).append(value)
-    return {f"{prefix}{name}": kind_of(column) for name, column in found.items()}
+            columns.setdefault(name, []).append(value)
+    return {f"{prefix}{name}": kind_of(column) for name, column in columns.items()}
 
 
 def _figures(prefix: str, values: Iterable[Row]) -> dict[str, str]:
-    """A column for each figure of an epoch that any of ``values`` has."""
+    """A column for each metric of an epoch in any of ``values``."""
     present = {name for each in values for name in each}
     return {f"{prefix}{name}": NUMBER for name in METRICS if name in present}

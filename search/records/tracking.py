@@ -1,4 +1,4 @@
-"""Where MLflow keeps its records, checked before a search or an analysis relies on it."""
+"""The URI of MLflow's store, checked before a search or an analysis relies on it."""
 
 import os
 import re
@@ -19,14 +19,14 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 _USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _DATABASES = ("postgresql", "mysql", "mssql")
 _SQLITE = "sqlite:///"
-_QUERY = re.compile(r"\w+=[^&=/]*(&\w+=[^&=/]*)*")  # anything else behind a ? is of the path
+_QUERY = re.compile(r"\w+=[^&=/]*(&\w+=[^&=/]*)*")  # anything else after a ? belongs to the path
 
 
 def sqlite_uri(file: Path) -> str:
     """The URI of the store in an SQLite file.
 
-    A path that SQLAlchemy would not read as it is gets encoded as a whole, its slashes too: MLflow
-    makes the folders that it sees in a URI.
+    A path that SQLAlchemy would misread is encoded as a whole, including its slashes, because
+    MLflow makes the folders that it sees in a URI.
     """
     plain = f"{_SQLITE}{file}"
     as_it_is = "?" not in plain and unquote(plain) == plain == masked(plain)
@@ -44,12 +44,12 @@ def default_uri(out: Path) -> str:
 
 
 def absolute(uri: str) -> str:
-    """``uri``, if it is that of an SQLite file with the file's absolute path.
+    """``uri``, with an absolute path if it is that of an SQLite file.
 
-    A path may stand in it as it is, or encoded.
+    The path in it may be plain or encoded.
 
     Raises:
-        UsageError: it holds no path that can be used.
+        UsageError: it holds no usable path.
     """
     if not uri.startswith(_SQLITE) or uri == _SQLITE:
         return uri
@@ -64,11 +64,11 @@ def absolute(uri: str) -> str:
 
 
 def check_uri(uri: str) -> str:
-    """``uri`` as ``absolute`` has it, if MLflow can be expected to keep records there.
+    """``absolute(uri)``, if MLflow can probably keep records there.
 
     Raises:
-        UsageError: an unknown kind, a file that is no SQLite database, or a server or database that
-            is silent.
+        UsageError: its kind is unknown, its file is not an SQLite database, or its server or
+            database does not answer.
     """
     scheme = _parts(uri).scheme.split("+")[0]
     if MASK in uri:
@@ -91,7 +91,7 @@ def check_uri(uri: str) -> str:
 
 
 def check_admits(uri: str) -> None:
-    """Ask a tracking server for something, with the user and password that MLflow would use.
+    """Send a tracking server a request, with the user and password that MLflow would use.
 
     Raises:
         UsageError: it refuses them, or does not answer as a tracking server does.
@@ -110,22 +110,22 @@ def check_admits(uri: str) -> None:
 
 
 def _refusal(uri: str) -> str:
-    """Whom the server refuses, and what to do."""
+    """Why the server refuses, and what to do."""
     user = user_of(uri)
     whom = f"refuses user {user!r} with this password" if user else "wants a user and a password"
     return f"the server {whom}; set {_USER} and {_PASSWORD}"
 
 
 def user_of(uri: str) -> str | None:
-    """The user for a tracking server, unless it stands in MLflow's own file."""
+    """The user for a tracking server; None if there is none or MLflow's own file names it."""
     return _parts(uri).username or os.environ.get(_USER)
 
 
 def in_shell(uri: str) -> str:
-    """``uri`` as a command for the user shows it, without a password: histories and logs keep it.
+    """``uri`` for a printed command, without a password, which histories and logs would keep.
 
-    That of a server is left out, as MLflow takes it from its variables; the whole URI of a database
-    becomes a variable.
+    For a server the user and password are omitted, as MLflow reads them from its variables; the URI
+    of a database becomes a variable as a whole.
     """
     if masked(uri) == uri:
         return shlex.quote(uri)
@@ -133,7 +133,7 @@ def in_shell(uri: str) -> str:
 
 
 def secret_lines(uri: str) -> list[str]:
-    """What to do before a command that ``in_shell`` made; none without a password in ``uri``."""
+    """What to do before a command with ``in_shell(uri)``; empty without a password in ``uri``."""
     if masked(uri) == uri:
         return []
     if uri.startswith("http"):
@@ -148,15 +148,15 @@ def public(uri: str) -> str:
 
 
 def write_ahead(uri: str) -> None:
-    """Have a local SQLite store append to a log, which takes half as long as its usual way.
+    """Let a local SQLite store append to a log, which takes half as long as its usual way.
 
-    A store that is in use, or on a file system that cannot do it, is left as it is.
+    A store that is in use, or on a file system that cannot do this, stays as it is.
     """
     _pragma(uri, "journal_mode = WAL")
 
 
 def settle(uri: str) -> None:
-    """Bring a local SQLite store back into its one file, unless someone else has it open."""
+    """Merge a local SQLite store back into its one file, unless another process has it open."""
     _pragma(uri, "wal_checkpoint(TRUNCATE)")
     _pragma(uri, "journal_mode = DELETE")
 
@@ -165,19 +165,19 @@ def _pragma(uri: str, statement: str) -> None:
     if not uri.startswith(_SQLITE):
         return
     with (
-        suppress(sqlite3.Error),  # MLflow says what is wrong with a store that cannot be opened
+        suppress(sqlite3.Error),  # MLflow reports what is wrong with a store
         closing(sqlite3.connect(sqlite_file(uri), timeout=0)) as connection,
     ):
         connection.execute(f"PRAGMA {statement}")
 
 
 def _check_sqlite(path: Path) -> None:
-    """Read by SQLite itself: to open and close the file in Python too would break its locks."""
+    """Read the file only with SQLite: opening and closing it in Python would break its locks."""
     if not path.exists():
         return
     if not path.is_file() or not os.access(path, os.R_OK):
         raise UsageError(
-            f"--tracking-uri: {path} cannot be read; change its permissions, or name another"
+            f"--tracking-uri: cannot read {path}; change its permissions, or choose another file"
         )
     try:
         with closing(sqlite3.connect(path)) as connection:
@@ -187,10 +187,10 @@ def _check_sqlite(path: Path) -> None:
 
 
 def _parts(uri: str) -> SplitResult:
-    """The parts of ``uri``; an error does not quote the library's, which may hold half a password.
+    """The parts of ``uri``.
 
     Raises:
-        UsageError: it is not an address.
+        UsageError: it is not a URI. The library's message, maybe with a password, is not quoted.
     """
     try:
         parts = urlsplit(uri)
@@ -198,12 +198,12 @@ def _parts(uri: str) -> SplitResult:
         return parts
     except ValueError as error:
         raise UsageError(
-            f"--tracking-uri {uri}: not an address; in a password, write %2F for / and %40 for @"
+            f"--tracking-uri {uri}: not a valid URI; in a password, write %2F for / and %40 for @"
         ) from error
 
 
 def _check_connects(uri: str) -> None:
-    """Connect to a database once: MLflow would try for an hour before it said why it cannot."""
+    """Connect to a database once, as MLflow would try for an hour before it reports why not."""
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -211,22 +211,22 @@ def _check_connects(uri: str) -> None:
         engine = create_engine(uri)
         engine.connect().close()
         engine.dispose()
-    except (SQLAlchemyError, ImportError) as error:  # the latter: its driver is not installed
+    except (SQLAlchemyError, ImportError) as error:  # ImportError: its driver is not installed
         reason = " ".join(str(error).split())[:300]
-        raise UsageError(f"--tracking-uri {uri}: cannot be connected to ({reason})") from error
+        raise UsageError(f"--tracking-uri {uri}: cannot connect ({reason})") from error
 
 
 def _check_answers(uri: str) -> None:
-    """A password in ``uri`` is not sent: whether it is right, MLflow says."""
+    """Check that a server answers, without sending the password: MLflow reports a wrong one."""
     try:
         address = f"{public(uri).rstrip('/')}/health"
         with urllib.request.urlopen(address, timeout=10):  # nosec B310 # http(s) alone
             pass
     except urllib.error.HTTPError:
-        pass  # it answers; a password may be missing, which MLflow takes from the environment
+        pass  # it answers; MLflow may still read a missing password from the environment
     except UsageError:
         raise
     except (OSError, ValueError, HTTPException) as error:
         raise UsageError(
-            f"--tracking-uri {uri}: no tracking server answers ({error}); start it, or name another"
+            f"--tracking-uri {uri}: no tracking server answers ({error}); start it, or give another"
         ) from error

@@ -1,4 +1,4 @@
-"""A recorded run, trained again and compared with its record.
+"""Trains a recorded run again and compares it with its record.
 
 Nothing here prints or parses a command line.
 """

@@ -1,4 +1,4 @@
-"""What a replay prints: a line an epoch, a table of what was compared, and the verdict."""
+"""The output of a replay: a line for each epoch, a table of the comparison, and the verdict."""
 
 from rich.console import Console
 from rich.table import Table
@@ -14,8 +14,8 @@ class Progress:
     """Prints every epoch of a replay as it ends.
 
     Args:
-        run: what is trained again.
-        console: where to print.
+        run: the run that is trained again.
+        console: the console to print on.
     """
 
     def __init__(self, run: RecordedRun, console: Console) -> None:
@@ -36,14 +36,14 @@ class Progress:
         self._console.print(f"{place:9}{figures}  {outcome}".rstrip(), soft_wrap=True)
 
     def _shown(self, metrics: dict[str, float]) -> str:
-        """Score and validation loss; they may differ beyond what is shown."""
+        """Score and validation loss; they may differ in digits that are not shown."""
         if not {self._figure, "val_loss"} <= metrics.keys():
             return "-"
         return f"{100 * metrics[self._figure]:.2f}%  {metrics['val_loss']:.6f}"
 
 
 def table(replay: Replay) -> Table:
-    """What was compared."""
+    """The table of the comparison."""
     shown = Table(box=None, pad_edge=False)
     for name in ("", "recorded", "here"):
         shown.add_column(name, overflow="fold")
@@ -53,7 +53,7 @@ def table(replay: Replay) -> Table:
 
 
 def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
-    """Setting and data, without whose being equal nothing is trained."""
+    """Setting and data; a replay is trained only if both are equal."""
     run = replay.run
     return [
         ("setting", f"{run.setting.architecture}, seed {run.setting.seed}", "equal"),
@@ -62,7 +62,7 @@ def _inputs(replay: Replay) -> list[tuple[str, str, str]]:
 
 
 def _conditions(replay: Replay) -> list[tuple[str, str, str]]:
-    """With what it was trained: what differs; in short, if nothing does."""
+    """The conditions of the training that differ; a short summary if none does."""
     if replay.differences:
         return [*((name, *pair) for name, pair in replay.differences.items()), _sources(replay)]
     known, ours = conditions(replay.provenance), replay.provenance
@@ -88,7 +88,7 @@ def _sources(replay: Replay) -> tuple[str, str, str]:
 
 
 def file_lines(replay: Replay) -> list[str]:
-    """A line for each source file that is not the recorded one."""
+    """A line for each source file that differs from the recorded one."""
     return [
         f"not equal  {path}: {then[:12]} recorded, {now[:12]} here"
         for path, (then, now) in replay.changed_files.items()
@@ -109,7 +109,7 @@ def _results(replay: Replay) -> list[tuple[str, str, str]]:
 
 
 def sentence(replay: Replay) -> str:
-    """The verdict, and what it rests on."""
+    """The verdict, and the reason for it."""
     difference = 100 * abs(replay.score - replay.run.score)
     allowed = f"{100 * replay.tolerance.score:.2f} points ({replay.tolerance.because})"
     if replay.verdict == "bit for bit":
@@ -118,5 +118,5 @@ def sentence(replay: Replay) -> str:
     if replay.verdict == "within tolerance":
         return f"within tolerance: {difference:.2f} points apart, where chance explains {allowed}"
     if replay.must_be_equal:
-        return f"differs: {difference:.4f} points apart, where nothing it was trained with differs"
+        return f"differs: {difference:.4f} points apart, under exactly the same conditions"
     return f"differs: {difference:.2f} points apart, where chance explains {allowed}"

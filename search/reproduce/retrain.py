@@ -1,4 +1,4 @@
-"""A recorded run trained again, and its figures compared with those recorded."""
+"""Trains a recorded run again, and compares its metrics with the recorded ones."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,17 +18,17 @@ from trainables.recipe import Setting
 from trainables.training import Epoch, TrainingData, fit
 
 Verdict = Literal["bit for bit", "within tolerance", "differs"]
-SPEED = ("images_per_second", "epoch_seconds")  # figures of the machine's, that no seed decides
+SPEED = ("images_per_second", "epoch_seconds")  # depend on the machine, not on the seed
 
 
 @dataclass(frozen=True)
 class EpochPair:
-    """An epoch, recorded and trained again.
+    """An epoch as recorded and as trained again.
 
     Attributes:
-        number: 1 for the first.
-        recorded: the record's figures, but for speeds; empty where it lacks the epoch.
-        replayed: the replay's.
+        number: number of the epoch, from 1.
+        recorded: the recorded metrics without speeds; empty if the record lacks the epoch.
+        replayed: the replay's metrics without speeds.
     """
 
     number: int
@@ -37,7 +37,7 @@ class EpochPair:
 
     @property
     def equal(self) -> bool:
-        """True if every figure that was recorded is the replay's, to the last bit."""
+        """True if every recorded metric equals the replay's, to the last bit."""
         return all(self.replayed.get(name) == value for name, value in self.recorded.items())
 
     def document(self) -> dict[str, Any]:
@@ -51,13 +51,13 @@ class Replay:
     """A run and its replay, compared.
 
     Attributes:
-        run: the record.
-        provenance: what the replay was trained with.
-        tolerance: how far the scores of the best epochs may lie apart where the bits may.
-        epochs: all that were trained.
-        best_epoch: the replay's.
-        judged: the replay's score and accuracy of that epoch, by the names of the figures.
-        weights_equal: whether that epoch's weights are the recorded bits; None if none are.
+        run: the recorded run.
+        provenance: the software and hardware of the replay.
+        tolerance: how far apart the best epochs' scores may lie if bits may differ.
+        epochs: all trained epochs.
+        best_epoch: best epoch of the replay.
+        judged: the replay's score and accuracy at that epoch, by the names of the metrics.
+        weights_equal: whether that epoch's weights equal the recorded bits; None without these.
     """
 
     run: RecordedRun
@@ -70,7 +70,7 @@ class Replay:
 
     @property
     def differences(self) -> dict[str, tuple[str, str]]:
-        """What the two were trained with where that is not the same: then, and now."""
+        """The conditions in which the two trainings differ: their values then and now."""
         old, new = conditions(self.run.provenance), conditions(self.provenance)
         names = dict.fromkeys((*new, *old))
         pairs = {name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in names}
@@ -78,31 +78,31 @@ class Replay:
 
     @property
     def changed_files(self) -> dict[str, tuple[str, str]]:
-        """The recorded source files that are not the same here: their hashes then, and now."""
+        """The recorded source files that differ here: their hashes then and now."""
         then, now = self.run.provenance.sources or {}, self.provenance.sources or {}
         pairs = {path: (then[path], now.get(path, "absent")) for path in then}
         return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
     def best_equal(self) -> bool:
-        """True if the best epoch and its figures are those recorded."""
+        """True if the best epoch and its metrics equal the recorded ones."""
         recorded = self.run.best_epoch, self.run.record.judged
         return recorded == (self.best_epoch, self.judged)
 
     @property
     def score(self) -> float:
-        """What the replay's best epoch is judged by."""
+        """The score of the replay's best epoch."""
         return self.judged[self.run.job.figure]
 
     @property
     def must_be_equal(self) -> bool:
-        """True if it was trained with what repeats every bit, then and now."""
+        """True if both trainings had the conditions under which every bit is repeated."""
         same = not self.differences and not self.changed_files
         return same and self.run.provenance.repeats and self.provenance.repeats
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the record holds."""
+        """Whether the replay repeats the record."""
         figures = all(pair.equal for pair in self.epochs) and self.best_equal
         if figures and self.weights_equal is not False:
             return "bit for bit"
@@ -142,7 +142,7 @@ class Replay:
 
 
 def conditions(provenance: Provenance) -> dict[str, str]:
-    """What a training was done with, by name, as far as it is known."""
+    """The conditions of a training by name, as far as they are known."""
     known = {
         "code": provenance.code and provenance.code.described,
         **provenance.versions,
@@ -162,7 +162,7 @@ def epochs_of(run: RecordedRun) -> int:
 
 
 def check_setting(run: RecordedRun) -> None:
-    """Raise UsageError if the run's setting is not that of the values that MLflow shows of it."""
+    """Raise UsageError if the run's setting differs from the values in its MLflow tags."""
     setting = run.setting
     shown = Setting.of(setting.architecture, run.values, setting.epochs, setting.seed)
     if run.values and shown != setting:
@@ -172,7 +172,7 @@ def check_setting(run: RecordedRun) -> None:
         )
     if not 1 <= epochs_of(run) <= setting.epochs:
         raise UsageError(
-            f"the record of run {run.run_id} is damaged: it has figures of epoch {epochs_of(run)} "
+            f"the record of run {run.run_id} is damaged: it has metrics of epoch {epochs_of(run)} "
             f"of {setting.epochs}"
         )
 
@@ -189,22 +189,22 @@ def retrain(
     allowed: Tolerance,
     report: Callable[[EpochPair], object],
 ) -> Replay:
-    """Train what the record says, for as many epochs as it was.
+    """Train the recorded setting for as many epochs as the record has.
 
-    The schedule is that of the whole budget, also of a run that was stopped early.
+    The learning rate's schedule covers the whole budget, also for a run that was stopped early.
 
     Args:
-        run: the record.
-        dataset: its data.
-        weights: those of its best epoch as its network holds them; None without any.
-        allowed: how far the scores may lie apart where the bits may.
-        report: gets every epoch as it ends.
+        run: the recorded run.
+        dataset: the run's data.
+        weights: weights of its best epoch as its network holds them; None without any.
+        allowed: how far apart the scores may lie if bits may differ.
+        report: called with every epoch as it ends.
 
     Raises:
         trainables.training.NonFiniteLossError: a loss is infinite or not a number.
     """
     use_threads(run.job.cpus)
-    source_files(run.setting.architecture)  # as they are now: they may be edited while it trains
+    source_files(run.setting.architecture)  # read now, as they may be edited during the training
     dtype = dtype_of(run.provenance.validation_dtype)
     data, pairs = TrainingData.of(dataset, best_device(), dtype, run.job.metric), list[EpochPair]()
     for epoch in islice(fit(run.setting, data), epochs_of(run)):
@@ -223,7 +223,7 @@ def retrain(
 
 
 def _here(run: RecordedRun) -> Provenance:
-    """This process's provenance, with the files that the record has and only other modules use."""
+    """This process's provenance, with recorded files that only other modules use."""
     recorded, dtype = run.provenance.sources, run.provenance.validation_dtype
     here = Provenance.current(run.setting.architecture, dtype)
     return replace(here, sources={**files_on_path(recorded or ()), **(here.sources or {})})
@@ -247,5 +247,5 @@ def same_bits(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    """Its bytes, (N,): two zeros of other signs are equal, as numbers."""
+    """Its bytes, (N,), because two zeros with different signs are equal as numbers."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(uint8)

@@ -1,4 +1,4 @@
-"""How far the scores of two trainings of one setting may lie apart by chance."""
+"""How far apart the scores of two trainings of one setting may lie by chance."""
 
 import math
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from pydantic import BaseModel, Field, ValidationError
 
 from search.trials.record import TrialRecord
 
-# Two standard deviations of a difference: each of the two has its own, and variances add up. Of
-# pairs that differ by chance alone one in twenty lies further apart.
+# Two standard deviations of a difference, in which the variances of both scores add up. Of pairs
+# that differ by chance alone, one in twenty lies further apart.
 DEVIATIONS = 2 * math.sqrt(2)
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A greatest difference.
+    """The largest difference that chance explains.
 
     Attributes:
-        score: in [0, 1].
-        because: what it was taken from, in words.
+        score: difference of the scores, in [0, 1].
+        because: how it was computed, in words.
     """
 
     score: float
@@ -27,7 +27,7 @@ class Tolerance:
 
 
 class _Finalist(BaseModel):
-    """What ``summary.json`` holds of a trial whose setting was trained again with other seeds."""
+    """A trial in ``summary.json`` whose setting was trained again with other seeds."""
 
     trial_id: str
     std: Annotated[float, Field(gt=0, le=1)]
@@ -36,11 +36,11 @@ class _Finalist(BaseModel):
 
 
 def tolerance(record: TrialRecord, images: int, summary: dict[str, Any]) -> Tolerance:
-    """The tolerance of the score of ``record``, whose error is that of a share of ``images``.
+    """The tolerance for the score of ``record``, whose error is that of a share of ``images``.
 
-    From the spread over seeds, if the search's ``summary`` tells it of its setting, else from the
-    binomial standard error, that of an accuracy on images drawn anew: a guess, as a replay has the
-    same images, and a training may be steadier or less steady than they are.
+    It comes from the setting's spread over seeds if the search's ``summary`` has it, else from the
+    binomial standard error of an accuracy on newly drawn images. The latter is a guess: a replay
+    has the same images, and trainings may vary less or more than images do.
     """
     finalist, score = _finalist(record, summary), record.best_score
     if finalist is not None:

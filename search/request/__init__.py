@@ -1,4 +1,4 @@
-"""What is asked of a search: its options, checked and joined with its space.
+"""The request for a search: its options, checked and joined with its space.
 
 Nothing here starts Ray or writes into a search's folder.
 """

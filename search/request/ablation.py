@@ -43,7 +43,7 @@ def ablation(options: AblationOptions) -> tuple[Request, list[Variant]]:
 
 
 def setting(options: AblationOptions) -> tuple[TrialSpec, str]:
-    """The setting to take apart, as a task, and the name of its space."""
+    """The setting to take apart, as a trial's spec, and the name of its space."""
     if (options.space is None) is (options.run is None):
         raise UsageError("give --space NAME or --run RUN_ID")
     task, space_name = _of_run(options, options.run) if options.run else _of_space(options)

@@ -1,4 +1,4 @@
-"""What flags of several commands mean: names, folders, addresses and values."""
+"""Reads and checks flags that several commands share: names, folders, addresses and values."""
 
 import argparse
 import os
@@ -15,16 +15,16 @@ from search.space.reader import available
 from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 
-ALL = "all"  # spaces
-PORTS = range(5000, 5060)  # of MLflow's pages, from its own port on
-Located = argparse.Namespace | TrainingOptions  # with ``out`` and ``tracking_uri``
+ALL = "all"  # stands for every space
+PORTS = range(5000, 5060)  # for MLflow's pages; the first is MLflow's default port
+Located = argparse.Namespace | TrainingOptions  # both have ``out`` and ``tracking_uri``
 _RESERVED = ("artifacts", "mlflow.db")
 
 
 def check_address(address: str | None) -> None:
-    """Raise UsageError unless a Ray cluster answers at ``address``, if there is one.
+    """Raise UsageError if an address is given and no Ray cluster answers there.
 
-    Ray itself tries for minutes, and prints its own warnings, before it gives up.
+    Ray itself tries for minutes and prints its own warnings before it gives up.
     """
     if address in (None, "auto"):
         return
@@ -33,28 +33,28 @@ def check_address(address: str | None) -> None:
         raise UsageError(f"--address {address}: write auto or HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, ValueError) as error:  # ValueError: no name of a host
+    except (OSError, ValueError) as error:  # ValueError: not a valid host name
         raise UsageError(
-            f"--address {address}: no Ray cluster answers ({error}); start one, or leave it out"
+            f"--address {address}: no Ray cluster answers ({error}); start one, or omit --address"
         ) from error
 
 
 def check_named(spaces: Collection[str]) -> None:
-    """Raise UsageError unless a search is of a space at least."""
+    """Raise UsageError unless at least one space is named."""
     if not spaces:
         raise UsageError("--space is missing; choose one of " + ", ".join(available()))
 
 
 def assignments(written: Iterable[str]) -> dict[str, str]:
-    """Keys and values, as text, of several ``--set``; the last of a key stands."""
+    """Keys and values of all ``--set`` flags, as text; the last value of a key counts."""
     return dict(map(_assignment, written))
 
 
 def _assignment(written: str) -> tuple[str, str]:
-    """Key and value of a ``--set``.
+    """Key and value of one ``--set`` flag.
 
     Raises:
-        UsageError: it is not of the form KEY=VALUE.
+        UsageError: it does not have the form KEY=VALUE.
     """
     key, equals, value = written.partition("=")
     if not equals or not key or not value:
@@ -63,15 +63,15 @@ def _assignment(written: str) -> tuple[str, str]:
 
 
 def out_folder(options: Located) -> Path:
-    """The folder of all searches, absolute; it need not exist yet."""
+    """The absolute path of the folder of all searches, which need not exist yet."""
     return user_path(options.out, "--out")
 
 
 def tracking_uri(options: Located) -> str:
-    """Where to record, checked.
+    """The URI of the MLflow store to record in, checked.
 
     Raises:
-        UsageError: nothing can be recorded there.
+        UsageError: the store cannot be used.
     """
     uri = check_uri(options.tracking_uri or default_uri(out_folder(options)))
     check_admits(uri)
@@ -79,10 +79,10 @@ def tracking_uri(options: Located) -> str:
 
 
 def new_name(wanted: str | None, stem: str) -> str:
-    """``wanted``, or a name made of ``stem`` and the time.
+    """``wanted``, or a name made of ``stem`` and the current time.
 
     Raises:
-        UsageError: it cannot be the name of a folder and of records.
+        UsageError: the name cannot be used for a folder and for records.
     """
     stem = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "search"
     name = wanted if wanted is not None else f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -95,13 +95,13 @@ def new_name(wanted: str | None, stem: str) -> str:
 
 
 def check_free(name: str, out: Path) -> None:
-    """Raise UsageError unless ``out/name`` can be made."""
+    """Raise UsageError unless the folder ``out/name`` can be created."""
     if name in _RESERVED:
-        raise UsageError(f"--name {name!r} is taken by MLflow's own files in {out}")
+        raise UsageError(f"--name {name!r} is reserved for MLflow's files in {out}")
     if (out / name).exists() or (out / name).is_symlink():
         raise UsageError(f"--name {name}: {out / name} exists; choose another name")
     parent = next(folder for folder in (out, *out.parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UsageError(
-            f"--out {out}: {parent} is not a folder that can be written to; choose another"
+            f"--out {out}: cannot write to {parent}, or it is not a folder; choose another"
         )

@@ -20,12 +20,12 @@ _LIMITS = ("time", "patience")
 
 
 def grown(request: Request) -> SearchFile | None:
-    """The file of a search that is resumed with another budget; None if it is the same.
+    """The new ``search.json`` of a search that is resumed with another budget; else None.
 
-    A budget that no flag asks for, as where the space's own was edited, is not taken up.
+    Only flags change the budget. An edited budget in the space file is ignored.
 
     Raises:
-        UsageError: what it was asked to do has changed otherwise, or more has run than is asked.
+        UsageError: something else of the request has changed, or more has run than is asked for.
     """
     written = read_search_file(request.folder)
     before, asked = written.identity.get("budget", {}), request.identity["budget"]
@@ -52,19 +52,19 @@ def grown(request: Request) -> SearchFile | None:
 
 
 def with_flags(search_file: SearchFile, request: Request) -> SearchFile:
-    """The file of a search, or of a group, with the budget and limits that are asked for now."""
+    """The ``search.json`` of a search, or a group, with the budget and limits of the new flags."""
     keys = (*_GROWS, *_LIMITS)
     asked = {key: value for key in keys if (value := request.flags.get(key)) is not None}
     return replace(search_file, flags={**search_file.flags, **asked})
 
 
 def nothing_is_left(request: Request) -> bool:
-    """True if a search that is resumed by itself is whole, and no more of it is asked for.
+    """True if a search that is resumed alone is whole and the flags ask for nothing more.
 
-    A copy whose runs in MLflow are still the original's has to get its own.
+    It is False for a copy that has no MLflow runs of its own yet: these must still be written.
 
     Raises:
-        UsageError: what is asked for now cannot be.
+        UsageError: the search cannot do what the flags ask for.
     """
     name, folder, termination = request.name, request.folder, request.termination
     check_limits(name, [folder], termination)
@@ -78,32 +78,32 @@ def nothing_is_left(request: Request) -> bool:
 
 
 def _check_alone(request: Request) -> None:
-    """Raise UsageError if one of several searches is asked for another budget, or limit."""
+    """Raise UsageError if a single search of a group is given another budget or limit."""
     written, now = read_search_file(request.folder).flags, request.flags
     keys = (*_GROWS, *_LIMITS)
     words = [f"{spelled(key)}={now[key]}" for key in keys if now.get(key) != written.get(key)]
     if words and request.group:
         line = command("search.run", "--resume", request.group, *words, out=request.out)
         raise UsageError(
-            f"--resume {request.name}: the searches of {request.group} have one budget, so that "
-            f"they can be compared; give it to all of them: {line}"
+            f"--resume {request.name}: the searches of {request.group} share one budget, so that "
+            f"they can be compared; change it for all of them: {line}"
         )
 
 
 def _check_epochs(request: Request, before: int | None) -> None:
-    """Raise UsageError if the trials are to have more epochs, or fewer."""
+    """Raise UsageError if the flags ask for another number of epochs."""
     epochs = request.budget.epochs
     if before is None or before == epochs:
         return
     raise UsageError(
-        f"--resume {request.name}: its trials have {counted(before, 'epoch')}, over which their "
-        f"schedules are laid, and not {epochs}; begin a new search with its best settings: "
+        f"--resume {request.name}: its trials and their schedules were planned for "
+        f"{counted(before, 'epoch')}, not {epochs}; begin a new search with its best settings: "
         f"{_warm_start(request)}"
     )
 
 
 def _warm_start(request: Request) -> str:
-    """The command that begins the search anew, with the finalists of this one."""
+    """The command for a new search that first tries the finalists of this one."""
     flags = {key: value for key, value in request.flags.items() if key in SearchOptions.flags()}
     spaces = [each for each in flags["space"] if Path(each).stem == request.space_name]
     anew: dict[str, Any] = {"name": None, "tracking_uri": None, "warm_start": request.name}
@@ -113,7 +113,7 @@ def _warm_start(request: Request) -> str:
 
 
 def _check_ran(request: Request, before: dict[str, Any], changes: dict[str, int]) -> None:
-    """Raise UsageError if more has run than the ``changes`` ask for."""
+    """Raise UsageError if more trials or finals have run than ``changes`` ask for."""
     records = [history.record for history in read_histories(request.folder)]
     finals = any(record.spec.repeats is not None for record in records)
     trials = sum(record.spec.repeats is None for record in records)
@@ -121,6 +121,6 @@ def _check_ran(request: Request, before: dict[str, Any], changes: dict[str, int]
     for key, count in changes.items():
         if count < ran.get(key, 0):
             raise UsageError(
-                f"--resume {request.name}: {spelled(key)} {count} is below the {ran[key]} that "
-                "have run; ask for as many or more, or leave it out"
+                f"--resume {request.name}: {spelled(key)} {count} is less than the {ran[key]} that "
+                f"have run; ask for {ran[key]} or more, or omit the flag"
             )

@@ -1,4 +1,4 @@
-"""The weights from which a search's trainings start, if not from random ones: the key ``init``."""
+"""The initial weights of a search's trainings where they are not random: the key ``init``."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ from trainables.initial_weights import read_weights, taken_by
 from trainables.recipe import RECIPE_KEYS, Setting, Value
 from trainables.training import network
 
-OF_RUN = "run"  # what --init calls the weights of --from-run
-FOLDER = ".weights"  # of those, in the folder of all searches
+OF_RUN = "run"  # the value of --init that stands for the weights of --from-run
+FOLDER = ".weights"  # holds the weights of runs, in the folder of all searches
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class InitialWeights:
     """Weights from which trainings start.
 
     Attributes:
-        path: of the file, absolute.
-        sha256: of its content.
-        taken: how many of the baseline's tensors they give.
-        redrawn: the baseline's layers that they do not fit.
+        path: absolute path of the file.
+        sha256: digest of the file.
+        taken: number of the baseline's tensors that are set from the file.
+        redrawn: the baseline's layers that the file does not fit; these start random.
     """
 
     path: str
@@ -42,16 +42,16 @@ class InitialWeights:
 
     @property
     def described(self) -> str:
-        """In a line, which layers are drawn anew."""
-        anew = f"; drawn anew: {', '.join(self.redrawn)}" if self.redrawn else ""
-        return f"init {self.path}: gives {self.taken} tensors of the baseline{anew}"
+        """One line: how many tensors are set, and which layers start random."""
+        anew = f"; random: {', '.join(self.redrawn)}" if self.redrawn else ""
+        return f"init {self.path}: sets {self.taken} tensors of the baseline{anew}"
 
 
 def with_init(options: SearchOptions) -> SearchOptions:
-    """The options with ``--init`` as the ``--set`` that it stands for.
+    """The options with ``--init`` replaced by the equivalent ``--set``.
 
     Raises:
-        UsageError: ``--set`` says it too, or there is no run whose weights to take.
+        UsageError: ``--set`` gives the key too, or no run is named whose weights could be used.
     """
     if options.init is None:
         return options
@@ -62,12 +62,12 @@ def with_init(options: SearchOptions) -> SearchOptions:
 
 
 def _of_run(options: SearchOptions) -> Path:
-    """The weights of ``--from-run``, as a file in the folder of searches."""
+    """Write the weights of ``--from-run`` into the folder of searches; the file's path."""
     if options.from_run is None:
-        raise UsageError(f"--init {OF_RUN} takes the weights of --from-run; name a run there")
+        raise UsageError(f"--init {OF_RUN} needs --from-run RUN_ID, whose weights it uses")
     run = RecordedRuns(tracking_uri(options), out_folder(options)).load(options.from_run)
     if not run.weights:
-        raise UsageError(f"--init {OF_RUN}: run {options.from_run} holds no weights")
+        raise UsageError(f"--init {OF_RUN}: run {options.from_run} has no weights")
     path = out_folder(options) / FOLDER / f"{run.run_id}.pt"
     save(run.weights, path)
     return path
@@ -76,10 +76,10 @@ def _of_run(options: SearchOptions) -> Path:
 def initial_weights(
     space: Space, fixed: dict[str, Value], dataset: Dataset
 ) -> tuple[InitialWeights, ...]:
-    """The weights from which trials of ``space`` may start.
+    """The files of initial weights that trials of ``space`` may use.
 
     Raises:
-        UsageError: a file is none, or fits no layer of the baseline's network.
+        UsageError: a file holds no weights, or fits no layer of the baseline's network.
     """
     paths = [fixed[KEY]] if KEY in fixed else list(_searched(space))
     weights = [str(path) for path in dict.fromkeys(paths) if path != RECIPE_KEYS[KEY].off]

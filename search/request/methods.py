@@ -1,4 +1,4 @@
-"""The sampler and the scheduler of a search, from its flags, its space and its record."""
+"""Chooses a search's sampler and scheduler, from its flags, its space and its record."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from trainables.data import EMBEDDED
 
 
 def check_flags(options: SearchOptions) -> None:
-    """Raise UsageError unless the methods and the metric that the flags name exist."""
+    """Raise UsageError unless the sampler, scheduler and metric named by flags exist."""
     if options.metric is not None:
         scores.check_name(options.metric, "--metric")
     if options.sampler is not None:
@@ -28,10 +28,10 @@ def check_flags(options: SearchOptions) -> None:
 
 
 def space_in(path: Path) -> Space:
-    """The space in a file, whose methods exist; each budget has what its scheduler's options say.
+    """Read a space file. Options of its scheduler replace the same keys of the budget.
 
     Raises:
-        UsageError: the file is wrong; the first fault is named.
+        UsageError: the file is wrong or names unknown methods; the message names the first fault.
     """
     space = read_space(path)
     try:
@@ -56,10 +56,10 @@ def _with_budgets(space: Space) -> Space:
 
 
 def _budget(choice: SchedulerChoice, budget: Budget, place: str) -> Budget:
-    """A budget with what a scheduler's options say in its stead.
+    """A budget in which a scheduler's options replace the same keys.
 
     Raises:
-        UsageError: they are none of the scheduler's, or the budget says otherwise.
+        UsageError: the scheduler has no such option, or the budget gives the key another value.
     """
     options = choice.options
     schedulers.check(choice.name, options, place)
@@ -75,10 +75,10 @@ def _budget(choice: SchedulerChoice, budget: Budget, place: str) -> Budget:
 def with_methods(
     space: Space, options: SearchOptions, source: str, began: Mapping[str, Any] | None = None
 ) -> Space:
-    """``space`` with the methods that a search of data from ``source`` has.
+    """``space`` with the sampler and the scheduler that a search of data from ``source`` uses.
 
-    Those of the flags come first, then those that the space names, those with which a search that
-    is resumed ``began``, and the defaults.
+    The order of precedence: the flags, the space file, what a resumed search ``began`` with, the
+    defaults.
     """
     names, embedded = space.model_fields_set, space.embedded
     chosen = dict(began or {})
@@ -94,7 +94,7 @@ def with_methods(
 
 
 def notes(space: Space, budget: Budget) -> list[str]:
-    """What ``--check`` says of a space's methods: which they are if not the usual, and a remark."""
+    """What ``--check`` prints of a space's methods: unusual ones, and a remark on stopping."""
     usual = (space.sampler, space.scheduler.name) == (samplers.DEFAULT, schedulers.DEFAULT)
     named = "" if usual else f"sampler {space.sampler}, scheduler {space.scheduler.name}"
     return [note for note in (named, schedulers.remark(space.scheduler.name, budget)) if note]

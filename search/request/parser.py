@@ -28,7 +28,7 @@ _ABLATIONS = """examples:
 
 
 class ScreenfulHelp(argparse.RawDescriptionHelpFormatter):
-    """Help on one screen: groups follow on each other without an empty line."""
+    """Help that fits one screen: no empty lines between the groups."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=24, width=80)
@@ -72,12 +72,18 @@ def ablation_options(argv: Sequence[str]) -> AblationOptions:
 
 
 def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Give ``parser`` flags that the commands that train have, as these declare them."""
+    """Add to ``parser`` flags of the commands that train, as ``TrainingOptions`` declares them."""
     for name in names:
         field = TrainingOptions.model_fields[name]
         parser.add_argument(
             spelled(name), default=field.default, help=field.description, **_reading(field)
         )
+
+
+def add_recorded_uri(parser: argparse.ArgumentParser) -> None:
+    """Give ``parser`` the flag ``--tracking-uri`` of commands on a search that is recorded."""
+    recorded = "MLflow store (default: the one in which the search recorded)"
+    parser.add_argument("--tracking-uri", metavar="URI", help=recorded)
 
 
 def _with_flags(
@@ -88,7 +94,7 @@ def _with_flags(
         title = layout_of(field)["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        # Defaults are the options': so they know which flags were given.
+        # The options hold the defaults, so that they know which flags were given.
         groups[title].add_argument(
             spelled(name), default=argparse.SUPPRESS, help=field.description, **_reading(field)
         )

@@ -1,4 +1,4 @@
-"""From the options of ``search.run`` to requests, all checked before anything is written."""
+"""Turns the options of ``search.run`` into requests, all checked before anything is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -40,13 +40,13 @@ from trainables.training import check_fits
 
 @dataclass(frozen=True)
 class _SpaceRequest:
-    """A space that is to be searched.
+    """A space to search.
 
     Attributes:
-        name: as ``--resume`` can read it from anywhere: of a shipped space, or the file's path.
-        path: of its file.
-        space: what the file holds, narrowed if a run's setting is searched around.
-        fixed: values that all trials have.
+        name: shipped space's name, or the file's path, which ``--resume`` can read from anywhere.
+        path: path of its file.
+        space: the space that the file holds, narrowed where ``--from-run`` gives a setting.
+        fixed: values that all trials share.
     """
 
     name: str
@@ -56,7 +56,7 @@ class _SpaceRequest:
 
 
 def requests(options: SearchOptions) -> list[Request]:
-    """A request for every space that is asked for, all with as many trials of as many epochs.
+    """One request for each space, all with the same numbers of trials and epochs.
 
     Raises:
         UsageError: a flag or file is wrong.
@@ -89,7 +89,7 @@ def _request(
     tracking: str,
     budget: Budget,
 ) -> Request:
-    """The request for one space, of the ``searches`` of a call."""
+    """The request for one space; ``searches`` names all searches of the same command."""
     space = with_methods(asked.space, options, source, _methods(options, name))
     data = _data(options, space, source, name)
     dataset = load(data, source).limited(options.train_limit, options.val_limit)
@@ -131,7 +131,7 @@ def _request(
 
 
 def _metric(options: SearchOptions, name: str, space: Space, dataset: Dataset) -> str:
-    """What the trials of the space of this name are judged by, if that is defined on its images."""
+    """The metric that judges the trials of a space; UsageError if its images do not define it."""
     metric = options.metric or space.metric
     try:
         scores.images_behind(metric, dataset.val)
@@ -141,16 +141,16 @@ def _metric(options: SearchOptions, name: str, space: Space, dataset: Dataset) -
 
 
 def _check_drawn(options: SearchOptions, dataset: Dataset, what: str) -> None:
-    """Raise UsageError if a share of agreeing digits is asked for where no digits are drawn."""
+    """Raise UsageError if ``--val-alignment`` is given for data without drawn digits."""
     drawn = dataset.has_digits and dataset.name != "folder"
     if options.val_alignment is not None and not drawn:
         raise UsageError(f"--val-alignment: no digits are drawn for {what}")
 
 
 def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataSpec:
-    """The space's data from ``source``, with the validation digits that are asked for.
+    """The space's data from ``source``, with the validation digits that the options ask for.
 
-    A search that is resumed and began when all sizes were of squares reads its images so.
+    A resumed search that began when every image size was a square keeps reading its images so.
     """
     data, folder = space.data_on(source), out_folder(options) / name
     if options.resume is not None and folder.exists() and not data.size:
@@ -166,7 +166,7 @@ def _data(options: SearchOptions, space: Space, source: str, name: str) -> DataS
 
 
 def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
-    """Another search's best settings; of a search that is resumed, those that it began with."""
+    """Another search's best settings; a resumed search keeps those with which it began."""
     if options.warm_start is None:
         return ()
     out = out_folder(options)
@@ -174,17 +174,17 @@ def _warm(options: SearchOptions, name: str) -> tuple[dict[str, Value], ...]:
         written = read_search_file(out / name)
         if written.flags.get("warm_start") != options.warm_start:
             raise UsageError(
-                f"--resume {options.resume}: it was not begun with --warm-start "
-                f"{options.warm_start}; leave that out, or begin a new search"
+                f"--resume {options.resume}: the search did not begin with --warm-start "
+                f"{options.warm_start}; omit that flag, or begin a new search"
             )
         return tuple(written.identity.get("settings", {}).get("warm", ()))
     return best_settings(out, options.warm_start)
 
 
 def _methods(options: SearchOptions, name: str) -> dict[str, Any]:
-    """Sampler and scheduler with which a search began that is resumed.
+    """The sampler and the scheduler with which a resumed search began.
 
-    Of one of several that had not begun, as far as those are known with which the others did.
+    A search of a group that had not begun takes those of the others, as far as they are known.
     """
     if options.resume is None:
         return {}
@@ -194,8 +194,8 @@ def _methods(options: SearchOptions, name: str) -> dict[str, Any]:
 
 
 def _as_begun(options: SearchOptions, name: str, budget: Budget, epochs: int) -> Budget:
-    """The budget; of a search that is resumed and began when the grace kept its share of the
-    space's ``epochs``, with that grace.
+    """The budget, with the grace that a resumed search began with if it was in proportion to the
+    space's ``epochs``, as it once was.
     """
     folder = out_folder(options) / name
     if options.resume is None or not folder.exists():
@@ -206,54 +206,54 @@ def _as_begun(options: SearchOptions, name: str, budget: Budget, epochs: int) ->
 
 
 def _origin(options: SearchOptions) -> tuple[tuple[str, ...], dict[str, Value] | None]:
-    """The spaces to search, by default that of ``--from-run``, and that run's setting."""
+    """The spaces to search, by default the one of ``--from-run``, and the setting of that run."""
     if options.from_run is None:
         return options.space, None
     task, space = spec_and_space(tracking_uri(options), options.from_run, "--from-run")
     names = options.space or (space,)
     if len(names) > 1 or names == (ALL,):
-        raise UsageError("--from-run: a run belongs to one space; name one --space, or none")
+        raise UsageError("--from-run: a run belongs to one space; give one --space, or none")
     return names, task.values
 
 
 def _about(options: SearchOptions) -> dict[str, str]:
-    """What else the records hold of a search."""
+    """Further entries for the records of a search."""
     origins = {"from_run": options.from_run, "warm_start": options.warm_start}
     return {key: value for key, value in origins.items() if value is not None}
 
 
 def _siblings(options: SearchOptions, searches: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The other searches of the group, if they run at the same time: on a cluster."""
+    """The other searches of the group if all run at once, as they do on a cluster."""
     return tuple(each for each in searches if options.address is not None and each != name)
 
 
 def recorded(options: TrainingOptions) -> dict[str, Any]:
-    """The flags as ``search.json`` holds them, without a password, for ``--resume``."""
+    """The flags as ``search.json`` keeps them for ``--resume``, without a password."""
     uri = options.tracking_uri
     flags = options.model_dump(exclude={"out", "resume", "list"})
     return {**flags, "tracking_uri": uri and masked(absolute(uri))}
 
 
 def limits(options: TrainingOptions) -> Limits:
-    """What the options let a search use."""
+    """The limits that the options set to a search."""
     return Limits(**options.model_dump(include={each.name for each in fields(Limits)}))
 
 
 def _spaces(
     names: Sequence[str], assigned: Sequence[str], source: str, setting: dict[str, Value] | None
 ) -> list[_SpaceRequest]:
-    """The named spaces, each once, with the assigned values; around ``setting`` if it is one."""
+    """The named spaces, each once, with the assigned values; narrowed to around ``setting``."""
     known = available()
     named = [name for each in names for name in (known if each == ALL else [each])]
     paths = {name: space_file(name) for name in named}
     if len({path.stem for path in paths.values()}) < len(paths):
-        raise UsageError("--space: two of the spaces have files of the same name")
+        raise UsageError("--space: two space files have the same name; rename one")
     texts = assignments(assigned)
     read = {name: space_in(path).with_keys(texts) for name, path in paths.items()}
     spaces = {name: narrowed(each, setting) if setting else each for name, each in read.items()}
     for key, text in texts.items():
         if not any(space.has_key(key) for space in spaces.values()):
-            next(iter(spaces.values())).check_value(key, text)  # names the keys that exist
+            next(iter(spaces.values())).check_value(key, text)  # its error names the keys
     return [
         _SpaceRequest(
             name if name in known else str(paths[name].resolve()),
@@ -266,7 +266,7 @@ def _spaces(
 
 
 def _names(options: SearchOptions, stems: list[str]) -> tuple[str, tuple[str, ...]]:
-    """The name of the whole, of a group if there are several searches, and of each search."""
+    """The name of the search, or of the group of several, and the names of all searches."""
     out, several = out_folder(options), len(stems) > 1
     name = new_name(options.name, "leaderboard" if several else stems[0])
     if several and len(name) + 1 + max(map(len, stems)) > 100:
@@ -279,14 +279,14 @@ def _names(options: SearchOptions, stems: list[str]) -> tuple[str, tuple[str, ..
 
 
 def _budget(options: SearchOptions, budgets: list[Budget]) -> Budget:
-    """One budget for all, so that they can be compared: the largest of theirs, or what is asked."""
+    """One budget for all, so that they can be compared: what flags ask for, else the largest."""
     largest = max(budgets, key=lambda budget: budget.trials * budget.epochs)
     finals = options.finalists, options.finalist_seeds
     return largest.asked(options.trials, options.epochs, *finals)
 
 
 def _check_fits(space: Space, fixed: dict[str, Value], dataset: Dataset) -> None:
-    """Build the baseline's network, so that images that it cannot take are refused at once."""
+    """Build the baseline's network, so that images that it cannot process are refused at once."""
     known = architectures.parameters(space.architecture)
     own = {key: v for key, v in {**space.baseline, **fixed}.items() if key in known}
     check_fits(Setting.of(space.architecture, own, 1, 0), dataset)

@@ -1,4 +1,4 @@
-"""What a search is asked to do."""
+"""The request for a search, and the limits of what it may use."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ from trainables.recipe import Value
 
 @dataclass(frozen=True)
 class Limits:
-    """What a search may use.
+    """The resources that a search may use.
 
     Attributes:
-        cpus_per_trial: or None to choose.
-        gpus_per_trial: or None to choose.
-        concurrency: trials at once, or None to choose.
-        address: of a running Ray cluster, or None to start one here.
-        pack: the maximum of trials that share a process; None gives each its own.
+        cpus_per_trial: CPUs of each trial; None lets Convoy choose.
+        gpus_per_trial: GPUs of each trial, possibly a fraction; None lets Convoy choose.
+        concurrency: number of trials that run at once; None lets Convoy choose.
+        address: address of a running Ray cluster; None starts one on this machine.
+        pack: maximum number of trials that share a process; None gives each its own.
     """
 
     cpus_per_trial: int | None = None
@@ -42,38 +42,38 @@ class Limits:
 
 @dataclass(frozen=True)
 class Request:
-    """What a search is asked to do, validated.
+    """A validated request for a search.
 
     Attributes:
-        name: of the search.
-        kind: ``search``, which ends in a winner, or ``ablation``, which compares.
-        space_name: of the space.
-        space_file: the file that it was read from, or None if the settings come from a record.
-        reference: where its baseline comes from and what that reached, if it has one.
+        name: name of the search.
+        kind: ``search``, which ends in a winner, or ``ablation``, which compares settings.
+        space_name: name of the space.
+        space_file: the space file; None if the settings come from a record.
+        reference: the published source of the baseline and its result; None without one.
         architecture: name of a file in ``trainables/architectures``.
-        data: which set.
+        data: the data set and how it is divided.
         proposals: the settings to try.
         source: ``embedded`` or an absolute data folder.
-        dataset: the data, limited as asked.
-        train_limit: maximum of training images, or None for all.
-        val_limit: maximum of validation images, or None for all.
-        budget: trials and epochs.
-        seed: of everything that the search draws.
-        limits: what it may use.
+        dataset: the data, limited as the flags ask.
+        train_limit: maximum number of training images; None for all.
+        val_limit: maximum number of validation images; None for all.
+        budget: numbers of trials, epochs and finals.
+        seed: seed of all random choices of the search.
+        limits: the resources that it may use.
         out: folder of all searches.
-        tracking_uri: MLflow's.
-        quiet: show nothing while it runs.
-        group: name of the leaderboard that it belongs to, or empty.
-        fixed: values that all trials have.
-        constraints: what the winner must hold besides its score.
-        initial: the weights from which its trainings may start, if not from random ones.
-        unmeasured: the space's other constraints, each with why it has no figure.
-        about: what else is recorded of it.
-        flags: with which it was asked for.
-        resumed: true if it continues what an earlier run of it has begun.
-        siblings: names of the searches that share a cluster with it.
-        termination: what ends it before all its trials have run.
-        metric: what its trials are judged by.
+        tracking_uri: URI of the MLflow store.
+        quiet: show nothing while the search runs.
+        group: name of the leaderboard that it belongs to; empty if it runs alone.
+        fixed: values that all trials share.
+        constraints: bounds that the winner must keep besides having the best score.
+        initial: files of initial weights that trainings may start from.
+        unmeasured: the space's constraints that cannot be measured, each with the reason.
+        about: further entries for the records.
+        flags: the flags of the command.
+        resumed: true if it continues an earlier run of the search.
+        siblings: names of the searches that share the cluster with it.
+        termination: limits that may end it before all its trials have run.
+        metric: the metric that judges its trials.
     """
 
     name: str
@@ -108,12 +108,12 @@ class Request:
 
     @property
     def command(self) -> str:
-        """The module that was run."""
+        """The module that the user ran."""
         return "search.run" if self.kind == "search" else "search.ablate"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that the result follows from, as JSON values."""
+        """Everything that determines the result, as JSON values."""
         initial = {each.path: each.sha256 for each in self.initial}
         return {
             **({"init": initial} if initial else {}),
@@ -129,17 +129,17 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """The search's own folder."""
+        """The folder of this search."""
         return self.out / self.name
 
     @property
     def rule(self) -> Rule:
-        """What decides between its trials."""
+        """The rule that orders its trials."""
         return Rule(self.constraints, images_behind(self.dataset.val))
 
     @property
     def images(self) -> float:
-        """How many validation images a share has about the error of what trials are judged by."""
+        """The number of validation images whose accuracy has about the metric's sampling error."""
         return scores.images_behind(self.metric, self.dataset.val)
 
     @property
@@ -148,7 +148,7 @@ class Request:
         return experiment_name(self.space_name, self.source)
 
     def job(self, cpus: int) -> Job:
-        """What all trials share, each with ``cpus`` CPUs."""
+        """The job that all trials share, with ``cpus`` CPUs for each."""
         return Job(
             self.architecture,
             self.data,
@@ -164,8 +164,8 @@ class Request:
 
     @property
     def _validation_dtype(self) -> Literal["bfloat16", "float32"] | None:
-        """That of a search which is resumed, so that its trials compare; else the workers' own."""
+        """The recorded type for a resumed search, so that its trials compare; else None."""
         if self.resumed:
-            with suppress(UsageError):  # where its records are damaged
+            with suppress(UsageError):  # its records may be damaged
                 return read_about(self.folder).job.validation_dtype
         return None

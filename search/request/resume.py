@@ -17,13 +17,13 @@ _BUDGET = ("trials", "epochs", "finalists", "finalist_seeds")
 
 
 def resumed(options: _Options) -> _Options:
-    """The options with which search ``options.resume`` began, under the flags that are given again.
+    """The options with which search ``options.resume`` began; flags given now replace them.
 
-    Whether it is the same search still is seen from its identity, not from its flags. Where its
-    folder is now, and how that is called, decides where it goes on and under which name.
+    The search's identity, not its flags, later tells whether it is still the same search. The
+    present place and name of its folder determine where it continues and under which name.
 
     Args:
-        options: as the command line gives them; without a search to resume they are the result.
+        options: the options of the command line; returned unchanged if they resume nothing.
 
     Raises:
         UsageError: there is no such search, or another command began it.
@@ -34,8 +34,8 @@ def resumed(options: _Options) -> _Options:
     written = read_search_file(folder)
     if written.command != options.command:
         raise UsageError(
-            f"--resume {folder.name}: it was begun with python -m {written.command}; resume it "
-            "with that"
+            f"--resume {folder.name}: this search began with python -m {written.command}; resume "
+            "it with that command"
         )
     flags = _named(written, folder)
     flags = {key: value for key, value in flags.items() if key in options.flags()}
@@ -50,30 +50,30 @@ def resumed(options: _Options) -> _Options:
 
 
 def _folder(options: TrainingOptions, asked: str) -> Path:
-    """The folder of the search that is ``asked`` for by its name in ``--out``, or by its path.
+    """The folder of the search that ``asked`` names, by its name in ``--out`` or by its path.
 
     Raises:
-        UsageError: ``--out`` or ``--name`` says otherwise.
+        UsageError: ``--out`` or ``--name`` contradicts it.
     """
     parent, written = out_folder(options), Path(asked.rstrip("/") or "/")
-    if str(written) != written.name:  # links in the way to it are resolved, but not one at its end
+    if str(written) != written.name:  # resolve links in the path, but not its last part
         plain = written.name not in ("", "..")
         written = user_path(str(written.parent if plain else written), "--resume")
         written = written / Path(asked).name if plain else written
         if "out" in options.model_fields_set and written.parent != parent:
             raise UsageError(
-                f"--resume {asked}: its folder is not in --out {options.out}; leave --out out"
+                f"--resume {asked}: its folder is not in --out {options.out}; omit --out"
             )
         parent = written.parent
     if options.name not in (None, written.name):
-        raise UsageError(f"--resume {asked}: a search keeps its folder's name; leave --name out")
+        raise UsageError(f"--resume {asked}: a search keeps its folder's name; omit --name")
     return parent / written.name
 
 
 def _named(written: SearchFile, folder: Path) -> dict[str, Any]:
-    """The flags of a search that is called by its folder now.
+    """The flags of a search, with the present name of its folder as its name.
 
-    One of several that were searched together, and that was renamed or copied, is alone.
+    A search of a group that was renamed or copied since is a search of its own.
     """
     flags, space = dict(written.flags), written.identity.get("space")
     name, spaces = flags.get("name"), flags.get("space")
@@ -87,33 +87,33 @@ def _named(written: SearchFile, folder: Path) -> dict[str, Any]:
     several = isinstance(spaces, list) and len(spaces) > 1 and not written.identity
     if several and folder.name != name and not any(folder.parent.glob(f"{folder.name}-*")):
         raise UsageError(
-            f"--resume {folder.name}: its searches are called {name}-SPACE, and not "
+            f"--resume {folder.name}: its searches are named {name}-SPACE, not "
             f"{folder.name}-SPACE; rename or copy them too"
         )
     return {**flags, "name": folder.name}
 
 
 def _moved(uri: str, written: SearchFile, folder: Path) -> str:
-    """A search's store, as it lies now."""
+    """The URI of a search's store at its present place."""
     if written.folder:
         return moved(uri, Path(written.folder).parent, folder.parent)
     return read_about(folder).place.uri if (folder / "records.json").exists() else uri
 
 
 def _space(asked: str, alone: Path, group: Path) -> str:
-    """A space, or its file; where that is gone, as a job's own folder is, the search's copy of it.
+    """A space's name or file. If the file is gone, as with a job's own folder, the search's copy.
 
     Args:
         asked: the name or path with which the search began.
         alone: the folder of the search, if it is the only one.
-        group: the beginning of its folder's name if it is one of several.
+        group: the beginning of its folder's name, if it belongs to a group.
     """
     path = Path(asked)
     copies = [alone / SPACE_FILE, group.with_name(f"{group.name}{path.stem}") / SPACE_FILE]
     own = next((copy for copy in copies if copy.is_file()), None)
     if path.suffix not in (".yaml", ".yml") or path.exists() or own is None:
         return asked
-    named = own.parent / "space" / path.name  # a space is called by its file's name
+    named = own.parent / "space" / path.name  # a space has the name of its file
     named.parent.mkdir(exist_ok=True)
     shutil.copyfile(own, named)
     return str(named)

@@ -1,4 +1,4 @@
-"""What ends a search before all its trials have run: a time, or a lack of progress."""
+"""Limits that end a search before all its trials have run: a time, or a lack of progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +17,13 @@ from trainables.boundary.errors import UsageError
 
 @dataclass(frozen=True)
 class Termination:
-    """What ends the first stage of a search early; then come the finals.
+    """The limits that end the first stage of a search early; the finals follow.
 
     Attributes:
-        time: as the user wrote it, or empty.
-        seconds: what the search may take, all its runs together; None without a limit.
-        patience: how many trials may end without progress; None for any number.
-        began: when this run did, by ``time.monotonic``: what a start takes counts.
+        time: the time limit as the user wrote it; empty without one.
+        seconds: time limit of all the search's runs together; None without one.
+        patience: number of trials in a row that may end without progress; None for any.
+        began: start of this run by ``time.monotonic``; the limit includes the start-up.
     """
 
     time: str = ""
@@ -33,39 +33,39 @@ class Termination:
 
     @classmethod
     def of(cls, options: SearchOptions) -> "Termination":
-        """What the options ask for."""
+        """The limits that the options ask for."""
         seconds = None if options.time is None else float(seconds_of(options.time))
         return cls(options.time or "", seconds, options.patience)
 
     @property
     def head_start(self) -> float:
-        """Seconds that this run has taken until now, of a limited time."""
+        """Seconds that this run has taken so far; 0 without a time limit."""
         return 0.0 if self.seconds is None else monotonic() - self.began
 
     @property
     def by_time(self) -> str:
-        """The flag, as the records name what ended a search."""
+        """The time limit as the records write what ended a search."""
         return f"--time {self.time}"
 
     @property
     def by_patience(self) -> str:
-        """Likewise."""
+        """The patience as the records write what ended a search."""
         return f"--patience {self.patience}"
 
     def lets_go_on(self, summary: dict[str, Any]) -> bool:
-        """True if a limit ended the search of ``summary``, and more of it is asked for now."""
+        """True if a limit ended the search of ``summary`` and is higher, or absent, now."""
         flag, _, limit = summary.get("ended_by", "").partition(" ")
         if flag == "--time":
             return not self.time or seconds_of(self.time) > seconds_of(limit)
         return flag == "--patience" and (self.patience is None or self.patience > int(limit))
 
     def shared(self, spent: float, own: float, searches: int) -> "Termination":
-        """That of one search, from that of several which run one after the other.
+        """The limits of one search: its share of the time of a group that runs one by one.
 
         Args:
-            spent: seconds that all of them have taken.
-            own: seconds of these that were this one's.
-            searches: how many are left, this one included.
+            spent: seconds that all its searches have taken.
+            own: seconds that this search has taken.
+            searches: how many searches are left, this one included.
         """
         if self.seconds is None:
             return self
@@ -74,9 +74,9 @@ class Termination:
 
 
 def twice(ended_by: str, spent: float) -> tuple[str, str]:
-    """The flag that asks for twice as much of the limit that ended a search in seconds ``spent``.
+    """The flag and value that double the limit which ended a search after ``spent`` seconds.
 
-    A search of less time than its start takes is given twice what it took.
+    If the search took more than twice its limit, as its start alone may, twice what it took.
     """
     flag, _, limit = ended_by.partition(" ")
     if flag == "--patience":
@@ -86,28 +86,28 @@ def twice(ended_by: str, spent: float) -> tuple[str, str]:
 
 
 def check_limits(name: str, folders: Sequence[Path], termination: Termination) -> None:
-    """Refuse a time that is up already.
+    """Refuse a time limit that the search has already used up.
 
     Args:
-        name: of the search that is resumed.
-        folders: its own, or first that of a group and then those of its searches.
-        termination: what is asked for now.
+        name: name of the search to resume.
+        folders: its folder; for a group the group's folder, then those of its searches.
+        termination: the limits that the flags ask for now.
 
     Raises:
-        UsageError: it has taken as much or more.
+        UsageError: the search has already taken that time or more.
     """
     if read_search_file(folders[0]).flags.get("time") == (termination.time or None):
         return
     spent = sum(read_summary(folder).get("wall_seconds", 0.0) for folder in folders)
     if termination.seconds is not None and termination.seconds <= spent:
         raise UsageError(
-            f"--resume {name}: {termination.by_time} is for all its runs together, which have "
-            f"taken {duration(spent)}; ask for more"
+            f"--resume {name}: {termination.by_time} limits all its runs together, which have "
+            f"taken {duration(spent)}; give a longer time"
         )
 
 
 def check_open(name: str, folder: Path, termination: Termination) -> None:
-    """Raise UsageError if a search cannot have a larger budget, as a limit has ended it."""
+    """Raise UsageError if a limit has ended the search, so that a larger budget has no effect."""
     summary = read_summary(folder)
     if (ended_by := summary.get("ended_by")) and not termination.lets_go_on(summary):
-        raise UsageError(f"--resume {name}: {ended_by} has ended it; ask for more of that as well")
+        raise UsageError(f"--resume {name}: {ended_by} has ended it; raise that limit as well")

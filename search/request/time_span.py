@@ -19,16 +19,16 @@ def written(seconds: int) -> str:
 
 
 def seconds_of(text: str) -> int:
-    """The seconds of a time.
+    """The number of seconds in ``text``.
 
     Raises:
-        ValueError: it is none; the message says how to write one.
+        ValueError: ``text`` is not a duration; the message says how to write one.
     """
     match = _SPAN.fullmatch(text)
     if match is None or not any(match.groups()):
         raise ValueError(
-            f"{reprlib.repr(text)} is no duration; write days, hours, minutes and seconds in this "
-            "order, whole numbers, such as 90s, 45m, 2h30m or 1d12h"
+            f"{reprlib.repr(text)} is not a duration; write whole days, hours, minutes and seconds "
+            "in this order, such as 90s, 45m, 2h30m or 1d12h"
         )
     seconds = sum(int(match[unit] or 0) * size for unit, size in _UNITS.items())
     if not 0 < seconds <= _MAX_DAYS * _UNITS["d"]:

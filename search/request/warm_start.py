@@ -1,4 +1,4 @@
-"""What a search begins with from an earlier one: the settings that did best there."""
+"""The best settings of an earlier search, which ``--warm-start`` tries first."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from trainables.recipe import Value
 def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     """The settings of an earlier search's finalists, the winner's first.
 
-    Without finalists, those of its best three trials, by the constraints that it had.
+    Without finalists, the settings of its best three trials, ordered by its own constraints.
 
     Args:
         out: folder of all searches.
-        name: of the search.
+        name: name of the earlier search.
 
     Raises:
         UsageError: there is no such search in ``out``, or none of its trials has ended.
@@ -27,8 +27,8 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
     summary = summary_in(folder) if is_name(name) else None
     if summary is None:
         raise UsageError(
-            f"--warm-start {name}: there is no search of this name in {out}; give its folder's "
-            "parent as --out"
+            f"--warm-start {name}: {out} holds no search of this name; give the folder that holds "
+            "it as --out"
         )
     settings = [each["params"] for each in summary.finalists]
     if not settings:
@@ -37,5 +37,5 @@ def best_settings(out: Path, name: str) -> tuple[dict[str, Value], ...]:
         best = best_first(trials, read_about(folder).rule)
         settings = [record.values for record in best[:SAVED_TRIALS]]
     if not settings:
-        raise UsageError(f"--warm-start {name}: none of its trials has ended as it should")
+        raise UsageError(f"--warm-start {name}: none of its trials has ended without a failure")
     return tuple(settings)

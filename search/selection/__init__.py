@@ -1,4 +1,4 @@
-"""Which trial wins, and how settings compare.
+"""Chooses the winning trial, and compares settings.
 
-It knows trials and constraints alone: no Ray, no Optuna, no MLflow, no files.
+It only knows trials and constraints: no Ray, no Optuna, no MLflow, no files.
 """

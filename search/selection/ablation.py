@@ -1,4 +1,4 @@
-"""Ablation: every combination of parts switched on and off, over several seeds, compared."""
+"""Ablation: compares every combination of parts switched on and off, over several seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class EffectEstimate:
     """A mean over seeds.
 
     Attributes:
-        mean: of the seeds' values.
-        std: their standard deviation (of a sample: over n - 1).
+        mean: mean of the seeds' values.
+        std: standard deviation of the sample (over n - 1).
         low: lower end of the 95% interval of the mean, by Student's t.
-        high: its upper end.
-        seeds: how many values there are.
+        high: upper end of that interval.
+        seeds: number of values.
     """
 
     mean: float
@@ -34,11 +34,11 @@ class EffectEstimate:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "EffectEstimate | None":
-        """Of two values or more; None of fewer, whose spread is unknown."""
+        """The estimate from two or more values; None for fewer, whose spread is unknown."""
         if len(values) < 2:
             return None
         mean, std = float(np.mean(values)), float(np.std(values, ddof=1))
-        from scipy.stats import t as student_t  # half a second that a search does without
+        from scipy.stats import t as student_t  # imported late, as it takes half a second
 
         reach = float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * std
         reach /= len(values) ** 0.5
@@ -47,7 +47,7 @@ class EffectEstimate:
 
 @dataclass(frozen=True)
 class Variant:
-    """One combination.
+    """A combination of parts.
 
     Attributes:
         on: the parts that are switched on.
@@ -59,20 +59,20 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """``batch_norm+dropout``; ``none`` where every part is off."""
+        """The parts that are on, such as ``batch_norm+dropout``; ``none`` if all are off."""
         return "+".join(self.on) or "none"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One combination's result.
+    """The result of a combination.
 
     Attributes:
-        label: of the combination.
+        label: label of the combination.
         on: the parts that are switched on.
         accuracies: the scores, by seed.
-        accuracy: their mean, or None of fewer than two.
-        difference: to the combination with every part on, seed by seed; None for that one itself.
+        accuracy: mean of the scores; None for fewer than two.
+        difference: from the combination with every part on, over common seeds; None for that one.
     """
 
     label: str
@@ -85,10 +85,10 @@ class Comparison:
 def variants(architecture: str, values: dict[str, Value], toggles: Sequence[str]) -> list[Variant]:
     """Every combination of ``toggles``, the one with all of them on first.
 
-    A part that is on has its value in ``values``.
+    A part that is on keeps its value in ``values``.
 
     Raises:
-        UsageError: a part that is not there, rests, is off already, or cannot be switched off.
+        UsageError: a part does not exist, has no effect, is off already, or cannot be switched off.
     """
     if not toggles or len(set(toggles)) < len(toggles):
         raise UsageError("--toggle: name one part or more, each once")
@@ -107,7 +107,7 @@ def _check_independent(toggles: Sequence[str]) -> None:
     for key in toggles:
         owner = RECIPE_KEYS[key].of if key in RECIPE_KEYS else ""
         if owner in toggles:
-            raise UsageError(f"--toggle {key}: it rests where {owner} is off; toggle one of them")
+            raise UsageError(f"--toggle {key}: no effect while {owner} is off; toggle one of them")
 
 
 def _off(key: str, values: dict[str, Value]) -> Value:
@@ -119,26 +119,26 @@ def _off(key: str, values: dict[str, Value]) -> Value:
     value = values[key]
     off = RECIPE_KEYS[key].off if key in RECIPE_KEYS else _nothing(value)
     if off is None:
-        raise UsageError(f"--toggle: {key} cannot be switched off; no value of it does")
+        raise UsageError(f"--toggle: {key} cannot be switched off, as no value of it means off")
     if rests(key, values):
         raise UsageError(
-            f"--toggle {key}: it rests in the setting; it belongs to {RECIPE_KEYS[key].of}"
+            f"--toggle {key}: it has no effect in this setting; it belongs to {RECIPE_KEYS[key].of}"
         )
     if value == off:
         raise UsageError(
-            f"--toggle {key}: it is off in the setting already ({key}={value}); "
-            f"--set {key}=VALUE switches it on"
+            f"--toggle {key}: it is already off in this setting ({key}={value}); switch it on "
+            f"with --set {key}=VALUE"
         )
     return off
 
 
 def _nothing(value: Value) -> Value:
-    """What switches a parameter of an architecture off: false, 0 or none."""
+    """The value that switches a parameter of an architecture off: false, 0 or none."""
     return "none" if isinstance(value, str) else type(value)(0)
 
 
 def points(combinations: Sequence[Variant], seeds: int) -> tuple[Point, ...]:
-    """A trial for every combination and seed; the combinations of a seed stand together."""
+    """A trial for every combination and seed, ordered by seed."""
     return tuple(
         Point(f"{variant.label}-seed{seed}", variant.values, seed)
         for seed in range(seeds)
@@ -149,11 +149,11 @@ def points(combinations: Sequence[Variant], seeds: int) -> tuple[Point, ...]:
 def compare(
     combinations: Sequence[Variant], accuracies: dict[tuple[str, int], float]
 ) -> list[Comparison]:
-    """Mean, spread and difference to the first of ``combinations``.
+    """Mean, spread and difference from the first of ``combinations``.
 
     Args:
-        combinations: what was trained.
-        accuracies: by label and seed; without the trials that failed.
+        combinations: the combinations that were trained.
+        accuracies: scores by label and seed, without failed trials.
     """
     by_label = {
         variant.label: {
@@ -177,9 +177,9 @@ def compare(
 def effects(
     combinations: Sequence[Variant], accuracies: dict[tuple[str, int], float]
 ) -> dict[str, EffectEstimate | None]:
-    """What each part brings: on less off, averaged over the combinations of the others, by seed.
+    """The effect of each part: on minus off, averaged over the other parts' combinations, by seed.
 
-    Only seeds whose every combination ended are used.
+    Only seeds for which every combination has ended count.
     """
     seeds = sorted({seed for _, seed in accuracies})
     whole = [s for s in seeds if all((variant.label, s) in accuracies for variant in combinations)]

@@ -1,4 +1,4 @@
-"""Which trial wins: first which settings are trained again, then which of them is the best."""
+"""Chooses the winner: first the settings to train again, then the best of these."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from search.selection.rule import Judgement, Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
-SAVED_TRIALS = 3  # that ended and keep their weights, as the baseline and the finalists do
+SAVED_TRIALS = 3  # ended trials that keep their weights, besides the baseline and the finalists
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A search's outcome.
+    """The outcome of a search.
 
     Attributes:
         finalists: settings that were trained again, the winner's first; empty if none were.
         winner: the training whose weights are delivered; None if there is none.
-        judgements: how the winner stands to each constraint.
+        judgements: the winner's values for each constraint.
         baseline: the source's own settings, by the same trainings; None if they failed.
     """
 
@@ -40,12 +40,12 @@ class Selection:
 
 
 def so_far(board: SearchBoard) -> Selection:
-    """The best trial while a search runs, by its score alone: cheap, and not yet the choice."""
+    """The best trial of a running search, by its score alone: a cheap preview of the choice."""
     return Selection((), board.trials.best(), ())
 
 
 def choose(board: SearchBoard, rule: Rule) -> Selection:
-    """The choice among the finalists, once the race is over; before, among the trials."""
+    """The choice among the finalists once the race is over, and among the trials before."""
     race = race_of(board, rule)
     finalists = race.finalists if board.trials.is_whole and race.decides else ()
     contenders = finalists or _unconfirmed(board.trials.records, rule)
@@ -56,7 +56,7 @@ def choose(board: SearchBoard, rule: Rule) -> Selection:
 
 
 def _baseline(board: SearchBoard, finalists: Iterable[Finalist], rule: Rule) -> Finalist | None:
-    """The source's own settings, measured as the winner is where they were trained again."""
+    """The source's own settings, measured like the winner if they were trained again."""
     again = next((each for each in finalists if each.trial.spec.is_baseline), None)
     alone = board.trials.baseline()
     if again is None and alone is not None and alone.best_epoch and alone.status.may_win:
@@ -65,7 +65,7 @@ def _baseline(board: SearchBoard, finalists: Iterable[Finalist], rule: Rule) -> 
 
 
 def best_first(records: Iterable[TrialRecord], rule: Rule) -> list[TrialRecord]:
-    """A trial of each setting: the one that wins without finals, then the others in their order."""
+    """One trial for each setting: the winner without finals, then the others in their order."""
     order = rule.order(records)
     first = [each.trial for each in _unconfirmed(order, rule)[:1]]
     return list(distinct([*first, *order]))
@@ -79,8 +79,8 @@ def worth_keeping(records: Iterable[TrialRecord], rule: Rule, max_trials: int) -
 
 
 def _unconfirmed(records: Iterable[TrialRecord], rule: Rule) -> list[Finalist]:
-    """The trials as they are. Bound by constraints, one that was stopped early wins only if no
-    other has ended: it might hold them for having learnt nothing."""
+    """The trials without finals. With constraints, a trial that was stopped early wins only if no
+    whole one has ended: it might hold them because it has learnt nothing."""
     order = rule.order(records)
     if not rule.constraints:
         return [Finalist.of(record, [record], rule) for record in order[:1]]

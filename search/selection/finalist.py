@@ -1,4 +1,4 @@
-"""A setting that may win, and what its trainings say of it."""
+"""A setting that may win, and the results of its trainings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from search.trials.board import TrialBoard
 from search.trials.record import Status, TrialRecord
 from trainables.recipe import Value
 
-MIN_SEEDS = 3  # of a finalist whose luck is told: two say too little of their mean
+MIN_SEEDS = 3  # for an estimate of luck: the mean of two seeds is too uncertain
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Finalist:
     """A setting that may win, with the trainings that decide.
 
     Attributes:
-        trial: the search's, by which it was chosen.
-        runs: its trainings to the end with fresh seeds; the trial itself where there are none.
-        judgements: how it stands to each constraint.
-        delivered: the training whose weights stand for it: of those that hold the constraints by
-            themselves the one of the best score; where none does, the one that breaks them least.
-        failed: of its trainings, how many failed and are not among ``runs``.
-        seeds: how many trainings were planned.
-        out: whether the race ended for it, as it could not reach the leader.
+        trial: the search's trial by which it was chosen.
+        runs: its whole trainings with fresh seeds; the trial itself if there are none.
+        judgements: its values for each constraint.
+        delivered: the training whose weights are delivered: the best score among those that hold
+            the constraints by themselves; if none does, the one that breaks them least.
+        failed: number of failed trainings, which are not in ``runs``.
+        seeds: number of planned trainings.
+        out: whether it left the race because it could not reach the leader.
     """
 
     trial: TrialRecord
@@ -47,13 +47,13 @@ class Finalist:
         failed: int = 0,
         seeds: int = 1,
     ) -> "Finalist":
-        """A setting by its trainings, at least one."""
+        """A setting with its trainings, at least one."""
         delivered = rule.order(runs)[0]
         return cls(trial, tuple(runs), rule.judge(runs), delivered, failed, seeds)
 
     @property
     def trainings(self) -> str:
-        """How many its figures are of: ``3``, ``2 of 3`` where one failed, or ``1 of 3, out``."""
+        """The number of its trainings: ``3``, ``2 of 3`` if one failed, or ``1 of 3, out``."""
         ended = len(self.runs)
         if self.out:
             return f"{ended} of {self.seeds}, out"
@@ -61,12 +61,12 @@ class Finalist:
 
     @property
     def status(self) -> str:
-        """``whole``, or after how many of its seeds the race ended for it."""
+        """``whole``, or after how many of its seeds it left the race."""
         return f"out after {len(self.runs)} of {self.seeds} seeds" if self.out else "whole"
 
     @property
     def scores(self) -> list[float]:
-        """What each training is judged by."""
+        """The score of each training."""
         return [run.best_score for run in self.runs]
 
     @property
@@ -76,19 +76,19 @@ class Finalist:
 
     @property
     def std(self) -> float | None:
-        """Standard deviation over the seeds (of a sample: over n - 1); None of a single one."""
+        """Standard deviation of the sample of seeds (over n - 1); None for a single one."""
         return deviation(self.scores)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95% interval of the mean, by Student's t; None of a single training."""
+        """The 95% interval of the mean, by Student's t; None for a single training."""
         return interval(self.scores)
 
     @property
     def luck(self) -> EffectEstimate | None:
-        """What the search's score had over the mean.
+        """By how much the search's score exceeded the mean over fresh seeds.
 
-        None of a trial that was stopped early, and of fewer than three seeds.
+        None for a trial that was stopped early, and for fewer than three seeds.
         """
         if self.trial.status is not Status.COMPLETED or len(self.runs) < MIN_SEEDS:
             return None
@@ -101,18 +101,18 @@ class Finalist:
 
     @property
     def excess(self) -> float:
-        """The sum of what constraints are broken by; 0 if all hold."""
+        """The sum of the amounts by which constraints are broken; 0 if all hold."""
         return sum(max(0.0, each.excess) for each in self.judgements)
 
     def mean_of(self, name: str) -> float | None:
-        """Mean of another figure at the best epochs; None where it was not measured."""
+        """Mean of another metric at the best epochs; None if it was not measured."""
         figures = [run.best[name] for run in self.runs if name in run.best]
         return mean(figures) if figures else None
 
     def expected(self) -> dict[str, Any]:
-        """What to expect of a training of the setting, as ``summary.json`` holds it.
+        """What to expect of a training of the setting, in the form of ``summary.json``.
 
-        The score, and the accuracy where that is another figure.
+        It covers the score, and the accuracy if that is another metric.
         """
         figures: dict[str, Any] = {}
         for name in self.trial.judged:
@@ -122,7 +122,7 @@ class Finalist:
         return {**figures, "seeds": len(self.runs)}
 
     def described(self) -> dict[str, Any]:
-        """As ``summary.json`` holds it."""
+        """The finalist in the form of ``summary.json``."""
         measured = {
             "conflicting_accuracy_mean": self.mean_of("val_accuracy_conflicting"),
             "digit_following_mean": self.mean_of("digit_following"),
@@ -147,22 +147,22 @@ class Finalist:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The standard deviation of a sample; None of a single one."""
+    """The standard deviation of a sample; None for a single value."""
     return stdev(values) if len(values) > 1 else None
 
 
 def interval(shares: Sequence[float]) -> tuple[float, float] | None:
-    """The 95% interval of the mean of shares, by Student's t; None of a single one."""
+    """The 95% interval of the mean of shares, by Student's t; None for a single one."""
     estimate = EffectEstimate.of(shares)
     return None if estimate is None else (max(0.0, estimate.low), min(1.0, estimate.high))
 
 
 def ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
-    """Those that hold every constraint first, by their means; then by how little they
-    break them.
+    """The finalists in order: first those that hold every constraint, by their means, then the
+    others by how little they break them.
 
-    One of which trainings failed comes after those of which none did: the mean of the
-    others is that of its lucky seeds.
+    A finalist with failed trainings comes after those without, as the mean of the rest is that of
+    its lucky seeds.
     """
     return sorted(
         finalists, key=lambda each: (each.excess, each.failed, -each.mean, each.trial.number)
@@ -172,14 +172,14 @@ def ranked(finalists: Iterable[Finalist]) -> list[Finalist]:
 def repeated(board: TrialBoard, rule: Rule, settings: int) -> list[TrialRecord]:
     """The trials whose settings are trained again, the best first, at most ``settings``.
 
-    Of several trials of one setting the best stands for it: all would be trained with the same
-    seeds.
+    If several trials have the same setting, only the best counts, as all would be trained with the
+    same seeds.
     """
     return list(islice(distinct(rule.order(board.records)), settings))
 
 
 def distinct(records: Iterable[TrialRecord]) -> Iterator[TrialRecord]:
-    """The first of each setting."""
+    """The first trial of each setting."""
     known: set[frozenset[tuple[str, Value]]] = set()
     for record in records:
         if (choice := record.spec.choice) not in known:

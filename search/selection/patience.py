@@ -1,4 +1,4 @@
-"""Whether a search still makes progress."""
+"""Decides whether a search still makes progress."""
 
 from math import sqrt
 
@@ -10,25 +10,25 @@ from search.trials.record import Status, TrialRecord
 class Patience:
     """Counts the trials that ended since the best last improved by more than a standard error.
 
-    The standard error is that of the best figure as a share of so many images. Failed trials do not
-    count. Bound by constraints, the best is the best of the whole trainings that hold them;
-    before there is one, of the stopped ones that do, and before that of all: the first of a better
-    kind is an improvement.
+    The standard error is that of the best score as a share of so many images. Failed trials do not
+    count. With constraints, the best is taken from the whole trainings that hold them; before there
+    is one, from the stopped ones that hold them, and before that from all. The first trial of a
+    better kind counts as an improvement.
 
     Args:
-        trials: how many may end without one.
-        rule: with the constraints.
-        images: the number of validation images that the figure has about the error of.
+        trials: number of trials that may end without an improvement.
+        rule: the rule with the constraints.
+        images: number of validation images whose share has about the score's sampling error.
     """
 
     def __init__(self, trials: int, rule: Rule, images: float) -> None:
         self._trials, self._rule, self._images = trials, rule, images
-        self._best = (-1, 0.0)  # kind, and figure
+        self._best = (-1, 0.0)  # kind and score
         self.waited = 0
 
     @property
     def is_exhausted(self) -> bool:
-        """True if as many trials as may have ended without an improvement."""
+        """True if ``trials`` trials have ended without an improvement."""
         return self.waited >= self._trials
 
     def ended(self, record: TrialRecord) -> None:

@@ -1,4 +1,4 @@
-"""The finals as a race: which settings run in it, which are out, and whether it is over."""
+"""The finals as a race: which settings are in it, which are out, and whether it is over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,21 +9,21 @@ from search.selection.rule import Rule
 from search.trials.record import Status, TrialRecord
 from search.trials.search_board import SearchBoard
 
-CONFIDENCE = 0.99  # with which a finalist that is out is truly worse than the leader
+CONFIDENCE = 0.99  # confidence that a finalist that is out is worse than the leader
 
 
 @dataclass(frozen=True)
 class Race:
-    """The finals of a search as they stand.
+    """The present state of a search's finals.
 
     Attributes:
         contenders: the trials whose settings are trained again, the best first, once all have
-            ended; the baseline's is one, so that the same seeds measure the winner against it.
-        finalists: those of which a training has ended, the leader first.
-        trainings: those of the contenders that have begun, by the contender's number. What else was
-            trained again was a finalist before the search was given more trials.
-        seeds: how many trainings each has, unless it is out.
-        closed: whether a limit has ended it before that.
+            ended. The baseline is one of them, so that the same seeds measure it and the winner.
+        finalists: the contenders with an ended training, the leader first.
+        trainings: the begun trainings of the contenders, by the contender's number. Other
+            trainings are of settings that were finalists before the search got more trials.
+        seeds: number of trainings of each contender, unless it is out.
+        closed: whether a limit has ended the race early.
     """
 
     contenders: tuple[TrialRecord, ...]
@@ -34,22 +34,22 @@ class Race:
 
     @property
     def out(self) -> dict[int, Finalist]:
-        """Those that cannot reach the leader, by their trials' numbers."""
+        """The finalists that cannot reach the leader, by their trials' numbers."""
         return {each.trial.number: each for each in self.finalists if each.out}
 
     @property
     def due(self) -> int:
-        """How many trainings the finals are in all, as things stand."""
+        """The total number of trainings of the finals, by the present state."""
         return sum(map(self.trainings_of, self.contenders))
 
     @property
     def runs(self) -> list[TrialRecord]:
-        """All trainings of the contenders that have begun."""
+        """All begun trainings of the contenders."""
         return [run for runs in self.trainings.values() for run in runs]
 
     @property
     def ended(self) -> int:
-        """How many of them have ended, in whatever way."""
+        """The number of these trainings that have ended, also by failing."""
         return sum(run.status.is_final for run in self.runs)
 
     @property
@@ -64,19 +64,19 @@ class Race:
 
     @property
     def decides(self) -> bool:
-        """True if its leader wins: it is over, and no limit cut off the search's best setting."""
+        """True if the leader wins: the race is over, and no limit cut the best setting off."""
         ran = {each.trial.number for each in self.finalists}
         first = {each.number for each in self.contenders[:1]}
         return self.is_over and (not self.closed or first <= ran)
 
     def trainings_of(self, contender: TrialRecord) -> int:
-        """How many trainings a setting has in all: no more than have begun if it is out."""
+        """The total number of trainings of a setting; if it is out, only those that have begun."""
         begun = len(self.trainings.get(contender.number, ()))
         return begun if contender.number in self.out else max(begun, self.seeds)
 
 
 def race_of(board: SearchBoard, rule: Rule) -> Race:
-    """The finals of ``board``, from what is recorded alone."""
+    """The finals of ``board``, from the records alone."""
     contenders = _contenders(board, rule)
     trainings = _trainings(board, contenders) if board.finals.begun else {}
     finalists = [
@@ -98,7 +98,7 @@ def is_whole(board: SearchBoard, rule: Rule) -> bool:
 def _trainings(
     board: SearchBoard, contenders: Sequence[TrialRecord]
 ) -> dict[int, list[TrialRecord]]:
-    """Those of each contender's setting, which another trial may have had too, by its number."""
+    """The trainings of each contender, by its number; other trials may have the same setting."""
     numbers = {record.spec.choice: record.number for record in contenders}
     settings = {record.number: record.spec.choice for record in board.trials.records if numbers}
     trainings: dict[int, list[TrialRecord]] = {}
@@ -113,14 +113,14 @@ def _count(runs: Sequence[TrialRecord], status: Status) -> int:
 
 
 def _contenders(board: SearchBoard, rule: Rule) -> list[TrialRecord]:
-    """Those of the finals; none before all trials have ended."""
+    """The contenders of the finals; none before all trials have ended."""
     if not (board.finalists and board.trials.is_whole):
         return []
     return trained_again(board, rule, board.finalists)
 
 
 def trained_again(board: SearchBoard, rule: Rule, finalists: int) -> list[TrialRecord]:
-    """The best settings as things stand, and the baseline's, for which its own trial stands."""
+    """The trials of the best settings by the present state, and the baseline's own trial."""
     best = repeated(board.trials, rule, finalists)
     baseline = board.trials.baseline()
     if not best or baseline is None or not (baseline.best_epoch and baseline.status.may_win):
@@ -131,13 +131,13 @@ def trained_again(board: SearchBoard, rule: Rule, finalists: int) -> list[TrialR
 
 
 def _without_hope(standing: list[Finalist]) -> list[Finalist]:
-    """``standing``, the leader first, with those marked that cannot reach it.
+    """``standing``, the leader first, with those marked as out that cannot reach it.
 
-    Only a leader that holds every constraint, and of which no training failed, puts others out.
-    The difference is that of the same seeds; its deviation follows from the spread of a setting's
-    trainings, which is pooled over all settings: two or three seeds of one say little of it. The
-    search's own score counts for the spread alone, where the trial was trained to its end: as the
-    best of many it is too high, which makes the spread wider and the decision more careful.
+    Only a leader that holds every constraint and has no failed training puts others out. The
+    difference is taken over common seeds. Its deviation follows from the spread of a setting's
+    trainings, pooled over all settings, as two or three seeds of one setting say little about it.
+    The search's own score counts only for the spread, and only if the trial was trained to its end:
+    as the best of many it is too high, which widens the spread and makes the decision more careful.
     """
     if len(standing) < 2 or not standing[0].feasible or standing[0].failed:
         return standing
@@ -145,7 +145,7 @@ def _without_hope(standing: list[Finalist]) -> list[Finalist]:
     deviation, freedom = _pooled([_spread_of(each) for each in standing])
     if not deviation:
         return standing
-    from scipy.special import stdtrit  # a quarter of a second that a search without finals saves
+    from scipy.special import stdtrit  # imported late, as it takes a quarter of a second
 
     reach = float(stdtrit(freedom, CONFIDENCE)) * deviation * 2**0.5
 
@@ -169,7 +169,7 @@ def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
 
 
 def _gaps(leader: Finalist, other: Finalist) -> list[float]:
-    """What the leader has over another, of every seed that both were trained with."""
+    """The leader's score minus another's, for every seed that both were trained with."""
     theirs = {run.spec.stream: run.best_score for run in other.runs}
     return [
         run.best_score - theirs[run.spec.stream] for run in leader.runs if run.spec.stream in theirs

@@ -1,4 +1,4 @@
-"""The rule that orders trials, and how a setting stands to the constraints."""
+"""The rule that orders trials, and whether a setting holds the constraints."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from search.trials.record import Status, TrialRecord
 
 @dataclass(frozen=True)
 class Rule:
-    """What decides between trials.
+    """The rule that orders trials.
 
     Attributes:
         constraints: bounds that the winner must hold.
-        images: how many validation images each bounded figure is a share of.
+        images: for each bounded metric, the number of validation images that it is a share of.
     """
 
     constraints: Constraints
     images: dict[Measure, int]
 
     def order(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
-        """``records`` that ended as they should, the best first; of equals the one suggested first.
+        """The ``records`` without failures, the best first; among equals the first suggested.
 
-        Without constraints by the score of the best epoch. With them, whole trainings that hold
-        them come first, then stopped ones that do, as one that has learnt little follows nothing
-        yet; then the others, the smallest violation first.
+        Without constraints the score of the best epoch decides. With constraints, whole trainings
+        that hold them come first. Stopped ones that hold them follow, as a network that has learnt
+        little does not follow the shortcut yet. Then come the others, the smallest violation first.
         """
         ended = [r for r in records if r.status.may_win and r.best_epoch]
         return sorted(ended, key=self._key)
@@ -47,14 +47,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A constraint, and how a setting stands to it.
+    """A constraint and a setting's value for it.
 
     Attributes:
-        metric: the bounded figure.
-        limit: its bound.
-        mean: of the trainings.
-        low: lower end of its 95% bootstrap interval.
-        high: upper end.
+        metric: the bounded metric.
+        limit: the bound.
+        mean: mean of the trainings.
+        low: lower end of the mean's 95% bootstrap interval.
+        high: upper end of that interval.
     """
 
     metric: str
@@ -65,11 +65,11 @@ class Judgement:
 
     @property
     def excess(self) -> float:
-        """How far the worse end of the interval is beyond the bound; 0 or less if it holds."""
+        """The distance of the interval's worse end beyond the bound; 0 or less if it holds."""
         return self.limit.worst(self.low, self.high)
 
     def described(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The judgement as JSON values."""
         figures = {"mean": self.mean, "low": self.low, "high": self.high}
         limit = self.limit.model_dump(exclude_none=True)
         return {**limit, **figures, "holds": self.excess <= 0}

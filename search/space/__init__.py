@@ -1,4 +1,4 @@
-"""What may be searched: the space file, its domains and its checks.
+"""The space of a search: its file, its domains and its checks.
 
-It knows no trial, no record and no request.
+It knows no trials, records or requests.
 """

@@ -1,4 +1,4 @@
-"""What a search may spend, and what changes on the embedded data."""
+"""The budget of a search, and its changes on the embedded data."""
 
 from copy import copy
 from typing import Annotated, Any, Literal
@@ -18,17 +18,17 @@ class Strict(ClosedModel):
 
 
 class Budget(Strict):
-    """How much a search may spend, and how its scheduler divides it.
+    """The budget of a search, and how its scheduler divides it.
 
     Attributes:
-        trials: settings to try, the baseline included.
-        epochs: maximum of one trial.
-        grace_epochs: epochs that every trial gets; the first rung. Trials of no more epochs are
-            all trained to the end. ``scheduler: {asha: {grace_epochs: 5}}`` says the same.
-        reduction_factor: one over the share of trials that is trained past a rung; likewise.
-        finalists: of the best settings, how many are trained again to the end, beside the
+        trials: number of settings to try, including the baseline.
+        epochs: maximum number of epochs of a trial.
+        grace_epochs: epochs that every trial gets, up to the first rung; all trials are trained to
+            the end if it is at least ``epochs``. Also ``scheduler: {asha: {grace_epochs: 5}}``.
+        reduction_factor: one over the share of trials trained past a rung; also in ``scheduler``.
+        finalists: number of best settings that are trained again to the end, besides the
             baseline's, before one of them is named the winner; 0 trains none.
-        finalist_seeds: how often each of them is, with fresh seeds.
+        finalist_seeds: number of trainings of each of them, with fresh seeds.
     """
 
     trials: int = Field(ge=1)
@@ -45,7 +45,7 @@ class Budget(Strict):
         finalists: int | None = None,
         finalist_seeds: int | None = None,
     ) -> "Budget":
-        """The budget with the values that are not None; the grace stays the space's."""
+        """The budget with the values that are not None; the grace remains that of the space."""
         changes = {
             "trials": trials,
             "epochs": epochs,
@@ -56,12 +56,12 @@ class Budget(Strict):
 
     @property
     def finals(self) -> int:
-        """Maximum of the finalists' trainings, the baseline's included."""
+        """The maximum number of trainings of the finals, including the baseline's."""
         return (self.finalists + 1) * self.finalist_seeds if self.finalists else 0
 
     @property
     def remark(self) -> str:
-        """What is lost of the grace where the epochs do not reach beyond it; empty if nothing."""
+        """A remark if no trial stops early, as the epochs do not exceed the grace; else empty."""
         if self.trials == 1 or self.grace_epochs < self.epochs:
             return ""
         return (
@@ -71,18 +71,18 @@ class Budget(Strict):
 
 
 def as_in_budget(name: str) -> Any:
-    """The field ``name`` of a budget, default and bounds, for a scheduler's option of its name."""
+    """Default and bounds of the budget's field ``name``, for a scheduler's option of that name."""
     return copy(Budget.model_fields[name])
 
 
 class Embedded(Strict):
-    """What ``--data embedded`` changes: a smaller budget, and values not worth searching there.
+    """Changes with ``--data embedded``: a smaller budget, and values that are not searched there.
 
     Attributes:
-        budget: trials and epochs there.
-        sampler: what draws the settings there, if it is another one.
-        scheduler: what stops the losing trials there, if it is another one.
-        fix: values that every trial has there, the baseline too, instead of searched ones.
+        budget: the budget on the embedded data.
+        sampler: the sampler on the embedded data, if it is another one.
+        scheduler: the scheduler on the embedded data, if it is another one.
+        fix: fixed values there for every trial, including the baseline, instead of searched ones.
     """
 
     budget: Budget
@@ -92,13 +92,13 @@ class Embedded(Strict):
 
 
 class Source(Strict):
-    """Where the baseline comes from and what it reached there.
+    """The published source of the baseline, and its result.
 
     Attributes:
         file: the source document.
-        result: its result in words.
-        accuracy: the figure to beat, in [0, 1].
-        split: the split that it was measured on.
+        result: the source's result in words.
+        accuracy: the accuracy to beat, in [0, 1].
+        split: the split on which that accuracy was measured.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""Bounds that a winner must hold besides its accuracy, on what was measured of the shortcut."""
+"""Constraints: bounds on the metrics of the shortcut that a winner must hold."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from trainables.data.dataset import Split
 Measure = Literal["digit_following", "val_accuracy_conflicting", "val_accuracy_aligned"]
 CONFIDENCE = 0.95
 DRAWS = 10_000
-UNMEASURED = 1.0  # excess of a figure that is missing: the largest that a share can have
+UNMEASURED = 1.0  # excess of a missing metric: the largest that a share can have
 
 
 class Limit(Strict):
@@ -24,15 +24,15 @@ class Limit(Strict):
     @model_validator(mode="after")
     def _one(self) -> "Limit":
         if (self.max is None) is (self.min is None):
-            raise ValueError("give max or min, one of them, such as {max: 0.08}")
+            raise ValueError("give either max or min, such as {max: 0.08}")
         return self
 
     def excess(self, share: float) -> float:
-        """How far ``share`` is beyond the limit; 0 or less if it holds."""
+        """The distance of ``share`` beyond the limit; 0 or less if it holds."""
         return share - self.max if self.max is not None else (self.min or 0.0) - share
 
     def worst(self, low: float, high: float) -> float:
-        """The excess of the end of an interval that is the nearer to breaking the limit."""
+        """The excess of an interval's worse end."""
         return self.excess(high if self.max is not None else low)
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ Constraints = dict[Measure, Annotated[Limit, BeforeValidator(_bound)]]
 
 
 def excesses(constraints: Constraints, figures: dict[str, float]) -> dict[str, float]:
-    """For each constraint, how far a trial's ``figures`` are beyond it; 0 or less if they hold."""
+    """For each constraint, the distance of a trial's metrics beyond it; 0 or less if it holds."""
     return {
         name: limit.excess(figures[name]) if name in figures else UNMEASURED
         for name, limit in constraints.items()
@@ -57,18 +57,18 @@ def excesses(constraints: Constraints, figures: dict[str, float]) -> dict[str, f
 
 
 def violation(constraints: Constraints, figures: dict[str, float]) -> float:
-    """The sum of all that ``figures`` are beyond; 0 if every constraint holds."""
+    """The sum of the distances of ``figures`` beyond the constraints; 0 if all hold."""
     return sum(max(0.0, excess) for excess in excesses(constraints, figures).values())
 
 
 def measurable(constraints: Constraints, split: Split) -> Constraints:
-    """Those of the constraints whose figure has images in ``split``."""
+    """The constraints whose metric has images in ``split``."""
     images = images_behind(split)
     return {name: limit for name, limit in constraints.items() if images.get(name)}
 
 
 def unmeasured(constraints: Constraints, split: Split) -> tuple[str, ...]:
-    """Each of the constraints whose figure has no images in ``split``, with the reason."""
+    """The constraints whose metric has no images in ``split``, each with the reason."""
     measured = measurable(constraints, split)
     return tuple(
         f"{name} {limit}: {_lacking(name, split)}"
@@ -84,7 +84,7 @@ def _lacking(name: Measure, split: Split) -> str:
 
 
 def images_behind(split: Split) -> dict[Measure, int]:
-    """How many images of ``split`` each of the figures is a share of; empty without digits."""
+    """For each metric, the number of images of ``split`` behind it; empty without digits."""
     if split.digits is None:
         return {}
     conflicting = int(split.conflicting.sum())
@@ -96,20 +96,20 @@ def images_behind(split: Split) -> dict[Measure, int]:
 
 
 def bootstrap(shares: Sequence[float], images: int) -> tuple[float, float]:
-    """The 95% bootstrap interval of the mean of ``shares``, one of each training.
+    """The 95% bootstrap interval of the mean of ``shares``, one for each training.
 
-    Trainings are drawn anew, and then the images, of which all trainings saw the same: resampling
-    N images of which a share p counts is a binomial draw. What of the trainings' errors falls on
-    the same images is not known here, so they are taken to err alike, which widens the interval.
-    Where no image counts, or every one, all draws are alike and Wilson's interval stands for them:
-    none of 18 images does not show that there are none.
+    First trainings are resampled, then the images, which are the same for all trainings:
+    resampling N images of which a share p counts is a binomial draw. It is not known here which
+    errors of the trainings fall on the same images, so they are assumed to coincide, which widens
+    the interval. If no image counts, or every one does, all draws are equal, and Wilson's interval
+    is used: 0 of 18 images does not prove a share of 0.
 
     Args:
         shares: (S,), in [0, 1], S at least 1.
-        images: how many images each is a share of.
+        images: number of images that each is a share of.
     """
     if set(shares) in ({0.0}, {1.0}):
-        from scipy.stats import binomtest  # half a second that most searches do without
+        from scipy.stats import binomtest  # imported late, as it takes half a second
 
         one_kind = binomtest(round(shares[0] * images), max(images, 1))
         interval = one_kind.proportion_ci(CONFIDENCE, method="wilson")

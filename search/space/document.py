@@ -1,7 +1,7 @@
-"""YAML in which the schema says what is text: ``on``, ``007`` and ``12:30`` can be names.
+"""Reads YAML in which the schema decides what is text: ``on``, ``007`` and ``12:30`` can be names.
 
-Keys are text as they are written, and so are values where the schema wants text. Elsewhere a plain
-word is what YAML makes of it, but for what YAML 1.2 has dropped: times, dates and octal numbers.
+Keys are always text as written, and so are values that the schema declares as text. Any other plain
+word has its meaning in YAML 1.2, which has no times, dates or octal numbers.
 """
 
 import re
@@ -27,10 +27,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, whose keys are text, with numbers as YAML 1.2 has them.
+    """The safe loader, with keys as text and the numbers of YAML 1.2.
 
-    It refuses a key that stands twice in a mapping, where YAML silently takes the last, and
-    aliases, by which a file of some lines can mean millions.
+    It refuses a key that appears twice in a mapping, of which YAML silently takes the last, and
+    aliases, with which a file of a few lines can mean millions.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 # PyYAML's name for what it copies on change
@@ -49,9 +49,9 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise UsageError(f"line {line}: a key must be a word, no list or mapping")
+                raise UsageError(f"line {line}: a key must be a word, not a list or mapping")
             if key.value in names:
-                raise UsageError(f"line {line}: the key {key.value} stands twice; remove one")
+                raise UsageError(f"line {line}: the key {key.value} appears twice; remove one")
             names.add(key.value)
             key.tag = _TEXT
         return super().construct_mapping(node, deep)
@@ -64,20 +64,20 @@ for _kind, _form in _NUMBERS.items():
 
 
 class Document:
-    """What a YAML file holds.
+    """The content of a YAML file.
 
     Args:
-        path: of the file.
-        largest: bytes that it may have.
+        path: path of the file.
+        largest: maximum size in bytes.
 
     Raises:
-        UsageError: it cannot be read, is too large, or is no YAML.
+        UsageError: the file cannot be read, is too large, or is not YAML.
     """
 
     def __init__(self, path: Path, largest: int) -> None:
         try:
             if path.stat().st_size > largest:
-                raise UsageError(f"larger than {largest:,} bytes, so not read")
+                raise UsageError(f"larger than {largest:,} bytes, so it is not read")
             self._loader = _Loader(path.read_text(encoding="utf-8"))
             self._top = self._loader.get_single_node()
             self.values()
@@ -87,27 +87,27 @@ class Document:
             raise UsageError("is not written in UTF-8; save it as UTF-8") from error
         except yaml.MarkedYAMLError as error:
             raise UsageError(_fault(error)) from error
-        except Exception as error:  # PyYAML lets through what Python raises for a value and its tag
+        except Exception as error:  # PyYAML passes on what Python raises for a value and its tag
             raise UsageError(str(error)) from error
 
     def values(self) -> Any:
-        """Its values, as far as it is known which of them are text."""
+        """The file's values, with those as text that are known to be text so far."""
         return None if self._top is None else self._loader.construct_document(self._top)
 
     def text(self, *place: str | int) -> str:
-        """What is written at a place; empty where nothing is, or no single word."""
+        """The word that is written at a place; empty if there is none, or no single word."""
         node = _at(self._top, place)
         return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
     def take_as_text(self, keys: Set[str], *place: str | int) -> None:
-        """Take the values of ``keys``, and those of lists, as text anywhere below ``place``."""
+        """Treat the values of ``keys``, also in lists, as text anywhere below ``place``."""
         _take_as_text(_at(self._top, place), keys)
 
     def validated(self, model: type[_Model]) -> _Model:
-        """The document as a ``model``, with all that the model wants as text as it is written.
+        """The document as a ``model``; values that the model declares as text stay as written.
 
         Raises:
-            UsageError: it is none; the first fault is named.
+            UsageError: the document does not fit the model; the message names the first fault.
         """
         try:
             while True:
@@ -123,7 +123,7 @@ class Document:
 
 
 def _fault(error: yaml.MarkedYAMLError) -> str:
-    """Where PyYAML's fault is, and what is wrong there."""
+    """The place of PyYAML's fault, and what is wrong there."""
     mark, began = error.problem_mark or error.context_mark, error.context_mark
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     since = f" that begins in line {began.line + 1}" if began and began is not mark else ""
@@ -157,7 +157,7 @@ def _take_as_text(node: Any, keys: Set[str]) -> None:
 
 
 def _become_text(node: Any) -> bool:
-    """Have a word that YAML reads as something else be text; False if it is no such."""
+    """Turn a word that YAML reads as something else into text; False if it is not such a word."""
     if not isinstance(node, yaml.ScalarNode) or node.tag == _TEXT:
         return False
     node.tag = _TEXT

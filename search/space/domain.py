@@ -1,4 +1,4 @@
-"""What a space says of one key: a fixed value, a range, a list of values, or nested choices."""
+"""The domain of a key: a fixed value, a range, a list of values, or options with keys."""
 
 import sys
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ class Fixed(ClosedModel):
 
 
 def _parse(written: Any) -> Any:
-    """A domain from the form that YAML gives it."""
+    """A domain from its form in YAML."""
     if isinstance(written, bool | int | float | str):
         return Fixed.model_construct(value=written)
     if isinstance(written, list):
@@ -82,7 +82,7 @@ def _values(written: list[Any]) -> Values:
 
 
 def _names_options(written: dict[Any, Any]) -> bool:
-    """True of options, each with a mapping of keys or nothing; anything else means a range."""
+    """True for options, each with a mapping of keys or nothing; anything else means a range."""
     keys_alone = all(isinstance(keys, dict | None) for keys in written.values())
     return keys_alone and not {"low", "high"} & set(written)
 
@@ -94,7 +94,7 @@ def _range(written: dict[str, Any]) -> Range:
         keys = ", ".join(map(str, written))
         raise ValueError(
             f"has the keys {keys}; write a range as {{low: 0, high: 0.5}}, values as [0, 0.5], "
-            "and options as {one: {}, other: {}}"
+            "or options as {one: {}, other: {}}"
         )
     refuse_unknown(written, Range.model_fields)
     for key in ("low", "high"):
@@ -121,7 +121,7 @@ def _options(written: dict[Any, Any]) -> Options:
 
 @cache
 def _nested() -> TypeAdapter[dict[Value, "Domains"]]:
-    """What checks the keys of options, and names a fault's place by the option."""
+    """The adapter that checks the keys of options; it names a fault's place by the option."""
     return TypeAdapter(dict[Value, Domains])
 
 
@@ -135,7 +135,7 @@ _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 
 def value_of(text: str, kind: type) -> Value:
-    """What ``text`` means to a key of type ``kind``; the text itself if it means nothing to it."""
+    """The value of ``text`` for a key of type ``kind``; the text itself if it has none."""
     if kind is bool:
         return _SWITCHES.get(text.lower(), text)
     try:
@@ -146,7 +146,7 @@ def value_of(text: str, kind: type) -> Value:
 
 
 def values_of(texts: dict[str, str], architecture: str) -> dict[str, Value]:
-    """What ``texts``, such as those of ``--set``, mean to keys of recipe and ``architecture``."""
+    """The values of ``texts``, such as those of ``--set``, for keys of recipe and architecture."""
     types = kinds(architecture)
     values = {key: value_of(text, types.get(key, str)) for key, text in texts.items()}
     return dict(with_absolute_paths(values))
@@ -156,11 +156,11 @@ def typed(domains: Domains, types: dict[str, type]) -> Domains:
     """``domains`` with the ends of ranges and the names of options in the types of their keys.
 
     Args:
-        domains: as they were read: ends as they are written, names of options as text.
+        domains: the domains as read: ends as written, names of options as text.
         types: the type of each key.
 
     Raises:
-        ValueError: a range of a key that is no number, or broken ends of one that is whole.
+        ValueError: a key that is not a number has a range, or one of type int has fractional ends.
     """
     return {key: _typed(key, domain, types) for key, domain in domains.items()}
 
@@ -183,9 +183,9 @@ def _typed(key: str, domain: Any, types: dict[str, type]) -> Any:
 def _typed_range(key: str, domain: Range, kind: type) -> Range:
     if kind not in (int, float):
         example = "[true, false]" if kind is bool else "[one, other]"
-        raise ValueError(f"{key} has no range, as it is no number; list its values: {example}")
+        raise ValueError(f"{key} is not a number, so it has no range; list its values: {example}")
     if any(kind(end) != end for end in (domain.low, domain.high)):
-        raise ValueError(f"{key} is whole, but goes from {domain.low} to {domain.high}")
+        raise ValueError(f"{key} takes whole numbers, not {domain.low} to {domain.high}")
     return domain.model_copy(update={"low": kind(domain.low), "high": kind(domain.high)})
 
 
@@ -194,11 +194,11 @@ def suggest(
 ) -> dict[str, Value]:
     """Values for all keys that exist in this trial, drawn in the order of the space file.
 
-    Optuna knows a nested key by its place, such as ``optimizer.sgd.weight_decay``: keys of the same
-    name under different options may have different ranges.
+    Optuna's name of a nested key is its place, such as ``optimizer.sgd.weight_decay``, as keys of
+    the same name under different options may have different ranges.
 
     Args:
-        domains: what the space says.
+        domains: the domains of the space.
         trial: the Optuna trial that draws.
         fixed: values that are not drawn.
         place: prefix of the names.
@@ -226,7 +226,7 @@ def _draw(domain: Any, trial: optuna.Trial, name: str) -> Value:
 def active_keys(
     domains: Domains, values: dict[str, Value], place: str = ""
 ) -> Iterator[tuple[str, str, Any]]:
-    """Optuna's name, key and domain of every key that exists with the choices in ``values``."""
+    """Optuna's name, the key and the domain of every key that exists with ``values``' choices."""
     for key, domain in domains.items():
         yield place + key, key, domain
         if isinstance(domain, Options) and values.get(key) in domain.options:

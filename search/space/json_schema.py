@@ -1,9 +1,9 @@
-"""The JSON schema of space files, by which editors complete them.
+"""The JSON schema of space files, with which editors complete them.
 
 ``python -m search.space.json_schema`` prints it.
 
-What only a whole file shows, such as a baseline outside its ranges or a parameter that the
-architecture lacks, is left to ``python -m search.run --check``.
+It cannot find faults of a file as a whole, such as a baseline outside its ranges or a parameter
+that the architecture lacks. ``python -m search.run --check`` finds these.
 """
 
 import inspect
@@ -32,14 +32,14 @@ _VALUE: Schema = {"type": ["boolean", "number", "string"]}
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without a title for each key, which only repeats it."""
+    """A generator without titles, which would only repeat each key's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def schema() -> Schema:
-    """The schema (JSON Schema 2020-12) of what a space file may hold."""
+    """The schema of a space file, as JSON Schema 2020-12."""
     document = Space.model_json_schema(schema_generator=_Untitled)
     models = {model.__name__: document["$defs"][model.__name__] for model in _MODELS}
     for model in _MODELS:
@@ -77,7 +77,7 @@ _SCHEDULER: Schema = {
 
 
 def _written() -> dict[str, Schema]:
-    """What the models describe as it is once read, but YAML writes more briefly."""
+    """The forms that YAML writes more briefly than the models describe."""
     recipe = recipe_keys()
     values = {
         key: {part: of[part] for part in of if part not in ("default", "description")}
@@ -86,13 +86,13 @@ def _written() -> dict[str, Schema]:
     says = {key: {"description": of["description"]} for key, of in recipe.items()}
     return {
         "Values": {
-            "description": "A value of each key: of the recipe, or of the architecture.",
+            "description": "A value for each key of the recipe or the architecture.",
             "type": "object",
             "properties": {key: of | says[key] for key, of in values.items()},
             "additionalProperties": _VALUE,
         },
         "Domains": {
-            "description": "The domain of each key: of the recipe, or of the architecture.",
+            "description": "The domain of each key of the recipe or the architecture.",
             "type": "object",
             "properties": {key: _domain(of) | says[key] for key, of in values.items()},
             "additionalProperties": _domain(_VALUE),
@@ -100,7 +100,7 @@ def _written() -> dict[str, Schema]:
         "Switched": _named(("true", "false")),
         "Numbered": {**_OPTIONS, "propertyNames": {"pattern": r"^[-+.\deE]+$"}},
         "Keys": {
-            "description": "Keys that exist when this option is chosen; none where it is empty.",
+            "description": "Keys that exist only if this option is chosen; may be empty.",
             "anyOf": [_ref("Domains"), {"type": "null"}],
         },
     }
@@ -114,7 +114,7 @@ _OPTIONS: Schema = {
 
 
 def recipe_keys() -> dict[str, Schema]:
-    """The schema of a value of each key of the recipe: type, bounds, options, default, meaning."""
+    """The schema of each recipe key's value: type, bounds, options, default and meaning."""
     keys = TypeAdapter(Recipe).json_schema(schema_generator=_Untitled)["properties"]
     says = described(Recipe)
     for name, key in RECIPE_KEYS.items():
@@ -123,7 +123,7 @@ def recipe_keys() -> dict[str, Schema]:
 
 
 def _notes(key: Key) -> Iterator[str]:
-    """With what a key is used, and which number switches it off."""
+    """Notes on when a key is used, and on the number that switches it off."""
     if key.of:
         rival = f"unless ``{key.of}: {RECIPE_KEYS[key.of].off}``"
         yield f"only with ``{key.of}: {key.option}``" if key.option else rival
@@ -132,7 +132,7 @@ def _notes(key: Key) -> Iterator[str]:
 
 
 def _domain(of: Schema) -> Schema:
-    """A value ``of`` this schema, a list of such, a range or options with keys of their own."""
+    """A value ``of`` this schema, a list of these, a range, or options with keys of their own."""
     forms: list[Schema] = [of, {"type": "array", "items": of, "minItems": 1, "uniqueItems": True}]
     if not {"integer", "number"}.isdisjoint(_types(of)):
         ends = of if of is not _VALUE else {"type": "number"}
@@ -173,7 +173,7 @@ def _ref(name: str) -> Schema:
 
 
 def text() -> str:
-    """The schema as its file holds it."""
+    """The text of the schema's file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 
@@ -181,11 +181,11 @@ _ENTRY = re.compile(r"^    (\w+): (.*)$")
 
 
 def described(documented: object, section: str = "Attributes") -> dict[str, str]:
-    """Each name of a ``section`` of a docstring with what stands there, in one line.
+    """Each name in a ``section`` of a docstring with its description, in one line.
 
     Args:
         documented: a class or function with a docstring in Google's style.
-        section: the section's title, ``Attributes`` or ``Args``.
+        section: title of the section, ``Attributes`` or ``Args``.
     """
     _, _, below = (inspect.getdoc(documented) or "").partition(f"\n{section}:\n")
     entries: dict[str, str] = {}

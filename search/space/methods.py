@@ -1,4 +1,4 @@
-"""How a space names its sampler and its scheduler, and which it has where it names none."""
+"""How a space names its sampler and its scheduler, and their defaults."""
 
 from typing import Annotated, Any
 
@@ -6,15 +6,15 @@ from pydantic import BeforeValidator, Field
 
 from trainables.boundary.validation import ClosedModel
 
-SAMPLER, SCHEDULER = "gp", "asha"  # where nothing names one
+SAMPLER, SCHEDULER = "gp", "asha"  # the defaults
 
 
 class SchedulerChoice(ClosedModel):
-    """A scheduler by its name, with options of its own.
+    """A scheduler's name, with its options.
 
     Attributes:
         name: file name in ``search/proposals/schedulers``.
-        options: as the space writes them; that file checks them.
+        options: options as written in the space; the scheduler's file checks them.
     """
 
     name: str
@@ -22,7 +22,7 @@ class SchedulerChoice(ClosedModel):
 
 
 def _parse(written: Any) -> Any:
-    """A choice from the form that YAML gives it: a name, or a name with options."""
+    """A choice from its form in YAML: a name, or a name with options."""
     if isinstance(written, str):
         return SchedulerChoice(name=written)
     if isinstance(written, SchedulerChoice):

@@ -1,4 +1,4 @@
-"""A space narrowed to one setting: that setting for a baseline, and ranges a quarter as wide."""
+"""Narrows a space around a setting, which becomes its baseline, to ranges a quarter as wide."""
 
 import math
 from typing import Any
@@ -11,18 +11,18 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.recipe import Value
 
-SHARE = 0.25  # of a range's width, of its logarithm where it is drawn so
+SHARE = 0.25  # of a range's width, in the logarithm for a log range
 
 
 def narrowed(space: Space, values: dict[str, Value]) -> Space:
     """``space`` narrowed to the neighbourhood of ``values``, which become its baseline.
 
-    Ranges keep a quarter of their width, with the value in the middle where it is not near an end.
-    Of numbers in a list the value and its neighbours stay; of options the chosen one. A value that
-    the space does not allow is an error, a key that the setting lacks keeps its domain.
+    Ranges keep a quarter of their width, with the value in the middle unless it is near an end. A
+    list of numbers keeps the value and its neighbours, options keep the chosen one. A key that the
+    setting lacks keeps its domain.
 
     Raises:
-        UsageError: the setting is not one of the space's.
+        UsageError: the space does not allow the setting.
     """
     search = _narrowed(space.search, values)
     changed = {"search": search, "baseline": values, "guesses": [], "data": space.data}
@@ -31,7 +31,7 @@ def narrowed(space: Space, values: dict[str, Value]) -> Space:
         return Space.model_validate({**written, **changed})
     except ValidationError as error:
         fault = first_fault(error)
-        raise UsageError(f"--from-run: its setting is not one of the space's ({fault})") from error
+        raise UsageError(f"--from-run: the space does not allow its setting ({fault})") from error
 
 
 def _narrowed(domains: Domains, values: dict[str, Value]) -> Domains:
@@ -63,7 +63,7 @@ def _range(domain: Range, value: float) -> Range:
             high=min(int(domain.high), max(math.ceil(ends[1]), int(value) + 1)),
             log=domain.log,
         )
-    # the value itself stays inside, whatever rounding does to the ends
+    # The value itself stays inside, however the ends are rounded.
     return Range(
         low=float(max(domain.low, min(ends[0], value))),
         high=float(min(domain.high, max(ends[1], value))),
@@ -72,7 +72,7 @@ def _range(domain: Range, value: float) -> Range:
 
 
 def _neighbours(options: tuple[Value, ...], value: Value) -> tuple[Value, ...]:
-    """``value`` and its neighbours among numbers; all options where they are words or switches."""
+    """``value`` and its neighbours among numbers; all options if they are words or switches."""
     if value not in options or any(isinstance(each, bool | str) for each in options):
         return options
     ordered = sorted(options)

@@ -1,4 +1,4 @@
-"""A space: the YAML file that says what is searched."""
+"""Reads a space from its YAML file."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from trainables.recipe import kinds
 
 SPACES = Path(__file__).resolve().parents[2] / "configs" / "spaces"
 _SETTINGS = (("baseline",), ("guesses",), ("embedded", "fix"), ("search",))
-MAX_BYTES = 100_000  # bytes of a space file, some 25 times what the largest here has
+MAX_BYTES = 100_000  # maximum size of a space file, about 25 times the largest shipped one
 
 
 def available() -> list[str]:
-    """Names of the space files that come with Convoy, sorted."""
+    """The names of the space files that Convoy ships, sorted."""
     return sorted(path.stem for path in SPACES.glob("*.yaml"))
 
 
@@ -25,8 +25,8 @@ def space_file(name: str, flag: str = "--space") -> Path:
     """The file of space ``name``: a name from ``configs/spaces``, or a path that ends in .yaml.
 
     Args:
-        name: as the user wrote it.
-        flag: by which it was named, for errors.
+        name: the name or path as the user wrote it.
+        flag: the flag that gave it, for errors.
 
     Raises:
         UsageError: there is no such space.
@@ -49,7 +49,7 @@ def read_space(path: Path) -> Space:
     """The validated space in ``path``.
 
     Raises:
-        UsageError: the file does not parse, or something in it is wrong; the first fault is named.
+        UsageError: the file or something in it is wrong; the message names the first fault.
     """
     try:
         document = Document(path, MAX_BYTES)

@@ -8,12 +8,12 @@ from trainables.recipe import Value
 
 
 class SpaceSampler:
-    """The space as Optuna's define-by-run function; an importable object, so that it pickles.
+    """The space as Optuna's define-by-run function; as an object of a class it can be pickled.
 
     Args:
-        space: what to search.
+        space: the space to search.
         fixed: values that are not drawn.
-        warm: settings of another search, to be tried right after the baseline.
+        warm: settings of another search, to try right after the baseline.
     """
 
     def __init__(
@@ -25,14 +25,14 @@ class SpaceSampler:
         self._space, self._fixed, self._warm = space, fixed, warm
 
     def __call__(self, trial: optuna.Trial) -> dict[str, Value]:
-        """Flat values for every key that exists in this trial."""
+        """Draw a flat value for every key that exists in this trial."""
         return suggest(self._space.search, trial, self._fixed)
 
     def first_points(self) -> list[dict[str, Value]]:
         """The baseline, another search's settings, and the guesses, under Optuna's names.
 
-        A fixed choice can bring keys that they lack, or ranges that do not hold their values;
-        those are left to be drawn. None comes twice: an earlier search has often found one of them.
+        A fixed choice can bring keys that they lack, or ranges that do not allow their values;
+        those are drawn. No point comes twice, as an earlier search often ends at one of the others.
         """
         points = list[dict[str, Value]]()
         for point in map(self.point, (self._space.baseline, *self._warm, *self._space.guesses)):
@@ -41,13 +41,13 @@ class SpaceSampler:
         return points
 
     def guessed(self) -> set[int]:
-        """The places of the space's guesses among the first points."""
+        """The positions of the space's guesses among the first points."""
         guesses = [self.point(guess) for guess in self._space.guesses]
         points = enumerate(self.first_points())
         return {place for place, point in points if place > 0 and point in guesses}
 
     def point(self, written: dict[str, Value]) -> dict[str, Value]:
-        """The values of a trial under Optuna's names, without what is fixed or no longer exists."""
+        """The values of a trial under Optuna's names, without fixed and no longer existing keys."""
         values = {**written, **self._fixed}
         return {
             name: values[key]

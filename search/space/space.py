@@ -1,4 +1,4 @@
-"""One architecture on one data set, with what to try."""
+"""A space: one architecture on one data set, with the settings to try."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ from trainables.recipe import RECIPE_KEYS, Setting, Value, check, kinds
 
 
 def _named(written: Any) -> Any:
-    """The keys of ``data`` with the set named, and without the shortcut, a key of its own."""
+    """The keys of ``data``: they must name the set, and not the shortcut, which is its own key."""
     if not isinstance(written, dict | DataSpec) or (
         isinstance(written, dict) and "set" not in written
     ):
@@ -56,23 +56,23 @@ _METRICS: JsonValue = [*scores.available()]
 
 
 class Space(Strict):
-    """One architecture on one data set, with what to try; see ``configs/spaces``.
+    """One architecture on one data set, with the settings to try; see ``configs/spaces``.
 
     Attributes:
         architecture: file name in ``trainables/architectures``.
-        data: which set, and how it is drawn.
-        budget: trials and epochs.
-        embedded: what is different on the embedded data.
-        source: where the baseline comes from; None of a network of one's own.
-        metric: what trials are judged by, on the validation images.
-        sampler: what draws the settings, see ``search/proposals/samplers``.
-        scheduler: what stops the losing trials, see ``search/proposals/schedulers``; a name, or a
-            name with options, such as ``{asha: {grace_epochs: 5}}``.
+        data: the data set, and how it is drawn.
+        budget: numbers of trials, epochs and finals.
+        embedded: changes on the embedded data.
+        source: the published source of the baseline; None for a network of one's own.
+        metric: the metric that judges trials, on the validation images.
+        sampler: the method that proposes settings, see ``search/proposals/samplers``.
+        scheduler: the method that stops losing trials, see ``search/proposals/schedulers``; a name,
+            or a name with options, such as ``{asha: {grace_epochs: 5}}``.
         baseline: the source's own settings, a point of the space; always trial 0.
-        guesses: settings worth trying right after it, never stopped early; keys that one leaves out
-            are drawn.
+        guesses: settings to try right after the baseline, never stopped early; missing keys are
+            drawn.
         shortcut: where the spurious attribute of a folder's images is written, if it is known.
-        constraints: what the winner must hold besides its score, on images that show digits.
+        constraints: bounds that the winner must hold besides its score, on images with digits.
         search: the domain of every key.
     """
 
@@ -94,7 +94,7 @@ class Space(Strict):
     @classmethod
     def _typed(cls, search: Domains, info: ValidationInfo) -> Domains:
         architecture = info.data.get("architecture", "")
-        known = architecture in architectures.available()  # else the whole is refused for that
+        known = architecture in architectures.available()  # else a later check refuses the space
         return typed(search, kinds(architecture)) if known else search
 
     @model_validator(mode="after")
@@ -134,9 +134,9 @@ class Space(Strict):
             )
 
     def data_on(self, source: str) -> DataSpec:
-        """The data to load from ``source``: those of a folder of images with their shortcut.
+        """The data to load from ``source``; for a folder of images, with its shortcut.
 
-        Runs the shortcut's callable, if it has one.
+        It runs the shortcut's callable if there is one.
         """
         data, shortcut = self.data, self.shortcut
         if shortcut is None or source == EMBEDDED or not is_image_folder(Path(source)):
@@ -151,10 +151,10 @@ class Space(Strict):
         return self.embedded.budget if source == EMBEDDED else self.budget
 
     def fixed_on(self, source: str, texts: dict[str, str]) -> dict[str, Value]:
-        """The values that are fixed on data from ``source``, and those that ``texts`` assign.
+        """The fixed values on data from ``source``, and the values that ``texts`` assign.
 
         Raises:
-            UsageError: one of these is not a key of the space, or not allowed.
+            UsageError: ``texts`` names a key that the space lacks, or a value that it forbids.
         """
         assigned = values_of(texts, self.architecture)
         for key, value in assigned.items():
@@ -164,7 +164,7 @@ class Space(Strict):
     def baseline_with(self, fixed: dict[str, Value]) -> dict[str, Value]:
         """A value for every key that exists in the baseline once ``fixed`` is applied.
 
-        Keys that ``fixed`` brings with it are at their defaults.
+        Keys that exist only because of ``fixed`` have their defaults.
         """
         values = {**self.baseline, **fixed}
         keys = [(key, domain) for _, key, domain in active_keys(self.search, values)]
@@ -172,9 +172,9 @@ class Space(Strict):
         return {key: values[key] for key, _ in keys if key in values}
 
     def with_keys(self, texts: dict[str, str]) -> "Space":
-        """The space with those of the recipe's keys in ``texts`` that it lacks, at the value there.
+        """The space, extended by recipe keys in ``texts`` that it lacks, with their values there.
 
-        A key that belongs to another one comes with that alone.
+        A key that belongs to another key is added only together with it.
         """
         added: Domains = {
             key: Fixed(value=value)
@@ -184,11 +184,11 @@ class Space(Strict):
         return self.model_copy(update={"search": {**self.search, **added}}) if added else self
 
     def has_key(self, key: str) -> bool:
-        """True if ``key`` is searched here, if only under some option."""
+        """True if the space has ``key``, possibly only under some option."""
         return any(name == key for name, _ in every_key(self.search))
 
     def check_value(self, key: str, value: Value) -> None:
-        """Raise UsageError unless ``key`` is searched here and may have ``value``."""
+        """Raise UsageError unless the space has ``key`` and allows ``value`` for it."""
         domains = [domain for name, domain in every_key(self.search) if name == key]
         if not domains:
             keys = sorted({name for name, _ in every_key(self.search)})
@@ -211,10 +211,10 @@ class Space(Strict):
 
 
 def _check_unambiguous(domains: Domains, outer: set[str]) -> None:
-    """Refuse a key under an option that exists next to the option too: which would it be?"""
+    """Refuse a key that stands both under an option and next to it, as it would be ambiguous."""
     for key, domain in domains.items():
         if key in outer:
-            raise UsageError(f"search: {key} stands under an option and next to it; remove one")
+            raise UsageError(f"search: {key} appears under an option and next to it; remove one")
         for nested in domain.options.values() if isinstance(domain, Options) else ():
             _check_unambiguous(nested, outer | set(domains))
 

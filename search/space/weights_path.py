@@ -1,4 +1,4 @@
-"""The key ``init`` of a setting: a path, which a worker of another folder reads too."""
+"""The key ``init`` of a setting: a path that workers in other folders must find too."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ KEY = "init"
 
 
 def with_absolute_paths(written: Any) -> Any:
-    """A setting, or the domains of its keys, with the paths of ``init`` made absolute.
+    """A setting, or the domains of its keys, with absolute paths under ``init``.
 
-    A relative path starts from the working directory, as those on the command line do.
+    Relative paths start from the working directory, as on the command line.
 
     Raises:
-        UsageError: a path cannot be one.
+        UsageError: a value cannot be a path.
     """
     if not isinstance(written, dict):
         return written

@@ -1,1 +1,1 @@
-"""What ``search.new`` copies, with every TEMPLATE replaced by the new network's name."""
+"""The files that ``search.new`` copies, with every TEMPLATE replaced by the new network's name."""

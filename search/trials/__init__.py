@@ -1,4 +1,4 @@
-"""What a trial is and what it leaves on disk.
+"""A trial: its specification, its state and its files.
 
 It imports no other room.
 """

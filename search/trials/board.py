@@ -1,4 +1,4 @@
-"""How the trials of a list stand, and which is the best."""
+"""The state of a list of trials, and the best of them."""
 
 import threading
 import time
@@ -14,22 +14,22 @@ _USUAL_BATCH = Recipe().batch_size
 
 
 class TrialBoard:
-    """The trials of a list, of a search or of its finals. Other threads may read it.
+    """The trials of a search, or of its finals. Other threads may read it.
 
-    Sums and the best trial are kept up to date as records come, so that an event costs the same
-    after 10,000 trials as after ten.
+    Sums and the best trial are updated with each record, so that an event costs the same after
+    10,000 trials as after ten.
 
     Args:
-        requested: how many trials there are to be.
-        epochs: maximum of one trial.
-        train_images: images of an epoch.
+        requested: number of trials that were asked for.
+        epochs: maximum number of epochs of a trial.
+        train_images: number of images of an epoch.
     """
 
     def __init__(self, requested: int, epochs: int, train_images: int) -> None:
         self.requested, self.max_epochs, self.train_images = requested, epochs, train_images
         self._records: dict[str, TrialRecord] = {}
         self._running: dict[str, TrialRecord] = {}
-        # All keys at once: other threads may iterate.
+        # Create all keys at once, as other threads may iterate.
         self._counts: Counter[Status] = Counter(dict.fromkeys(Status, 0))
         self._epochs: Counter[Status] = Counter(dict.fromkeys(Status, 0))
         self._images, self._seconds = 0, 0.0
@@ -46,50 +46,50 @@ class TrialBoard:
 
     @property
     def running(self) -> list[TrialRecord]:
-        """The trials that run, in the order of their numbers."""
+        """The running trials in the order of their numbers."""
         with self._lock:
             return sorted(self._running.values(), key=lambda record: record.number)
 
     @property
     def begun(self) -> int:
-        """Trials that have begun."""
+        """The number of trials that have begun."""
         return len(self._records)
 
     @property
     def finished(self) -> int:
-        """Trials that ended, in whatever way."""
+        """The number of trials that have ended, also by failing."""
         return sum(self._counts[status] for status in Status if status.is_final)
 
     @property
     def is_whole(self) -> bool:
-        """True if every trial has ended; once they are closed, every one that has an epoch."""
+        """True if every trial has ended; after closing, if every one with an epoch has."""
         return self.finished >= self.requested or (
             self.closed and all(each.status.is_final or each.is_void for each in self.records)
         )
 
     @property
     def epochs(self) -> int:
-        """Epochs done by all trials together."""
+        """The number of epochs of all trials together."""
         return self._epochs.total()
 
     @property
     def images(self) -> int:
-        """Training images seen by all of them together."""
+        """The number of training images that all trials together have seen."""
         return self._images
 
     @property
     def seconds(self) -> float:
-        """What all their epochs took, if each was as long as its trial's last."""
+        """The seconds of all epochs, if each took as long as its trial's last one."""
         return self._seconds
 
     def average_epochs(self) -> float | None:
-        """Epochs that a trial which may win took on average; None before the first."""
+        """The average number of epochs of the trials that may win; None before the first one."""
         ended = sum(self._counts[status] for status in Status if status.may_win)
         epochs = sum(self._epochs[status] for status in Status if status.may_win)
         return epochs / ended if ended else None
 
     def count(self, status: Status) -> int:
-        """Trials of a status."""
+        """The number of trials with a status."""
         return self._counts[status]
 
     def knows(self, trial_id: str) -> bool:
@@ -97,11 +97,11 @@ class TrialBoard:
         return trial_id in self._records
 
     def record(self, trial_id: str) -> TrialRecord:
-        """How a trial stands."""
+        """The record of a trial."""
         return self._records[trial_id]
 
     def started(self, trial_id: str, spec: TrialSpec) -> TrialRecord:
-        """A trial began, or resumes."""
+        """A trial began or resumed; its record."""
         now = time.time()
         if self.knows(trial_id):
             return self.put(replace(self.record(trial_id), status=Status.RUNNING, at=now))
@@ -110,12 +110,12 @@ class TrialBoard:
     def reported(
         self, trial_id: str, epoch: int, metrics: dict[str, float], ago: float = 0.0
     ) -> TrialRecord:
-        """An epoch of a trial ended, seconds ``ago``, but after its last event."""
+        """An epoch of a trial ended ``ago`` seconds before, but after its last event."""
         record = self.record(trial_id)
         return self.put(record.after(epoch, metrics, max(time.time() - ago, record.at)))
 
     def ended(self, trial_id: str) -> TrialRecord:
-        """A trial ended as it should."""
+        """A trial ended without a failure."""
         return self.put(self.record(trial_id).ended(self.max_epochs, time.time()))
 
     def failed(self, trial_id: str, error: str) -> TrialRecord:
@@ -129,7 +129,7 @@ class TrialBoard:
         return [self.put(replace(r, status=Status.INTERRUPTED, at=now)) for r in self.running]
 
     def best(self, *, with_running: bool = False) -> TrialRecord | None:
-        """The trial with the best epoch among those that may win; None where there is none.
+        """The trial with the best epoch among those that may win; None if there is none.
 
         A failed or interrupted trial is never the best.
         """
@@ -143,7 +143,7 @@ class TrialBoard:
         return self._records.get(self._baseline)
 
     def put(self, record: TrialRecord) -> TrialRecord:
-        """Set how a trial stands."""
+        """Replace the record of a trial."""
         with self._lock:
             previous = self._records.get(record.trial_id)
             self._records[record.trial_id] = record
@@ -166,7 +166,7 @@ class TrialBoard:
         self._seconds += sign * record.epochs * record.epoch_seconds
 
     def _choose(self, changed: TrialRecord) -> None:
-        """Keep the best of the trials that ended, now that one of all has changed."""
+        """Update the best ended trial after a change of one trial."""
         was_best = self._best is not None and self._best.trial_id == changed.trial_id
         candidates = list(self._records.values()) if was_best else [self._best, changed]
         allowed = [r for r in candidates if r and r.status.may_win and r.best_epoch]

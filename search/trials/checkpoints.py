@@ -1,4 +1,4 @@
-"""What a trial hands to Tune: the figures of its epochs, and its state with a checksum."""
+"""A trial's reports to Tune: the metrics of its epochs, and its state with a checksum."""
 
 import hashlib
 import json
@@ -11,25 +11,25 @@ from trainables.boundary.atomic import atomic_file
 from trainables.metrics import Metric
 
 STATE_FILE, CHECKSUM_FILE = "state.pt", "seal.json"
-HELD_UP = Metric("report_seconds", "for how long the report of the epoch before held the trial up")
-EARLIER = "convoy_earlier"  # of a report: the figures of the epochs since the one before, in order
+HELD_UP = Metric("report_seconds", "seconds that the report of the epoch before delayed the trial")
+EARLIER = "convoy_earlier"  # key of a report: metrics of the epochs since the last report, in order
 
 
 def epochs_of(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The epochs of a report in their order, each with what Tune added to the report."""
+    """The epochs of a report in order, each with the keys that Tune added to the report."""
     last = {key: value for key, value in result.items() if key != EARLIER}
     return [*({**last, **epoch} for epoch in result.get(EARLIER, ())), last]
 
 
 def report(metrics: dict[str, Any], write: Callable[[Path], object] | None) -> None:
-    """Report ``metrics``, of ``epoch``, with a checkpoint whose state is written by ``write``.
+    """Report ``metrics`` with a checkpoint, whose state ``write`` writes.
 
     Without ``write`` there is no checkpoint.
 
     Raises:
         SystemExit: Tune has stopped the trial.
     """
-    from ray import tune  # a reader of records need not wait for Ray
+    from ray import tune  # imported late: a reader of records need not wait for Ray
 
     if write is None:
         tune.report(metrics)
@@ -41,13 +41,13 @@ def report(metrics: dict[str, Any], write: Callable[[Path], object] | None) -> N
 
 
 def write_checksum(folder: Path, epoch: int) -> None:
-    """Write the checksum of the state of ``epoch`` in ``folder``."""
+    """Write the checksum of the state in ``folder``, which belongs to ``epoch``."""
     with atomic_file(folder / CHECKSUM_FILE) as file:
         file.write(json.dumps({"epoch": epoch, "sha256": _digest(folder / STATE_FILE)}).encode())
 
 
 def intact_epoch(folder: Path) -> int | None:
-    """The epoch whose state ``folder`` holds; None if that is damaged, or not all there."""
+    """The epoch whose state ``folder`` holds; None if the state is damaged or incomplete."""
     try:
         seal = json.loads((folder / CHECKSUM_FILE).read_text())
         whole = seal["sha256"] == _digest(folder / STATE_FILE)
@@ -67,7 +67,7 @@ def number_of(checkpoint: Path) -> int:
 
 
 def latest_whole(trial: Path, max_epoch: int) -> Path | None:
-    """A trial's latest checkpoint that is not damaged, of epoch ``max_epoch`` at the latest."""
+    """A trial's latest undamaged checkpoint of an epoch up to ``max_epoch``; None without one."""
     for folder in checkpoints(trial):
         epoch = intact_epoch(folder)
         if epoch is not None and epoch <= max_epoch:

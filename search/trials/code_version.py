@@ -1,4 +1,4 @@
-"""Which Convoy runs: the package's version, and its commit where it runs from a git checkout."""
+"""The running version of Convoy: the package's version, and the commit of a git checkout."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-SHIPPED = "code_version.json"  # in search/ where the code was sent without its checkout
-PATIENCE = 10.0  # seconds for an answer of git, which a file system that is far away may hold up
+SHIPPED = "code_version.json"  # in search/ if the code was sent without its checkout
+PATIENCE = 10.0  # seconds to wait for git, which a remote file system may delay
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class CodeVersion:
     """A version of Convoy.
 
     Attributes:
-        version: of the package, or ``unknown`` where it is not installed.
-        commit: the checkout's, 40 hexadecimal digits; None if it is not one, or git is not there.
-        changed: whether tracked files differed from the commit; None without one.
+        version: version of the package; ``unknown`` if it is not installed.
+        commit: commit of the checkout, 40 hexadecimal digits; None without a checkout or git.
+        changed: whether tracked files differed from the commit; None without a commit.
     """
 
     version: str
@@ -30,7 +30,7 @@ class CodeVersion:
 
     @property
     def described(self) -> str:
-        """It in words, such as ``0.1.0, commit 1a2b3c4d5e6f, changed``."""
+        """The version in words, such as ``0.1.0, commit 1a2b3c4d5e6f, changed``."""
         parts = [self.version]
         parts += [f"commit {self.commit[:12]}"] if self.commit else []
         parts += ["changed"] if self.changed else []
@@ -39,7 +39,7 @@ class CodeVersion:
 
 @cache
 def code_version() -> CodeVersion:
-    """The version that this process runs, as it was when this was first asked."""
+    """The version that this process runs, as of the first call."""
     file = Path(__file__).resolve().parents[1] / "__init__.py"
     shipped = file.with_name(SHIPPED)
     if shipped.is_file():
@@ -52,10 +52,10 @@ def code_version() -> CodeVersion:
 
 
 def commit_of(file: Path) -> tuple[str | None, bool | None]:
-    """The commit that ``file`` is checked out from, and whether tracked files in its folder and
-    its parent were changed since; None twice where git knows nothing of the file.
+    """The commit that ``file`` is checked out from, and whether tracked files in its folder and the
+    parent folder were changed since; (None, None) if git does not track the file.
 
-    A file that is merely installed into the folder of some other checkout is not tracked there.
+    A file that is only installed into the folder of another checkout is not tracked there.
     """
     folder = file.parent
     tracked = _git(folder, "ls-files", "--error-unmatch", file.name) is not None
@@ -67,11 +67,11 @@ def commit_of(file: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git answers; None if it fails, is silent or is not there."""
+    """The output of git; None if git fails, does not answer or is not installed."""
     program = shutil.which("git")
     if program is None:
         return None
-    # Variables that name the repository of a hook or a script would lead to that one.
+    # A hook or a script may set variables that name its own repository.
     environment = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
     try:
         process = subprocess.run(
@@ -87,10 +87,10 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return process.stdout.strip()
 
 
-installed = cache(version)  # of a package; reading the five takes 20 ms
+installed = cache(version)  # reading the versions of the five packages takes 20 ms
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "torchvision")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of what a result depends on."""
+    """The versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version(), **{name: installed(name) for name in _PACKAGES}}

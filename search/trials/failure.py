@@ -1,14 +1,14 @@
-"""Why a trial failed, and whether another try may help.
+"""Why a trial failed, and whether another attempt may help.
 
-Tune tries a trial again after whatever error, or after none. Here there are three kinds:
+Tune tries a trial again after any error, or after none. Here there are three kinds of errors:
 
-- the worker died, or Ray ended it for want of memory: tried again from the checkpoint, twice;
-- a GPU that several trials share had no memory left: tried again with a larger share of it;
-- any other exception would come again: the trial fails with it at once. It is reported as a result
-  that says so, since Tune counts every exception that it sees as one to be tried again.
+- The worker died, or Ray ended it as memory ran out: tried again from the checkpoint, twice.
+- A GPU that several trials share ran out of memory: the trial is tried again with a larger share.
+- Any other exception would come again: the trial fails at once. The failure is reported as a
+  result, since Tune tries a trial again after every exception that it sees.
 
-What no trial is to blame for, a full or read-only disk or a node that does not see the search's
-folder, ends the search: all of its trials would fail for it, one after the other.
+A fault that no trial has caused, such as a full or read-only disk or a node that does not see the
+search's folder, ends the search: all its trials would fail, one after the other.
 """
 
 import errno
@@ -22,22 +22,22 @@ from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Trial
 
 RETRIES = 2
-FAILED = "convoy_failed"  # of a result: the trial ended here, and why, in a line
-HALT = "convoy_halt"  # of such a result: what to do before it resumes; empty if nothing
+FAILED = "convoy_failed"  # key of a result: why the trial failed here, in one line
+HALT = "convoy_halt"  # key of such a result: what to do before resuming; empty if nothing
 TRACE = "convoy_traceback"
 LITTLE = 2**24  # bytes; Tune does not always say why it cannot write
 ROOM, WRITABLE, AT_HAND = "make room first", "make it writable first", "bring it back first"
 
 
 def one_line(text: str) -> str:
-    """``text`` as a line for a terminal, and for PostgreSQL, which takes no null byte."""
+    """``text`` as one line for a terminal, and for PostgreSQL, which accepts no null byte."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
 
 
 def obstacle(folder: Path) -> tuple[str, str]:
-    """Why nothing can be written below ``folder``, and what to do first; empty if it can be.
+    """Why ``folder`` cannot be written to, and what to do first; empty strings if it can.
 
-    Whatever failed there may have failed for it.
+    This may be the cause of any failure that occurred in the folder.
     """
     try:
         if shutil.disk_usage(folder).free < LITTLE:
@@ -46,12 +46,12 @@ def obstacle(folder: Path) -> tuple[str, str]:
             return "", ""
         read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
         return f"{os.strerror(errno.EROFS if read_only else errno.EACCES)}: {folder}", WRITABLE
-    except OSError as error:  # a share whose server is gone
+    except OSError as error:  # for example a share whose server is gone
         return f"{error.strerror}: {folder}", AT_HAND
 
 
 def remedy_of(error: OSError) -> str:
-    """What to do first after a disk or share refused to be used; empty if that is not it."""
+    """What to do first if ``error`` means that a disk or share cannot be used; else empty."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ROOM
     if error.errno == errno.EROFS:
@@ -67,20 +67,20 @@ def failure(trial: Trial) -> dict[str, Any] | None:
 
 
 def last_error(trial: Trial) -> str:
-    """What Tune has written of a trial's last failure; empty if nothing.
+    """Tune's text on a trial's last failure; empty if there is none.
 
-    Read from the driver's own copy of the file: Tune has not moved it to storage yet.
+    It is read from the driver's own copy of the file, as Tune has not moved it to storage yet.
     """
     path = trial.error_file
     text = Path(path).read_text(errors="replace") if path and Path(path).is_file() else ""
-    return text.rpartition("Failure # ")[2]  # the file holds every try
+    return text.rpartition("Failure # ")[2]  # the file holds all attempts
 
 
 def lost_reason(trial: Trial) -> str:
-    """Why Tune gave a trial up, in a line."""
+    """Why Tune gave a trial up, in one line."""
     last = last_error(trial)
     if "running low on memory" in last:
-        return f"OutOfMemoryError: Ray ended its worker {RETRIES + 1} times for want of memory"
+        return f"OutOfMemoryError: memory ran out, and Ray ended its worker {RETRIES + 1} times"
     if ActorDiedError.BASE_ERROR_MSG in last:
         return f"WorkerDied: its worker died {RETRIES + 1} times"
     lines = [line.strip() for line in last.splitlines() if line.strip()]

@@ -1,9 +1,9 @@
-"""What is on disk of every trial: the record from which a search resumes, and MLflow is rebuilt.
+"""The files of a trial: the record from which a search resumes and MLflow is rebuilt.
 
-A trial's folder holds, besides Tune's checkpoints, ``params.json`` (its task), ``result.json`` (a
-line an epoch, as Tune hands it on) and ``status.json`` (how it stands); ``error.txt`` too if it
-failed. They are written where they stay, at once: what Tune keeps itself it gathers elsewhere and
-copies every ten seconds or more.
+Besides Tune's checkpoints, a trial's folder holds ``params.json`` (its spec), ``result.json`` (one
+line an epoch, as Tune passes it on), ``status.json`` (its state), and ``error.txt`` if it failed.
+These are written to their final place at once. Tune collects its own files elsewhere, and copies
+them only every ten seconds or more.
 """
 
 import json
@@ -19,27 +19,27 @@ from trainables import training
 from trainables.boundary.atomic import atomic_file
 
 PARAMS, RESULTS, STATUS, ERROR = "params.json", "result.json", "status.json", "error.txt"
-# What a trial reports, by name, with its meaning; Tune adds some twenty keys of its own.
+# The metrics that a trial reports, with their meanings; Tune adds some twenty keys of its own.
 METRICS = {metric.name: metric.meaning for metric in (*training.METRICS, HELD_UP)}
 
 
 def folder_name(number: int, trial_id: str) -> str:
-    """Name of a trial's folder."""
+    """The name of a trial's folder."""
     return f"trial-{number:04d}-{trial_id}"
 
 
 def trial_folder(search: Path, record: TrialRecord) -> Path:
-    """A trial's folder in its search's folder."""
+    """The folder of a trial in the folder of its search."""
     return search / folder_name(record.number, record.trial_id)
 
 
 def metrics_of(result: dict[str, Any]) -> dict[str, float]:
-    """The figures that a trial reported, from what Tune made of them."""
+    """The metrics that a trial reported, from Tune's result."""
     return {name: float(result[name]) for name in METRICS if name in result}
 
 
 class TrialFiles:
-    """Writes the files of a search's trials, each event before any listener hears of it.
+    """Writes the files of a search's trials, for each event before any listener is called.
 
     Args:
         search: the search's folder.
@@ -49,7 +49,7 @@ class TrialFiles:
         self.search = search
 
     def started(self, record: TrialRecord) -> None:
-        """A trial began, or resumes."""
+        """A trial began or resumed."""
         folder = trial_folder(self.search, record)
         folder.mkdir(exist_ok=True)
         if not (folder / PARAMS).exists():
@@ -63,7 +63,7 @@ class TrialFiles:
             file.write(line + "\n")
 
     def traced(self, record: TrialRecord, trace: str) -> None:
-        """Where a trial failed."""
+        """Write the traceback of a failed trial."""
         (trial_folder(self.search, record) / ERROR).write_text(trace, encoding="utf-8")
 
     def changed(self, record: TrialRecord) -> None:
@@ -75,12 +75,12 @@ class TrialFiles:
 
 @dataclass(frozen=True)
 class TrialHistory:
-    """A trial with each of its epochs, as its files hold it.
+    """A trial with all its epochs, from its files.
 
     Attributes:
-        record: how it stands; its status is ``running`` too if its driver died.
-        steps: the record after each epoch, from 1 on without a gap.
-        size: bytes of ``result.json`` that were read.
+        record: the trial's present record; its status is also ``running`` if its driver died.
+        steps: the record after each epoch, from 1 without gaps.
+        size: number of bytes of ``result.json`` that were read.
     """
 
     record: TrialRecord
@@ -88,16 +88,16 @@ class TrialHistory:
     size: int = 0
 
     def closed(self) -> "TrialHistory":
-        """The history, once its driver is known to be dead."""
+        """The history of a trial whose driver is known to be dead."""
         if self.record.status is not Status.RUNNING:
             return self
         return replace(self, record=replace(self.record, status=Status.INTERRUPTED))
 
 
 def read_histories(search: Path) -> list[TrialHistory]:
-    """The trials in a search's folder by their numbers.
+    """The trials in a search's folder, in the order of their numbers.
 
-    A folder whose trial had not begun when the driver died is left out.
+    Folders of trials that had not begun when the driver died are left out.
     """
     histories = [read_history(folder) for folder in sorted(search.glob("trial-*-*"))]
     return sorted(
@@ -109,8 +109,8 @@ def read_history(folder: Path, earlier: TrialHistory | None = None) -> TrialHist
     """The trial in ``folder``; None if it had not begun.
 
     Args:
-        folder: the trial's.
-        earlier: what was read of it before; then ``steps`` are the epochs since.
+        folder: the trial's folder.
+        earlier: the history that was read before; ``steps`` then holds only the epochs since.
     """
     try:
         first = earlier.record if earlier else _begun(folder)
@@ -135,9 +135,9 @@ def _begun(folder: Path) -> TrialRecord:
 
 
 def _results(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The whole lines of a file of results from byte ``start`` on, and where they end.
+    """The whole lines of a file of results from byte ``start`` on, and the byte after them.
 
-    A line that was not written to its end is left out.
+    An incomplete last line is left out.
     """
     if not path.exists():
         return [], start
@@ -152,14 +152,14 @@ def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         try:
             yield json.loads(line)
-        except ValueError:  # cut off when a driver died, and written on after it
+        except ValueError:  # a line that was cut off when a driver died, with more text after it
             continue
 
 
 def truncate(search: Path, record: TrialRecord) -> None:
-    """Make a trial's ``result.json`` hold its whole lines alone, each epoch once.
+    """Reduce a trial's ``result.json`` to its whole lines, with each epoch once.
 
-    Then more can follow.
+    Further lines can then be appended.
     """
     path, lines = trial_folder(search, record) / RESULTS, dict[int, str]()
     if not path.exists():
@@ -177,6 +177,6 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _json(content: dict[str, Any], indent: int | None = None) -> str:
-    from ray.tune.utils.util import SafeFallbackEncoder  # a reader need not wait for Ray
+    from ray.tune.utils.util import SafeFallbackEncoder  # imported late: readers do not need Ray
 
     return json.dumps(content, indent=indent, cls=SafeFallbackEncoder)

@@ -1,4 +1,4 @@
-"""What a training was done with: code, libraries, device, number formats, threads."""
+"""The conditions of a training: code, libraries, device, number formats, threads."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -22,19 +22,19 @@ _KEY = "provenance"
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that decides the last bit of a result besides setting and data.
+    """Everything that determines the bits of a result besides setting and data.
 
     Attributes:
-        versions: of Python and the libraries.
+        versions: versions of Python and the libraries.
         device: ``cpu``, ``cuda`` or ``mps``.
         validation_dtype: number format of the validation; in bfloat16 the last layer is in float32.
-        training_dtype: number format of the training; None, as below, if it is not known.
-        device_name: the processor's or GPU's own name.
-        threads: CPU threads.
-        code: the version of Convoy.
-        sources: SHA-256 of each source file that the training used, as ``source_files`` has them.
-        tf32: whether a GPU convolved in TF32 where the format is float32; None for a CPU, which
-            cannot, and in the record of an earlier version, where every GPU did that can.
+        training_dtype: number format of the training. Here and below, None means not known.
+        device_name: name of the processor or GPU.
+        threads: number of CPU threads.
+        code: version of Convoy.
+        sources: SHA-256 of each source file that the training used, as from ``source_files``.
+        tf32: whether a GPU convolved in TF32 if the format is float32; None for a CPU, which
+            cannot, and in records of an earlier version, where every capable GPU did.
     """
 
     versions: dict[str, str]
@@ -51,11 +51,11 @@ class Provenance:
     def current(
         cls, architecture: str | None = None, validation_dtype: str | None = None
     ) -> "Provenance":
-        """That of a training in this process, on as many threads as torch uses now.
+        """The provenance of a training in this process, with torch's present number of threads.
 
         Args:
-            architecture: what is trained; without it the source files stay unknown.
-            validation_dtype: of its validation; None for the device's usual one.
+            architecture: the trained architecture; without it the source files stay unknown.
+            validation_dtype: number format of the validation; None for the device's usual one.
         """
         device = best_device()
         return cls(
@@ -72,9 +72,9 @@ class Provenance:
 
     @property
     def validation_precision(self) -> str:
-        """``bfloat16``, ``float32``, or ``TF32`` where a GPU convolved float32 in that.
+        """``bfloat16``, ``float32``, or ``TF32`` if a GPU convolved float32 in that format.
 
-        GPUs that compute in TF32 are those that train in bfloat16.
+        The GPUs that compute in TF32 are those that train in bfloat16.
         """
         in_tf32 = self.device == "cuda" and self.tf32 is not False
         in_tf32 &= self.training_dtype == "bfloat16"
@@ -84,8 +84,8 @@ class Provenance:
     def repeats(self) -> bool:
         """True if the same training with the same provenance ends in the same bits.
 
-        So it is on a CPU with one thread: with more, and on a GPU, sums may be taken in an order
-        that differs from run to run.
+        This holds on a CPU with one thread. With more threads, and on a GPU, the order of sums may
+        differ from run to run.
         """
         return self.sources is not None and self.device == "cpu" and self.threads == 1
 
@@ -93,16 +93,16 @@ class Provenance:
 def signed(epoch: Epoch, architecture: str) -> Epoch:
     """``epoch`` with the provenance of this process in its state, to be saved with it.
 
-    The process that trains signs: a search's driver may run elsewhere, and writes records later.
+    The process that trains signs, as a search's driver may run elsewhere and writes records later.
     """
     here = Provenance.current(architecture, epoch.state.get("validation_dtype"))
     return replace(epoch, state={**epoch.state, _KEY: asdict(here)})
 
 
 def provenance_in(state: dict[str, Any]) -> Provenance:
-    """Who signed ``state``.
+    """The provenance in ``state``.
 
-    Where an earlier version left it unsigned that is this process, but for the source files.
+    An earlier version did not sign; then it is that of this process, without source files.
     """
     if _KEY not in state:
         return Provenance.current(validation_dtype=state.get("validation_dtype", "float32"))

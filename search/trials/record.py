@@ -1,4 +1,4 @@
-"""A trial so far: what it was asked to train, and how it stands."""
+"""The record of a trial: its spec and its present state."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -9,13 +9,13 @@ from trainables.recipe import Value
 
 
 class Status(StrEnum):
-    """How a trial stands."""
+    """The status of a trial."""
 
     RUNNING = "running"
     COMPLETED = "completed"  # trained to the end of its budget
     PRUNED = "pruned"  # stopped early by the scheduler
     FAILED = "failed"  # raised an error, or lost its worker
-    INTERRUPTED = "interrupted"  # its search ended before it; a resumed search trains it further
+    INTERRUPTED = "interrupted"  # its search ended before it; a resumed search continues it
 
     @property
     def is_final(self) -> bool:
@@ -24,25 +24,25 @@ class Status(StrEnum):
 
     @property
     def may_win(self) -> bool:
-        """True for a trial that ended as it should."""
+        """True for a trial that ended without a failure."""
         return self in (Status.COMPLETED, Status.PRUNED)
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial so far.
+    """The present state of a trial.
 
     Attributes:
-        spec: what it was asked to train.
-        trial_id: Ray Tune's.
-        status: how it stands.
-        epochs: epochs done.
-        best_epoch: the first epoch with the highest score; 0 before any.
-        best: the figures of that epoch.
-        last: the figures of the last epoch.
-        started: time of its start, seconds since 1970.
-        at: time of the last event, seconds since 1970.
-        error: why it failed, in one line.
+        spec: what the trial trains.
+        trial_id: Ray Tune's id of the trial.
+        status: status of the trial.
+        epochs: number of epochs done.
+        best_epoch: the first epoch with the highest score; 0 before the first epoch.
+        best: metrics of the best epoch.
+        last: metrics of the last epoch.
+        started: time of the start, in seconds since 1970.
+        at: time of the last event, in seconds since 1970.
+        error: why the trial failed, in one line; empty if it did not.
     """
 
     spec: TrialSpec
@@ -58,17 +58,17 @@ class TrialRecord:
 
     @property
     def number(self) -> int:
-        """Its place in the order of suggestion."""
+        """The trial's position in the order of suggestion, from 0."""
         return self.spec.number
 
     @property
     def is_void(self) -> bool:
-        """True if it was interrupted before it had anything to show."""
+        """True if it was interrupted before its first epoch ended."""
         return self.status is Status.INTERRUPTED and not self.epochs
 
     @property
     def label(self) -> str:
-        """Its name in tables and records."""
+        """The trial's name in tables and records."""
         return self.spec.name
 
     @property
@@ -78,38 +78,38 @@ class TrialRecord:
 
     @property
     def best_score(self) -> float:
-        """What it is judged by: the best epoch's figure of its search's metric; -1 before any."""
+        """The score: the best epoch's value of the search's metric; -1 before the first epoch."""
         return self.best.get(self.spec.job.figure, -1.0)
 
     @property
     def best_accuracy(self) -> float:
-        """Validation accuracy of the best epoch; -1 before any."""
+        """Validation accuracy of the best epoch; -1 before the first epoch."""
         return self.best.get(figure_of(ACCURACY), -1.0)
 
     @property
     def judged(self) -> dict[str, float]:
-        """The best epoch's score and its accuracy, by the names of the figures."""
+        """The best epoch's score and accuracy, by the names of the metrics."""
         names = self.spec.job.figure, figure_of(ACCURACY)
         return {name: self.best[name] for name in names if name in self.best}
 
     @property
     def epoch_seconds(self) -> float:
-        """What its last epoch took; 0 if that is not known."""
+        """The duration of the last epoch in seconds; 0 if it is not known."""
         return self.last.get("epoch_seconds", 0.0)
 
     @property
     def rank(self) -> tuple[float, int]:
-        """Sorts trials, the best first; of equals the one that was suggested first."""
+        """A sort key: the best trial first, and among equals the first suggested."""
         return -self.best_score, self.number
 
     def after(self, epoch: int, metrics: dict[str, float], at: float = 0.0) -> "TrialRecord":
-        """The record once ``epoch`` ended with ``metrics``, at the time ``at``."""
+        """The record after ``epoch`` ended with ``metrics`` at the time ``at``."""
         record = replace(self, epochs=epoch, last=metrics, at=at)
         if improves(metrics, self.best, self.spec.job.metric):
             record = replace(record, best_epoch=epoch, best=metrics)
         return record
 
     def ended(self, max_epochs: int, at: float) -> "TrialRecord":
-        """The record of a trial that ended as it should: completed, or pruned before the budget."""
+        """The record after an end without failure: completed, or pruned before the last epoch."""
         whole = self.epochs >= max_epochs
         return replace(self, status=Status.COMPLETED if whole else Status.PRUNED, at=at)

@@ -1,4 +1,4 @@
-"""How a whole search stands: its own trials, its finals and its time."""
+"""The state of a whole search: its trials, its finals and its time."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from search.trials.spec import TrialSpec
 
 @dataclass
 class Clock:
-    """Wall time that a search has taken.
+    """The wall time that a search has taken.
 
     Attributes:
-        earlier_seconds: what it had taken before it was interrupted.
-        limit: what it may take in all; None for any time.
+        earlier_seconds: time that its earlier runs took.
+        limit: maximum time of all its runs together; None without a limit.
     """
 
     earlier_seconds: float = 0.0
@@ -29,21 +29,21 @@ class Clock:
         return self.earlier_seconds + now - self._begun
 
     def stop(self) -> None:
-        """Let no more time count."""
+        """Stop counting time."""
         self._stopped = time.monotonic() if self._stopped is None else self._stopped
 
 
 class SearchBoard:
-    """A search as a whole: its own trials, and the finals that follow on them.
+    """A search as a whole: its trials, and the finals that follow.
 
     Args:
-        requested: trials that the search was asked for, without its finals.
-        epochs: maximum of one trial.
-        train_images: images of an epoch.
-        finalists: maximum of settings that are trained again once all trials have ended, besides
-            the baseline's.
-        seeds: how often each of them is.
-        earlier_seconds: what the search had taken before it was interrupted.
+        requested: number of trials that were asked for, without finals.
+        epochs: maximum number of epochs of a trial.
+        train_images: number of images of an epoch.
+        finalists: maximum number of settings that are trained again once all trials have ended,
+            besides the baseline's.
+        seeds: number of trainings of each of them.
+        earlier_seconds: time that the search's earlier runs took.
     """
 
     def __init__(
@@ -60,9 +60,7 @@ class SearchBoard:
         self.finals = TrialBoard(most, epochs, train_images)
         self.finalists, self.seeds = finalists, seeds
         self.clock = Clock(earlier_seconds)
-        self.ended_by = (
-            ""  # the limit that ended it before all of that had run, as the user wrote it
-        )
+        self.ended_by = ""  # the limit that ended the search early, as the user wrote it
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -74,7 +72,7 @@ class SearchBoard:
         return self.trials if spec.repeats is None else self.finals
 
     def record(self, trial_id: str) -> TrialRecord:
-        """How a trial stands, or a finalist's training."""
+        """The record of a trial, or of a finalist's training."""
         return (self.trials if self.trials.knows(trial_id) else self.finals).record(trial_id)
 
     @property
@@ -84,17 +82,17 @@ class SearchBoard:
 
     @property
     def epochs(self) -> int:
-        """Epochs done by trials and finals together."""
+        """The number of epochs of trials and finals together."""
         return self.trials.epochs + self.finals.epochs
 
     @property
     def images(self) -> int:
-        """Training images seen by trials and finals together."""
+        """The number of training images that trials and finals together have seen."""
         return self.trials.images + self.finals.images
 
     @property
     def last_event(self) -> float:
-        """Time of the last event, seconds since 1970; 0 before any."""
+        """The time of the last event, in seconds since 1970; 0 before the first."""
         return max((record.at for record in self.records), default=0.0)
 
     def interrupt(self) -> list[TrialRecord]:

@@ -1,4 +1,4 @@
-"""The source files that a training runs, by their hashes: git does not know all of them."""
+"""The hashes of the source files that a training runs, as git does not track all of them."""
 
 import ast
 import hashlib
@@ -13,7 +13,7 @@ from types import FunctionType, ModuleType
 
 from trainables import architectures
 
-# What Python and the project's own requirements hold is known by its version.
+# Files of Python and of the project's requirements are identified by their version.
 _LIBRARIES = {*sys.stdlib_module_names, "ray", "optuna", "mlflow", "torch", "torchvision", "numpy"}
 _LIBRARIES |= {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "PIL"}
 _LIBRARIES |= {"sklearn", "scipy", "pandas", "matplotlib", "captum"}
@@ -24,8 +24,8 @@ class _SourceFile:
     """A module's file as it was when it was first read.
 
     Attributes:
-        path: from the folder that Python imports it from, such as ``trainables/recipe.py``.
-        sha256: of its content, whatever ends its lines.
+        path: path from the folder that Python imports it from, such as ``trainables/recipe.py``.
+        sha256: digest of its content, whatever ends its lines.
         imports: the modules that it may import.
     """
 
@@ -37,9 +37,9 @@ class _SourceFile:
 def source_files(architecture: str) -> dict[str, str]:
     """SHA-256 of every file that a training of ``architecture`` has imported so far, by its path.
 
-    These are the files of ``trainables``, the architecture's own, and what those import, wherever
-    it lies, but for libraries that are known by their version. A file is read once a process: what
-    is written into it later is not what this process runs.
+    These are the files of ``trainables``, the architecture's own file, and the files that these
+    import from any place, without libraries that are identified by their version. A file is read
+    once in each process, as the process does not run later changes.
 
     Raises:
         UsageError: there is no such architecture.
@@ -58,7 +58,7 @@ def source_files(architecture: str) -> dict[str, str]:
 
 
 def files_on_path(paths: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of those of ``paths`` that Python would import, as ``source_files`` names them."""
+    """SHA-256 of those of ``paths`` that Python would import, named as by ``source_files``."""
     inside = [path for path in paths if not {"", ".."} & set(path.split("/"))]
     files = {path: [Path(root, path) for root in sys.path] for path in inside}
     first = {path: next(filter(Path.is_file, places), None) for path, places in files.items()}
@@ -67,7 +67,7 @@ def files_on_path(paths: Iterable[str]) -> dict[str, str]:
 
 @cache
 def _read(module: ModuleType) -> _SourceFile | None:
-    """The file of a module; None for a package without one, and where it cannot be read."""
+    """The file of a module; None for a package without one, or if it cannot be read."""
     file, loader = getattr(module, "__file__", None), getattr(module, "__loader__", None)
     try:
         content: bytes = loader.get_data(file)  # type: ignore[union-attr]
@@ -84,12 +84,12 @@ def _read(module: ModuleType) -> _SourceFile | None:
 
 
 def _digest(content: bytes) -> str:
-    """That of the text as Python reads it: git may exchange the ends of lines."""
+    """The digest of the text as Python reads it, as git may convert the ends of lines."""
     return hashlib.sha256(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")).hexdigest()
 
 
 def _imports(module: ModuleType, content: bytes) -> Iterator[str]:
-    """What the statements of a module import; each name may be a module's or one within it."""
+    """The names that a module's statements import; each may be a module or a name within one."""
     nodes: Iterable[ast.AST] = ()
     with suppress(SyntaxError, ValueError):  # a compiled module
         nodes = ast.walk(ast.parse(content))
@@ -97,16 +97,16 @@ def _imports(module: ModuleType, content: bytes) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            with suppress(ImportError):  # beyond the top, in code that never runs
+            with suppress(ImportError):  # an import beyond the top, in code that never runs
                 written = "." * node.level + (node.module or "")
                 base = resolve_name(written, module.__package__)
                 yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
 def _objects(module: ModuleType) -> Iterator[str]:
-    """The modules that a module's own names lead to, however they were imported.
+    """The modules that a module's own names refer to, however they were imported.
 
-    A package names each of its own modules that anybody has imported, so these lead nowhere.
+    A package has a name for each of its modules that anything has imported, so these do not count.
     """
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):

@@ -1,4 +1,4 @@
-"""What every trial of a search shares, and what one of them is asked to train."""
+"""The specification of a trial, and the job that all trials of a search share."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -17,16 +17,16 @@ class Job:
 
     Attributes:
         architecture: name of a file in ``trainables/architectures``.
-        data: which set.
-        source: where it comes from: ``embedded`` or an absolute folder.
-        train_limit: maximum of training images, or None for all.
-        val_limit: maximum of validation images, or None for all.
-        epochs: maximum of one trial.
-        seed: the search's; every trial's own is derived from it.
-        cpus: CPUs, and so threads, of a trial.
-        validation_dtype: number format in which the trials are validated; None for each worker's
-            own. Earlier versions, which did not record it, had float32 alone.
-        metric: what trials are judged by, a name of ``trainables.scores``.
+        data: the data set and how it is divided.
+        source: source of the data: ``embedded`` or an absolute folder.
+        train_limit: maximum number of training images; None for all.
+        val_limit: maximum number of validation images; None for all.
+        epochs: maximum number of epochs of a trial.
+        seed: seed of the search, from which every trial's own seed is derived.
+        cpus: number of CPUs, and so of threads, of a trial.
+        validation_dtype: number format of the validation; None for each worker's own. Earlier
+            versions, which did not record it, only had float32.
+        metric: the metric that judges trials, a name of ``trainables.scores``.
     """
 
     architecture: str
@@ -42,7 +42,7 @@ class Job:
 
     @property
     def figure(self) -> str:
-        """The name of the figure that trials are judged by."""
+        """The name of the metric that judges trials, as recorded: ``val_METRIC``."""
         return figure_of(self.metric)
 
     @classmethod
@@ -53,16 +53,16 @@ class Job:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """What is trained in one trial: the configuration that Ray Tune hands to a worker.
+    """The specification of a trial, which Ray Tune passes to a worker as its configuration.
 
     Attributes:
-        job: what it shares with the other trials of its search.
-        number: its place in the order of suggestion, 0 for the baseline.
+        job: what the trial shares with the other trials of its search.
+        number: position in the order of suggestion; 0 for the baseline.
         values: the flat values that were chosen.
-        label: its name in tables and records; empty if its number is its name.
+        label: name in tables and records; empty if the number is the name.
         stream: which of the job's seeds it is trained with; None for one of its own.
         repeats: number of the trial whose setting a finalist's training repeats; else None.
-        guessed: True for a setting that somebody wrote into the space as worth trying.
+        guessed: True for a setting from the space's guesses.
     """
 
     job: Job
@@ -75,7 +75,7 @@ class TrialSpec:
 
     @property
     def name(self) -> str:
-        """The label, or the number where there is none."""
+        """The label, or the number if there is no label."""
         return self.label or str(self.number)
 
     @property
@@ -85,18 +85,18 @@ class TrialSpec:
 
     @property
     def seeded_by(self) -> int:
-        """The stream, or the number where there is none."""
+        """The stream, or the number if there is no stream."""
         return self.number if self.stream is None else self.stream
 
     @property
     def setting(self) -> Setting:
-        """What is trained; its seed follows from the search's and the trial's stream or number."""
+        """The setting to train; its seed follows from the search's seed and ``seeded_by``."""
         seed = derive(self.job.seed, "trial", self.seeded_by)
         return Setting.of(self.job.architecture, self.values, self.job.epochs, seed)
 
     @property
     def choice(self) -> frozenset[tuple[str, Value]]:
-        """The values as a set: equal for trials that differ by their seeds alone."""
+        """The values as a set, equal for trials that differ only by their seeds."""
         return frozenset(self.values.items())
 
     def as_config(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class TrialSpec:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TrialSpec":
-        """A specification from what ``as_config`` gave."""
+        """A specification from the result of ``as_config``."""
         return cls(**{**config, "job": Job.of(config["job"])})
 
 
@@ -114,7 +114,7 @@ class Point:
     """One setting of a list.
 
     Attributes:
-        label: what it is called in tables and records.
+        label: name in tables and records.
         values: flat values of recipe and architecture.
         stream: which of the search's seeds it is trained with.
     """

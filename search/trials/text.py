@@ -1,4 +1,4 @@
-"""A trial's settings and times in words."""
+"""Writes settings, times and sizes as text."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ def settings_line(values: "dict[str, Value]") -> str:
 
 
 def particular(values: "dict[str, Value]", usual: "dict[str, Value]") -> str:
-    """The settings that are not the ``usual`` ones, as ``settings_line`` has them."""
+    """The settings that differ from the ``usual`` ones, in the form of ``settings_line``."""
     return settings_line(unusual(values, usual)) or "nothing else"
 
 
 def unusual(values: "dict[str, Value]", usual: "dict[str, Value]") -> "dict[str, Value]":
-    """Those of ``values`` that ``usual`` lacks or has otherwise.
+    """The ``values`` that ``usual`` lacks or in which it differs.
 
-    What ``usual`` alone has is left out: it belongs to an option that was not chosen.
+    Keys of ``usual`` alone are left out, as they belong to options that were not chosen.
     """
     return {key: value for key, value in values.items() if usual.get(key) != value}
 
@@ -45,7 +45,7 @@ def _short(value: "Value") -> str:
 
 
 def size(count: int) -> str:
-    """``812 B``, ``4.1 kB``, ``1,024.0 GB``: of bytes, in powers of a thousand."""
+    """A number of bytes in powers of a thousand: ``812 B``, ``4.1 kB``, ``1,024.0 GB``."""
     if count < 1000:
         return f"{count} B"
     units = {"kB": 1e3, "MB": 1e6, "GB": 1e9}

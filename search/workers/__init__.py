@@ -1,4 +1,4 @@
-"""A trial's process: training, reports and checkpoints.
+"""The process of a trial: training, reports and checkpoints.
 
-MLflow and Optuna may not enter: every worker would import them.
+Nothing here may import MLflow or Optuna, as every worker would import them.
 """

@@ -1,4 +1,4 @@
-"""How a worker reports that its trial failed."""
+"""Reports from a worker that its trial has failed."""
 
 import math
 import socket
@@ -12,13 +12,13 @@ from trainables.best_epoch import ACCURACY, figure_of
 
 
 class NotShared(Exception):
-    """A node does not see the folder of the search that it is to train for."""
+    """A node does not see the folder of the search whose trial it should train."""
 
 
 def check_shared() -> None:
     """Raise NotShared unless this process sees the folder of its trial's search.
 
-    A node that joined after the search began was not inspected then.
+    A node that joined after the start of the search was not inspected before.
     """
     folder = _search()
     if not (folder / FILE).is_file():
@@ -28,7 +28,7 @@ def check_shared() -> None:
 def report_failure(error: BaseException, trace: str, metric: str) -> None:
     """Tell Tune that the trial has failed with ``error``, whose traceback is ``trace``.
 
-    Tune takes no report without the figures by which its searcher and its scheduler judge.
+    Tune accepts no report without the metrics that its searcher and its scheduler use.
     """
     figures = {figure_of(name): math.nan for name in (ACCURACY, metric)}
     error = _cause(error)
@@ -37,12 +37,12 @@ def report_failure(error: BaseException, trace: str, metric: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An error in a line, without the module of its class."""
+    """An error in one line, without the module of its class."""
     return one_line(f"{type(error).__name__}: {error}")
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What failed a trial: where the folder of its search is not seen any more, that."""
+    """The cause of a trial's failure: that the search's folder is gone, or else ``error``."""
     try:
         check_shared()
     except (NotShared, OSError) as cause:
@@ -51,9 +51,9 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _remedy(error: BaseException) -> str:
-    """What must be done after ``error`` before a search can resume; empty if nothing."""
+    """What the user must do after ``error`` before the search can resume; empty if nothing."""
     if isinstance(error, NotShared):
-        return "share it with that node, or take the node away"
+        return "share it with that node, or remove the node"
     remedy = remedy_of(error) if isinstance(error, OSError) else ""
     remedy = remedy or obstacle(_search())[1]
     return remedy and f"{remedy} on {socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""The process in which the trials of a pack are trained."""
+"""The process that trains the trials of a pack."""
 
 import io
 import threading
@@ -20,18 +20,18 @@ from trainables.pack import Member, use_all_queues
 from trainables.snapshot import snapshot
 from trainables.training import Epoch, steps
 
-# What a member made: a report with the epoch whose state goes with it, if one does; or its error.
+# A member's product: a report with the epoch whose state belongs to it, if any; or an error.
 Made = tuple[Figures, Epoch | None] | Exception
 
 
 @dataclass
 class _PackedTrial:
-    """A member, and what it made that nobody has fetched: a report, with its error if it failed.
+    """A member with its products that are not fetched yet: a report, and an error if it failed.
 
-    It is settled once an epoch has ended: it takes no more memory then, and is not measured.
+    It is settled once an epoch has ended: its memory then stays constant and is not measured again.
 
-    Whoever fetches a report writes its checkpoint: at most two states of a member are in memory,
-    one that waits and one that is written.
+    Whoever fetches a report writes its checkpoint. So at most two states of a member are in memory:
+    one that waits and one that is being written.
     """
 
     member: Member
@@ -44,15 +44,15 @@ class _PackedTrial:
 class PackHost:
     """A Ray actor that trains all its members in turns, in a thread of its own.
 
-    That thread does nothing else: checkpoints are written by the threads that fetch them. A
-    member trains at most one report more than was fetched of it. One that fails, for want of memory
-    too or while its checkpoint is written, fails alone.
+    That thread only trains; the threads that fetch checkpoints write them. A member is at most one
+    report ahead of what was fetched. A member that fails, even because memory runs out or while its
+    checkpoint is written, fails alone.
 
     Args:
         job: what all trials share.
-        threads: CPU threads for all members together.
-        milestones: the epochs that a member must report by themselves.
-        clock: tells the seconds between other reports.
+        threads: number of CPU threads for all members together.
+        milestones: the epochs that a member must report separately.
+        clock: returns the time in seconds, for the period of other reports.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class PackHost:
         self._milestones, self._clock = milestones, clock
         self._data = training_data(job)
         self._architecture = job.architecture
-        source_files(job.architecture)  # as they are now: they may be edited while it trains
+        source_files(job.architecture)  # read now, as they may be edited during the training
         self._memory = _Memory(self._data.device)
         self._trials: dict[str, _PackedTrial] = {}
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name="pack", daemon=True).start()
 
     def size(self) -> int:
-        """Members that are being trained."""
+        """The number of members that are being trained."""
         return len(self._trials)
 
     def join(self, trial_id: str, config: dict[str, Any], checkpoint: str | None) -> None:
-        """Train one more, from the folder of a checkpoint if there is one.
+        """Train one more member, from a checkpoint's folder if there is one.
 
-        Waits until the memory is likely to hold it.
+        It waits until the memory probably has room.
         """
-        self.leave(trial_id)  # the process that fetched an earlier try may have died
+        self.leave(trial_id)  # the process that fetched an earlier attempt may have died
         setting = TrialSpec.from_config(config).setting
         state = restored_from(Path(checkpoint)) if checkpoint else None
         with self._changed:
@@ -92,12 +92,12 @@ class PackHost:
             self._changed.notify_all()
 
     def next(self, trial_id: str) -> tuple[Figures, bytes | None] | None:
-        """A member's next report, once it is made: its figures and its state as a file's bytes.
+        """Wait for a member's next report: its metrics, and its state as the bytes of a file.
 
-        A member that fails has no state in its last report. None at the end, or once it has left.
+        The last report of a failing member has no state. None at the end, or after it has left.
 
         Raises:
-            Exception: whatever ended the training.
+            Exception: the exception that ended the training.
         """
         with self._changed:
             trial = self._trials[trial_id]
@@ -112,7 +112,7 @@ class PackHost:
         return figures, None if epoch is None else written(epoch, self._architecture)
 
     def leave(self, trial_id: str) -> None:
-        """Give a member up."""
+        """Stop training a member."""
         with self._changed:
             if trial := self._trials.pop(trial_id, None):
                 trial.ended = True
@@ -148,32 +148,32 @@ class PackHost:
                 self._changed.notify_all()
 
     def _reports(self, pace: Pace, epoch: Epoch) -> list[Made]:
-        """The report that ends with ``epoch``, if one does."""
+        """The report that ends with ``epoch``, if there is one."""
         figures = pace.report(epoch.number, epoch.metrics)
         if figures is None:
             return []
-        if self._data.device.type != "cuda":  # there it is a snapshot already
+        if self._data.device.type != "cuda":  # on CUDA the state is a snapshot already
             epoch = replace(epoch, state=snapshot(epoch.state))
         return [(figures, epoch)]
 
 
 class _Memory:
-    """What a member takes of a GPU's memory, as measured; elsewhere nothing is."""
+    """The measured GPU memory of a member; on other devices nothing is measured."""
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._needed = device, 0
         self._on_gpu = device.type == "cuda"
 
     def has_room(self) -> bool:
-        """True if the memory holds one more, and as much again in reserve."""
+        """True if the memory has room for one more member, and as much again in reserve."""
         if not self._on_gpu:
             return True
-        # Of what torch holds and does not use, most belongs to graphs, which alone may use it.
+        # Most memory that torch holds but does not use is reserved for graphs.
         free, _ = torch.cuda.mem_get_info(self._device)
         return 0 < 2 * self._needed < free
 
     def measured(self, member: Member) -> Epoch | None:
-        """Advance ``member``, noting the maximum that a step has taken so far."""
+        """Advance ``member`` and note the maximum memory of a step so far."""
         if not self._on_gpu:
             return member.advance()
         allocated = torch.cuda.memory_allocated(self._device)
@@ -186,7 +186,7 @@ class _Memory:
 
 
 def written(epoch: Epoch, architecture: str) -> bytes:
-    """The state of ``epoch``, signed, as a file's bytes."""
+    """The signed state of ``epoch`` as the bytes of a file."""
     file = io.BytesIO()
     torch.save(signed(epoch, architecture).state, file)
     return file.getvalue()

@@ -1,6 +1,6 @@
-"""One trial of a pack, as Ray Tune runs it: a thin process that passes on what the host makes.
+"""One trial of a pack as Ray Tune runs it: a thin process that passes on the host's reports.
 
-Does not import torch: there are many of these.
+It does not import torch, as there are many such processes.
 """
 
 import traceback
@@ -17,15 +17,15 @@ from search.workers.failing import check_shared, report_failure
 
 
 def train_in_pack(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
-    """Have one task trained by the emptiest of ``hosts``, passing its reports on to Tune.
+    """Let the host with the fewest members train a trial, and pass its reports on to Tune.
 
-    Errors are as those of ``search.workers.train.train_trial``: only another try that may help is
-    asked of Tune, here after the host died, or had no memory left for one more.
+    As in ``search.workers.train.train_trial``, an error is raised only if another attempt may help:
+    here after the host died or ran out of memory.
 
     Raises:
         SystemExit: Tune has stopped the trial.
         ray.exceptions.RayActorError: the host died.
-        torch.OutOfMemoryError: it had no memory left.
+        torch.OutOfMemoryError: the host ran out of memory.
     """
     try:
         check_shared()
@@ -33,7 +33,7 @@ def train_in_pack(config: dict[str, Any], hosts: list[ActorHandle]) -> None:
     except RayActorError:
         raise
     except Exception as error:
-        cause = getattr(error, "cause", error)  # Ray wraps what the host raised
+        cause = getattr(error, "cause", error)  # Ray wraps the host's exception
         if type(cause).__name__ == "OutOfMemoryError":
             raise
         report_failure(cause, traceback.format_exc(), config["job"]["metric"])

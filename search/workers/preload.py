@@ -1,4 +1,4 @@
-"""What a worker imports before it is given a trial. Ray imports this module, by its name."""
+"""The imports of a worker before it gets a trial. Ray imports this module by its name."""
 
 from trainables.boundary.collector import no_collection
 

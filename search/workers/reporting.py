@@ -1,4 +1,4 @@
-"""What a trial reports to Tune, from a thread of its own while it trains on."""
+"""Reports a trial's epochs to Tune, from a thread of its own while the training continues."""
 
 import queue
 import threading
@@ -13,21 +13,21 @@ from trainables.checkpoint import save
 from trainables.snapshot import snapshot
 from trainables.training import Epoch
 
-PERIOD = 0.5  # seconds from one report to the next, at least, where nothing is decided
+PERIOD = 0.5  # minimum seconds between two reports at which nothing is decided
 Clock = Callable[[], float]
 Figures = dict[str, Any]
 
 
 class Pace:
-    """Which epochs a trial reports by themselves: all that are longer than ``PERIOD``.
+    """Decides which epochs a trial reports separately: all that are longer than ``PERIOD``.
 
-    A report costs the driver milliseconds, and the trial a checkpoint. Of shorter epochs those are
-    reported at which the scheduler decides, so that no decision depends on time, and one whenever
-    ``PERIOD`` has passed. The figures of the others travel with the next that is reported.
+    A report costs the driver milliseconds, and the trial a checkpoint. Shorter epochs are reported
+    if the scheduler decides at them, so that no decision depends on time, and otherwise once
+    ``PERIOD`` has passed. The metrics of the others are sent with the next report.
 
     Args:
-        milestones: the epochs that must be reported by themselves, the last among them.
-        clock: tells the seconds.
+        milestones: the epochs that must be reported separately, including the last.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, milestones: Collection[int], clock: Clock = time.perf_counter) -> None:
@@ -54,18 +54,18 @@ class Pace:
 
 
 class Reports:
-    """Epochs on their way to Tune, each report with a checkpoint to resume from.
+    """Sends epochs to Tune, each report with a checkpoint to resume from.
 
-    Tune takes a report only when its driver has come round to it, and the trial would wait. Here it
-    trains on meanwhile, until the next report. If Tune stops the trial, what was trained since is
-    given up.
+    Tune accepts a report only when its driver gets to it, and the trial would have to wait. Here
+    the trial continues to train until the next report. If Tune stops the trial, the training since
+    then is discarded.
 
-    Use as a context manager around the training: leaving it delivers what is on its way, and raises
+    Use it as a context manager around the training: leaving it delivers the last report, and raises
     SystemExit if Tune has stopped the trial, as Tune's own report does.
 
     Args:
-        pace: which epochs are reported by themselves.
-        sign: is applied to those, by the training's own thread.
+        pace: decides which epochs are reported separately.
+        sign: applied to these epochs, by the thread that trains.
     """
 
     def __init__(self, pace: Pace, sign: Callable[[Epoch], Epoch]) -> None:
@@ -86,7 +86,7 @@ class Reports:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if rest := self._pace.rest():  # an error ended the training, or Tune did
+        if rest := self._pace.rest():  # an error or Tune ended the training
             self._waiting.put((rest, None))
         self._waiting.put(None)
         self._thread.join()
@@ -94,9 +94,9 @@ class Reports:
             self.raise_if_stopped()
 
     def send(self, epoch: Epoch) -> None:
-        """Hand ``epoch`` over if it is to be reported, once the report before is delivered.
+        """Send ``epoch`` if it must be reported, after the report before is delivered.
 
-        Its metrics gain ``report_seconds``, for how long the epoch before held the trial up.
+        Its metrics gain ``report_seconds``, the time by which the epoch before delayed the trial.
 
         Raises:
             SystemExit: Tune has stopped the trial.
@@ -117,7 +117,7 @@ class Reports:
             try:
                 if not self._stopped:
                     report(figures, None if state is None else partial(save, state))
-            except SystemExit:  # how Tune stops a trial, in the thread that reports
+            except SystemExit:  # Tune stops a trial so, in the thread that reports
                 self._stopped = True
             except BaseException as error:
                 self._failure, self._stopped = error, True
@@ -125,11 +125,11 @@ class Reports:
                 self._waiting.task_done()
 
     def raise_if_stopped(self) -> None:
-        """Raise what ended the trial: Tune has stopped it, or a report could not be delivered.
+        """Raise if Tune has stopped the trial or a report could not be delivered.
 
         Raises:
-            SystemExit: Tune has stopped it.
-            Exception: what kept the report from being delivered.
+            SystemExit: Tune has stopped the trial.
+            Exception: the exception that prevented the delivery.
         """
         if self._failure is not None:
             raise self._failure

@@ -1,4 +1,4 @@
-"""One trial, as Ray Tune runs it in a worker."""
+"""Trains one trial in a worker, as Ray Tune runs it."""
 
 import traceback
 from collections.abc import Collection
@@ -22,14 +22,14 @@ from trainables.training import TrainingData, steps
 
 
 def train_trial(config: dict[str, Any], milestones: Collection[int]) -> None:
-    """Train one task, reporting to Tune at its pace with checkpoints to resume from.
+    """Train one trial and report its epochs to Tune, with checkpoints to resume from.
 
-    An exception ends this trial alone: Tune gets it as a result. It is raised only where
-    another try may help, as in ``search.trials.failure``; so is the loss of a worker, by itself.
+    An exception ends only this trial: Tune gets it as a result. It is raised only if another
+    attempt may help, see ``search.trials.failure``. Tune itself notices the loss of a worker.
 
     Raises:
         SystemExit: Tune has stopped the trial.
-        torch.OutOfMemoryError: of a GPU that is shared with other trials.
+        torch.OutOfMemoryError: a GPU that other trials share ran out of memory.
     """
     task = TrialSpec.from_config(config)
     try:
@@ -44,7 +44,7 @@ def train_trial(config: dict[str, Any], milestones: Collection[int]) -> None:
 def _train(task: TrialSpec, pace: Pace) -> None:
     use_threads(task.job.cpus)
     data = training_data(task.job)
-    source_files(task.job.architecture)  # as they are now: they may be edited while it trains
+    source_files(task.job.architecture)  # read now, as they may be edited during the training
     with Reports(pace, partial(signed, architecture=task.job.architecture)) as reports:
         for epoch in steps(task.setting, data, _restored()):
             if epoch is not None:
@@ -59,9 +59,9 @@ def _restored() -> dict[str, Any] | None:
 
 
 def restored_from(folder: Path) -> dict[str, Any] | None:
-    """The training's state in a checkpoint's folder; of the one before if that is damaged.
+    """The training's state in a checkpoint's folder, or in an earlier one if that is damaged.
 
-    None if all are: the training then begins again, and the driver skips the epochs that it
+    None if all are damaged: the training then begins again, and the driver skips epochs that it
     knows.
     """
     for each in checkpoints(folder.parent):
@@ -72,7 +72,7 @@ def restored_from(folder: Path) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=1)
 def training_data(job: Job) -> TrainingData:
-    """The data of the job, once a worker: Tune reuses workers for trial after trial."""
+    """The data of the job, loaded once in a worker, as Tune reuses workers for further trials."""
     dataset = load(job.data, job.source).limited(job.train_limit, job.val_limit)
     dtype = dtype_of(job.validation_dtype) if job.validation_dtype else None
     return TrainingData.of(dataset, best_device(), dtype, job.metric)

@@ -159,7 +159,7 @@ def test_a_search_that_fails_there_ends_the_following_with_its_exit_status(head)
 def test_a_job_of_a_search_that_is_not_there_is_said_so(head):
     done = head.asked("--logs", "nothing")
     assert done.returncode == 2
-    assert "no job of such a search" in done.stderr
+    assert "no job of this search" in done.stderr
 
 
 @pytest.mark.long

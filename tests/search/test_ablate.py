@@ -121,7 +121,7 @@ BAD = [
     (["--space", "nin"], "--toggle: name one part or more"),
     (["--space", "nnn", "--toggle", "dropout"], "space 'nnn' is not there"),
     (["--space", "nin", "--toggle", "drpout"], "the setting has no such key"),
-    (["--space", "nin", "--toggle", "flip"], "it is off in the setting already"),
+    (["--space", "nin", "--toggle", "flip"], "it is already off in this setting"),
     (["--space", "nin", "--toggle", "dropout", "--seeds", "1"], "--seeds must be 2 or more"),
     (["--space", "nin", "--toggle", "dropout", "--set", "colour=1"], "has no key colour"),
     (["--space", "nin", "--toggle", "dropout", "--set", "kernel=2.5"], "must be of type int"),

@@ -45,14 +45,14 @@ def test_three_toggles_make_eight_combinations():
         ([], "name one part or more"),
         (["dropout", "dropout"], "each once"),
         (["colour"], "the setting has no such key"),
-        (["flip"], "it is off in the setting already"),
+        (["flip"], "it is already off in this setting"),
         (["momentum"], "the setting has no such key"),
         (["lr"], "lr cannot be switched off"),
         (["optimizer"], "optimizer cannot be switched off"),
-        (["eta_min"], "eta_min: it rests in the setting; it belongs to schedule"),
+        (["eta_min"], "eta_min: it has no effect in this setting; it belongs to schedule"),
         (
             ["region_swap", "swap_probability"],
-            "swap_probability: it rests where region_swap is off",
+            "swap_probability: no effect while region_swap is off",
         ),
     ],
 )

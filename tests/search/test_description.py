@@ -43,7 +43,7 @@ def test_the_first_line_has_the_result_and_the_baselines():
 def test_a_confirmed_result_is_the_mean_over_fresh_seeds():
     text = described(searched(finalists=2))
     assert text.startswith("**50.50 ± 0.71%** validation accuracy; the baseline has 30.50 ± 0.71%.")
-    assert "Confirmed: mean and standard deviation over fresh seeds, 2 of them." in text
+    assert "Confirmed: mean and standard deviation over 2 fresh seeds." in text
     assert "The delivered weights, chosen among these, have 51.00%, which is partly luck." in text
     assert "| 2 | 52.00% | 50.50% | 0.71% | 2 | - |" in text
 

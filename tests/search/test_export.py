@@ -176,10 +176,10 @@ def test_the_frame_of_a_search_that_was_removed_says_so(search):
 @pytest.mark.parametrize(
     ("to", "reason"),
     [
-        ("trials.xlsx", "end the name in .csv or .parquet"),
-        ("trials", "end the name in .csv or .parquet"),
-        ("there.csv", "is there already"),
-        ("half.csv", "half-curves.csv is there already"),
+        ("trials.xlsx", "the name must end in .csv or .parquet"),
+        ("trials", "the name must end in .csv or .parquet"),
+        ("there.csv", "already exists"),
+        ("half.csv", "half-curves.csv already exists"),
         ("there.csv/trials.csv", "cannot be written"),
         ("a\nb.csv", "not a path that can be used"),
         (f"{'x' * 250}.csv", "not a path that can be used"),  # one of the curves is too long

@@ -150,7 +150,7 @@ def test_the_end_shows_the_finalists_and_what_to_expect_and_calls_nothing_of_two
     assert "finalists" in confirmed.printed
     assert f"expect     {mean:.2f} ± {std:.2f}% over {SEEDS} fresh seeds" in confirmed.printed
     assert f"best       {100 * best['val_accuracy']:.2f}% in epoch" in confirmed.printed
-    assert "points were luck" not in confirmed.printed
+    assert "score were luck" not in confirmed.printed
 
 
 def test_the_report_says_at_its_head_what_to_expect_of_the_winners_setting(confirmed, tmp_path):

@@ -98,7 +98,7 @@ def with_final(out: Path) -> Path:
 )
 def test_less_than_has_run_is_refused_and_nothing_is_changed(out, flag, count, ran):
     before = contents(with_final(out) / "small")
-    with pytest.raises(UsageError, match=f"{flag} {count} is below the {ran} that have run"):
+    with pytest.raises(UsageError, match=f"{flag} {count} is less than the {ran} that have run"):
         grown(asked(out, flag, str(count)))
     assert contents(out / "small") == before
 
@@ -107,13 +107,16 @@ def test_an_interrupted_search_may_be_asked_for_fewer_trials_than_before(out):
     for trial in sorted((out / "small").glob("trial-*"))[3:]:
         shutil.rmtree(trial)
     assert grown(asked(out, "--trials", "4")).flags["trials"] == 4
-    with pytest.raises(UsageError, match="--trials 2 is below the 3 that have run"):
+    with pytest.raises(UsageError, match="--trials 2 is less than the 3 that have run"):
         grown(asked(out, "--trials", "2"))
 
 
 @pytest.mark.parametrize("epochs", [2, 9])
 def test_other_epochs_are_refused_with_the_command_that_starts_from_the_best_settings(out, epochs):
-    with pytest.raises(UsageError, match=r"--resume small: its trials have 4 epochs") as refused:
+    with pytest.raises(
+        UsageError,
+        match=r"--resume small: its trials and their schedules were planned for 4 epochs",
+    ) as refused:
         grown(asked(out, "--trials", "9", "--epochs", str(epochs)))
     line = str(refused.value)
     assert "\n" not in line
@@ -153,11 +156,14 @@ def timed(out) -> Path:
 
 
 REFUSED_OF_TIMED = [
-    ({"trials": 9}, "--time 90s has ended it; ask for more"),
-    ({"trials": 9, "time": "1m30s"}, "--time 90s has ended it; ask for more"),
-    ({"time": "85s"}, "--time 85s is for all its runs together, which have taken 1 min 25 s"),
-    ({"trials": 5, "time": "3m"}, "--trials 5 is below the 6 that have run"),
-    ({"epochs": 9}, "its trials have 4 epochs"),
+    ({"trials": 9}, "--time 90s has ended it; raise that limit"),
+    ({"trials": 9, "time": "1m30s"}, "--time 90s has ended it; raise that limit"),
+    (
+        {"time": "85s"},
+        "--time 85s limits all its runs together, which have taken 1 min 25 s",
+    ),
+    ({"trials": 5, "time": "3m"}, "--trials 5 is less than the 6 that have run"),
+    ({"epochs": 9}, "its trials and their schedules were planned for 4 epochs"),
 ]
 
 

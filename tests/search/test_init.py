@@ -35,7 +35,7 @@ def test_every_trial_starts_from_the_weights_that_a_flag_names(weights, flags):
     request = asked("gap5", *flags)
     assert request.proposals.first()["init"] == request.fixed["init"] == str(weights)
     assert request.initial[0].described == (
-        f"init {weights}: gives 30 tensors of the baseline; drawn anew: linear"
+        f"init {weights}: sets 30 tensors of the baseline; random: linear"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_search_from_random_weights_is_recorded_as_ever():
     [
         (("gap5", "--init", "gone.pt"), "init: .*/gone.pt is not there"),
         (("gap5", "--set", "init=."), "init: .* is not there"),
-        (("gap5", "--init", "run"), "--init run takes the weights of --from-run"),
+        (("gap5", "--init", "run"), "--init run needs --from-run RUN_ID"),
         (("gap5", "--init", "a.pt", "--set", "init=b.pt"), "--init and --set init say the same"),
         (("gap5", "--set", "class_weights=yes"), "class_weights must be one of none, balanced"),
         (("gap5", "--set", "sampling=1"), "sampling must be one of none, balanced"),

@@ -558,7 +558,7 @@ def test_a_store_that_does_not_come_back_is_reported_once_with_the_remedy(
     opened.crown(records[0])
     opened.end_search({}, {}, "FINISHED", 1200.0)
     expected = (
-        f"{place.uri} does not answer, and lacks the end of 3 trials; once it does: "
+        f"{place.uri} does not answer and lacks the end of 3 trials; later run "
         f"python -m search.reconcile s --out {tmp_path.parent}"
     )
     assert opened.close() == opened.close() == [expected]

@@ -166,7 +166,7 @@ def test_a_relative_uri_of_the_first_version_makes_no_second_store(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert flags_of("--resume", "first").tracking_uri == "sqlite:///mine.db"
     monkeypatch.chdir(tmp_path / "runs")
-    with pytest.raises(UsageError, match=r"recorded in sqlite:///mine\.db, which is not here"):
+    with pytest.raises(UsageError, match=r"recorded in sqlite:///mine\.db, which does not exist"):
         flags_of("--resume", "first", "--out", ".")
 
 

@@ -100,7 +100,7 @@ def test_what_is_drawn_is_near():
 
 
 def test_a_setting_of_another_space_is_refused():
-    with pytest.raises(UsageError, match="--from-run: its setting is not one of the space's") as e:
+    with pytest.raises(UsageError, match="--from-run: the space does not allow its setting") as e:
         narrowed(read_space(SPACES / "conv3.yaml"), SETTING)
     assert "\n" not in str(e.value)
     assert "pydantic" not in str(e.value)

@@ -106,7 +106,7 @@ def test_it_says_what_it_wrote_and_what_to_type_next(project):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("gap5", "is there already"),
+        ("gap5", "already exists"),
         ("3net", "cannot be the name of a module"),
         ("my-net", "cannot be the name of a module"),
         ("class", "cannot be the name of a module"),

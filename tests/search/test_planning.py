@@ -99,7 +99,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, capsys):
     shutil.copy(SPACES / "nin.yaml", tmp_path / "nin.yaml")
     flags = ["--space", "nin", "--space", str(tmp_path / "nin.yaml")]
     assert main(["--data", "embedded", "--out", str(tmp_path / "runs"), *flags]) == 2
-    assert "files of the same name" in capsys.readouterr().err
+    assert "two space files have the same name" in capsys.readouterr().err
 
 
 def test_the_list_shows_every_space_with_data_source_and_baseline(capsys):

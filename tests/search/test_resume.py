@@ -72,7 +72,7 @@ def test_a_path_that_is_not_in_the_folder_of_searches_is_refused(out, name):
 
 def test_a_search_that_another_command_began_is_refused(tmp_path):
     SearchFile("search.ablate", FLAGS, {}, "id").claim(tmp_path / "s", None)
-    with pytest.raises(UsageError, match=r"begun with python -m search\.ablate"):
+    with pytest.raises(UsageError, match=r"began with python -m search\.ablate"):
         flags_of("--resume", "s", "--out", str(tmp_path))
 
 

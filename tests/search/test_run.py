@@ -74,7 +74,7 @@ FLAGS = [
     (["--name", ".."], "no path separators"),
     (["--name", "a..b"], "no '..'"),
     (["--name", ""], "--name ''"),
-    (["--name", "mlflow.db"], "is taken by MLflow"),
+    (["--name", "mlflow.db"], "is reserved for MLflow"),
     (["--tracking-uri", "nowhere"], "must begin with sqlite:///"),
     (["--tracking-uri", "http://127.0.0.1:9"], "no tracking server answers"),
     (["--data", "/no/such/folder"], "is not there"),

@@ -118,7 +118,7 @@ def test_whatever_stands_at_a_key_gives_a_space_or_one_clear_line(tmp_path_facto
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("trials: 24,", "trials: 24, trials: 2,", "the key trials stands twice"),
+        ("trials: 24,", "trials: 24, trials: 2,", "the key trials appears twice"),
         ("      momentum: {", "      lr: {low: 0.1, high: 0.2}\n      momentum: {", "remove one"),
         ("high: 0.03", "high: 1" + 400 * "0", "not a number so large"),
         ("high: 0.03", "high: 1" + 5000 * "0", "space.yaml"),

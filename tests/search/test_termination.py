@@ -68,7 +68,7 @@ def test_a_line_tells_the_limit_what_ran_of_all_and_how_to_go_on():
     )
     assert limit_lines(summary_of(ended_board()), request) == [
         "ended by   --time 90s: 1 of 10 trials and 0 of up to 4 trainings of the finals ran",
-        "go on      python -m search.run --resume s --time 3m",
+        "continue   python -m search.run --resume s --time 3m",
     ]
 
 
@@ -134,8 +134,8 @@ def test_one_that_no_limit_ended_has_nothing_to_go_on_with():
 
 @pytest.mark.parametrize("seconds", [1.0, 84.9, 85.0])
 def test_a_time_that_is_up_already_is_refused(folder, seconds):
-    message = "--resume s: --time 1s is for all its runs together, which have taken 1 min 25 s"
-    with pytest.raises(UsageError, match=f"^{message}; ask for more$"):
+    message = "--resume s: --time 1s limits all its runs together, which have taken 1 min 25 s"
+    with pytest.raises(UsageError, match=f"^{message}; give a longer time$"):
         check_limits("s", [folder], Termination("1s", seconds))
 
 
@@ -145,7 +145,7 @@ def test_the_time_that_it_has_and_more_are_not(folder, termination):
 
 
 def test_more_trials_alone_are_refused_as_its_time_is_up(folder):
-    with pytest.raises(UsageError, match=r"^--resume s: --time 90s has ended it; ask for more of"):
+    with pytest.raises(UsageError, match=r"^--resume s: --time 90s has ended it; raise that limit"):
         check_open("s", folder, LIMIT)
     check_open("s", folder, MORE)
 

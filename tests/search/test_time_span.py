@@ -42,7 +42,7 @@ NO_SPANS += [
 
 @pytest.mark.parametrize("text", NO_SPANS)
 def test_anything_else_is_refused_in_a_line(text):
-    with pytest.raises(UsageError, match=r"^--time: .* is no duration; write days, ") as refused:
+    with pytest.raises(UsageError, match=r"^--time: .* is not a duration; write ") as refused:
         search_options([f"--time={text}"])
     assert str(refused.value).isprintable()
 

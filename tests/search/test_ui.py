@@ -55,7 +55,7 @@ def test_a_search_that_is_not_there_is_refused(store, capsys, name):
 
 @pytest.mark.parametrize("port", [5060, 6000, 6667, 0, -1, 65536])
 def test_a_port_that_no_browser_or_system_opens_is_refused(port):
-    with pytest.raises(UsageError, match=f"--port {port}: taken, or not opened"):
+    with pytest.raises(UsageError, match=f"--port {port}: in use, or blocked"):
         mlflow_server("sqlite://", port).__enter__()
 
 

@@ -61,7 +61,7 @@ def test_finalists_are_taken_the_winner_first(tmp_path, finished):
 
 @pytest.mark.parametrize("name", ["nothing", "../runs", ""])
 def test_a_search_that_is_not_there_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match=r"--warm-start .*there is no search of this name"):
+    with pytest.raises(UsageError, match=r"--warm-start .*holds no search of this name"):
         best_settings(tmp_path, name)
 
 
@@ -73,7 +73,7 @@ def test_the_earlier_settings_are_part_of_what_decides_the_search(finished):
 
 def test_a_search_that_goes_on_takes_no_other_warm_start(finished):
     flags = ("--resume", "small", "--name", "small", "--warm-start", "small")
-    with pytest.raises(UsageError, match="not begun with --warm-start small"):
+    with pytest.raises(UsageError, match="did not begin with --warm-start small"):
         asked(finished, *flags)
 
 

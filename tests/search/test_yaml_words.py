@@ -175,10 +175,14 @@ RANGE = "write a range as {low: 0, high: 0.5}"
         ("lr", "{low: '0.1', high: 1}", "low must be a number, not '0.1'; write it without quotes"),
         ("lr", "'0.1'", "search: lr must be of type float, not '0.1'; write it without quotes"),
         ("lr", "{low: .nan, high: 1}", "search.lr: low must be a finite number, not nan"),
-        ("flip", "{low: 0, high: 1}", "search: flip has no range, as it is no number; list its"),
+        ("flip", "{low: 0, high: 1}", "search: flip is not a number, so it has no range; list its"),
         ("flip", "{true: {}, yes: {}}", "search: flip names an option twice: true, yes"),
         ("batch_size", "010", "search: batch_size must be of type int, not '010'"),
-        ("batch_size", "{low: 1.5, high: 9}", "batch_size is whole, but goes from 1.5 to 9"),
+        (
+            "batch_size",
+            "{low: 1.5, high: 9}",
+            "batch_size takes whole numbers, not 1.5 to 9",
+        ),
         ("optimizer", "{sgd: {momentm: 0.9}}", "did you mean momentum?"),
     ],
 )
@@ -208,8 +212,8 @@ def test_no_refusal_is_in_the_words_of_a_library(tmp_path, place, written):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("  lr: 0.001\n", "  lr: 0.001\n  lr: 0.002\n", "line 28: the key lr stands twice"),
-        ("source:\n", "on: 1\n'on': 2\nsource:\n", "the key on stands twice"),
+        ("  lr: 0.001\n", "  lr: 0.001\n  lr: 0.002\n", "line 28: the key lr appears twice"),
+        ("source:\n", "on: 1\n'on': 2\nsource:\n", "the key on appears twice"),
         ("trials: 24", "trails: 24", "budget.trails: unknown key; did you mean trials?"),
         ("digit_following: {max: 0.08}", "digit_following: 0.08", "such as {max: 0.08}"),
         ("data: {set: composite}", "data: composite", "such as {set: composite}"),
@@ -272,5 +276,5 @@ def test_a_clusters_words_are_text_too(tmp_path):
 def test_a_key_that_stands_twice_in_a_clusters_file_is_refused(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text((SPACES.parent / "clusters" / "ray.yaml").read_text() + "\nkind: ray-jobs\n")
-    with pytest.raises(UsageError, match=r"line \d+: the key kind stands twice"):
+    with pytest.raises(UsageError, match=r"line \d+: the key kind appears twice"):
         read_cluster(file)

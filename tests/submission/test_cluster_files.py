@@ -67,8 +67,8 @@ def test_every_key_of_the_kind_is_in_the_example(file):
     [
         ("kuberay", {"wrokers": {}}, "wrokers: unknown key"),
         ("kuberay", {"kind": "k8s"}, "k8s"),
-        ("kuberay", {"out": "/elsewhere/runs"}, "not beneath volume.mount"),
-        ("kuberay", {"out": "/shared/../etc"}, "not beneath volume.mount"),
+        ("kuberay", {"out": "/elsewhere/runs"}, "not below volume.mount"),
+        ("kuberay", {"out": "/shared/../etc"}, "not below volume.mount"),
         ("kuberay", {"out": "runs"}, "out must match"),
         ("kuberay", {"namespace": "a b"}, "namespace must match"),
         ("kuberay", {"head": {"cpus": 2, "memory": "8Gi", "gpus": 1}}, "head.gpus: unknown key"),

@@ -1,5 +1,5 @@
-"""Kinds of clusters, found by the name of their file, which a cluster's file names as its ``kind``.
+"""The kinds of clusters, one in each file. A cluster's file names its ``kind`` by the file's name.
 
-A module has ``MODEL``, the pydantic model of such a file with ``kind`` as a literal, and a function
-``backend(cluster) -> Backend``. It imports what only its kind needs within that function.
+A module has ``MODEL``, the pydantic model of a cluster's file with ``kind`` as a literal, and a
+function ``backend(cluster) -> Backend``, which imports what only this kind needs.
 """

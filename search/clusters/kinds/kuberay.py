@@ -11,18 +11,18 @@ from search.clusters.config import Absolute, Cluster, Line, Name, Quantity
 from trainables.boundary.validation import ClosedModel
 from trainables.data import EMBEDDED
 
-# Keys of ``workers`` that had other names.
+# Former names of keys of ``workers``, with the present ones.
 _RENAMED = {"least": "min", "most": "max"}
 
 
 class Node(ClosedModel):
-    """What a pod asks for.
+    """The resources that a pod requests.
 
     Attributes:
-        cpus: CPUs.
-        memory: such as 16Gi.
-        node_selector: labels that its node must have.
-        tolerations: keys of the taints that its node may have.
+        cpus: number of CPUs.
+        memory: memory, such as 16Gi.
+        node_selector: labels that the pod's node must have.
+        tolerations: keys of the taints that the pod's node may have.
     """
 
     cpus: PositiveInt
@@ -35,9 +35,9 @@ class Workers(Node):
     """The pods that train.
 
     Attributes:
-        gpus: GPUs.
-        min: pods that always run: 1 or more, so that the search finds a place to begin.
-        max: pods that autoscaling may start.
+        gpus: number of GPUs of a pod.
+        min: number of pods that always run; 1 or more, so that the search has a place to begin.
+        max: maximum number of pods that autoscaling may start.
     """
 
     gpus: Annotated[int, Field(ge=0)] = 0
@@ -47,7 +47,7 @@ class Workers(Node):
     @model_validator(mode="before")
     @classmethod
     def _with_new_names(cls, written: Any) -> Any:
-        """What was written, with today's keys, each old one named on stderr."""
+        """The file's content with the present keys; former ones are reported on stderr."""
         if not isinstance(written, dict):
             return written
         old = [f"{key} is now called {name}" for key, name in _RENAMED.items() if key in written]
@@ -67,7 +67,7 @@ class Volume(ClosedModel):
 
     Attributes:
         claim: name of its PersistentVolumeClaim, which must allow ReadWriteMany.
-        mount: where; ``out`` lies beneath.
+        mount: path at which pods mount it; ``out`` lies below this path.
     """
 
     claim: Name
@@ -78,15 +78,15 @@ class KubeRay(Cluster):
     """A Ray cluster that the KubeRay operator makes for one search, and removes after it.
 
     Attributes:
-        namespace: of Kubernetes.
-        image: built from the Dockerfile.
-        pull_secret: secret with which the image is pulled, or None.
+        namespace: namespace of Kubernetes.
+        image: image that is built from the Dockerfile.
+        pull_secret: secret for pulling the image; None if it needs none.
         head: the pod of the driver, on which no trial runs.
         workers: the pods that train.
-        volume: of ``out``, and of the data if they lie beneath.
-        token_secret: Kubernetes secret with Ray's token as ``auth_token``; None has one made.
+        volume: volume that holds ``out``, and the data if they lie below its mount.
+        token_secret: Kubernetes secret with Ray's token as ``auth_token``; None makes a new one.
         tracking_secret: secret whose keys become variables, such as MLFLOW_TRACKING_PASSWORD.
-        ttl_seconds: after its end the cluster and its job stay for so long.
+        ttl_seconds: time for which the cluster and its job stay after the end.
     """
 
     kind: Literal["kuberay"]
@@ -106,7 +106,7 @@ class KubeRay(Cluster):
         for key in ("out", "data"):
             path = getattr(self, key)
             if path not in (None, EMBEDDED) and not _is_beneath(PurePosixPath(path), mount):
-                raise ValueError(f"{key} is {path}, which is not beneath volume.mount, {mount}")
+                raise ValueError(f"{key} is {path}, which is not below volume.mount, {mount}")
         return self
 
 
@@ -118,7 +118,7 @@ MODEL = KubeRay
 
 
 def backend(cluster: KubeRay) -> Backend:
-    """What sends to ``cluster`` and asks it."""
+    """The backend for ``cluster``."""
     from search.clusters.kuberay import KubeRayBackend
 
     return KubeRayBackend(cluster)

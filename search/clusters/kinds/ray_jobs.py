@@ -1,4 +1,4 @@
-"""``kind: ray-jobs``: a Ray cluster that runs already."""
+"""``kind: ray-jobs``: a running Ray cluster."""
 
 from typing import Annotated, Literal
 
@@ -9,12 +9,12 @@ from search.clusters.config import Cluster, Line
 
 
 class RayJobs(Cluster):
-    """A Ray cluster that runs already, reached by its job API.
+    """A running Ray cluster, to which searches are sent by its job API.
 
     Attributes:
-        address: of its dashboard, as this machine reaches it.
-        ship: whether the code here is sent; else what the nodes have installed runs.
-        pip: packages that Ray installs for the search, where the nodes lack them.
+        address: address of its dashboard, as this machine reaches it.
+        ship: whether to send the local code; if not, the version installed on the nodes runs.
+        pip: packages that Ray installs for the search if the nodes lack them.
         python: the interpreter with Convoy's packages, as the head finds it.
     """
 
@@ -29,7 +29,7 @@ MODEL = RayJobs
 
 
 def backend(cluster: RayJobs) -> Backend:
-    """What sends to ``cluster`` and asks it."""
+    """The backend for ``cluster``."""
     from search.clusters.ray_jobs import RayJobsBackend
 
     return RayJobsBackend(cluster)

@@ -12,19 +12,19 @@ class Slurm(Cluster):
     """A Slurm cluster, on which a job starts a Ray cluster of its own.
 
     Attributes:
-        folder: of the code, on storage that every node reaches.
-        nodes: of the job.
-        cpus: CPUs of a node.
-        gpus: GPUs of a node.
-        memory: of a node, as sbatch writes it; None for the partition's default.
-        time: the limit, as sbatch writes it, such as 08:00:00.
-        partition: or None for the default.
-        account: to be charged, or None.
-        exclusive: whether no other job shares the nodes. Ray must have them to itself: it refuses a
-            node on which another Ray runs, and ends every Ray of yours there when it ends.
+        folder: folder of the code, on storage that every node reaches.
+        nodes: number of nodes of the job.
+        cpus: number of CPUs of a node.
+        gpus: number of GPUs of a node.
+        memory: memory of a node, as sbatch writes it; None for the partition's default.
+        time: time limit, as sbatch writes it, such as 08:00:00.
+        partition: partition; None for the default.
+        account: account to charge; None for the default.
+        exclusive: whether no other job shares the nodes. Ray needs them alone: it refuses a node on
+            which another Ray runs, and when it ends it ends every Ray of yours there.
         setup: shell lines after which ``python`` and ``ray`` are Convoy's, run on the first node;
             the others get its environment.
-        port: of Ray's head.
+        port: port of Ray's head.
     """
 
     kind: Literal["slurm"]
@@ -45,7 +45,7 @@ MODEL = Slurm
 
 
 def backend(cluster: Slurm) -> Backend:
-    """What sends to ``cluster`` and asks it."""
+    """The backend for ``cluster``."""
     from search.clusters.slurm import SlurmBackend
 
     return SlurmBackend(cluster)

@@ -1,4 +1,4 @@
-"""Samplers, found by the name of their file: ``NAME.py`` with a function ``create``.
+"""The samplers, found by the names of their files: ``NAME.py`` with a function ``create``.
 
 ``create(seed: int, startup: int) -> SeededSampler`` returns an Optuna sampler that draws the first
 ``startup`` trials of a search at random.
@@ -18,20 +18,20 @@ DEFAULT = SAMPLER
 
 
 class SeededSampler(BaseSampler):
-    """An Optuna sampler whose draws for a trial follow from the search's seed and its number."""
+    """An Optuna sampler whose draws follow from the search's seed and the trial's number."""
 
     @abstractmethod
     def begin(self, search_seed: int, number: int) -> None:
-        """Draw for the trial of a number from now on."""
+        """Draw for the trial ``number`` from now on."""
 
 
 def available() -> list[str]:
-    """Names of all samplers, sorted."""
+    """The names of all samplers, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def create(name: str, seed: int, startup: int) -> SeededSampler:
-    """The sampler ``name`` for a search of ``seed`` that begins with ``startup`` random trials.
+    """The sampler ``name`` for a search with ``seed`` that begins with ``startup`` random trials.
 
     Raises:
         UsageError: there is no such sampler.
@@ -42,7 +42,7 @@ def create(name: str, seed: int, startup: int) -> SeededSampler:
 
 
 def check(name: str, place: str = "sampler") -> None:
-    """Raise UsageError, which says that ``place`` names it, unless there is a sampler ``name``."""
+    """Raise UsageError, whose message begins with ``place``, unless sampler ``name`` exists."""
     if name not in available():
         near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
         raise UsageError(f"{place} {name!r} does not exist{near}")

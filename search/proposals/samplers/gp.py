@@ -1,5 +1,5 @@
-"""A Gaussian process with expected improvement (Jones et al. 1998), Optuna's own, to which a trial
-that was stopped counts at its expected final value."""
+"""Optuna's Gaussian process with expected improvement (Jones et al. 1998); a stopped trial counts
+with its expected final value."""
 
 import math
 from collections.abc import Iterator
@@ -20,27 +20,27 @@ from search.proposals.samplers import SeededSampler, tpe
 from trainables.seeding import derive
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-MOST_TRIALS = 100  # beyond them a draw of one of gap5's settings takes more than 100 ms
-MOST_VALUES = 10**6  # of a whole key: Optuna's process lists all of them
+MOST_TRIALS = 100  # with more, a draw of one of gap5's settings takes over 100 ms
+MOST_VALUES = 10**6  # values of an integer key, all of which Optuna's process lists
 
 
 class SeededGP(GPSampler, SeededSampler):
-    """A Gaussian process over the keys that every trial has; TPE draws those of a choice alone, and
-    whole numbers of a range too wide to be listed.
+    """A Gaussian process over the keys that every trial has. TPE draws the keys that exist only
+    with some choice, and integers from ranges too wide to list.
 
-    Optuna's own leaves stopped trials out, which in a search with ASHA are most of them. Here each
-    is worth what it would probably have reached, see ``expected_finals``, and the process learns
-    the normal scores of these values: their ranks alone, so that settings that failed to learn do
-    not flatten the differences between good ones. Trials that break a constraint rank below the
-    others, by how much they break it, and those that failed last: what is unknown there would be
-    tried again and again.
+    Optuna's own process ignores stopped trials, which are most trials in a search with ASHA. Here
+    each counts with the value that it would probably have reached, see ``expected_finals``. The
+    process learns the normal scores of these values, which only depend on their ranks, so that
+    settings that failed to learn do not flatten the differences between good ones. Trials that
+    break a constraint rank below the others, by how much they break it, and failed trials rank
+    last: without a value, such settings would be tried again and again.
 
-    Lengthscales are expected to grow with the number of keys (Hvarfner et al. 2024, "Vanilla
+    The prior of the lengthscales grows with the number of keys (Hvarfner et al. 2024, "Vanilla
     Bayesian Optimization Performs Great in High Dimensions"): with Optuna's own prior the process
     tries corner after corner of a space of twenty keys.
 
-    The process is fitted anew for every trial, as the kernel of an earlier one would not be known
-    to a search that is resumed. From ``MOST_TRIALS`` on TPE draws all keys.
+    The process is fitted again for every trial, as a resumed search would not know the kernel of
+    an earlier fit. From ``MOST_TRIALS`` on, TPE draws all keys.
     """
 
     def __init__(self, seed: int, startup: int) -> None:
@@ -55,7 +55,7 @@ class SeededGP(GPSampler, SeededSampler):
         self._log_prior = _log_prior
 
     def begin(self, search_seed: int, number: int) -> None:
-        """Draw for the trial of a number."""
+        """Draw for the trial ``number`` from now on."""
         self._rng.rng.seed(derive(search_seed, "process", number) % 2**32)
         self._tpe.begin(search_seed, number)
         self._gprs_cache_list = None
@@ -72,11 +72,11 @@ class SeededGP(GPSampler, SeededSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Their values."""
+        """The values of these keys."""
         ended = _count(study)
         if ended > MOST_TRIALS:
             return self._tpe.sample_relative(study, trial, search_space)
-        fixed = trial.system_attrs.get("fixed_params", {})  # of a point, or of a trial recalled
+        fixed = trial.system_attrs.get("fixed_params", {})  # from a point or a recalled trial
         if ended < self._n_startup_trials or search_space.keys() <= fixed.keys():
             return {}
         known, running = (
@@ -89,17 +89,17 @@ class SeededGP(GPSampler, SeededSampler):
         try:
             with torch.device("cpu"), _one_thread():
                 return self._sample_relative_impl(study, _scored(known), running, search_space)
-        except LinAlgError:  # of trials too much alike; TPE draws each key by itself
+        except LinAlgError:  # the trials are too similar; TPE then draws each key by itself
             return {}
 
 
 def _is_wide(domain: BaseDistribution) -> bool:
-    """True for a range of more whole numbers than the process can list."""
+    """True for a range of more integers than the process can list."""
     return isinstance(domain, IntDistribution) and domain.high - domain.low > MOST_VALUES
 
 
 def _log_prior(process: GPRegressor) -> torch.Tensor:
-    """Of a kernel's parameters: log-normal lengthscales, and Optuna's priors of scale and noise."""
+    """The log prior of the kernel: log-normal lengthscales, Optuna's priors of scale and noise."""
     inverse_squares = process.inverse_squared_lengthscales
     location = math.sqrt(2) + math.log(len(inverse_squares)) / 2
     lengthscales = -((-torch.log(inverse_squares) / 2 - location) ** 2).sum() / (2 * 3)
@@ -110,7 +110,7 @@ def _log_prior(process: GPRegressor) -> torch.Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Torch on one thread: the matrices are small, and several threads wait for each other."""
+    """Run torch on one thread: the matrices are small, and threads would wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -120,19 +120,19 @@ def _one_thread() -> Iterator[None]:
 
 
 def _count(study: Study) -> int:
-    """How many trials ended and did not fail."""
+    """The number of trials that ended without a failure."""
     return len(study.get_trials(deepcopy=False, states=ENDED))
 
 
 def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
-    """The study's trials in an order that is the same in a search that is resumed."""
+    """The study's trials, in an order that stays the same after a search is resumed."""
     trials = study.get_trials(deepcopy=False, states=states)
     return sorted(trials, key=lambda trial: repr(sorted(trial.params.items())))
 
 
 def _scored(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials with the normal quantiles of their ranks for values, and without constraints."""
-    from scipy.stats import norm, rankdata  # half a second, when trials train already
+    """The trials with the normal quantiles of their ranks as values, without constraints."""
+    from scipy.stats import norm, rankdata  # imported late: half a second, while trials train
 
     ranks = rankdata(_merits(trials))
     return [
@@ -142,7 +142,7 @@ def _scored(trials: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def _merits(trials: list[FrozenTrial]) -> list[float]:
-    """Expected final values; below them minus the excess over constraints; last, failed trials."""
+    """Values to rank: expected finals; below them minus the constraints' excess; last, failures."""
     ended = [trial for trial in trials if trial.state in ENDED]
     finals = expected_finals([trial.intermediate_values for trial in ended])
     merits = dict(zip([trial.number for trial in ended], finals, strict=True))

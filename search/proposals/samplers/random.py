@@ -1,4 +1,4 @@
-"""Every value at random from its domain: what the other samplers are measured against."""
+"""Draws every value at random from its domain; the reference for the other samplers."""
 
 from optuna.samplers import RandomSampler
 
@@ -7,10 +7,10 @@ from trainables.seeding import derive
 
 
 class SeededRandom(RandomSampler, SeededSampler):
-    """Random draws for a trial that begin from a seed of its own."""
+    """Random draws that begin from a seed of their own for each trial."""
 
     def begin(self, search_seed: int, number: int) -> None:
-        """Draw for the trial of a number."""
+        """Draw for the trial ``number`` from now on."""
         self._rng.rng.seed(derive(search_seed, "sampler", number) % 2**32)
 
 

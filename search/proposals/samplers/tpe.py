@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator (Bergstra et al. 2011), Optuna's own."""
+"""Optuna's tree-structured Parzen estimator (Bergstra et al. 2011)."""
 
 from optuna.samplers import TPESampler
 
@@ -7,13 +7,13 @@ from trainables.seeding import derive
 
 
 class SeededTPE(TPESampler, SeededSampler):
-    """TPE whose draws for a trial begin from a seed of its own.
+    """TPE whose draws begin from a seed of their own for each trial.
 
-    A new sampler a trial would do the same in twice the time: it would fill its caches anew.
+    A new sampler for each trial would take twice the time, as it would fill its caches again.
     """
 
     def begin(self, search_seed: int, number: int) -> None:
-        """Draw for the trial of a number."""
+        """Draw for the trial ``number`` from now on."""
         seed = derive(search_seed, "sampler", number) % 2**32
         self._rng.rng.seed(seed)
         self._random_sampler._rng.rng.seed(seed)

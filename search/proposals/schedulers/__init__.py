@@ -1,9 +1,9 @@
-"""Schedulers, found by the name of their file: ``NAME.py`` with ``OPTIONS`` and ``create``.
+"""The schedulers, found by the names of their files: ``NAME.py`` with ``OPTIONS`` and ``create``.
 
-``OPTIONS`` is the model of what a space may write below the scheduler's name.
-``create(budget: Budget, seed: int, options: OPTIONS, metric: str) -> Stopper`` returns one of
-Tune's schedulers. It judges by the metric, can learn of the trials of a search that is resumed, and
-says at which epochs it decides.
+``OPTIONS`` is the model of the options that a space may give the scheduler.
+``create(budget: Budget, seed: int, options: OPTIONS, metric: str) -> Stopper`` returns a scheduler
+for Tune. It judges by the metric, can load the trials of a resumed search, and names the epochs at
+which it decides.
 """
 
 import pkgutil
@@ -19,15 +19,15 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.validation import first_fault
 from trainables.boundary.wording import nearest
 
-if TYPE_CHECKING:  # it imports Ray, which takes a second
+if TYPE_CHECKING:  # this imports Ray, which takes a second
     from search.proposals.protocols import Stopper
 
 DEFAULT = SCHEDULER
-SHARED = ("grace_epochs", "reduction_factor")  # options that a budget has too
+SHARED = ("grace_epochs", "reduction_factor")  # options that are also in a budget
 
 
 def available() -> list[str]:
-    """Names of all schedulers, sorted."""
+    """The names of all schedulers, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
@@ -38,7 +38,7 @@ def create(
     options: dict[str, Any] | None = None,
     metric: str = ACCURACY,
 ) -> "Stopper":
-    """The scheduler ``name`` for a search of ``budget`` and ``seed``, whose trials are judged by
+    """The scheduler ``name`` for a search with ``budget`` and ``seed``, which judges trials by
     ``metric``.
 
     Raises:
@@ -51,13 +51,13 @@ def create(
 
 
 def settings(name: str, budget: Budget, options: dict[str, Any] | None = None) -> Strict:
-    """All options of the scheduler ``name``: those that a budget has too are the budget's."""
+    """All options of the scheduler ``name``; those that are also in a budget come from there."""
     shared = {key: getattr(budget, key) for key in SHARED if key in _options(name).model_fields}
     return _options(name).model_validate({**(options or {}), **shared})
 
 
 def check(name: str, options: dict[str, Any] | None = None, place: str = "scheduler") -> None:
-    """Check that there is a scheduler ``name``, and the ``options`` that ``place`` gives it.
+    """Check that the scheduler ``name`` exists and has the ``options`` that ``place`` gives it.
 
     Raises:
         UsageError: it does not exist, or has no such options.
@@ -74,19 +74,19 @@ def check(name: str, options: dict[str, Any] | None = None, place: str = "schedu
 
 
 def check_name(name: str, place: str = "scheduler") -> None:
-    """Raise UsageError, which says what ``place`` it is in, unless there is such a scheduler."""
+    """Raise UsageError, whose message begins with ``place``, unless scheduler ``name`` exists."""
     if name not in available():
         near = nearest(name, available()) or f"; choose one of {', '.join(available())}"
         raise UsageError(f"{place} {name!r} does not exist{near}")
 
 
 def budget_of(options: dict[str, Any], budget: Budget) -> Budget:
-    """``budget`` with what a scheduler's ``options`` say in its stead."""
+    """``budget`` with the keys that a scheduler's ``options`` replace."""
     return budget.model_copy(update={key: options[key] for key in SHARED if key in options})
 
 
 def remark(name: str, budget: Budget) -> str:
-    """That no trial is stopped early, if that follows from the grace; else nothing."""
+    """A remark if no trial is stopped early because of the grace; else empty."""
     text = budget.remark
     return text if text and "grace_epochs" in _options(name).model_fields else ""
 

@@ -18,10 +18,10 @@ from trainables.seeding import derive
 
 
 class AshaOptions(Strict):
-    """How successive halving divides the epochs.
+    """The options of successive halving.
 
     Attributes:
-        grace_epochs: epochs that every trial gets; the first rung.
+        grace_epochs: number of epochs that every trial gets; the first rung.
         reduction_factor: one over the share of trials that is trained past a rung.
     """
 
@@ -33,20 +33,20 @@ OPTIONS = AshaOptions
 
 
 class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
-    """Asynchronous successive halving on what trials are judged by.
+    """Asynchronous successive halving by the search's metric.
 
-    The baseline and the guesses are measured on every rung as the others are, but never stopped. A
-    trial that failed is on no rung: it cannot win, so it stops no other.
+    The baseline and the guesses count on every rung like other trials, but are never stopped. A
+    failed trial is on no rung: it cannot win, so it stops no other.
 
-    Which bracket a trial is in follows from the search's seed and its number. Tune would draw it
-    from numpy's global generator, and the search would no longer follow its seed.
+    A trial's bracket follows from the search's seed and the trial's number. Tune would draw it from
+    numpy's global generator, and the search would no longer follow from its seed.
 
     Args:
-        budget: with grace and reduction factor.
-        brackets: the most of them; each lacks the first rung of the one before, and there are no
-            two that stop nothing.
-        seed: of the search.
-        metric: what its trials are judged by.
+        budget: the budget, with grace and reduction factor.
+        brackets: maximum number of brackets; each lacks the first rung of the one before, and at
+            most one stops nothing.
+        seed: seed of the search.
+        metric: the metric that judges trials.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         )
         self._seed = seed
         count = min(brackets, 1 + len(self.milestones()))
-        self._brackets = [self._ladder(each) for each in range(count)]  # Tune's name for them
-        weights = np.exp([-float(each) for each in range(count)])  # Tune's: e a rung
+        self._brackets = [self._ladder(each) for each in range(count)]  # the name that Tune uses
+        weights = np.exp([-float(each) for each in range(count)])  # as in Tune: a factor e a rung
         self._ends = list(np.cumsum(weights / weights.sum()))[:-1]
         self._withdrawn: dict[str, list[tuple[dict[str, float], float]]] = {}
 
@@ -75,13 +75,13 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         )
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Put the trial on its ladder; if it is tried again, on the rungs that it had reached."""
+        """Put the trial on its ladder; if it is tried again, on the rungs that it has reached."""
         self._trial_info[trial.trial_id] = self._ladder_of(trial.config)
         for rung, value in self._withdrawn.pop(trial.trial_id, ()):
             rung[trial.trial_id] = value
 
     def _ladder_of(self, config: dict[str, Any]) -> _Bracket:
-        """That of the trial's bracket."""
+        """The ladder of the trial's bracket."""
         draw = derive(self._seed, "bracket", config["number"]) / 2**63 if self._ends else 0.0
         return self._brackets[bisect(self._ends, draw)]
 
@@ -95,21 +95,21 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         return decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """A trial ended, on whatever rung it stands."""
+        """A trial ended, on any rung."""
         if FAILED in result:
             self.on_trial_error(tune_controller, trial)
         else:
             super().on_trial_complete(tune_controller, trial, result)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A trial failed. Tune says so too before it tries one again, and then adds it anew."""
+        """A trial failed. Tune also calls this before it tries a trial again and adds it again."""
         name = trial.trial_id
         rungs = [rung for _, rung in self._ladder_of(trial.config)._rungs if name in rung]
         self._withdrawn[name] = [(rung, rung.pop(name)) for rung in rungs]
         self.on_trial_remove(tune_controller, trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """A trial is gone, whatever rung it stood on."""
+        """A trial is gone, from any rung."""
         self._trial_info.pop(trial.trial_id, None)
 
     def milestones(self) -> list[int]:
@@ -117,7 +117,7 @@ class AshaScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         return [rung for rung, _ in self._ladder(0)._rungs if rung < self._max_t]
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
-        """Put the trials on the rungs that they reached; the ids of those that end there."""
+        """Put the trials on the rungs that they have reached; the ids of those that end there."""
         return recall(self, histories)
 
 

@@ -1,7 +1,7 @@
 """Asynchronous Hyperband (Li et al. 2018, 2020): brackets of ASHA, each with a longer grace.
 
-A setting that learns slowly is stopped by the first rungs of successive halving. Here some trials
-climb ladders without those rungs.
+The first rungs of successive halving stop settings that learn slowly. Here some trials climb
+ladders without these rungs.
 """
 
 from pydantic import Field
@@ -11,11 +11,11 @@ from search.space.budget import Budget
 
 
 class HyperbandOptions(AshaOptions):
-    """ASHA's, and how many brackets there are.
+    """The options of ASHA, and the number of brackets.
 
     Attributes:
-        brackets: ladders of which each lacks the first rung of the one before; the last that can
-            differ has none, and its trials are trained to the end.
+        brackets: number of ladders, each without the first rung of the one before; a ladder without
+            rungs is the last, and its trials are trained to the end.
     """
 
     brackets: int = Field(default=3, ge=1)

@@ -7,7 +7,7 @@ from search.trials.files import TrialHistory
 
 
 class NoOptions(Strict):
-    """There is nothing to say."""
+    """The options of this scheduler: it has none."""
 
 
 OPTIONS = NoOptions
@@ -17,7 +17,7 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
     """Tune's scheduler that stops no trial before its last epoch.
 
     Args:
-        epochs: of every trial.
+        epochs: number of epochs of every trial.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -25,7 +25,7 @@ class TrainToTheEnd(FIFOScheduler):  # type: ignore[misc]
         self._epochs = epochs
 
     def milestones(self) -> tuple[int, ...]:
-        """None."""
+        """No epochs."""
         return ()
 
     def recall(self, histories: list[TrialHistory]) -> set[str]:
