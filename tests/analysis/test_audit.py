@@ -183,7 +183,7 @@ def test_reading_the_digit_as_another_class_is_sensitivity(embedded):
     changed = 100 * found.swaps.flips.value
     assert found.verdict.sensitivity == (
         "and is sensitive to the digit: pasting another one changes "
-        f"{changed:.1f}% of its predictions, not towards its own class"
+        f"{changed:.1f}% of its predictions, though not towards its own class"
     )
 
 
@@ -194,7 +194,7 @@ def test_reading_the_digit_alone_as_another_class_is_named_so(embedded):
     assert found.swaps.flips.value == 1
     assert found.verdict.words == "reads the digit, but not as its own class"
     assert found.verdict.sentence.endswith(
-        "changes 100.0% of its predictions, not towards its own class"
+        "changes 100.0% of its predictions, though not towards its own class"
     )
 
 

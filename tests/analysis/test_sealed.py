@@ -305,7 +305,7 @@ def test_a_winner_whose_search_has_no_record_is_not_read_and_that_is_said(finish
     uri = copied_store(finished, tmp_path)
     MlflowClient(uri).delete_tag(Records(uri).winner_of("small"), "mlflow.parentRunId")
     found = analysed(uri, tmp_path / "out")
-    missing = "as the record of search small itself, where readings count, is not there"
+    missing = "as the parent run of search small, which records readings, is missing"
     assert (found.status, found.tags) == (0, {})
     assert found.line == f"test: not read, {missing}"
     assert f"<dt>Test accuracy</dt><dd>not read, {missing}</dd>" in found.page
