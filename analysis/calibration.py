@@ -34,9 +34,7 @@ class Reliability:
 
 
 def reliability(logits: Tensor, labels: Tensor) -> Reliability:
-    """Sort images into ``BINS`` bins of equal width by confidence, the largest softmax output.
-
-    Source: Guo et al. 2017, section 2.
+    """Bin images by the largest softmax output in ``BINS`` equal bins (Guo et al. 2017, section 2).
 
     Args:
         logits: (N, classes).

@@ -26,9 +26,8 @@ class Certificate:
         val_images: number of validation images.
         fingerprint: fingerprint of the data.
         precision: precision of the measurement now: ``bfloat16``, ``float32``, or ``TF32`` if a
-            GPU computes float32 convolutions in that format.
-        recorded_precision: precision of the search's measurement. It is the same, unless it was
-            TF32 and this machine has no GPU.
+            GPU computes float32 convolutions in it.
+        recorded_precision: precision in the search; it differs if that was TF32 and no GPU is here.
         emulated: whether this device lacks hardware for the precision and emulates it.
         float32_val_accuracy: accuracy measured now in float32.
         device: device of the measurement now.

@@ -52,9 +52,7 @@ class Check:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; return 1 if a difference is above 1e-12, 2 for a wrong flag,
-    else 0.
-    """
+    """Run ``argv``; return 0, 1 if a difference is above 1e-12, or 2 if a flag is wrong."""
     arguments = command_line().parse_args(argv)
     filters, kernel = arguments.filters, arguments.kernel
     stride, padding = arguments.stride, arguments.padding

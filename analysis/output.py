@@ -23,9 +23,8 @@ def progress(names: list[str], console: Console, *, quiet: bool) -> Iterator[str
     begun = time.perf_counter()
     for number, name in enumerate(names, 1):
         yield name
-        passed = duration(time.perf_counter() - begun)
-        line = f"figure {number} of {len(names)}: {name}, after {passed}"
-        print(line, file=sys.stderr, flush=True)
+        gone = duration(time.perf_counter() - begun)
+        print(f"figure {number} of {len(names)}: {name}, after {gone}", file=sys.stderr, flush=True)
 
 
 @contextmanager

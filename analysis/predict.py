@@ -31,8 +31,7 @@ _EXAMPLES = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; return the exit status.
 
-    0: all images are predicted. 3: some could not be read and are named. 2: a flag, file or folder
-    is wrong.
+    0: all images are predicted. 3: some cannot be read and are named. 2: an argument is wrong.
     """
     arguments = command_line().parse_args(argv)
     out = _out(arguments.out)

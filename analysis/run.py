@@ -75,14 +75,9 @@ def command_line() -> argparse.ArgumentParser:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--search", metavar="NAME", help="analyse the winner of this search")
     which.add_argument(
-        "--run",
-        metavar="RUN_ID",
-        action="append",
-        help="analyse this MLflow run; give it twice to compare two runs",
+        "--run", metavar="RUN_ID", action="append", help="an MLflow run; twice to compare two"
     )
-    which.add_argument(
-        "--space", metavar="NAME", help="analyse the best winner of all searches of this space"
-    )
+    which.add_argument("--space", metavar="NAME", help="the best winner of a space's searches")
     parser.add_argument(
         "--data",
         metavar="PATH",

@@ -152,8 +152,7 @@ def introduction(subject: Subject) -> str:
         "Each figure shows maps of images that are predicted rightly and wrongly. Below each map "
         "is its control: the same map after the last layer got new random weights. The number "
         "under it is the rank correlation of map and control. A value near 1 means that the map "
-        "follows the picture (its edges or busy areas), not what the last layer learned (Adebayo "
-        "et al. 2018)."
+        "follows the picture (edges, busy areas), not the learned last layer (Adebayo et al. 2018)."
     )
     cue = subject.cue
     if cue is None or cue.region is None:
@@ -189,10 +188,7 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
 
 
 def digit_mass(maps: Tensor, cue: Cue = DIGIT) -> list[float | None]:
-    """Share of each map's strength inside the cue's square; None for a map that is 0.
-
-    The maps are (N, C, H, W).
-    """
+    """Share of each map's strength, (N, C, H, W), in the cue's square; None for a map of zeros."""
     assert cue.region is not None
     return shares_inside(strength(maps), cue.region)
 

@@ -13,9 +13,8 @@ def integrated_gradients(
 ) -> Tensor:
     """The contribution of each input value to the target's logit, (N, C, H, W).
 
-    The path starts at the mean image, which is zero after normalisation, and has ``steps``
-    Gauss-Legendre points. If the integral were exact, the sum over an image would be the
-    difference of the logits.
+    The path starts at the mean image, zero after normalisation, and has ``steps`` Gauss-Legendre
+    points. If the integral were exact, an image's sum would be the difference of the logits.
     """
     maps: Tensor = IntegratedGradients(model).attribute(
         inputs.clone(), 0, targets, n_steps=steps, internal_batch_size=max(BATCH, len(inputs))

@@ -40,8 +40,7 @@ def digit_mass(
 ) -> Mass | str:
     """The mass over ``split``, or the reason why it cannot be measured, as a phrase.
 
-    The attribution explains the logit of the predicted class; its absolute values are summed over
-    the channels.
+    It is the attribution to the predicted class's logit, its absolute values summed over channels.
     """
     if cue.region is None:
         return NO_REGION

@@ -53,8 +53,8 @@ def _part(images: Tensor, region: Region) -> Tensor:
 def sources(digits: Integers, places: Integers, kinds: int = 10) -> Integers:
     """Draw, for each of ``places``, (N,), an image of each kind of digit, (N, kinds).
 
-    All are indices into the split. The seed is fixed. An image is never drawn for itself, unless no
-    other image shows that digit.
+    All are indices into the split, drawn with a fixed seed; an image draws itself only if no other
+    shows that digit.
 
     Args:
         digits: the digits of the split.

@@ -3,9 +3,8 @@
 A pure cheater predicts the digit. A robust network of accuracy a ignores it. The Bayes-optimal
 network on a training set whose digits agree with 64% of the labels reads pictures as well as the
 second trained network and adds ln 16 to the digit's logit. The trained networks are ``gap5`` after
-eight epochs of one recipe and one seed: one on that training set, one on a set with random digits.
-Both were measured on unbiased validation images. A figure is None if it was neither derived nor
-measured.
+eight epochs of one recipe and one seed, on that set and on one with random digits, measured on
+unbiased validation images. A figure that was neither derived nor measured is None.
 """
 
 import math

@@ -11,10 +11,9 @@ with every digit pasted into the same pictures, or on the unchanged images if no
 * The share of predictions that the digit draws to its class, for networks with small logits. Its
   threshold is ``LEANING_ANSWERS``.
 
-To lean, both must be above 0 with their intervals, and one of them must reach its threshold. An
-interval that reaches more than ``NATS_MARGIN`` or ``ANSWERS_MARGIN`` beyond the threshold leaves
-the question open. But a network does not lean if, with the interval, the digit draws less than
-``UNMOVED`` of its predictions.
+To lean, both must be above 0 with their intervals, and one must reach its threshold. An interval
+that reaches more than ``NATS_MARGIN`` or ``ANSWERS_MARGIN`` beyond the threshold leaves it open,
+unless the digit draws, with the interval, less than ``UNMOVED`` of the predictions.
 
 * ``cheats``: both are above 0, and more of the images whose picture and digit disagree are
   predicted as the digit than as the label; the interval of the paired difference is above 0.

@@ -54,8 +54,7 @@ def _caption(side: int) -> Caption:
         "How much of each filter of the first layer the best Gabor function explains (a wave times "
         "a Gaussian: an edge detector), and the same for random filters.",
         f"Each filter, {side}x{side}, is averaged over its input channels and fitted by least "
-        "squares from a grid of starting points. The random filters are drawn once, with a fixed "
-        "seed.",
+        "squares from a grid of starting points. The random filters have a fixed seed.",
         "A Gabor function has nine parameters, so it explains much of any small filter: only a "
         "better fit than the random filters' is evidence. Colour is averaged out.",
     )

@@ -66,7 +66,6 @@ def _caption(subject: Subject, trials: int, epoch: int, left_out: list[str]) -> 
         f"setting explains alone, over {counted(trials, 'trial')}.",
         f"Optuna's fANOVA (Hutter et al. 2014) over the best value of the first {epoch} epochs, "
         f"which all these trials completed.{more}",
-        f"The figure needs {TRIALS_A_SETTING} trials per setting. With so few trials, which the "
-        "search did not draw at random, the shares are rough. A setting that matters early need "
-        "not matter at the end.",
+        f"It needs {TRIALS_A_SETTING} trials per setting. With so few, not all drawn at random, "
+        "shares are rough. A setting that matters early need not matter at the end.",
     )

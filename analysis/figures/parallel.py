@@ -92,7 +92,6 @@ def _caption(judged_by: str, trials: int, epoch: int) -> Caption:
         f"{judged_by} up to epoch {epoch}, which all of them completed. The best is thick.",
         "The axes are the settings that every trial has and that differ. Whole numbers and names "
         "are evenly spaced; fractions are placed by their value or, over a wide range, its "
-        "logarithm. Labels are values that were tried. Lines of equal value are shifted a little "
-        "apart.",
+        "logarithm. Labels are tried values. Lines of equal value are shifted slightly apart.",
         "Settings that only some trials have are missing.",
     )

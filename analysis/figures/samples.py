@@ -32,7 +32,6 @@ def _caption(subject: Subject) -> Caption:
     return Caption(
         f"{subject.split_name.capitalize()} images with the network's predictions. Green is right; "
         "red is wrong, with the label below.",
-        "The images are drawn from all classes with a fixed seed. The percentage is the largest "
-        "softmax output.",
+        "Drawn from all classes with a fixed seed. The percentage is the largest softmax output.",
         "The percentage is not the chance of being right; the calibration figure shows that.",
     )

@@ -26,8 +26,7 @@ def draw(subject: Subject) -> Drawing:
     axes.grid()
     caption = Caption(
         f"The learning rate of {recipe.optimizer} with schedule {recipe.schedule}.",
-        "The rate was recorded at the start of every epoch; in between it may change with every "
-        "step.",
+        "It was recorded at the start of every epoch; between these it changes with every step.",
         "It does not show the size of the steps: adaptive optimizers also scale them by gradient.",
     )
     numbers = {"lr": points, "schedule": recipe.schedule, "optimizer": recipe.optimizer}

@@ -51,9 +51,7 @@ def _measured(dataset: Dataset) -> float:
         for part in (dataset.train, dataset.val)
     )
     if train <= val:
-        raise NotApplicableError(
-            "training images are not aligned more often than validation images"
-        )
+        raise NotApplicableError("no larger share of training than of validation images is aligned")
     return float(train)
 
 

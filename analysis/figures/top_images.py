@@ -97,9 +97,7 @@ def _caption(subject: Subject, layers: list[FilterStatistics]) -> Caption:
         "filter's map. Share of top images that both rankings have in common: "
         f"{overlaps}. Mean share that two filters have in common: {alike}.",
         f"All {len(subject.split):,} images are ranked by the map after BN and ReLU, if the layer "
-        "has them, and before pooling. The filters are evenly spaced, not chosen; the numbers hold "
-        "all.",
+        "has them, before pooling. Filters are evenly spaced, not chosen; the numbers hold all.",
         "The mean favours bright and uniform images, whatever the filter detects; the maximum "
-        "favours a single spot. Top images show what excites a filter most, not how it responds "
-        "to other images.",
+        "favours one spot. Top images do not show how a filter responds to other images.",
     )

@@ -18,7 +18,7 @@ Classify = Callable[[Images], Probabilities]  # (N, H, W, C) to (N, classes)
 
 
 def classifier(folder: ModelFolder) -> Classify:
-    """A function that computes the probabilities of images of the network's size.
+    """A function: probabilities of images of the network's size, as many as memory holds.
 
     It runs ``model.onnx``. Without that file it builds the architecture, if this Convoy has it.
 
@@ -46,9 +46,7 @@ def _session(path: Path) -> Classify:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # leave cores to decoders
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # for the decoders
     session: Any = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"]
     )

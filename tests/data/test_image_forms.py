@@ -228,7 +228,7 @@ def test_a_size_that_is_none_is_refused(size):
         ({"fit": 1}, "fit must be one of stretch, pad, not 1"),
         (
             {"size": 8, "image_size": 8},
-            "image_size is what size was called before; give size alone",
+            "image_size is the older name of size; give only size",
         ),
     ],
 )

@@ -322,7 +322,7 @@ def test_a_name_that_stands_there_twice_is_refused(folder):
     corners(folder, lambda path: "ant")
     with (folder / "corners.csv").open("a") as file:
         file.write("train/ant/0.png,bee\n")
-    assert "train/ant/0.png stands there twice" in refused(folder, SHORTCUT)
+    assert "train/ant/0.png appears twice" in refused(folder, SHORTCUT)
 
 
 def test_a_class_that_is_none_in_agrees_is_refused(folder):
