@@ -221,7 +221,7 @@ def test_features_without_the_picture_are_at_fault_themselves(embedded):
 def test_figures_of_the_last_layer_are_left_out_with_a_reason(cheater):
     rows = {row.name: row for row in metrics(cheater)}
     assert rows["refit_gain"].estimate is None
-    assert "no linear function" in rows["refit_gain"].missing
+    assert "not a linear function" in rows["refit_gain"].missing
     assert rows["mass"].missing == "its logits have no gradient"
     assert cheater.verdict.fault == "unknown"
 

@@ -291,8 +291,8 @@ def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(fin
     found = analysed(uri, tmp_path / "out", "--quiet")
     assert (found.status, found.tags, found.steps) == (3, {}, [])
     model, reading = found.errors.splitlines()
-    assert model.startswith("the model is written, but not logged to its run: sqlite:")
-    assert reading.startswith("this reading of the test labels is not recorded: sqlite:")
+    assert model.startswith("the model is written, but could not be logged: sqlite:")
+    assert reading.startswith("this reading of the test labels was not recorded: sqlite:")
     assert "% of 1,000 sealed images (first reading" in found.line
     assert "This reading of the test labels could not be recorded" in found.page
     assert "nowhere" in found.told["unrecorded"]
@@ -459,10 +459,10 @@ def test_without_digits_the_accuracy_alone_is_read():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--run", "OTHER"), "the test labels are read for winners alone"),
+        (("--run", "OTHER"), "the test labels are read only for winners"),
         (
             ("--run", "OTHER", "--run", "WINNER"),
-            "a comparison reads test labels by --split test",
+            "in a comparison, --split test reads the test labels",
         ),
     ],
 )

@@ -183,7 +183,7 @@ def test_a_link_to_no_file_is_refused(folder, target):
 def test_a_pipe_is_refused_and_not_waited_for(folder):
     first(folder).unlink()
     os.mkfifo(first(folder))
-    assert "is no file" in refused(folder)
+    assert "is not a file" in refused(folder)
 
 
 def test_a_folder_with_the_name_of_an_image_is_a_folder(folder):

@@ -109,7 +109,7 @@ def test_a_labels_file_from_a_spreadsheet_is_read(folder):
 def test_a_name_that_would_break_the_list_of_predictions_is_refused(folder):
     path = next((unlisted(folder) / "test").iterdir())
     path.rename(path.with_name("a\nb.png"))
-    with pytest.raises(UsageError, match="cannot be printed"):
+    with pytest.raises(UsageError, match="unprintable"):
         read(folder)
 
 

@@ -187,7 +187,7 @@ def test_two_folders_of_one_split_are_refused_by_their_names(tmp_path, names, sp
     with pytest.raises(UsageError, match=f"holds {max(names, key=len)}/|holds {names[0]}/") as told:
         list_folder(tmp_path)
     assert all(f"{name}/" in str(told.value) for name in names)
-    assert f"mean {split}; leave one" in str(told.value)
+    assert f"mean {split}; keep only one" in str(told.value)
 
 
 def test_a_split_within_itself_is_read(tmp_path):
@@ -218,7 +218,7 @@ def test_folders_that_differ_in_the_splits_name_alone_are_the_splits(tmp_path, t
 def test_folds_of_splits_are_refused_by_their_names(tmp_path):
     folds = [moved(TRAIN, f"{split}{fold}") for split in ("train", "test") for fold in (1, 2)]
     put(tmp_path, *chain.from_iterable(folds))
-    with pytest.raises(UsageError, match="test1/ and test2/, which all mean test; leave one"):
+    with pytest.raises(UsageError, match="test1/ and test2/, which all mean test; keep only one"):
         list_folder(tmp_path)
 
 
