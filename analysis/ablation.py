@@ -1,4 +1,4 @@
-"""``python -m analysis.ablation FILE``: the figure of an ablation's result."""
+"""``python -m analysis.ablation FILE``: draw the result of an ablation."""
 
 import argparse
 import json
@@ -19,14 +19,14 @@ from trainables.boundary.wording import counted
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; 0, or 2 where a file is wrong."""
+    """Run the command line ``argv``; return 0, or 2 if a file is wrong."""
     parser = Arguments(
         prog="python -m analysis.ablation",
-        description="Draw what search.ablate found.",
+        description="Draw the result of search.ablate.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", help="an ablation.json")
-    parser.add_argument("--out", metavar="PNG", help="default: beside the file")
+    parser.add_argument("--out", metavar="PNG", help="the figure (default: next to the file)")
     arguments = parser.parse_args(argv)
     source = user_path(arguments.file, "FILE")
     out = user_path(arguments.out or str(source.parent / f"{source.stem}.png"), "--out")
@@ -41,18 +41,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _drawn(path: Path) -> Figure:
-    if not path.is_file():  # a device would be read for ever
+    if not path.is_file():  # reading a device would never end
         raise UsageError(f"{path} is not a file; name an ablation.json")
     try:
         return draw(json.loads(path.read_text()))
-    except Exception as error:  # a file that says anything can make the drawing raise anything
+    except Exception as error:  # a file with any content can make the drawing raise anything
         raise UsageError(
             f"{path} is not an ablation.json ({type(error).__name__}: {error})"
         ) from error
 
 
 def draw(document: dict[str, Any]) -> Figure:
-    """A point a seed, and the mean with its 95% interval, for every combination."""
+    """Draw a point for each seed, and the mean with its 95% interval, for every combination."""
     variants = document["variants"]
     figure = Figure(figsize=(7, 1.6 + 0.5 * len(variants)), layout="constrained")
     axes = figure.add_subplot()

@@ -2,8 +2,8 @@
 with gradient based strategy")
 
 The source starts at the image that excites the filter most, and raises the activation while it
-keeps the distance to that image small. It does not print the weight of the distance, the steps or
-their size: they are parameters here.
+keeps the distance to that image small. It does not give the weight of the distance, the number of
+steps or their size: they are parameters here.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ WEIGHT, STEPS, STEP_SIZE = 5.0, 48, 0.01
 
 @dataclass(frozen=True)
 class Maximised:
-    """Images that excite a filter each.
+    """Images, each of which was changed to excite one filter more.
 
     Attributes:
         start: (N, H, W, C), pixels in [0, 1].
-        result: likewise, after the last step.
+        result: (N, H, W, C), the images after the last step.
         activations: (steps + 1, N), the mean of the filter's activation map at every step.
-        distances: likewise, root mean square difference of a pixel's values from the start.
+        distances: (steps + 1, N), root mean square difference of the pixels from the start.
     """
 
     start: Tensor
@@ -45,22 +45,22 @@ def maximise(
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
 ) -> Maximised:
-    """Raise A(x) / S - weight * mean((x - start)^2) of every image and its filter.
+    """Raise A(x) / S - weight * mean((x - start)^2) for every image x and its filter.
 
     A is the mean of the filter's activation map. S is how fast A rises at the start, per unit of
-    root mean square distance along the gradient, so that one weight fits every layer: were the
-    network linear, the images would end at the distance 1 / (2 * weight). Proximal gradient
-    ascent: a step along A's gradient, then the exact maximiser of the distance's part, then back
-    into [0, 1]; it is stable at any weight.
+    root mean square distance along the gradient. It lets one weight fit every layer: if the
+    network were linear, the images would end at the distance 1 / (2 * weight). The method is
+    proximal gradient ascent, which is stable at any weight: a step along A's gradient, then the
+    exact maximiser of the distance term, then a clamp to [0, 1].
 
     Args:
-        model: in eval mode, of which ``layer`` is.
-        layer: whose filters.
-        normalise: from pixel values in [0, 255] to the model's input.
-        start: (N, H, W, C), pixels in [0, 1], where A has a gradient; without one they stay.
-        filters: (N,).
-        weight: of the mean squared distance, 0 or more.
-        steps: how many.
+        model: in eval mode; it contains ``layer``.
+        layer: the layer whose filters are excited.
+        normalise: turns pixel values in [0, 255] into the model's input.
+        start: (N, H, W, C), pixels in [0, 1]; an image where A has no gradient does not change.
+        filters: (N,), the filter of each image.
+        weight: weight of the mean squared distance, 0 or more.
+        steps: number of steps.
         step_size: root mean square change of a pixel value that the first step makes.
     """
     slope = _activations(model, layer, normalise, start, filters)[1].square().mean((1, 2, 3)).sqrt()

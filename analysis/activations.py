@@ -1,7 +1,7 @@
-"""What the filters of some layers make of a whole split, gathered in one pass.
+"""How the filters of some layers respond to a whole split, measured in one pass.
 
-Only sums by class and the best few images by filter are kept, so memory does not grow with the
-split.
+Only sums for each class and the best few images of each filter are stored, so memory does not grow
+with the split.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Top:
-    """The images that excite each filter most, best first; of equals the first in the split.
+    """The images that excite each filter most, best first; ties are in the order of the split.
 
     Attributes:
         images: (filters, at most 5), indices into the split.
-        values: likewise, the statistic of the activation map that they were ranked by.
+        values: of the same shape, the statistic of the activation map by which they are ranked.
     """
 
     images: NDArray[np.int64]
@@ -37,16 +37,16 @@ class Top:
 
 @dataclass(frozen=True)
 class FilterStatistics:
-    """What the filters of one layer make of a split.
+    """How the filters of one layer respond to a split.
 
     Attributes:
-        layer: which.
-        area: pixels of one map.
-        counts: (classes,), images of each class.
-        norms: by place, (filters, classes): mean L2 norm of the filter's map over the class's
-            images; NaN for a class without images.
+        layer: the layer.
+        area: number of pixels of one map.
+        counts: (classes,), number of images of each class.
+        norms: by place (``PLACES``), (filters, classes): mean L2 norm of the filter's map over the
+            class's images; NaN for a class without images.
         spreads: by place, (filters, classes): standard deviation of those norms within the class.
-        top: by statistic of the activated map, mean or max.
+        top: the best images by statistic of the activated map, mean or max.
     """
 
     layer: Layer
@@ -71,9 +71,9 @@ def observe(
 
     Args:
         model: in eval mode.
-        layers: of that model.
-        split: with labels in [0, classes).
-        normalise: from pixels to the model's input.
+        layers: layers of that model.
+        split: images with labels in [0, classes).
+        normalise: turns pixels into the model's input.
         classes: number of classes.
     """
     gatherings = [_Gathering(layer, classes) for layer in layers]
@@ -113,7 +113,7 @@ class _Gathering:
             self._rank(name, values.double().cpu().T, start)
 
     def _rank(self, name: str, values: Tensor, start: int) -> None:
-        """Keep the best of those so far and the new ones; a stable sort keeps the earlier."""
+        """Merge the new images into the best so far; the stable sort prefers earlier images."""
         fresh = torch.arange(start, start + values.shape[1]).expand(len(values), -1)
         merged = torch.cat([self._top[name], values], dim=1)
         images = torch.cat([self._images[name], fresh], dim=1)

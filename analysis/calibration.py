@@ -1,4 +1,4 @@
-"""Whether a network's confidence is its chance of being right."""
+"""Calibration: does a network's confidence equal its chance of being right?"""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence and accuracy by bin of confidence.
+    """Confidence and accuracy in bins of confidence.
 
     Attributes:
-        edges: (bins + 1,), ends of the bins; one is open to the left and closed to the right.
-        counts: (bins,), images in each.
-        confidence: (bins,), their mean confidence; NaN for an empty bin.
-        accuracy: (bins,), their share of right predictions; NaN for an empty bin.
+        edges: (bins + 1,), ends of the bins; a bin includes its upper end, not its lower one.
+        counts: (bins,), number of images in each bin.
+        confidence: (bins,), mean confidence; NaN for an empty bin.
+        accuracy: (bins,), share of right predictions; NaN for an empty bin.
     """
 
     edges: Floats
@@ -28,13 +28,13 @@ class Reliability:
 
     @property
     def expected_error(self) -> float:
-        """Expected calibration error: mean gap of the bins, weighted by their images."""
+        """Expected calibration error: the mean gap, each bin weighted by its number of images."""
         gaps = np.abs(self.accuracy - self.confidence)
         return float(np.nansum(gaps * self.counts) / self.counts.sum())
 
 
 def reliability(logits: Tensor, labels: Tensor) -> Reliability:
-    """``BINS`` of equal width over the largest softmax output (Guo et al. 2017, section 2).
+    """Bin images by the largest softmax output in ``BINS`` equal bins (Guo et al. 2017, section 2).
 
     Args:
         logits: (N, classes).

@@ -1,4 +1,4 @@
-"""Whether the reloaded weights give the validation accuracy that was logged."""
+"""The certificate: do the reloaded weights give the validation accuracy that was logged?"""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from trainables.device import device_name, dtype_name, evaluation_dtype
 from trainables.evaluation import evaluate
 
 TOLERANCE = 1e-6
-_TOLERANCES = {"auroc": 1e-5}  # of images whose probabilities are almost equal, any may be first
+_TOLERANCES = {"auroc": 1e-5}  # images with almost equal probabilities may change their order
 
 
 @dataclass(frozen=True)
@@ -18,30 +18,30 @@ class Certificate:
     """What was logged, what the reloaded weights give, and under which conditions.
 
     Attributes:
-        run_id: MLflow's.
+        run_id: the run's id in MLflow.
         certified: the two accuracies differ by at most ``tolerance``, and so do the two scores.
-        logged_val_accuracy: as the search logged it.
-        reloaded_val_accuracy: as measured now.
+        logged_val_accuracy: accuracy that the search logged.
+        reloaded_val_accuracy: accuracy measured now.
         tolerance: the greatest difference allowed.
-        val_images: images that it was measured on.
-        fingerprint: of the data.
-        precision: of the measurement now: ``bfloat16``, ``float32``, or ``TF32`` where a GPU
-            convolves float32 in that.
-        recorded_precision: of the measurement then, the same but where no GPU is here for TF32.
-        emulated: whether the device here computes it without hardware of its own for it.
-        float32_val_accuracy: as measured now in float32.
-        device: where it was measured now.
-        device_name: what that is called.
-        recorded_device: where it was measured then.
-        recorded_device_name: what that is called; None in the record of an earlier version.
+        val_images: number of validation images.
+        fingerprint: fingerprint of the data.
+        precision: precision of the measurement now: ``bfloat16``, ``float32``, or ``TF32`` if a
+            GPU computes float32 convolutions in it.
+        recorded_precision: precision in the search; it differs if that was TF32 and no GPU is here.
+        emulated: whether this device lacks hardware for the precision and emulates it.
+        float32_val_accuracy: accuracy measured now in float32.
+        device: device of the measurement now.
+        device_name: its name.
+        recorded_device: device of the search's measurement.
+        recorded_device_name: its name; None in the record of an earlier version.
         threads: CPU threads of both measurements.
-        versions: of the libraries now.
-        recorded_versions: of the libraries then.
-        code: Convoy's version now, with its commit where that is known.
-        recorded_code: the same then; None in the record of an earlier version.
-        metric: what the search judged its trials by.
-        logged_score: its figure, as the search logged it.
-        reloaded_score: as measured now.
+        versions: versions of the libraries now.
+        recorded_versions: versions of the libraries in the search.
+        code: Convoy's version now, with its commit if known.
+        recorded_code: Convoy's version in the search; None in the record of an earlier version.
+        metric: the metric by which the search judged its trials.
+        logged_score: value of that metric that the search logged.
+        reloaded_score: value of that metric measured now.
     """
 
     run_id: str
@@ -87,21 +87,21 @@ class Certificate:
         )
 
     def _figures(self, accuracy: float, score: float, digits: int) -> str:
-        """The accuracy, and the score where that is another figure."""
+        """The accuracy, and the score if the search judged by another metric."""
         text = f"{100 * accuracy:.{digits}f}%"
         if self.metric == ACCURACY:
             return text
         return f"{text} accuracy and {100 * score:.{digits}f}% {in_words(self.metric)}"
 
     def _beside(self, digits: int) -> str:
-        """The figure in float32, where that is another precision."""
+        """The accuracy in float32, if the precision was another."""
         if self.precision == "float32":
             return ""
         return f"; {100 * self.float32_val_accuracy:.{digits}f}% in float32"
 
 
 def certify(subject: Subject) -> Certificate:
-    """The certificate of a run, measured on its whole validation split."""
+    """Certify a run: measure it on its whole validation split and compare with its record."""
     run, provenance, metric = subject.run, subject.run.provenance, subject.run.job.metric
     measured, tolerance = subject.validation.metrics(metric), _TOLERANCES.get(metric, TOLERANCE)
     reloaded, score = measured["val_accuracy"], measured[run.job.figure]

@@ -1,4 +1,4 @@
-"""What figures call the classes: shortened, in letters that this machine's fonts have."""
+"""Names of the classes in figures: shortened, and in characters that this machine's fonts have."""
 
 from collections import Counter
 from typing import Any
@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from analysis.fonts import unwritable
 
 _BROAD = frozenset("MWmw@%")
-LONGEST = 16  # letters, as ``text_width`` counts them
-TICKS, SLANTED = 40, 20  # names along an axis; up to which they are not upright
+LONGEST = 16  # characters, as ``text_width`` counts them
+TICKS, SLANTED = 40, 20  # most names along an axis; more than SLANTED names are written upright
 
 
 def figure_names(classes: tuple[str, ...]) -> tuple[str, ...]:
     """The classes' names as figures write them, all different.
 
-    A long name is cut in the middle; one that is then like another's has the class's index before
-    it. One that no font of this machine can write is the index alone.
+    A long name is cut in the middle. If two names are then equal, each gets its class's index in
+    front. A name that no font of this machine can write becomes the index alone.
     """
     names = [shortened(name) for name in classes]
     counts = Counter(names)
@@ -34,7 +34,7 @@ def _figure_name(label: int, name: str, unique: bool) -> str:
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
-    """``name`` with its middle cut out where it is longer than ``longest`` letters."""
+    """``name``, with its middle cut out if it is longer than ``longest`` characters."""
     if text_width(name) <= longest:
         return name
     half = (longest - 1) / 2
@@ -42,18 +42,18 @@ def shortened(name: str, longest: int = LONGEST) -> str:
 
 
 def unwritten(classes: tuple[str, ...]) -> str:
-    """That figures call some classes by their index for want of a font; empty if none."""
+    """A remark that figures name some classes by their index for lack of a font; else empty."""
     count = sum(bool(unwritable(name)) for name in classes)
     if not count:
         return ""
     return (
-        f"no font of this machine has the letters of {count} of {len(classes)} class names: "
-        "figures call these by their index; install one that has them (Noto Sans, for example)"
+        f"no font of this machine can write {count} of {len(classes)} class names: figures show "
+        "the index of these classes; install a font that can (Noto Sans, for example)"
     )
 
 
 def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy", most: int = TICKS) -> None:
-    """Name the places 0, 1, ... of one or both axes; of many, at most ``most``, evenly spaced."""
+    """Write names at 0, 1, ... along one or both axes; at most ``most`` of them, evenly spaced."""
     step = -(-len(names) // most)
     places, shown = range(0, len(names), step), names[::step]
     if "x" in along:
@@ -67,7 +67,7 @@ def name_ticks(axes: Axes, names: tuple[str, ...], along: str = "xy", most: int 
 
 
 def _begin(name: str, widest: float) -> str:
-    """The longest beginning of ``name`` that is at most ``widest`` letters wide."""
+    """The longest beginning of ``name`` that is at most ``widest`` characters wide."""
     end, width = 0, 0.0
     while end < len(name) and (width := width + text_width(name[end])) <= widest:
         end += 1
@@ -75,7 +75,7 @@ def _begin(name: str, widest: float) -> str:
 
 
 def text_width(text: str) -> float:
-    """Its letters, of which a wide one, such as a W, counts one and a half, a Chinese one two."""
+    """Width in characters: a wide one, such as W, counts 1.5, and a Chinese one counts 2."""
     return sum(_width(letter) for letter in text)
 
 

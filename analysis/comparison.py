@@ -1,4 +1,4 @@
-"""Two recorded runs on the same images: which is right where, and whether that is chance."""
+"""Compare two recorded runs on the same images: where each is right, and whether it is chance."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +20,14 @@ COLUMNS = 6  # images of each kind of disagreement
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two networks' answers to the same images go together.
+    """Counts of images by which of two networks classifies them rightly.
 
     Attributes:
         both: images that both get right.
-        only_first: that the first alone gets right.
-        only_second: that the second alone gets right.
-        neither: that both get wrong.
-        same: images to which both give the same answer, right or wrong.
+        only_first: images that only the first gets right.
+        only_second: images that only the second gets right.
+        neither: images that both get wrong.
+        same: images for which both predict the same class, right or wrong.
     """
 
     both: int
@@ -38,21 +38,21 @@ class Agreement:
 
     @property
     def images(self) -> int:
-        """All images."""
+        """Number of all images."""
         return self.both + self.only_first + self.only_second + self.neither
 
     @property
     def p(self) -> float:
-        """McNemar's exact p: of those that one alone gets right, are they either's by a coin?
+        """McNemar's exact p: are the images that only one gets right as likely either's?
 
-        Two-sided binomial test (McNemar 1947, exact form); 1 where they are never apart.
+        Two-sided binomial test (McNemar 1947, exact form); 1 if there are no such images.
         """
         apart = self.only_first + self.only_second
         return float(binomtest(self.only_first, apart).pvalue) if apart else 1.0
 
 
 def agreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Agreement:
-    """Of predictions and labels, class indices of shape (N,)."""
+    """Count the agreements of two arrays of predictions; all are class indices of shape (N,)."""
     a, b = first == labels, second == labels
     return Agreement(
         both=int(np.sum(a & b)),
@@ -64,7 +64,7 @@ def agreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Agre
 
 
 def compare(first: Subject, second: Subject) -> Drawing:
-    """Both runs on the images that both show.
+    """Draw how two runs differ on the same images.
 
     Raises:
         UsageError: the images are not the same.
@@ -87,13 +87,13 @@ def compare(first: Subject, second: Subject) -> Drawing:
 def _check(first: Subject, second: Subject) -> None:
     """Raise UsageError unless both show the same images of the same classes."""
     a, b = first.dataset, second.dataset
-    what = [
+    properties = [
         ("data", a.fingerprint[:12], b.fingerprint[:12]),
         ("classes", ", ".join(a.classes), ", ".join(b.classes)),
         ("split", first.shown, second.shown),
         (f"limit of {first.split_name} images", len(first.split), len(second.split)),
     ]
-    for name, ours, theirs in what:
+    for name, ours, theirs in properties:
         if ours != theirs:
             raise UsageError(
                 f"runs {first.run.run_id} and {second.run.run_id} cannot be compared: their {name} "
@@ -107,7 +107,7 @@ def _name(subject: Subject) -> str:
 
 
 def _kinds(subject: Subject, answers: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Indices of the images that one alone gets right, by which one and what the digit says."""
+    """Indices of the images that only one run gets right, by run and by the digit's alignment."""
     labels, split = subject.split.labels, subject.split
     groups: dict[str, Booleans] = {"": np.ones(len(labels), dtype=bool)}
     if split.digits is not None:
@@ -141,9 +141,10 @@ def _draw_words(figure: Figure, counts: Agreement, gap: Estimate | None) -> None
     lines = [f"A: {100 * a:.2f}% right", f"B: {100 * b:.2f}% right"]
     if gap is not None:
         ends = f"{100 * gap.low:.2f} to {100 * gap.high:.2f}"
-        lines.append(f"A less B: {100 * gap.value:.2f} points (95%: {ends})")
+        lines.append(f"A minus B: {100 * gap.value:.2f} points (95%: {ends})")
     lines.append(f"McNemar's exact p: {_p(counts.p)}")
-    lines.append(f"same answer: {100 * counts.same / counts.images:.1f}% of {counts.images:,}")
+    same = 100 * counts.same / counts.images
+    lines.append(f"same prediction: {same:.1f}% of {counts.images:,}")
     top = 1 - 1.25 / figure.get_figheight()
     figure.text(0.46, top, "\n".join(lines), va="top", fontsize=12, linespacing=1.6)
 
@@ -205,20 +206,18 @@ def _numbers(
 
 
 def _caption(subject: Subject, second: Subject, counts: Agreement) -> Caption:
-    chance = (
-        "are the same by this test's light" if counts.p >= 0.05 else "differ by more than chance"
-    )
+    chance = "do not differ significantly" if counts.p >= 0.05 else "differ by more than chance"
     return Caption(
-        f"Of {counts.images:,} {subject.split_name} images both networks get {counts.both:,} right "
-        f"and {counts.neither:,} wrong; A alone gets {counts.only_first:,} right, B alone "
-        f"{counts.only_second:,}. The two {chance} (p = {_p(counts.p)}). Below, images that one "
-        "alone gets right, of each kind some that are drawn from all classes with a fixed seed.",
-        "The weights of each run's best epoch, in eval mode and in the precision in which the run "
-        f"was validated (A {subject.precision}, B {second.precision}), on the same unaugmented "
-        "images. p is "
-        "McNemar's in its exact form: the two-sided binomial test that each of the images that one "
-        "alone gets right is as likely A's as B's. The interval of the difference is Bonett and "
-        "Price's for paired shares.",
+        f"Of {counts.images:,} {subject.split_name} images, both networks get {counts.both:,} "
+        f"right and {counts.neither:,} wrong. Only A gets {counts.only_first:,} right, and only B "
+        f"{counts.only_second:,}. The two accuracies {chance} (p = {_p(counts.p)}). Below are "
+        "examples of images that only one network gets right, drawn from all classes with a fixed "
+        "seed.",
+        "Each network has the weights of its run's best epoch. Both are in eval mode and in the "
+        f"precision in which the run was validated (A {subject.precision}, B {second.precision}). "
+        "They see the same unaugmented images. p is from McNemar's exact test: a two-sided "
+        "binomial test that an image that only one network gets right is as likely A's as B's. "
+        "The interval of the difference is Bonett and Price's for paired shares.",
         "This compares two trained networks, not two recipes: another seed of the same recipe "
-        "would also differ. A run that was chosen on these very images is a little favoured.",
+        "would also differ. A run that was chosen on these same images has a small advantage.",
     )

@@ -1,4 +1,4 @@
-"""``python -m analysis.conv_check``: the numpy convolution against torch's, in value and time."""
+"""``python -m analysis.conv_check``: compare the numpy convolution with torch's."""
 
 import argparse
 import statistics
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
 REPEATS = 15
 MAX_BYTES = 1 << 30  # bytes of one array
-# Of each flag that counts something, the default and the lowest value.
+# The default and the lowest value of each flag that is a number.
 COUNTS = {
     "images": (64, 1),
     "filters": (16, 1),
@@ -41,8 +41,8 @@ class Check:
     """How numpy's convolution compares with torch's.
 
     Attributes:
-        differences: of the output and the gradients, the norm of ours less torch's over the norm
-            of torch's, in float64.
+        differences: relative differences of the output and the gradients, in float64: the norm of
+            numpy's minus torch's, divided by the norm of torch's.
         seconds: median times by pass and library, in float32.
     """
 
@@ -52,7 +52,7 @@ class Check:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``: 0; 1 if a difference is above 1e-12; 2 for a wrong flag."""
+    """Run ``argv``; return 0, 1 if a difference is above 1e-12, or 2 if a flag is wrong."""
     arguments = command_line().parse_args(argv)
     filters, kernel = arguments.filters, arguments.kernel
     stride, padding = arguments.stride, arguments.padding
@@ -89,7 +89,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _check_size(images: Floats, arguments: argparse.Namespace) -> None:
-    """Refuse what would not fit into memory: every window of every image is laid out."""
+    """Refuse images whose windows, which are all copied, would not fit into memory."""
     _, channels, *pixels = images.shape
     kernel, padding = arguments.kernel, arguments.padding
     down, across = sides("conv_check", (pixels[0], pixels[1]), kernel, arguments.stride, padding)
@@ -113,7 +113,7 @@ def _images(arguments: argparse.Namespace) -> Floats:
 def check(images: Floats, filters: int, kernel: int, stride: int, padding: int) -> Check:
     """Compare on ``images``, with weights and a target drawn from a fixed seed.
 
-    The loss is the mean square of the output's difference to the target, as in the source.
+    The loss is the mean squared difference of the output from the target, as in the source.
     """
     rng = np.random.default_rng(0)
     weight = rng.normal(size=(filters, images.shape[1], kernel, kernel)) / kernel

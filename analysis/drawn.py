@@ -1,4 +1,4 @@
-"""The figures of a run, drawn and saved one after the other."""
+"""Draw and save the figures of a run, one after the other."""
 
 import json
 import traceback
@@ -14,18 +14,18 @@ from analysis.subject import Subject
 from trainables.boundary.errors import UsageError
 
 DPI = 150
-MAX_SIDE = 4000  # pixels; whatever is larger is drawn with fewer dots per inch
+MAX_SIDE = 4000  # pixels; a larger figure is drawn with fewer dots per inch
 
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """A figure as it was saved.
+    """A saved figure.
 
     Attributes:
-        name: of the figure's file.
+        name: its name, which is also the name of its file.
         group: one of ``figures.GROUPS``.
-        caption: what stands below it.
-        numbers: what it shows, as JSON values.
+        caption: the text below it.
+        numbers: the values that it shows, as JSON values.
         png: the image, at most ``DPI`` dots per inch and ``MAX_SIDE`` pixels a side.
         size: width and height in inches.
     """
@@ -40,12 +40,12 @@ class DrawnFigure:
 
 @dataclass(frozen=True)
 class Gallery:
-    """What became of the figures that were asked for.
+    """The figures of a request: drawn, not applicable, or failed.
 
     Attributes:
-        drawn: those that were drawn, in order.
-        left_out: why others do not apply to the run, by name.
-        failed: why others that would apply could not be drawn, by name.
+        drawn: the figures that were drawn, in order.
+        left_out: by name, the reason why a figure does not apply to the run.
+        failed: by name, the reason why a figure that applies could not be drawn.
     """
 
     drawn: tuple[DrawnFigure, ...] = ()
@@ -53,7 +53,7 @@ class Gallery:
     failed: dict[str, str] = field(default_factory=dict)
 
     def updated(self, other: "Gallery") -> "Gallery":
-        """What became of the figures of ``other`` and of all others here, in the usual order."""
+        """The figures of ``other``, and those of this gallery that ``other`` lacks, in order."""
         order = {name: place for place, name in enumerate(figures.available())}
         drawn = [figure for figure in self.drawn if figure.name not in other.names]
         drawn = sorted((*drawn, *other.drawn), key=lambda each: order.get(each.name, len(order)))
@@ -67,11 +67,11 @@ class Gallery:
 
     @property
     def names(self) -> set[str]:
-        """Of all figures that were asked for."""
+        """The names of all figures of the request."""
         return {*(figure.name for figure in self.drawn), *self.left_out, *self.failed}
 
     def as_dict(self) -> dict[str, Any]:
-        """The names, the reasons, and what the figures' own files do not hold, as JSON values."""
+        """The names, the reasons, and what the figures' own files lack, as JSON values."""
         return {
             "drawn": [figure.name for figure in self.drawn],
             "not_applicable": self.left_out,
@@ -88,12 +88,12 @@ class Gallery:
 
 
 def draw_figures(subject: Subject, names: Iterable[str], folder: Path) -> Gallery:
-    """Draw the figures ``names`` into ``folder``, which is made: ``NAME.png`` and ``NAME.json``.
+    """Draw the figures ``names`` as ``NAME.png`` and ``NAME.json`` into the new folder ``folder``.
 
-    A figure that cannot be drawn, for whatever reason, costs none of the others.
+    If a figure cannot be drawn, for whatever reason, the others are still drawn.
 
     Raises:
-        UsageError: there is no figure of a name.
+        UsageError: no figure has one of the names.
     """
     folder.mkdir()
     drawn: list[DrawnFigure] = []
@@ -105,33 +105,33 @@ def draw_figures(subject: Subject, names: Iterable[str], folder: Path) -> Galler
             drawn.append(_saved(name, draw(subject), folder))
         except NotApplicableError as reason:
             left_out[name] = str(reason)
-        except Exception as error:  # whatever it is, certificate and the other figures are there
+        except Exception as error:  # any error: the certificate and the other figures stay
             failed[name] = _reason(error)
             remove_figure(name, folder)
     return Gallery(tuple(drawn), left_out, failed)
 
 
 def remove_figure(name: str, folder: Path) -> None:
-    """Remove what ``folder`` holds of a figure."""
+    """Remove the files of a figure from ``folder``."""
     for kind in ("png", "json"):
         (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong and, unless it is explained already, where."""
+    """What went wrong and, unless the message already explains it, where."""
     lines = str(error).splitlines()
     if isinstance(error, UsageError):
         return " ".join(lines)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
-    return f"{type(error).__name__}: {' '.join(lines) or 'no more is known'} ({place})"
+    return f"{type(error).__name__}: {' '.join(lines) or 'no message'} ({place})"
 
 
 def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
-    """Write ``NAME.json`` and ``NAME.png`` into ``folder``, which is there; the image's path."""
+    """Write ``NAME.json`` and ``NAME.png`` into an existing folder; return the image's path."""
     path = folder / f"{name}.png"
     longest = float(max(drawing.figure.get_size_inches()))
-    with styled():  # ticks are made as they are drawn
+    with styled():  # matplotlib makes ticks only when it draws
         drawing.figure.savefig(path, dpi=min(DPI, MAX_SIDE / longest))
     path.with_suffix(".json").write_text(json.dumps(drawing.numbers, allow_nan=False))
     return path
@@ -140,7 +140,7 @@ def save_drawing(name: str, drawing: Drawing, folder: Path) -> Path:
 def _saved(name: str, drawing: Drawing, folder: Path) -> DrawnFigure:
     path = save_drawing(name, drawing, folder)
     width, height = map(float, drawing.figure.get_size_inches())
-    drawing.figure.clear()  # its arrays go now, and not when the collector finds the cycle
+    drawing.figure.clear()  # frees its arrays now, not when the collector finds the cycle
     return DrawnFigure(
         name=name,
         group=figures.group(name),

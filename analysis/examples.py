@@ -1,4 +1,4 @@
-"""Images to show, drawn from all classes: a folder's images lie class by class."""
+"""Images to show, drawn from all classes, as the images of a folder are sorted by class."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,11 +15,11 @@ class Example:
     """One image of the shown split.
 
     Attributes:
-        index: in the split.
+        index: index in the split.
         label: its class.
-        predicted: the class that the network says.
-        confidence: the softmax output for that class.
-        digit: the digit beside the picture, or None.
+        predicted: the class that the network predicts.
+        confidence: the softmax output for the predicted class.
+        digit: the digit next to the picture, or None.
     """
 
     index: int
@@ -39,9 +39,9 @@ class Example:
 
 
 def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example]:
-    """Images of the split that are predicted rightly, then some that are not, as ``sample`` draws.
+    """At most ``correct`` images that are predicted rightly, then at most ``wrong`` others.
 
-    Fewer where there are fewer.
+    ``sample`` draws both.
     """
     hits = (subject.evaluation.predictions == subject.evaluation.labels).numpy()
     kinds = ((np.flatnonzero(hits), correct), (np.flatnonzero(~hits), wrong))
@@ -50,15 +50,15 @@ def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example
 
 
 def sample(labels: Integers, count: int, among: Integers | None = None) -> Integers:
-    """Indices of images, drawn with a fixed seed, each class once before any comes twice.
+    """Draw images with a fixed seed; every class comes once before any class comes twice.
 
     Args:
-        labels: of all images.
-        count: how many, at most.
-        among: indices of those to draw from; all if None.
+        labels: labels of all images.
+        count: number of images to draw, at most.
+        among: indices of the images to draw from; all if None.
 
     Returns:
-        In the order of the images.
+        Their indices, ascending.
     """
     among = np.arange(len(labels)) if among is None else among
     drawn = np.random.default_rng(0).permutation(among)
@@ -67,7 +67,7 @@ def sample(labels: Integers, count: int, among: Integers | None = None) -> Integ
 
 
 def example_at(subject: Subject, index: int) -> Example:
-    """The image at ``index`` of the shown split, with what the network says of it."""
+    """The image at ``index`` of the shown split, with the network's prediction."""
     evaluation = subject.evaluation
     predicted = int(evaluation.predictions[index])
     confidence = float(evaluation.logits[index].softmax(0)[predicted])
@@ -76,7 +76,7 @@ def example_at(subject: Subject, index: int) -> Example:
 
 
 def title(subject: Subject, example: Example) -> str:
-    """What is written above an image: the prediction and, if that is wrong, the truth."""
+    """The text above an image: the prediction and, if that is wrong, the label."""
     classes = subject.figure_names
     said = f"{classes[example.predicted]} {100 * example.confidence:.0f}%"
     return said if example.correct else f"{said}\nis {classes[example.label]}"

@@ -1,4 +1,4 @@
-"""Which fonts of this machine have the letters of a text."""
+"""Find the fonts of this machine that can write a text."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _PLACEHOLDERS = "Last Resort"  # has a box for every character
 
 
 def families(text: str) -> list[str]:
-    """The usual font and those that have the letters of ``text`` that it lacks, best first."""
+    """The usual font, and those with the characters of ``text`` that it lacks, best first."""
     return _choice(frozenset(text))[0]
 
 
@@ -64,7 +64,7 @@ def _others() -> Iterator[tuple[str, FT2Font]]:
 
 
 def _drawn_by(font: FT2Font, letters: set[str]) -> set[str]:
-    """Those of ``letters`` that ``font`` has as outlines; coloured bitmaps cannot be drawn."""
+    """The ``letters`` that ``font`` has as outlines; matplotlib cannot draw coloured bitmaps."""
     if not font.scalable:
         return set()
     font.set_size(12, 72)

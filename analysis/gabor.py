@@ -1,4 +1,4 @@
-"""How much of a filter a Gabor function explains."""
+"""How well a Gabor function fits a filter."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ STARTS = 3  # of them, the best are refined
 def fit(weights: Floats) -> float:
     """The largest R² of ``amplitude * gabor + offset`` for a filter (k, k), in [0, 1].
 
-    The Gabor function is a cosine of any direction, wavelength and phase below a Gaussian of any
-    centre and two widths along and across it (Daugman 1985). A grid of starting points is solved
-    for amplitude, phase and offset exactly; the best ones are refined by least squares. A filter
-    that is constant has nothing to explain: 0.
+    The Gabor function is a cosine of any direction, wavelength and phase, times a Gaussian of any
+    centre and of two widths, along and across it (Daugman 1985). Amplitude, phase and offset are
+    solved exactly at each point of a grid; least squares refines the best ones. A constant filter
+    has an R² of 0.
     """
     total = float(((weights - weights.mean()) ** 2).sum())
     if total < 1e-20:
@@ -40,7 +40,7 @@ def _grid() -> list[Floats]:
 
 
 def _residuals(shape: Floats, x: Floats, y: Floats, target: Floats) -> Floats:
-    """What is left once amplitudes of cosine and sine and an offset are solved for, (k * k,)."""
+    """Residuals after solving for the amplitudes of cosine and sine and the offset, (k * k,)."""
     centre_x, centre_y, along, across, angle, frequency = shape
     dx, dy = x - centre_x, y - centre_y
     u = dx * np.cos(angle) + dy * np.sin(angle)

@@ -1,4 +1,4 @@
-"""The convolutions of a network in the order in which they are computed."""
+"""Find the convolutions of a network, in the order in which it computes them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,10 +17,10 @@ class Layer:
     """A convolution.
 
     Attributes:
-        name: of the convolution in its network.
+        name: name of the convolution in its network.
         convolution: the module.
-        normalised: the BN that alone reads its output, or the convolution itself.
-        activation: name of the ReLU that its output reaches by BN and pooling alone; or None.
+        normalised: the BN that reads its output and nothing else, or the convolution itself.
+        activation: name of the ReLU that its output reaches through BN and pooling only; or None.
     """
 
     name: str
@@ -29,9 +29,9 @@ class Layer:
     activation: str | None
 
     def activated(self, normalised: Tensor) -> Tensor:
-        """The activation map, (N, C, H, W), of what ``normalised`` gave, before any pooling.
+        """The activation map, (N, C, H, W), of the output of ``normalised``, before any pooling.
 
-        Max pooling commutes with the ReLU, so where it stands before it the map is the same.
+        Max pooling and the ReLU commute, so the map is the same if the network pools first.
         """
         return normalised if self.activation is None else normalised.relu()
 
@@ -41,10 +41,10 @@ class Call:
     """One call of a module without children.
 
     Attributes:
-        name: of the module in its network.
-        module: what was called.
-        argument: its first argument; None where it has none but by name.
-        output: what it returned.
+        name: name of the module in its network.
+        module: the module.
+        argument: its first positional argument; None if it has none.
+        output: its return value.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Call:
 
 
 def layers_of(model: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
-    """The convolutions that ``model`` calls for ``inputs``, (N, C, H, W), in their order."""
+    """The convolutions that ``model`` calls for ``inputs``, (N, C, H, W), in order."""
     calls = calls_of(model, inputs)
     return tuple(
         _layer(call, calls[place + 1 :])
@@ -83,10 +83,10 @@ def _layer(call: Call, later: list[Call]) -> Layer:
 def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
     """The calls of all modules without children that ``model`` makes for ``inputs``, in order.
 
-    A convolution counts among them even where a parametrisation of its weights is its child.
+    A convolution is included even if a parametrisation of its weights is its child.
 
     Args:
-        model: in the mode in which it is called.
+        model: in the mode in which to call it.
         inputs: (N, C, H, W), normalised.
     """
     calls: list[Call] = []
@@ -104,11 +104,11 @@ def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
 
 @contextmanager
 def captured(*modules: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
-    """The latest output of every one of ``modules`` while the context lasts."""
+    """Record the latest output of each of ``modules`` while the context lasts."""
     outputs: dict[nn.Module, Tensor] = {}
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        outputs[module] = output.clone()  # a ReLU behind it may work in place
+        outputs[module] = output.clone()  # a ReLU after it may work in place
 
     with ExitStack() as hooks:
         for module in set(modules):

@@ -1,4 +1,4 @@
-"""An analysis as a function, and its result as an object that a notebook shows."""
+"""An analysis as a function; a notebook shows its result."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ from trainables.boundary.wording import counted
 if TYPE_CHECKING:
     from analysis.certificate import Certificate
 
-EMBEDDED_FIGURES = 4  # more of them are left to the report
+EMBEDDED_FIGURES = 4  # if there are more, the notebook links the report instead
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Analysis:
 
     Attributes:
         certificate: whether the reloaded weights give the logged validation accuracy.
-        figures: the files of those that were drawn, by their names.
-        folder: holds them, the report, the predictions and the weights.
-        verdict: what the shortcut audit found, in a sentence; None without an audit.
+        figures: files of the figures that were drawn, by name.
+        folder: holds the figures, the report, the predictions and the weights.
+        verdict: the result of the shortcut audit in a sentence; None without an audit.
     """
 
     certificate: "Certificate"
@@ -75,8 +75,8 @@ def analyse(
 ) -> Analysis:
     """Analyse one recorded run, as ``python -m analysis.run`` does.
 
-    The arguments are the flags of that command, which ``--help`` explains, but for ``quiet``, which
-    leaves out what it would print.
+    The arguments are the flags of that command, which ``--help`` explains. Only ``quiet`` differs:
+    it silences everything that the command would print.
 
     Raises:
         UsageError: an argument, its type, a record or a file is wrong.

@@ -1,7 +1,7 @@
 """A convolution in numpy, forward and backward (source 003_78c93f4ac3ae7ba4.txt, Problem 1).
 
-The source's own layer took 18.5 s where torch took 0.0016 s: it loops in Python. Here the windows
-of the input are laid out by strides (im2col) and multiplied with the weights by BLAS.
+The source's layer loops in Python and took 18.5 s where torch took 0.0016 s. Here strides lay out
+the windows of the input (im2col), and BLAS multiplies them with the weights.
 """
 
 from dataclasses import dataclass, field
@@ -24,11 +24,10 @@ class Conv2d:
         weight: (filters, channels, kernel, kernel).
         stride: pixels between windows, 1 or more.
         padding: zeros on each side of the input, 0 or more.
-        dLdW: gradient of the loss by the weights, of their shape, after ``backward``.
+        dLdW: gradient of the loss by the weights, of the same shape; set by ``backward``.
 
     Raises:
-        UsageError: stride or padding out of range, or a kernel that is not
-            square.
+        UsageError: stride or padding is out of range, or the kernel is not square.
     """
 
     weight: Array
@@ -44,16 +43,16 @@ class Conv2d:
         if self.weight.ndim != 4:
             raise ValueError(f"weight has shape {self.weight.shape}, not (filters, channels, k, k)")
         height, width = self.weight.shape[2:]
-        check_whole(f"numpy_conv: kernel width beside a height of {height}", width, height, height)
+        check_whole(f"numpy_conv: kernel width for a height of {height}", width, height, height)
 
     def forward(self, images: Array) -> Array:
-        """Output (N, filters, H', W') of images (N, channels, H, W), of their type.
+        """Convolve images (N, channels, H, W); the output (N, filters, H', W') has their type.
 
         H' is (H + 2 padding - kernel) // stride + 1, and W' likewise.
 
         Raises:
             UsageError: the kernel is larger than the padded images.
-            ValueError: the images have other channels than the weights.
+            ValueError: the images and the weights differ in their number of channels.
         """
         filters, channels, kernel, _ = self.weight.shape
         if images.ndim != 4 or images.shape[1] != channels:
@@ -69,10 +68,10 @@ class Conv2d:
         """Gradient of the loss by the images, (N, channels, H, W); sets ``dLdW``.
 
         Args:
-            gradient: of the loss by the last ``forward``'s output, of its shape.
+            gradient: gradient of the loss by the output of the last ``forward``, of its shape.
 
         Raises:
-            RuntimeError: there was no ``forward``.
+            RuntimeError: ``forward`` was not called before.
         """
         if self._windows is None:
             raise RuntimeError("backward needs a forward before it")
@@ -96,7 +95,7 @@ class Conv2d:
         return columns.reshape(len(images), -1, columns.shape[4] * columns.shape[5])
 
     def _put_back(self, windows: Array, places: tuple[int, ...]) -> Array:
-        """The sum of all windows at their places: what ``_laid_out`` transposes to."""
+        """Add all windows up at their places: the transpose of ``_laid_out``."""
         count, channels, rows, columns = self._shape
         kernel, step, pad = self.weight.shape[2], self.stride, self.padding
         parts = windows.reshape(count, channels, kernel, kernel, *places)

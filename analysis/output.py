@@ -1,4 +1,4 @@
-"""Where an analysis is written, and how far it has come."""
+"""Write the folder of an analysis, and show progress."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ from trainables.boundary.errors import UsageError
 
 
 def progress(names: list[str], console: Console, *, quiet: bool) -> Iterator[str]:
-    """``names``, one after the other, while a bar or lines on stderr tell how long each takes."""
+    """Yield ``names`` one by one, and show progress as a bar, or as lines on stderr."""
     if quiet or console.quiet or console.is_terminal:
         yield from track(names, "figures", console=console, disable=quiet or console.quiet)
         return
@@ -24,12 +24,12 @@ def progress(names: list[str], console: Console, *, quiet: bool) -> Iterator[str
     for number, name in enumerate(names, 1):
         yield name
         gone = duration(time.perf_counter() - begun)
-        print(f"figure {number} of {len(names)}: {name}, {gone} gone", file=sys.stderr, flush=True)
+        print(f"figure {number} of {len(names)}: {name}, after {gone}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder whose files replace those of ``out`` once the context ends without an error.
+    """A scratch folder whose files replace those of ``out`` if the context ends without an error.
 
     Raises:
         UsageError: ``out`` cannot be made or written.
@@ -47,7 +47,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
 
 def _move(folder: Path, out: Path) -> None:
-    """Move the files of ``folder`` to the same places in ``out``, a link there being replaced."""
+    """Move the files of ``folder`` to the same places in ``out``; a link to a file is replaced."""
     try:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             target = out / file.relative_to(folder)

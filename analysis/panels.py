@@ -15,9 +15,9 @@ from analysis.look import TEXT
 def image_grid(
     count: int, columns: int, size: float = 1.6, words: float = 0.3
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with ``count`` panels for images, without ticks, ``size`` inches wide each.
+    """A figure with ``count`` panels for images, without ticks, each ``size`` inches wide.
 
-    There are ``words`` inches for what is written above and below each.
+    Each panel has ``words`` inches for the text above and below it.
     """
     rows = -(-count // columns)
     figure = Figure(figsize=(size * columns, (size + words) * rows), layout="constrained")
@@ -28,28 +28,28 @@ def image_grid(
 
 
 def bare(axes: Axes) -> None:
-    """Take the ticks from a panel that shows an image; its frame stays."""
+    """Remove the ticks of a panel that shows an image; its frame stays."""
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def show(axes: Axes, image: NDArray[np.generic], title: str, **style: Any) -> AxesImage:
-    """Draw an image without ticks under its title; ``style`` is what ``imshow`` takes."""
+    """Draw an image without ticks under its title; ``style`` goes to ``imshow``."""
     bare(axes)
     axes.set_title(title, fontsize=TEXT)
     return axes.imshow(image, **style)
 
 
 def visible(images: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Images (..., H, W, C) as (..., H, W, 3): of one channel matplotlib would draw a map."""
+    """Images (..., H, W, C) as (..., H, W, 3); matplotlib would colour a single channel."""
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
 
 def mosaic(images: Iterable[NDArray[np.generic]], columns: int) -> NDArray[np.generic]:
-    """Images (H, W) or (H, W, 3) of one shape and type side by side, row by row, in one array.
+    """Join images (H, W) or (H, W, 3) of one shape and type into one array, row by row.
 
-    One image for hundreds of panels draws in a fraction of the time. The gaps, of a pixel, are
-    white: 255 where the images are uint8, else NaN.
+    One image draws in a fraction of the time of hundreds of panels. The gaps are one pixel wide
+    and white: 255 if the images are uint8, else NaN.
     """
     tiles = list(images)
     height, width = tiles[0].shape[:2]

@@ -1,4 +1,4 @@
-"""``python -m analysis.predict``: the classes of new images, by a search's model."""
+"""``python -m analysis.predict``: predict the classes of new images with a search's model."""
 
 import argparse
 import os
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from analysis.model.reader import ModelFolder
 
 _EXAMPLES = """examples:
-  python -m analysis.predict --search NAME cat.jpg           the model of a search's winner
+  python -m analysis.predict --search NAME cat.jpg         the winner's model
   python -m analysis.predict --search NAME photos --out predictions.csv
-  python -m analysis.predict --model DIR photos more.png     a folder model/, wherever it is
+  python -m analysis.predict --model DIR photos more.png   any folder model/
 """
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; the exit status.
+    """Run the command line ``argv``; return the exit status.
 
-    0 all images are predicted; 3 some are not read, and named; 2 a flag, file or folder is wrong.
+    0: all images are predicted. 3: some cannot be read and are named. 2: an argument is wrong.
     """
     arguments = command_line().parse_args(argv)
     out = _out(arguments.out)
@@ -53,7 +53,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m analysis.predict",
-        description="Predict the classes of new images by the model of an analysed search.",
+        description="Predict the classes of new images with the model of an analysed search.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,31 +61,31 @@ def command_line() -> argparse.ArgumentParser:
         "file",
         nargs="+",
         metavar="FILE|FOLDER",
-        help="images, and folders whose images are taken at any depth",
+        help="images, and folders, whose images are read at any depth",
     )
     model = parser.add_mutually_exclusive_group()
     model.add_argument(
-        "--search", metavar="NAME", help="the winner's model, of the search in ./runs/NAME"
+        "--search", metavar="NAME", help="use the winner's model of the search in ./runs/NAME"
     )
-    model.add_argument("--model", metavar="DIR", help="a model's folder")
+    model.add_argument("--model", metavar="DIR", help="use the model in this folder")
     parser.add_argument(
         "--tracking-uri",
         metavar="URI",
         help="where the search is recorded, if it is not in ./runs",
     )
     parser.add_argument(
-        "--out", metavar="CSV", help="a new file for the predictions, with all probabilities"
+        "--out", metavar="CSV", help="write the predictions and all probabilities to a new file"
     )
     return parser
 
 
 def _out(written: str | None) -> Path | None:
-    """The file to write, which can be made."""
+    """The file to write, after checking that it can be made."""
     if written is None:
         return None
     path = user_path(written, "--out")
     if path.exists() or not written:
-        raise UsageError(f"--out {path} is there already; name a file that is not")
+        raise UsageError(f"--out {path} already exists; name a new file")
     if not path.parent.is_dir():
         raise UsageError(f"--out {path}: there is no folder {path.parent}; make it first")
     if not os.access(path.parent, os.W_OK):
@@ -97,7 +97,7 @@ def _model(arguments: argparse.Namespace) -> AbstractContextManager[Path]:
     """The model's folder that the flags name."""
     runs = Path("runs").resolve()
     if arguments.tracking_uri is not None and arguments.search is None:
-        raise UsageError("--tracking-uri is of --search NAME; leave it out, or name a search")
+        raise UsageError("--tracking-uri needs --search NAME; add it, or leave --tracking-uri out")
     if arguments.model is not None:
         return nullcontext(user_path(arguments.model or "''", "--model"))
     if arguments.search is not None:
@@ -107,7 +107,7 @@ def _model(arguments: argparse.Namespace) -> AbstractContextManager[Path]:
 
 
 def _predicted(folder: "ModelFolder", images: "ImageList") -> "list[PredictedBatch]":
-    """What the model makes of the images, while a bar on a terminal tells how far it is."""
+    """Predict the images; a terminal shows a progress bar."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -135,7 +135,7 @@ def _report(
     classes: Sequence[str],
     out: Path | None,
 ) -> int:
-    """Print the predictions, or write them to ``out``, and name what was not read."""
+    """Print the predictions, or write them to ``out``, and name the files that were not read."""
     import numpy as np
 
     from analysis.model.table import counts, lines, write_csv

@@ -7,11 +7,11 @@ from analysis.subject import Subject
 
 
 def predictions_text(subject: Subject) -> str:
-    """``filename,label`` a line for every test image, sorted by name; label is the class index.
+    """A line ``filename,label`` for every test image, sorted by name; label is the class index.
 
-    For a folder the name is the file's; for the built sets it is the image's index. The sealed
-    labels are not looked at. A name with a comma stands in quotes, as CSV has it. Source of the
-    form: 001_851a82de433892fa.txt, section 4.2.
+    For a folder the name is the file's; for the built-in data it is the image's index. The sealed
+    labels are not read. A name with a comma is in quotes, as in CSV. Source of the format:
+    001_851a82de433892fa.txt, section 4.2.
     """
     test = subject.dataset.test
     if not len(test):

@@ -1,4 +1,4 @@
-"""The tracking store as an analysis reads it: runs, and the searches that they belong to."""
+"""Read the runs and searches of an analysis from the tracking store, and log to it."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -18,9 +18,9 @@ from search.trials.record import Status
 from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 
-# What the figures of a whole search need of every trial, besides what it is judged by.
+# The metrics that figures of a whole search need of every trial, besides its score.
 VALIDATION = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
-_PARENTS = ("search", "ablation")  # kinds of runs that have others below them
+_PARENTS = ("search", "ablation")  # kinds of runs that have child runs
 
 
 class Records(RecordedRuns):
@@ -30,14 +30,14 @@ class Records(RecordedRuns):
         uri: MLflow's tracking URI.
 
     Raises:
-        UsageError: a local store that is not there, or a server that refuses the user.
+        UsageError: a local store does not exist, or a server refuses the user.
     """
 
     def search_of(self, run: RecordedRun) -> RecordedSearch:
         """All trials of the search that ``run`` belongs to.
 
         Raises:
-            UsageError: the record of one lacks what a trial's has.
+            UsageError: the record of a trial is damaged.
         """
         with self.answering():
             own = self.client.get_run(run.run_id)
@@ -49,7 +49,7 @@ class Records(RecordedRuns):
         return RecordedSearch(run.search, trials, _rungs(parents), repeats)
 
     def parent_of(self, run_id: str) -> Run | None:
-        """The own run of the search that run ``run_id`` belongs to; None if it is not there.
+        """The parent run of run ``run_id``, which stands for its search; None if it is missing.
 
         Raises:
             UsageError: the store does not answer.
@@ -79,7 +79,7 @@ class Records(RecordedRuns):
             self.client.log_batch(run_id, metrics, tags=run_tags)
 
     def log(self, run_id: str, folder: Path, name: str, stale: Collection[str] = ()) -> None:
-        """Log ``folder`` as artifact ``name`` of a run, and remove the files ``stale`` from there.
+        """Log ``folder`` as artifact ``name`` of a run, and remove its files ``stale``.
 
         Raises:
             UsageError: the store refuses it.
@@ -95,7 +95,7 @@ class Records(RecordedRuns):
                     artifacts.delete_artifacts(path)
 
     def download(self, run_id: str, name: str, folder: Path) -> None:
-        """Download artifact ``name`` of a run, if there is one, into ``folder``.
+        """Download artifact ``name`` of a run into ``folder``, if the run has it.
 
         Raises:
             UsageError: the store does not answer.
@@ -108,7 +108,7 @@ class Records(RecordedRuns):
         return list(self.client.list_artifacts(run_id, folder))
 
     def searches(self) -> list[Run]:
-        """The own runs of all searches in the store, those in its trash too.
+        """The parent runs of all searches in the store, including those in its trash.
 
         Raises:
             UsageError: the store does not answer.
@@ -131,7 +131,7 @@ class Records(RecordedRuns):
                 return runs
 
     def _trials(self, runs: list[Run], kind: str) -> tuple[RecordedTrial, ...]:
-        """Those of a kind, by number, without finalists that dropped out as the search grew."""
+        """Trials of a kind by number, without finalists that dropped out as the search grew."""
         trials = [
             self._trial(run)
             for run in runs
@@ -151,16 +151,16 @@ class Records(RecordedRuns):
             ) from error
 
     def best_of(self, space: str, source: str) -> str:
-        """Run id of the best winner among all searches of a space, each by the mean over its
-        setting's fresh seeds if there is one.
+        """Run id of the best winner among all searches of a space.
 
-        The best is that by what all of them were judged by; where that differs, the most accurate.
-        Only those on the most validation images are compared, as a figure of fewer is more of luck;
-        of these, those whose shortcut agrees with the label least often there, as a figure of more
-        flatters whoever reads it; of these, those that hold their search's constraints.
+        Winners are compared by their mean over fresh seeds if known, else by their own score. The
+        score is the metric of the searches, or the accuracy if their metrics differ. Only winners
+        with the most validation images are compared, as fewer images give a noisier score. Among
+        these, only those whose validation shortcut agrees with the label least often, as agreement
+        favours models that read it. Among these, only those that meet their constraints, if any do.
 
         Raises:
-            UsageError: the space has none.
+            UsageError: the space has no finished search.
         """
         name = experiment_name(space, source)
         winners = self.winners("", name)
@@ -184,7 +184,7 @@ class Records(RecordedRuns):
 
 
 def _rungs(parents: list[Run]) -> tuple[int, ...]:
-    """The rungs of ASHA or Hyperband, as the search's own run tells them; none of another."""
+    """The rungs of ASHA or Hyperband, read from the search's run; empty for another scheduler."""
     params = parents[0].data.params if parents else {}
     try:
         grace, factor = int(params["grace_epochs"]), int(params["reduction_factor"])
@@ -194,7 +194,7 @@ def _rungs(parents: list[Run]) -> tuple[int, ...]:
 
 
 def _metric(run: Run) -> str:
-    """What its search judged by; the accuracy of an earlier version, or where it is damaged."""
+    """The metric of a run's search; the accuracy if an earlier version or damage left none."""
     try:
         return str(json.loads(run.data.tags["convoy.job"])["metric"])
     except (KeyError, ValueError, TypeError):
@@ -202,8 +202,8 @@ def _metric(run: Run) -> str:
 
 
 def _val_alignment(run: Run) -> float:
-    """How often the shortcut of its validation images agrees with the label, in [0, 1]."""
+    """How often the shortcut of a run's validation images agrees with the label, in [0, 1]."""
     try:
         return float(json.loads(run.data.tags["convoy.job"])["data"]["val_alignment"])
-    except (KeyError, ValueError, TypeError):  # of an earlier version, or damaged
+    except (KeyError, ValueError, TypeError):  # an earlier version wrote it, or it is damaged
         return 1.0

@@ -1,8 +1,8 @@
-"""What choosing on a biased validation split would have cost a search.
+"""Selection regret: the accuracy that a search would have lost by choosing on a biased split.
 
-Accuracy on a split whose digits agree with a share s of the labels is, in expectation, s times the
-accuracy on aligned images plus (1 - s) times that on conflicting ones, both of which were recorded
-on the unbiased split at every epoch.
+Suppose that the digits of a validation split agree with a share s of the labels. The expected
+accuracy on it is s times the accuracy on aligned images plus (1 - s) times that on conflicting
+ones. Both were recorded on the unbiased split at every epoch.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class Candidate:
     """One epoch of one trial.
 
     Attributes:
-        trial: its number.
-        label: what it is called.
-        epoch: from 1.
+        trial: the trial's number.
+        label: the trial's name.
+        epoch: the epoch, from 1.
         unbiased: accuracy on the unbiased split.
-        biased: expected accuracy on one that is biased like the training images.
+        biased: expected accuracy on a split that is biased like the training images.
         conflicting: accuracy on conflicting images.
-        following: share of those that are predicted as their digit.
+        following: share of the conflicting images that are predicted as their digit.
         baseline: whether the trial has the source's own settings.
     """
 
@@ -42,8 +42,8 @@ class Regret:
 
     Attributes:
         candidates: every recorded epoch of every trial that ended, in order.
-        honest: the first of the highest unbiased accuracy.
-        misled: the first of the highest biased accuracy.
+        honest: the first candidate with the highest unbiased accuracy.
+        misled: the first candidate with the highest biased accuracy.
     """
 
     candidates: tuple[Candidate, ...]
@@ -52,33 +52,33 @@ class Regret:
 
     @property
     def accuracy(self) -> float:
-        """Unbiased accuracy that the biased choice costs, 0 or more."""
+        """Unbiased accuracy that the biased choice loses, 0 or more."""
         return self.honest.unbiased - self.misled.unbiased
 
     @property
     def conflicting(self) -> float:
-        """Accuracy on conflicting images that it costs."""
+        """Accuracy on conflicting images that the biased choice loses."""
         return self.honest.conflicting - self.misled.conflicting
 
     @property
     def following(self) -> float:
-        """Digit following that it adds."""
+        """Digit following that the biased choice adds."""
         return self.misled.following - self.honest.following
 
 
 def aligned_share(forced: float) -> float:
-    """The share of images whose digit agrees when it is forced for ``forced`` of them."""
+    """The share of aligned images if the digit is forced to agree for a share ``forced``."""
     return forced + (1 - forced) / KINDS
 
 
 def regret_of(search: RecordedSearch, share: float, recorded: float = CHANCE) -> Regret | None:
-    """The regret of a split of which ``share`` is aligned; None where no epoch was recorded.
+    """The regret of choosing on a split of which ``share`` is aligned; None without epochs.
 
     Args:
-        search: its trials.
-        share: of the biased split's images whose digit agrees.
-        recorded: the same of the split that the search validated on. Unless that is chance, the
-            accuracy on an unbiased one is what is to be expected from the two groups.
+        search: the search with its trials.
+        share: share of the biased split's images whose digit agrees with the label.
+        recorded: the same share of the search's own validation split. Unless it is chance, the
+            unbiased accuracy is the expected one, computed from the two groups.
     """
     candidates = tuple(
         candidate

@@ -1,4 +1,4 @@
-"""``python -m analysis.run``: what a recorded run predicts, and how it got there."""
+"""``python -m analysis.run``: certify, explain and report a recorded run."""
 
 import argparse
 import json
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 
 
 _EXAMPLES = """examples:
-  python -m analysis.run --space gap5 --data embedded   the best run of all searches of a space
-  python -m analysis.run --search NAME --only curves    one figure of a search's winner
+  python -m analysis.run --space gap5 --data embedded   best run of a space
+  python -m analysis.run --search NAME --only curves    a figure of the winner
   python -m analysis.run --run RUN_A --run RUN_B        where two runs disagree
-  python -m analysis.run --list                         the figures there are
+  python -m analysis.run --list                         all figures
 """
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; the exit status.
+    """Run the command line ``argv``; return the exit status.
 
-    0 certified; 3 the reloaded weights do not give the logged accuracy, a figure that applies could
-    not be drawn, or the store refuses the report or a reading of the test labels; 2 a flag or file
-    is wrong.
+    0: certified. 3: the reloaded weights do not give the logged accuracy, a figure that applies
+    could not be drawn, or the store refuses the report or a reading of the test labels. 2: a flag
+    or file is wrong.
     """
     console = Console(highlight=False, markup=False)
     arguments = command_line().parse_args(argv)
@@ -68,58 +68,58 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m analysis.run",
-        description="Certify a recorded run, predict the test images, draw figures and report.",
+        description="Certify a run, predict the test images, draw figures and write a report.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--search", metavar="NAME", help="the winner of a search")
+    which.add_argument("--search", metavar="NAME", help="analyse the winner of this search")
     which.add_argument(
         "--run", metavar="RUN_ID", action="append", help="an MLflow run; twice to compare two"
     )
-    which.add_argument("--space", metavar="NAME", help="the best winner among a space's searches")
+    which.add_argument("--space", metavar="NAME", help="the best winner of a space's searches")
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help=f"data folder, or {EMBEDDED} (default: where the search had it)",
+        help=f"data folder, or {EMBEDDED} (default: the data of the search)",
     )
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="default: ./runs/SEARCH/analysis, and -RUN or -SPLIT behind it for another run than "
-        "the winner, another split than val",
+        help="output folder (default: ./runs/SEARCH/analysis; -RUN is added for a run that is not "
+        "the winner, -SPLIT for a split other than val)",
     )
     parser.add_argument(
         "--only",
         nargs="+",
         metavar="FIGURE",
-        help="draw these figures alone: the report that is there keeps all others, and the test "
-        "stays sealed",
+        help="draw only these figures; an existing report keeps its others, and the test stays "
+        "sealed",
     )
-    _add_flags_of_the_test(parser)
+    _add_test_flags(parser)
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
-    parser.add_argument("--quiet", action="store_true", help="do not tell how far it has come")
+    parser.add_argument("--quiet", action="store_true", help="do not show progress")
     return parser
 
 
-def _add_flags_of_the_test(parser: argparse.ArgumentParser) -> None:
+def _add_test_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("train", "val", "test"),
         default="val",
-        help="the images that the figures show (default: %(default)s); test shows the sealed "
-        "labels, and wants --read-test but in the whole analysis of a winner or a comparison",
+        help="the images that the figures show (default: %(default)s); test shows sealed labels "
+        "and needs --read-test, except in a comparison or a whole analysis of a winner",
     )
     sealed = parser.add_mutually_exclusive_group()
     sealed.add_argument(
         "--read-test",
         action="store_true",
-        help="read the sealed test labels, of a winner with --only or once more, or of any run "
-        "with --split test; it is counted and told",
+        help="read the sealed test labels: with --only or again for a winner, with --split test "
+        "for any run; each reading is counted and reported",
     )
     sealed.add_argument(
-        "--no-test", action="store_true", help="leave the test sealed in a whole analysis"
+        "--no-test", action="store_true", help="keep the test sealed in a whole analysis"
     )
 
 
@@ -133,7 +133,7 @@ def _list(console: Console) -> int:
 
 
 def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int]:
-    """Analyse a run as the flags ask; the folder that was written, and the exit status.
+    """Analyse a run as the flags ask; return the output folder and the exit status.
 
     Raises:
         UsageError: a flag, record or file is wrong.
@@ -148,7 +148,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
 
     only = arguments.only or []
     for name in only:
-        figures.drawer(name)  # a wrong name is told before any work
+        figures.drawer(name)  # reports a wrong name before any work
     out = user_path(arguments.out, "--out") if arguments.out else None
     records = Records(_uri(arguments))
     run = records.load(_run_id(records, arguments))
@@ -160,7 +160,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     )
     out = out or _folder(run, arguments.split)
     reports = RunReports(out, records)
-    if only:  # which adds to them
+    if only:  # adds to the existing reports
         reports = reports.read(run.run_id, arguments.split)
     source = _source(arguments.data, run.job.source)
     subject = open_subject(run, source, arguments.split, records)
@@ -168,8 +168,8 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     if arguments.read_test and not subject.dataset.test.labelled:
         raise UsageError("--read-test: the test images have no labels; leave it out")
     certificate, predictions = certify(subject), predictions_text(subject)
-    use_threads(os.cpu_count() or 1)  # the certificate wants the trial's own number, figures do not
-    with whole_folder(out) as folder:  # before any figure, so that none can cost them
+    use_threads(os.cpu_count() or 1)  # only the certificate needs the trial's number of threads
+    with whole_folder(out) as folder:  # before any figure, so that a failure cannot lose them
         (folder / "certificate.json").write_text(json.dumps(asdict(certificate), indent=2))
         (folder / "predictions.txt").write_text(predictions, encoding="utf-8")
         save(run.weights, folder / "model.pt")
@@ -180,7 +180,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> int:
-    """Write and log what two runs make of the same images."""
+    """Compare two runs on the same images, and write and log the figure."""
     from analysis.comparison import compare
     from analysis.drawn import save_drawing
     from analysis.record import Records
@@ -193,7 +193,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("--only: a comparison of two runs is one figure; leave it out")
     if arguments.read_test:
         raise UsageError(
-            "--read-test: a comparison reads test labels by --split test; leave it out"
+            "--read-test: in a comparison, --split test reads the test labels; leave it out"
         )
     if arguments.no_test and arguments.split == "test":
         raise UsageError(NO_TEST.format("--split test"))
@@ -217,7 +217,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"{letter}: run {run.run_id}, {run.described}", soft_wrap=True)
     console.print(drawing.caption.shows, soft_wrap=True)
     console.print(f"comparison: {out / 'comparison.png'}", soft_wrap=True)
-    return max([logged, *(_tell(seal, console) for seal in seals)])
+    return max([logged, *(_print_seal(seal, console) for seal in seals)])
 
 
 def _names(only: list[str], lost: Collection[str], console: Console) -> list[str]:
@@ -229,7 +229,7 @@ def _names(only: list[str], lost: Collection[str], console: Console) -> list[str
     names = [name for name in figures.available() if name in {*only, *lost}]
     if anew := [name for name in names if name not in only]:
         console.print(
-            f"drawn anew, as what an earlier analysis left of them is not whole: {', '.join(anew)}",
+            f"drawn again, as their files of an earlier analysis are incomplete: {', '.join(anew)}",
             soft_wrap=True,
         )
     return names
@@ -243,7 +243,7 @@ def _report(
     reports: "RunReports",
     console: Console,
 ) -> int:
-    """Draw figures and write and log what they and ``reports`` hold; the exit status."""
+    """Draw figures, add them to ``reports``, write and log these; return the exit status."""
     from analysis.drawn import remove_figure
     from analysis.model import FOLDER
     from analysis.model.card import add_findings
@@ -261,10 +261,10 @@ def _report(
             (folder / "test.json").write_text(json.dumps(seal.as_dict(), indent=2))
         if logged != here:
             write_report(subject, certificate, logged, seal, Path(scratch))
-        gone = [*gallery.left_out, *gallery.failed]  # whose images are of an earlier analysis
-        for name in gone:
+        undrawn = [*gallery.left_out, *gallery.failed]  # an earlier analysis may have drawn them
+        for name in undrawn:
             remove_figure(name, out / FIGURES)
-        stale = [f"{FIGURES}/{name}.{kind}" for name in gone for kind in ("png", "json")]
+        stale = [f"{FIGURES}/{name}.{kind}" for name in undrawn for kind in ("png", "json")]
         place = artifact_name(subject.shown)
         add_findings(out / FOLDER, seal, here)
         refused = _log(reports.records, run.run_id, Path(scratch), place, stale)
@@ -276,11 +276,12 @@ def _report(
     console.print(f"model: {out / FOLDER}", soft_wrap=True)
     refused = refused or _publish(subject, out / FOLDER, console)
     console.print(f"report: {out / HTML_FILE}", soft_wrap=True)
-    return max(_tell(seal, console), _verdict(certificate, console), refused, _failures(gallery))
+    statuses = _print_seal(seal, console), _verdict(certificate, console), refused
+    return max(*statuses, _failures(gallery))
 
 
 def _publish(subject: "Subject", folder: Path, console: Console) -> int:
-    """Log a winner's model to its run, and register it; 0, or 3 if the store refuses it."""
+    """Log a winner's model to its run and register it; return 3 if the store refuses it, else 0."""
     from analysis.model.registry import publish
 
     if subject.records is None or not subject.run.is_winner:
@@ -289,7 +290,7 @@ def _publish(subject: "Subject", folder: Path, console: Console) -> int:
     try:
         line = publish(subject.records, subject.run.run_id, folder, example)
     except UsageError as error:
-        print(f"the model is written, but not logged to its run: {error}", file=sys.stderr)
+        print(f"the model is written, but could not be logged: {error}", file=sys.stderr)
         return 3
     console.print(line, soft_wrap=True)
     return 0
@@ -309,7 +310,7 @@ def _draw(subject: "Subject", names: Iterable[str], folder: Path, console: Conso
 
 
 def _failures(gallery: "Gallery") -> int:
-    """Name the figures that could not be drawn; 0, or 3 if there are any."""
+    """Name the figures that could not be drawn; return 3 if there are any, else 0."""
     for name, reason in gallery.failed.items():
         print(f"figure {name} could not be drawn: {reason}", file=sys.stderr)
     return 3 if gallery.failed else 0
@@ -318,11 +319,11 @@ def _failures(gallery: "Gallery") -> int:
 def _log(
     records: "Records", run_id: str, folder: Path, name: str, stale: Collection[str] = ()
 ) -> int:
-    """Log what is in ``folder`` to the run as ``name``; 0, or 3 if the store refuses it."""
+    """Log ``folder`` to the run as ``name``; return 3 if the store refuses it, else 0."""
     try:
         records.log(run_id, folder, name, stale)
     except UsageError as error:
-        print(f"the files are written, but not logged to their run: {error}", file=sys.stderr)
+        print(f"the files are written, but could not be logged: {error}", file=sys.stderr)
         return 3
     return 0
 
@@ -343,21 +344,21 @@ def _run_id(records: "Records", arguments: argparse.Namespace) -> str:
 
 
 def _score(run: "RecordedRun") -> str:
-    """What the run was chosen by, if not by that accuracy."""
+    """The score of a run whose search judged by another metric than accuracy; else empty."""
     if not (judged := judged_by(run.job.metric)):
         return ""
     return f"{judged}: {100 * run.score:.2f}%"
 
 
 def _source(data: str | None, recorded: str) -> str:
-    """The data asked for, else those the search had, if they are here, else the default."""
+    """The data that the user names, else those of the search if they exist, else the default."""
     if data is None and (recorded == EMBEDDED or Path(recorded).is_dir()):
         return recorded
     return resolve(data)
 
 
 def _command(run: "RecordedRun", arguments: argparse.Namespace) -> "Command | None":
-    """What asks for the test labels of ``run``; None if they stay sealed."""
+    """The command that reads the test labels of ``run``; None if they stay sealed."""
     from analysis.sealed import command_asking
 
     return command_asking(
@@ -370,18 +371,18 @@ def _command(run: "RecordedRun", arguments: argparse.Namespace) -> "Command | No
 
 
 def _folder(run: "RecordedRun", split: str) -> Path:
-    """Where a report goes by default: no run's takes the place of another's, and no split's."""
+    """The default folder of a report; every run and split has its own."""
     place = "" if run.is_winner else f"-{run.run_id[:8]}"
     return Path("runs", run.search, f"{artifact_name(split)}{place}").resolve()
 
 
-def _tell(seal: "Seal", console: Console) -> int:
-    """Tell what was read of the test labels; 0, or 3 if the store refused to record it."""
+def _print_seal(seal: "Seal", console: Console) -> int:
+    """Print the readings of the test labels; return 3 if the store did not record one, else 0."""
     for line in filter(None, (seal.line, seal.spent)):
         console.print(line, soft_wrap=True)
     if not seal.unrecorded:
         return 0
-    print(f"this reading of the test labels is not recorded: {seal.unrecorded}", file=sys.stderr)
+    print(f"this reading of the test labels was not recorded: {seal.unrecorded}", file=sys.stderr)
     return 3
 
 

@@ -1,8 +1,8 @@
 """Does a map depend on what the network learned? (Adebayo et al. 2018, "Sanity Checks for Saliency
 Maps")
 
-A map that hardly changes when the last layer is drawn anew shows the picture's edges, whatever the
-network says of it.
+If a map hardly changes when the last layer gets new random weights, it shows the picture's edges,
+whatever the network predicts.
 """
 
 import copy
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from analysis.layers import calls_of
 
 SEED = 0
-# Rank correlations from which a map mostly or partly keeps its order.
+# Above these rank correlations a map is mostly or partly the same.
 EDGE_LIKE, PARTLY = 0.65, 0.35
 
 
 def last_layer(model: nn.Module, inputs: Tensor) -> str:
-    """Name of the last layer with weights, linear or convolution, called for ``inputs``."""
+    """Name of the last linear layer or convolution that ``model`` calls for ``inputs``."""
     calls = calls_of(model, inputs[:1])
     return [call.name for call in calls if isinstance(call.module, nn.Linear | nn.Conv2d)][-1]
 
 
 def with_last_layer_redrawn(model: nn.Module, inputs: Tensor, seed: int = SEED) -> nn.Module:
-    """A copy of ``model`` whose last layer has weights as before any training."""
+    """A copy of ``model`` whose last layer has new random weights, as before training."""
     copied = copy.deepcopy(model)
     _redraw(copied.get_submodule(last_layer(copied, inputs)), _generator(seed))
     return copied
@@ -45,16 +45,16 @@ def untrained(model: nn.Module) -> nn.Module:
 def rank_correlations(first: Tensor, second: Tensor) -> list[float | None]:
     """Spearman's rank correlation of each map of ``first`` with that of ``second``, (N, H, W).
 
-    None where a map is constant and has no order.
+    It is None if a map is constant.
     """
     pairs = zip(_ranks(first), _ranks(second), strict=True)
     return [_correlation(a, b) for a, b in pairs]
 
 
 def meaning(correlation: float | None) -> str:
-    """What a mean rank correlation says of the maps, as a phrase."""
+    """The meaning of a mean rank correlation of maps, as a phrase."""
     if correlation is None:
-        return "the maps are constant and say nothing"
+        return "the maps are constant and show nothing"
     if correlation > EDGE_LIKE:
         return "edge-like, not evidence: much the same without the learned last layer"
     if correlation > PARTLY:
@@ -67,7 +67,7 @@ def _generator(seed: int) -> torch.Generator:
 
 
 def _redraw(layer: nn.Module, generator: torch.Generator) -> None:
-    """PyTorch's initialisation of both kinds: uniform within 1 / sqrt(inputs of a neuron)."""
+    """Initialise a layer as PyTorch does: uniformly within 1 / sqrt(inputs of a neuron)."""
     assert isinstance(layer, nn.Linear | nn.Conv2d)
     bound = layer.weight[0].numel() ** -0.5
     with torch.no_grad():
@@ -77,7 +77,7 @@ def _redraw(layer: nn.Module, generator: torch.Generator) -> None:
 
 
 def _ranks(maps: Tensor) -> Tensor:
-    """Ranks within each map, equals sharing theirs, (N, H * W), less their mean."""
+    """Ranks within each map, (N, H * W), minus their mean; equal values share their rank."""
     ranks = torch.from_numpy(rankdata(maps.flatten(1).cpu().numpy(), axis=1))
     return ranks - ranks.mean(dim=1, keepdim=True)
 

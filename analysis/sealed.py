@@ -1,8 +1,8 @@
-"""The sealed test: a search's test labels are read once, of its winner, and every reading counts.
+"""The sealed test: a search's test labels are read once, for its winner, and readings are counted.
 
-A reading is kept on the search's own run as a tag that nothing overwrites: two analyses at once are
-two readings. Readings of the same test images count together, whichever search of the store they
-are of. The metrics beside a tag show a search's readings where MLflow draws metrics, a step each.
+A tag on the search's own run records each reading, and nothing overwrites it: two analyses at once
+are two readings. Readings of the same test images count together across all searches of the store.
+The figures of a reading are also logged as metrics, one step for each reading.
 """
 
 from dataclasses import dataclass
@@ -31,33 +31,33 @@ Command = Literal["analysis.run", "analysis.run --read-test", "analysis.run --sp
 Figure = Literal[
     "test_accuracy", "test_accuracy_aligned", "test_accuracy_conflicting", "test_digit_following"
 ]
-NO_TEST = "--no-test leaves the test labels sealed, and {} reads them; leave one of them out"
-LEFT_SEALED = "this analysis leaves its labels sealed (--read-test reads them, which is counted)"
+NO_TEST = "--no-test keeps the test labels sealed, but {} reads them; leave out one of the two"
+LEFT_SEALED = "this analysis keeps its labels sealed (--read-test reads them, which is counted)"
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth"),
     *("sixth", "seventh", "eighth", "ninth", "tenth"),
 )
 _Hex = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
-# Within which a time can be told in any zone.
+# Within these limits a time can be shown in any time zone.
 _Time = Annotated[
     AwareDatetime, Field(gt=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
 ]
 
 
 class Reading(BaseModel, frozen=True):
-    """The test labels, read once.
+    """One reading of the test labels.
 
     Attributes:
-        time: when.
-        run_id: whose predictions they were compared with.
-        command: what asked for it.
-        fingerprint: of the data.
+        time: time of the reading.
+        run_id: the run whose predictions were compared with the labels.
+        command: the command that read them.
+        fingerprint: fingerprint of the data.
         test_images: fingerprint of the test images and their labels alone; None in the record of an
             earlier version.
-        search: whose run it is, as the search is called now.
-        estimates: accuracy; beside digits also that of aligned and of conflicting images, and the
-            share of the conflicting that are predicted as their digit. One over no images is left
-            out.
+        search: current name of the run's search.
+        estimates: the accuracy. If the images have digits, also the accuracy on aligned and on
+            conflicting images, and the share of conflicting images that are predicted as their
+            digit. An estimate over no images is left out.
     """
 
     time: _Time
@@ -85,18 +85,18 @@ class Reading(BaseModel, frozen=True):
 
     @property
     def when(self) -> str:
-        """Its time, in this machine's zone."""
+        """Its time, in this machine's time zone."""
         return f"{self.time.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 @dataclass(frozen=True)
 class Seal:
-    """What has been read of the labels of a run's test images.
+    """The readings of the labels of a run's test images.
 
     Attributes:
         run: the run.
-        readings: of these images, in the order of their times, but for ``fresh``, which is last.
-        fresh: the one made now; None if none was.
+        readings: all readings of these images by time; ``fresh`` is always the last.
+        fresh: the reading made now, or None.
         unrecorded: why ``fresh`` is not in the store; empty if it is.
         unread: why a winner's labels stay unread; empty if they do not.
     """
@@ -109,24 +109,24 @@ class Seal:
 
     @property
     def shown(self) -> Reading | None:
-        """The run's reading: the one made now, else its first."""
+        """The run's reading: the one made now, else its first one."""
         own = (reading for reading in self.readings if reading.run_id == self.run.run_id)
         return self.fresh or next(own, None)
 
     def place(self, reading: Reading) -> str:
-        """Which reading of the test images it is."""
+        """The ordinal of ``reading`` among those of the test images, in words."""
         number = self.readings.index(reading)
         which = f"{_ORDINALS[number]} reading" if number < 10 else f"reading {number + 1}"
         return f"{which} of these test images" if number else which
 
     def after(self, reading: Reading) -> str:
-        """Whose reading was the first, to follow the time of ``reading``; empty if it was that."""
+        """Search and time of the first reading, to follow another's time; empty for the first."""
         first = self.readings[0]
         return "" if reading == first else f"; first: search {first.search}, {first.when}"
 
     @property
     def spent(self) -> str:
-        """That the labels were read more than once, in a sentence; empty if they were not."""
+        """A sentence that warns if the labels were read more than once; else empty."""
         count, runs = len(self.readings), len({reading.run_id for reading in self.readings})
         if count < 2:
             return ""
@@ -141,7 +141,7 @@ class Seal:
 
     @property
     def line(self) -> str:
-        """The run's reading for a terminal, or why there is none; empty if none was due."""
+        """A line on the run's reading, or why it has none; empty if none was due."""
         if self.shown is None:
             return f"test: not read, as {self.unread}" if self.unread else ""
         estimates, accuracy = self.shown.estimates, self.shown.accuracy
@@ -159,7 +159,7 @@ class Seal:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The readings and remarks as JSON values."""
         shown = self.shown
         return {
             "search": self.run.search,
@@ -178,17 +178,17 @@ class Seal:
 def command_asking(
     run: RecordedRun, shown: str, *, glance: bool, read_test: bool, no_test: bool
 ) -> Command | None:
-    """What asks for the test labels of ``run``; None if they stay sealed.
+    """The command that reads the test labels of ``run``; None if they stay sealed.
 
     Args:
-        run: to be analysed.
+        run: the run to analyse.
         shown: the split whose images the figures show.
-        glance: some figures alone are drawn.
-        read_test: a reading is asked for.
-        no_test: none is wanted.
+        glance: whether only some figures are drawn.
+        read_test: whether the user asks for a reading.
+        no_test: whether the user forbids one.
 
     Raises:
-        UsageError: what is asked for does not go together, or is not the run's to read.
+        UsageError: the flags contradict each other, or the run may not read the labels.
     """
     if no_test and (read_test or shown == "test"):
         other = "--read-test" if read_test else "--split test"
@@ -196,26 +196,26 @@ def command_asking(
     if shown == "test":
         if not read_test and (glance or not run.is_winner):
             raise UsageError(
-                "--split test shows sealed test labels, which the whole analysis of a winner alone "
-                "reads unasked; add --read-test, which is counted, or choose --split val"
+                "--split test shows sealed test labels, and only the whole analysis of a winner "
+                "may read them; add --read-test, which is counted, or choose --split val"
             )
         return SHOWN
     if read_test and not run.is_winner:
         raise UsageError(
-            f"--read-test: run {run.run_id} is {run.described}, and the test labels are read for "
-            "winners alone; leave it out"
+            f"--read-test: run {run.run_id} is {run.described}, and the test labels are read only "
+            "for winners; leave it out"
         )
     return AGAIN if read_test else None if glance or no_test else FIRST
 
 
 def unseal(subject: Subject, command: Command | None = FIRST) -> Seal:
-    """The readings of the run's test images, after a new one if ``command`` makes one due.
+    """Read the test labels if ``command`` asks for it, and return all readings of these images.
 
-    ``FIRST`` does so of a winner that was not read yet. A reading is recorded before it is told;
-    one that the store refuses is told all the same.
+    ``FIRST`` reads only for a winner that has no reading yet. A reading is recorded before it is
+    shown. If the store refuses it, it is shown nevertheless.
 
     Raises:
-        UsageError: the record of an earlier one is damaged, or the store does not answer.
+        UsageError: the record of an earlier reading is damaged, or the store does not answer.
     """
     run, records = subject.run, subject.records
     if not subject.dataset.test.labelled:
@@ -226,7 +226,7 @@ def unseal(subject: Subject, command: Command | None = FIRST) -> Seal:
     known = any(reading.run_id == run.run_id for reading in past)
     if command is None or (command == FIRST and (known or not run.is_winner)):
         return Seal(run, past, unread="" if known or not run.is_winner else LEFT_SEALED)
-    missing = f"the record of search {run.search} itself, where readings count, is not there"
+    missing = f"the parent run of search {run.search}, which records readings, is missing"
     if parent is None and command == FIRST:
         return Seal(run, past, unread=missing)
     fresh = _read(subject, command, images)
@@ -272,10 +272,10 @@ def _estimates(subject: Subject) -> dict[Figure, Estimate]:
 def _recorded(
     records: Records, subject: Subject, images: str, parent: Run | None
 ) -> tuple[Reading, ...]:
-    """All readings of the test images in the store, in the order of their times.
+    """All readings of the test images in the store, by time.
 
-    They are those of the run's own search, and whatever names the test images, or data that are
-    known to have them: an earlier version recorded the fingerprint of all data alone.
+    These are the readings of the run's own search, and those that name the same test images or
+    data that contain them: an earlier version recorded only the fingerprint of all data.
     """
     own = None if parent is None else parent.info.run_id
     texts = [(search, text) for search in records.searches() for text in _texts(search)]
@@ -290,7 +290,7 @@ def _recorded(
 
 
 def _texts(search: Run) -> list[str]:
-    """The readings that a search's own run tells of, as they are recorded."""
+    """The readings in the tags of a search's own run, as JSON text."""
     return [text for key, text in search.data.tags.items() if key.startswith(PREFIX)]
 
 
@@ -326,5 +326,5 @@ def _record(records: Records, run: RecordedRun, parent: Run, fresh: Reading) -> 
     metrics = [Metric(name, each.value, time, step) for name, each in fresh.estimates.items()]
     records.annotate(run_id, metrics, {COUNT: str(len(tags))})
     while len(now := recorded()) > len(tags):
-        tags = now  # another was recorded before this one's count, which was then too low
+        tags = now  # another reading came in between, so the count was too low
         records.annotate(run_id, tags={COUNT: str(len(tags))})

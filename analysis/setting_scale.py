@@ -1,4 +1,4 @@
-"""Where the values of a setting lie along an axis."""
+"""The positions of a setting's values along an axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from analysis.class_names import shortened
 
-MOST = 6  # places with a label, of values that are counted or named
-LONGEST = 12  # letters of a label
+MOST = 6  # labels along an axis of whole numbers or names
+LONGEST = 12  # characters of a label
 
 
 @dataclass(frozen=True)
 class SettingScale:
-    """The tried values of a setting between 0 and 1.
+    """The positions of a setting's tried values between 0 and 1.
 
-    Fractions lie where their value, or its logarithm, does. Whole numbers and names lie evenly, in
-    order. Labels stand at values that were tried, never between them.
+    Fractions are placed by their value or its logarithm. Whole numbers and names are evenly spaced
+    in order. Only values that were tried have labels.
 
     Attributes:
-        places: of each value that was tried.
-        labelled: those of them that are written along the axis, in order.
+        places: position of each value that was tried.
+        labelled: the values that have a label along the axis, in order.
     """
 
     places: dict[Any, float]
@@ -30,7 +30,7 @@ class SettingScale:
 
     @classmethod
     def of(cls, distribution: BaseDistribution, tried: Sequence[Any]) -> "SettingScale":
-        """The scale of ``tried``, of which ``distribution`` says what they are."""
+        """The scale of the values ``tried`` from ``distribution``."""
         if isinstance(distribution, FloatDistribution):
             return cls._of_fractions(sorted(set(tried)), distribution.log)
         number = int if isinstance(distribution, IntDistribution) else str
@@ -43,7 +43,7 @@ class SettingScale:
         at = np.log(values) if log else np.array(values)
         shares = (at - at[0]) / max(at[-1] - at[0], 1e-300)
         middle = int(np.abs(shares - 0.5).argmin())
-        # A label in the middle needs room beside those at the ends.
+        # A label in the middle needs room between those at the ends.
         between = [middle] if 0.3 < shares[middle] < 0.7 else []
         labelled = sorted({0, *between, len(values) - 1})
         places = dict(zip(values, shares.tolist(), strict=True))
@@ -51,7 +51,7 @@ class SettingScale:
 
     @property
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Where labels stand, and what they say."""
+        """The positions and the texts of the labels."""
         places = [self.places[value] for value in self.labelled]
         return places, [_written(value) for value in self.labelled]
 

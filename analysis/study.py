@@ -1,4 +1,4 @@
-"""A recorded search as an Optuna study in memory, for Optuna's own analyses."""
+"""Turn a recorded search into an Optuna study in memory, for Optuna's own analyses."""
 
 import math
 from collections.abc import Callable
@@ -14,20 +14,20 @@ from optuna.distributions import (
 
 from analysis.trials import RecordedSearch, RecordedTrial
 
-NUMBER = "number"  # attribute of a trial: its number in the search, where some are left out
-WIDE = 20  # a positive range whose ends differ by more is drawn on a logarithmic scale
+NUMBER = "number"  # user attribute: a trial's number in the search, as the study leaves some out
+WIDE = 20  # a positive range with a larger ratio of its ends gets a logarithmic scale
 
 
 def study_of(
     search: RecordedSearch, value: Callable[[RecordedTrial], float | None]
 ) -> optuna.Study:
-    """A study of the trials for which ``value`` has a figure, greater being better.
+    """A study of the trials for which ``value`` returns a number; greater is better.
 
-    Settings that are the same in all of them are left out. The ranges are those that were tried.
+    Settings that are the same in all these trials are left out. Ranges span the values tried.
 
     Args:
-        search: as recorded.
-        value: what is compared; None leaves a trial out.
+        search: the recorded search.
+        value: the value of a trial; None leaves the trial out.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pairs = [(trial, result) for t in search.trials for trial, result in [(t, value(t))]]
@@ -49,7 +49,7 @@ def study_of(
 
 
 def after(epoch: int) -> Callable[[RecordedTrial], float | None]:
-    """Best score within the first ``epoch`` epochs, of trials that had as many."""
+    """A function: the best score in a trial's first ``epoch`` epochs; None for shorter trials."""
 
     def value(trial: RecordedTrial) -> float | None:
         early = [score for number, score in trial.scores if number <= epoch]
@@ -75,17 +75,17 @@ def _range(values: list[Any]) -> BaseDistribution:
 
 
 def _as(distribution: BaseDistribution, value: Any) -> Any:
-    """The value in the type that its distribution holds."""
+    """The value in the type of its distribution."""
     if isinstance(distribution, CategoricalDistribution):
         return str(value)
     return value if isinstance(distribution, IntDistribution) else float(value)
 
 
 def common_epoch(search: RecordedSearch) -> int:
-    """The epoch after which trials are compared: the first rung, or the least that one reached.
+    """The epoch after which trials are compared: the first rung, or the last of the shortest trial.
 
-    Trials that were stopped saw fewer epochs: comparing their best score with that of whole
-    trainings would tell who was stopped, not which settings are good.
+    Stopped trials had fewer epochs. A comparison of their best score with that of whole trainings
+    would show which trials were stopped, not which settings are good.
     """
     reached = [len(trial.scores) for trial in search.trials if trial.scores]
     first = min(search.rungs, default=math.inf)

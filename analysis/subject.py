@@ -1,4 +1,4 @@
-"""A recorded run with its data: what every figure is drawn from."""
+"""A recorded run with its data and network, from which every figure is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,22 +28,22 @@ from trainables.evaluation import Evaluation, evaluate
 
 
 class NotApplicableError(Exception):
-    """A figure cannot be made of this run; the message says why, as a phrase."""
+    """A figure does not apply to this run; the message is the reason, as a phrase."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A run, its network, and what that makes of the images.
+    """A run, its network, and the network's outputs for the images.
 
     Attributes:
-        run: the record.
-        dataset: its data, limited as they were in the search.
+        run: the recorded run.
+        dataset: its data, with the limits of the search.
         model: its network, in eval mode, on ``device``.
-        device: where figures are computed.
-        validation: the network's logits on the validation split, as ``evaluated`` has them.
+        device: the device that computes the figures.
+        validation: the network's logits on the validation split, from ``evaluated``.
         shown: the split whose images the figures show: ``train``, ``val`` or ``test``.
-        records: the store that holds the run, for the other trials of its search.
-        source: where its data are, ``embedded`` or a folder.
+        records: the store that holds the run and the other trials of its search.
+        source: the data: ``embedded``, or a folder.
     """
 
     run: RecordedRun
@@ -62,12 +62,12 @@ class Subject:
 
     @property
     def judged_by(self) -> str:
-        """What the trials of its search were judged by, in words."""
+        """The metric by which the search judged its trials, in words."""
         return in_words(self.run.job.metric)
 
     @property
     def split_name(self) -> str:
-        """What the figures call that split."""
+        """The name of that split in figures."""
         return {"train": "training", "val": "validation", "test": "test"}[self.shown]
 
     @cached_property
@@ -79,14 +79,14 @@ class Subject:
 
     @cached_property
     def exact(self) -> Evaluation:
-        """The same in float32, whatever the run was validated in: for what compares logits."""
+        """These logits in float32, whatever the run's precision: for comparisons of logits."""
         if self.precision == "float32":
             return self.evaluation
         return evaluate(self.model, self.device_split, self.normalise).on_cpu()
 
     @property
     def precision(self) -> str:
-        """In which ``evaluate`` computes: the run's validation's, as far as the device has it."""
+        """The precision of ``evaluate``: that of the run's validation, if the device has it."""
         recorded = self.run.provenance.validation_precision
         return "float32" if recorded == "TF32" and self.device.type != "cuda" else recorded
 
@@ -97,12 +97,12 @@ class Subject:
 
     @cached_property
     def normalise(self) -> Normaliser:
-        """From pixels to the network's input."""
+        """Turns pixels into the network's input."""
         return Normaliser(self.dataset, self.device)
 
     @cached_property
     def cue(self) -> Cue | None:
-        """What is known of the shortcut that the images show; None if they show none."""
+        """The shortcut that the images show; None if they show none."""
         if not self.dataset.has_digits:
             return None
         kinds, shortcut = len(self.dataset.classes), self.run.job.data.shortcut
@@ -114,15 +114,15 @@ class Subject:
 
     @cached_property
     def figure_names(self) -> tuple[str, ...]:
-        """What figures call the classes."""
+        """The names of the classes in figures."""
         return figure_names(self.dataset.classes)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The convolutions, in the order in which they are computed, one or more.
+        """The convolutions, at least one, in the order in which the network computes them.
 
         Raises:
-            NotApplicableError: there are none.
+            NotApplicableError: the network has none.
         """
         layers = layers_of(self.model, self.inputs())
         if not layers:
@@ -135,7 +135,7 @@ class Subject:
 
     @cached_property
     def activations(self) -> Activations:
-        """What the first and the last convolution make of the shown images, in one pass."""
+        """Statistics of the first and the last convolution over the shown images, in one pass."""
         ends = {layer.name: layer for layer in (self.layers[0], self.layers[-1])}
         layers, classes = tuple(ends.values()), len(self.dataset.classes)
         return observe(self.model, layers, self.device_split, self.normalise, classes)
@@ -150,10 +150,10 @@ class Subject:
         """All trials of the run's search.
 
         Raises:
-            NotApplicableError: they are not at hand.
+            NotApplicableError: their records are not available.
         """
         if self.records is None:
-            raise NotApplicableError("the records of its search are not at hand")
+            raise NotApplicableError("the records of its search are not available")
         return self.records.search_of(self.run)
 
     def evaluate(self, split: Split) -> Evaluation:
@@ -161,11 +161,11 @@ class Subject:
         return evaluated(self.run, self.model, split, self.normalise, self.device)
 
     def picture(self, index: int) -> NDArray[np.generic]:
-        """The shown image at ``index`` as it is drawn, (H, W, 3)."""
+        """The shown image at ``index`` for drawing, (H, W, 3)."""
         return visible(self.split.images[index])
 
     def inputs(self, indices: Sequence[int] = (0,)) -> Tensor:
-        """The shown images at ``indices`` as the network takes them, (N, C, H, W)."""
+        """The shown images at ``indices`` as input of the network, (N, C, H, W)."""
         images = torch.from_numpy(np.ascontiguousarray(self.split.images[list(indices)]))
         return self.normalise(images.to(self.device))
 
@@ -182,11 +182,10 @@ def evaluated(
 def open_subject(
     run: RecordedRun, source: str, shown: str = "val", records: Records | None = None
 ) -> Subject:
-    """``run`` with its data from ``source``.
+    """Load the data of ``run`` from ``source``, build its network and validate it.
 
     Raises:
-        UsageError: the data are not those that the run was trained on, or the split that is to be
-            shown has no labels.
+        UsageError: the data are not those of the run, or the shown split has no labels.
     """
     dataset = run.dataset(source)
     if not dataset.splits[shown].labelled:

@@ -1,4 +1,4 @@
-"""Which test images a search has: the same fingerprint for the same ones, however they are read."""
+"""Fingerprint of a search's test images: the same images have the same fingerprint."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from trainables.data.tree import scan
 
 
 def fingerprint(subject: Subject) -> str:
-    """SHA-256 over the test images, each with the name of its class, in whatever order.
+    """SHA-256 over the test images, each with the name of its class, in any order.
 
-    Training and validation images, the size to which images are resized and the names of files do
-    not change it.
+    It does not depend on the training and validation images, on the size to which images are
+    resized, or on the names of files.
     """
     dataset = subject.dataset
     names = (dataset.classes[label] for label in dataset.test.labels)
@@ -26,13 +26,13 @@ def fingerprint(subject: Subject) -> str:
 
 
 def _contents(subject: Subject) -> Iterator[bytes]:
-    """Each test image as bytes: of one from a file those of the file, else its pixels."""
+    """Each test image as bytes: those of its file if it has one, else its pixels."""
     test, root = subject.dataset.test, Path(subject.source)
     if test.filenames is not None:
         folder = root / split_folders(root, scan(root))["test"]
         yield from ((folder / name).read_bytes() for name in test.filenames)
         return
-    # What is drawn for the training images decides which digits the test images get.
+    # Leave out the digit, which depends on random draws for the training images.
     side = test.images.shape[1] if test.digits is None else PICTURE
     for image in test.images:
         yield np.ascontiguousarray(image[:side, :side]).tobytes()

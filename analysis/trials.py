@@ -12,10 +12,10 @@ class RecordedTrial:
     """One trial of a search.
 
     Attributes:
-        run_id: MLflow's.
+        run_id: the run's id in MLflow.
         record: the trial.
-        history: (epoch, value) pairs of its score, its validation accuracy and the figures of the
-            shortcut.
+        history: (epoch, value) pairs of its score, its validation accuracy and its shortcut
+            metrics.
     """
 
     run_id: str
@@ -24,7 +24,7 @@ class RecordedTrial:
 
     @classmethod
     def of(cls, run_id: str, spec: TrialSpec, status: Status, history: History) -> "RecordedTrial":
-        """The trial whose best epoch follows from its ``history``."""
+        """The trial, with its best epoch found in ``history``."""
         record = TrialRecord(spec, run_id, status)
         for epoch, score in history.get(spec.job.figure, []):
             record = record.after(epoch, {spec.job.figure: score})
@@ -32,20 +32,20 @@ class RecordedTrial:
 
     @property
     def scores(self) -> list[tuple[int, float]]:
-        """What it is judged by, by epoch."""
+        """(epoch, value) pairs of the metric by which the trial is judged."""
         return self.history.get(self.record.spec.job.figure, [])
 
 
 @dataclass(frozen=True)
 class RecordedSearch:
-    """A search.
+    """A search with its trials.
 
     Attributes:
-        name: of the search.
-        trials: in the order of suggestion.
-        rungs: epochs after which trials were stopped; empty if the scheduler has none, or if they
-            are unknown.
-        repeats: finalists' settings, trained again with fresh seeds.
+        name: the search's name.
+        trials: trials in the order in which they were suggested.
+        rungs: epochs after which trials could be stopped; empty if the scheduler has none, or if
+            they are unknown.
+        repeats: trainings of the finalists' settings with fresh seeds.
     """
 
     name: str
@@ -61,7 +61,7 @@ class RecordedSearch:
         )
 
     def setting_of(self, run_id: str) -> int | None:
-        """Number of the trial whose setting a run trained, first or again; None if unknown."""
+        """Number of the trial whose setting a run trained, or trained again; None if unknown."""
         for trial in (*self.trials, *self.repeats):
             if trial.run_id == run_id:
                 repeated = trial.record.spec.repeats
@@ -70,7 +70,7 @@ class RecordedSearch:
 
 
 def rungs(grace: int, factor: int, epochs: int) -> tuple[int, ...]:
-    """Rungs below the full budget: ``grace`` times the powers of ``factor``."""
+    """Rungs below the full budget: ``grace`` times the powers of ``factor``, in epochs."""
     ladder, rung = [], grace
     while rung < epochs:
         ladder.append(rung)

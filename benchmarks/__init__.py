@@ -1,1 +1,1 @@
-"""The figures of speed and of choice, each made by a command that a user can run."""
+"""Benchmarks of speed and of selection, each run by one command."""

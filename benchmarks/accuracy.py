@@ -1,4 +1,4 @@
-"""Whether Convoy's faster training costs accuracy: conv3 by both ways, seed by seed."""
+"""Does Convoy's faster training cost accuracy? Train conv3 in both ways, seed by seed."""
 
 import statistics
 from dataclasses import asdict, dataclass, replace
@@ -20,14 +20,14 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class AccuracyComparison:
-    """Validation accuracies after the last epoch, a seed each, in [0, 1].
+    """Validation accuracies after the last epoch, one for each seed, in [0, 1].
 
     Attributes:
-        epochs: of each training.
-        images: that each is trained on.
-        validation: images that the accuracies are measured on.
-        convoy: by Convoy.
-        tutorial: by the tutorial, from the same initial weights.
+        epochs: epochs of each training.
+        images: number of training images.
+        validation: number of validation images.
+        convoy: accuracies by Convoy.
+        tutorial: accuracies by the tutorial, from the same initial weights.
     """
 
     epochs: int
@@ -38,23 +38,23 @@ class AccuracyComparison:
 
     @property
     def difference(self) -> float:
-        """Mean of Convoy's accuracy less the tutorial's."""
+        """Mean of Convoy's accuracy minus the tutorial's."""
         return statistics.mean(self.convoy) - statistics.mean(self.tutorial)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95% interval of the difference, Student's t over the seeds' differences."""
+        """95% interval of the difference, by Student's t over the seeds."""
         from scipy.stats import ttest_rel
 
         low, high = ttest_rel(self.convoy, self.tutorial).confidence_interval(0.95)
         return float(low), float(high)
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison with what follows from it, as JSON values."""
+        """The comparison and its statistics, as JSON values."""
         return {**asdict(self), "difference": self.difference, "interval": self.interval}
 
     def described(self) -> str:
-        """The comparison in percent, as it is printed."""
+        """The printed form of the comparison, in percent."""
         low, high = self.interval
         means = [
             f"{name:10}{100 * statistics.mean(each):6.2f}% "
@@ -73,7 +73,7 @@ class AccuracyComparison:
 
 
 def compare(case: Case, epochs: int, images: int, seeds: int) -> AccuracyComparison:
-    """Train ``case`` by both ways, in turn, with a cosine schedule, from the same weights."""
+    """Train ``case`` in both ways, in turn, with a cosine schedule, from the same weights."""
     recipe = replace(case.recipe, schedule="cosine", batch_size=BATCH_SIZE)
     images = min(images, len(case.dataset.train))
     case = replace(case, recipe=recipe, dataset=case.dataset.limited(images))
@@ -92,7 +92,7 @@ def _convoy(case: Case, setting: Setting) -> float:
 
 def _tutorial(case: Case, setting: Setting) -> float:
     dataset, recipe, device = case.dataset, setting.recipe, case.device
-    # Initialised in the same order as Convoy's network, so that both begin at the same weights.
+    # Initialised in the same order as Convoy's network, so that both start from the same weights.
     torch.manual_seed(derive(setting.seed, "initialisation"))
     model = tutorial.network(setting.architecture, dataset, setting.parameters).to(device)
     transform = tutorial.transform_of(dataset, flip=recipe.flip, crop_padding=recipe.crop_padding)

@@ -1,4 +1,4 @@
-"""What the commands have in common: flags, the circumstances of a run, and its JSON file."""
+"""The common part of all benchmarks: flags, the conditions of a run, and its JSON file."""
 
 import argparse
 import json
@@ -25,14 +25,14 @@ _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "ray", "optuna", "mlflow
 
 
 def parser_of(module: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser of ``python -m module``, with the flag that every command has."""
+    """A parser for ``python -m module``, with the flag that every command has."""
     parser = Arguments(prog=f"python -m {module}", description=description)
-    parser.add_argument("--json", metavar="FILE", help="write everything measured to it too")
+    parser.add_argument("--json", metavar="FILE", help="also write all results to this file")
     return parser
 
 
 def add_machine_flags(parser: argparse.ArgumentParser) -> None:
-    """Data, device and threads, of the commands that train."""
+    """Add the flags for data, device and threads of commands that train."""
     parser.add_argument(
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
@@ -41,7 +41,7 @@ def add_machine_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_flag(parser: argparse.ArgumentParser) -> None:
-    """Where networks compute."""
+    """Add the flag for the device that computes networks."""
     parser.add_argument("--device", type=_device, default="cpu", metavar="cpu|cuda", help="(cpu)")
 
 
@@ -61,13 +61,13 @@ def measured(
     argv: list[str] | None,
     minima: Mapping[str, int],
 ) -> int:
-    """Parse ``argv``, measure, and write what was measured; the exit status.
+    """Parse ``argv``, measure, write the results and return the exit status.
 
     Args:
-        parser: of the command.
-        measure: gives JSON values, and prints.
+        parser: the command's parser.
+        measure: prints the results and returns them as JSON values.
         argv: the command line; None for the process's own.
-        minima: by flag the lowest value allowed.
+        minima: the lowest value allowed, by flag.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parser.parse_args(argv)
@@ -92,7 +92,7 @@ def _check(arguments: argparse.Namespace, minima: Mapping[str, int]) -> None:
 
 
 def output_file(written: str | None, flag: str) -> Path | None:
-    """The file that a flag names, checked before minutes are spent."""
+    """The file that a flag names, checked before the benchmark takes minutes."""
     if written is None:
         return None
     path = user_path(written, flag)
@@ -130,7 +130,7 @@ def _described(run: dict[str, Any]) -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of those packages that are installed."""
+    """The versions of the packages that are installed."""
     versions = {}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):

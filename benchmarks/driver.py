@@ -1,15 +1,15 @@
-"""``python -m benchmarks.driver``: what a search's driver computes a report and a trial.
+"""``python -m benchmarks.driver``: the CPU time of a search's driver per report and per trial.
 
-Real searches of gap5 on the embedded data (Ray, Tune's loop, searcher, ASHA, events, trials' files,
-MLflow) whose trials sleep instead of training. Least squares tell from trials of several lengths
-and epochs of several what of the driver's CPU goes with a report, a trial and a second.
+It runs real searches of gap5 on the embedded data (Ray, Tune's loop, searcher, ASHA, events,
+trials' files, MLflow), but their trials sleep instead of training. From trials and epochs of
+several lengths, least squares estimate the driver's CPU time per report, per trial and per second.
 
-From that follows on paper how many workers one driver feeds, by the bounds of operational analysis
-(Denning & Buzen 1978). N workers report an epoch every Z seconds, and each report takes the driver
-D seconds, its trial's share included: D = report + trial / epochs of a trial. There are at most
-min(N/Z, 1/D) reports a second, as a worker trains one epoch while the driver has its last report:
-the driver is saturated by N = Z/D workers. What other threads compute counts in full, as they share
-the interpreter's lock.
+The number of workers that one driver feeds follows from the bounds of operational analysis (Denning
+& Buzen 1978). N workers report an epoch every Z seconds. Each report takes D seconds of the driver,
+with its share of the trial: D = report + trial / epochs of a trial. There are at most
+min(N/Z, 1/D) reports a second, as a worker trains one epoch while the driver handles its last
+report. So N = Z/D workers saturate the driver. The time of other threads counts in full, as they
+share the interpreter's lock.
 """
 
 import argparse
@@ -39,13 +39,13 @@ LADDER = 8.9  # epochs of a trial of gap5's ladder, on average
 
 @dataclass(frozen=True)
 class DriverUsage:
-    """What a search took of its driver, from its first trial on.
+    """The resources that a search took from its driver, from its first trial on.
 
     Attributes:
-        trials: that ended.
-        reports: of all trials together.
-        seconds: of wall time.
-        cpu: seconds of CPU of the driver's process.
+        trials: number of trials that ended.
+        reports: number of reports of all trials.
+        seconds: wall time.
+        cpu: CPU seconds of the driver's process.
     """
 
     trials: int
@@ -56,7 +56,7 @@ class DriverUsage:
 
 @dataclass(frozen=True)
 class DriverCosts:
-    """Seconds of CPU that go with each report, trial, second and search."""
+    """CPU seconds per report, trial, second and search."""
 
     report: float
     trial: float
@@ -65,10 +65,9 @@ class DriverCosts:
 
     @classmethod
     def of(cls, usages: Sequence[DriverUsage]) -> "DriverCosts":
-        """The costs, none below 0, that explain ``usages`` best.
+        """The costs, none below 0, that fit ``usages`` best.
 
-        Every search counts by the share by which it is missed, so that the longest does not decide
-        alone.
+        Errors are relative to each search's total, so that the longest search does not dominate.
         """
         rows = np.array([(each.reports, each.trials, each.seconds, 1.0) for each in usages])
         cpu = np.array([each.cpu for each in usages])
@@ -76,12 +75,12 @@ class DriverCosts:
         return cls(*costs.tolist())
 
     def workers(self, epoch: float, epochs: float = LADDER) -> float:
-        """Workers that saturate the driver: Z/D, ``epoch`` seconds by ``epochs`` of a trial."""
+        """Workers that saturate the driver, Z/D, for epochs of ``epoch`` seconds."""
         return epoch / (self.report + self.trial / epochs)
 
 
 def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
-    """A trial as Tune runs it that sleeps ``seconds`` an epoch, and reports as a real one does."""
+    """A trial for Tune that sleeps ``seconds`` in each epoch, and reports as a real one does."""
     from search.trials.files import METRICS
     from search.workers.reporting import Pace, Reports
     from trainables.training import Epoch
@@ -96,7 +95,7 @@ def sleep_and_report(config: dict[str, Any], seconds: float) -> None:
 
 
 def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage:
-    """Search with trials that sleep, in a folder of its own; Ray must run."""
+    """Run a search with trials that sleep, in a temporary folder; Ray must be running."""
     from ray import tune
 
     from search.api import run_search
@@ -105,7 +104,7 @@ def run_sleeping_search(trials: int, epochs: int, seconds: float) -> DriverUsage
     clocks: list[float] = []
 
     def sleeping(*_: object) -> Callable[..., Any]:
-        """Stands for the search's own; it asks for it as the first trial is about to begin."""
+        """Replaces the search's own trainable, which it requests just before the first trial."""
         clocks.extend((time.perf_counter(), time.process_time()))
         trainable: Callable[..., Any] = tune.with_parameters(sleep_and_report, seconds=seconds)
         return trainable
@@ -156,7 +155,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def described(costs: DriverCosts) -> str:
-    """The costs, and how many workers one driver feeds."""
+    """The printed form of the costs, and of the number of workers that saturate a driver."""
     names = ("report", "trial", "second", "search")
     cells = (f"a {name} {1000 * getattr(costs, name):.1f}" for name in names)
     rows = [f"ms of the driver's CPU: {', '.join(cells)}"]

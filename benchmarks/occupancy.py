@@ -1,4 +1,4 @@
-"""How busy the workers of a search were, from its records."""
+"""Measure how busy the workers of a search were, from its records."""
 
 import json
 from collections import defaultdict
@@ -16,11 +16,11 @@ class Work:
 
     Attributes:
         worker: id of the process.
-        trial: Ray Tune's id.
-        epoch: 1 for the first.
-        end: when it was recorded, in seconds since 1970.
-        seconds: that training and validation took.
-        report: seconds that the report of the epoch before held the trial up; 0 without one.
+        trial: Ray Tune's id of the trial.
+        epoch: the epoch, from 1.
+        end: time of its record, in seconds since 1970.
+        seconds: time of training and validation.
+        report: seconds for which the report of the epoch before blocked the trial; 0 without one.
     """
 
     worker: int
@@ -32,7 +32,7 @@ class Work:
 
     @property
     def begin(self) -> float:
-        """When it began, in seconds since 1970."""
+        """Its begin, in seconds since 1970."""
         return self.end - self.seconds
 
 
@@ -44,7 +44,7 @@ class Occupancy:
 
     @property
     def workers(self) -> dict[int, list[Work]]:
-        """Each worker's work in the order of time."""
+        """Each worker's work, ordered by time."""
         workers: dict[int, list[Work]] = defaultdict(list)
         for each in sorted(self.work, key=lambda each: each.end):
             workers[each.worker].append(each)
@@ -52,12 +52,12 @@ class Occupancy:
 
     @property
     def trials(self) -> int:
-        """Trials that reported."""
+        """Number of trials that reported."""
         return len({each.trial for each in self.work})
 
     @property
     def first_step(self) -> float:
-        """When the first epoch began, in seconds since 1970."""
+        """Begin of the first epoch, in seconds since 1970."""
         return min(each.begin for each in self.work)
 
     @property
@@ -73,24 +73,24 @@ class Occupancy:
 
     @property
     def report(self) -> float:
-        """Median seconds that a report held its trial up; 0 if each was its trial's last."""
+        """Median seconds for which a report blocked its trial; 0 if each was its trial's last."""
         return median([each.report for each in self.work if each.report] or [0.0])
 
     @property
     def idle(self) -> float:
-        """Share of the workers' time, from the first step to each one's last epoch, not at work."""
+        """Idle share of the workers' time, from the first step to each worker's last epoch."""
         spans = sum(work[-1].end - self.first_step for work in self.workers.values())
         return 1 - sum(each.seconds for each in self.work) / spans
 
     @property
     def idle_with_tail(self) -> float:
-        """The same up to the search's last epoch: a worker that has no trial left is idle too."""
+        """Idle share up to the search's last epoch: workers without a trial count as idle."""
         last = max(each.end for each in self.work)
         span = (last - self.first_step) * len(self.workers)
         return 1 - sum(each.seconds for each in self.work) / span
 
     def figures(self, start: float) -> dict[str, float]:
-        """Everything of a search whose process began at ``start``, in seconds since 1970."""
+        """All figures of a search whose process began at ``start``, in seconds since 1970."""
         return {
             "trials": self.trials,
             "workers": len(self.workers),
@@ -105,7 +105,7 @@ class Occupancy:
 
 
 def read_occupancy(folder: Path, uri: str) -> Occupancy:
-    """The work of the search in ``folder``, which is recorded at ``uri`` and there alone.
+    """The work of the search in ``folder``, the only one in the store at ``uri``.
 
     Raises:
         ValueError: no trial reported an epoch.

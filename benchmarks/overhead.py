@@ -1,7 +1,7 @@
-"""``python -m benchmarks.overhead``: what a search costs beyond its training.
+"""``python -m benchmarks.overhead``: the time that a search takes besides training.
 
-Two real searches in processes of their own, of gap5 on the embedded data. In the first the epochs
-are so short that the trials' own cost shows; the second, with longer epochs, tells how busy the
+It runs two real searches of gap5 on the embedded data, each in its own process. The first has very
+short epochs and shows the overhead of trials. The second has longer epochs and shows how busy the
 workers are. All figures come from their records.
 """
 
@@ -24,7 +24,7 @@ SHORT = ("--epochs", "3", "--train-limit", "128", "--val-limit", "100")
 LONG = ("--epochs", "6", "--train-limit", "1500", "--val-limit", "500")
 
 
-# Title, form and factor of every figure.
+# Title, format and factor of every figure.
 _LINES = {
     "trials": ("trials", "{:,}", 1),
     "workers": ("worker processes", "{:,}", 1),
@@ -39,11 +39,11 @@ _LINES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the benchmark; the exit status: 0, or 2 where a flag is wrong."""
+    """Run the benchmark; return 0, or 2 if a flag is wrong."""
     parser = parser_of("benchmarks.overhead", __doc__)
     parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: %(default)s")
     parser.add_argument(
-        "--start", type=int, metavar="N", help="what is not training, of N searches of two trials"
+        "--start", type=int, metavar="N", help="time only the start and the end, of N searches"
     )
     return measured(parser, _measure, argv, {"trials": 2, "start": 1})
 
@@ -60,7 +60,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure(trials: int, flags: tuple[str, ...]) -> dict[str, float]:
-    """Run a search in a process of its own; what it cost beyond training, from its records.
+    """Run a search in its own process, and measure its overhead from its records.
 
     Raises:
         RuntimeError: it ended with an error.

@@ -1,10 +1,10 @@
-"""``python -m benchmarks.plain_search``: a search as Ray Tune's guides put it together.
+"""``python -m benchmarks.plain_search``: a search built as in Ray Tune's guides.
 
-Tuner, OptunaSearch, ASHAScheduler and MLflowLoggerCallback as they come, each trial training as
-the tutorial does and saving a checkpoint every epoch. ``benchmarks.search`` compares Convoy with
-it. Three things are kinder to it than a first attempt would be: a trial computes with as many
-threads as it has CPUs, its images are shared through Ray's object store, and Optuna draws its first
-trials as Convoy does.
+It uses Tuner, OptunaSearch, ASHAScheduler and MLflowLoggerCallback with their defaults. Each trial
+trains as in the tutorial and saves a checkpoint every epoch. ``benchmarks.search`` compares Convoy
+with it. It is better than a first attempt in three ways: a trial computes with as many threads as
+it has CPUs, its images are shared through Ray's object store, and Optuna draws the same first
+trials as Convoy.
 """
 
 import argparse
@@ -41,7 +41,7 @@ CPU = torch.device("cpu")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the search that the command line ``argv`` asks for."""
+    """Run the search with the flags in ``argv``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search", allow_abbrev=False)
     for flag in ("--space", "--out"):
         parser.add_argument(flag, type=Path, required=True)
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def tuner(space: Space, dataset: Dataset, budget: Budget, seed: int, out: Path) -> tune.Tuner:
-    """Tune's tuner over ``space``; it records in ``out``."""
+    """Tune's tuner for ``space``; it writes its records into ``out``."""
     trainable = tune.with_parameters(train_trial, dataset=dataset, epochs=budget.epochs)
     callback = MLflowLoggerCallback(tracking_uri=default_uri(out), experiment_name="plain")
     return tune.Tuner(
@@ -97,20 +97,20 @@ def _searcher(space: Space, trials: int, seed: int) -> OptunaSearch:
 
 
 class _AsConvoy(SeededTPE):
-    """Draws for every trial from Convoy's seed for it."""
+    """TPE that draws each trial from Convoy's seed for that trial."""
 
     def __init__(self, seed: int, n_startup_trials: int) -> None:
         super().__init__(seed=seed, n_startup_trials=n_startup_trials)
         self._search_seed = seed
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Optuna is about to draw for ``trial``."""
+        """Optuna calls this before it draws for ``trial``."""
         super().before_trial(study, trial)
         self.begin(self._search_seed, trial.number)
 
 
 def train_trial(config: dict[str, Any], dataset: Dataset, epochs: int) -> None:
-    """Train one setting, reporting to Tune and saving a checkpoint after every epoch."""
+    """Train one setting; report to Tune and save a checkpoint after every epoch."""
     torch.set_num_threads(CPUS)
     augmented = tutorial.transform_of(
         dataset, flip=config["flip"], crop_padding=config["crop_padding"]

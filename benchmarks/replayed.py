@@ -1,4 +1,4 @@
-"""A search of gap5 on the embedded data whose trials are replayed, recorded as a real one is."""
+"""A search of gap5 on the embedded data with replayed trials, recorded like a real search."""
 
 import os
 import tempfile
@@ -31,23 +31,23 @@ from search.trials.spec import Job
 from trainables.data import EMBEDDED
 
 MEMORY = 200.0  # MB, the goal
-WARM = 100  # trials that end before memory counts as grown
+WARM = 100  # trials before growth of memory counts
 TRAIN_IMAGES = 4500
 
 
 @dataclass(frozen=True)
 class ServiceCost:
-    """What a search cost that trained nothing.
+    """The cost of a search that trained nothing.
 
     Attributes:
-        trials: how many.
-        epochs: of all trials together.
-        opening: seconds to make a new store, not counted in the others.
+        trials: number of trials.
+        epochs: number of epochs of all trials.
+        opening: seconds to create a new store, not included in the others.
         driver: seconds from the first suggestion to the last event.
-        seconds: the same until every record is written.
-        cpu: milliseconds of CPU a trial, by part.
+        seconds: seconds from the first suggestion until every record is written.
+        cpu: CPU milliseconds per trial, by part.
         memory: largest growth of resident memory, in MB, after ``WARM`` trials had ended.
-        errors: writes that the store refused.
+        errors: number of writes that the store refused.
     """
 
     trials: int
@@ -61,11 +61,11 @@ class ServiceCost:
 
     @property
     def milliseconds(self) -> float:
-        """Wall time of a trial."""
+        """Wall time per trial."""
         return 1000 * self.seconds / self.trials
 
     def described(self, goal: float | None) -> str:
-        """A few lines of text, with the ``goal`` for the seconds if it has one."""
+        """A few lines of text, with the ``goal`` in seconds if there is one."""
         cpu = ", ".join(f"{part} {ms:.2f}" for part, ms in self.cpu.items())
         return (
             f"{self.trials} trials, {self.epochs} epochs: {self.seconds:.1f} s"
@@ -80,7 +80,7 @@ class ServiceCost:
 
 
 def run(trials: int, seed: int) -> ServiceCost:
-    """Run a search and record it in a store of its own."""
+    """Run a search and record it in a new store."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space, clock = read_space(SPACE), PartClock()
     budget = space.embedded.budget.model_copy(update={"trials": trials})
@@ -118,7 +118,7 @@ def _record(
         mlflow.finish()
     seconds, used = time.perf_counter() - start, time.process_time() - used
     memory.sample(board.trials.finished)
-    # MLflow's thread took what no other part did.
+    # The rest of the CPU time is MLflow's thread.
     spent = {**clock.seconds, "mlflow": used - sum(clock.seconds.values())}
     trials = board.trials.requested
     cpu = {part: 1000 * each / trials for part, each in spent.items()}
@@ -153,7 +153,7 @@ class _ResidentMemory:
         self._process, self._first, self._max = psutil.Process(), 0, 0
 
     def sample(self, ended: int) -> None:
-        """Read it, whenever another ``WARM`` trials have ended."""
+        """Read the memory whenever another ``WARM`` trials have ended."""
         if ended % WARM:
             return
         used = self._process.memory_info().rss
@@ -162,5 +162,5 @@ class _ResidentMemory:
 
     @property
     def growth(self) -> float:
-        """In MB."""
+        """The largest growth, in MB."""
         return (self._max - self._first) / 1e6

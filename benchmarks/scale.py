@@ -1,8 +1,8 @@
-"""``python -m benchmarks.scale``: what 1,000 and 10,000 trials cost the service itself.
+"""``python -m benchmarks.scale``: the service's own cost of 1,000 and 10,000 trials.
 
-Trials replay recorded learning curves, so that nothing waits for a training. Searcher, scheduler,
-scoreboard, summary, printed lines and MLflow records, in an SQLite store of a temporary folder, are
-those of a real search. Ray's cluster is not started: what it costs a trial is not in these figures.
+Trials replay recorded learning curves, so that nothing waits for training. Searcher, scheduler,
+scoreboard, summary, printed lines and MLflow records, in an SQLite store in a temporary folder, are
+those of a real search. Ray's cluster is not started, so its cost per trial is not included.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         metavar="N",
         help="trials of a search; may be repeated (1000 and 10000)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the searches (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the searches (0)")
     return measured(parser, _measure, argv, {"trials": 1, "seed": 0})
 
 
@@ -38,7 +38,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     costs = []
     for trials in sorted(arguments.trials or SECONDS):
-        # In a process of its own, whose memory is nobody else's.
+        # In its own process, so that its memory is measured alone.
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             costs.append(process.submit(run, trials, arguments.seed).result())
         print(costs[-1].described(SECONDS.get(trials)), flush=True)

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.search``: a whole search by Convoy and the same by the plain way.
+"""``python -m benchmarks.search``: compare a whole search by Convoy with a plain Ray Tune search.
 
-Each runs in a process of its own, one after the other, over ``benchmarks/search.yaml`` with as many
-trials, epochs and images, one trial a core and one thread a trial. All figures come from the
-timestamps of both sides' MLflow records and from the start and the end of their processes.
+Both run one after the other, each in its own process, over ``benchmarks/search.yaml`` with the same
+numbers of trials, epochs and images, one trial per core and one thread per trial. All figures come
+from the timestamps of their MLflow records and from the start and the end of their processes.
 """
 
 import argparse
@@ -44,16 +44,16 @@ def main(argv: list[str] | None = None) -> int:
         "--convoy-trials",
         type=int,
         metavar="N",
-        help="more for Convoy, to spend the time that it saves (default: as --trials)",
+        help="trials of Convoy, to use the time that it saves (default: as --trials)",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="default: search.yaml")
     parser.add_argument("--train-limit", type=int, metavar="N", help=f"default: {TRAIN_LIMIT}")
     parser.add_argument("--val-limit", type=int, metavar="N", help="default: all")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first repeat")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the first repeat")
     parser.add_argument(
         "--repeats", type=int, default=1, metavar="N", help="with other seeds, in turned order"
     )
-    parser.add_argument("--out", metavar="DIR", help="keep both searches' files in it")
+    parser.add_argument("--out", metavar="DIR", help="keep both searches' files in this folder")
     minima = {"trials": 1, "convoy_trials": 1, "epochs": 1, "repeats": 1, "seed": 0}
     return measured(parser, _measure, argv, minima)
 
@@ -76,13 +76,13 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What both sides are asked to do.
+    """The task of both sides.
 
     Attributes:
         source: ``embedded`` or an absolute data folder.
-        dataset: limited as asked; loading it has filled the cache, so neither side pays for it.
-        budget: trials, epochs and ASHA's division.
-        convoy_trials: trials of Convoy; the budget's, unless more were asked for.
+        dataset: the limited data; loading it has filled the cache, so neither side pays for it.
+        budget: trials, epochs and ASHA's rungs.
+        convoy_trials: trials of Convoy; the budget's, unless the user asks for more.
     """
 
     source: str
@@ -91,7 +91,7 @@ class ComparisonPlan:
     convoy_trials: int
 
     def pair(self, seed: int, out: Path, order: Sequence[str]) -> Pair:
-        """Both searches, one after the other in this ``order``; printed."""
+        """Run both searches in this ``order``, and print the results."""
         pair = Pair(seed, **{side: self._run(side, seed, out / side) for side in order})
         print(table(pair), flush=True)
         return pair
@@ -130,14 +130,14 @@ class ComparisonPlan:
         return [*module, *(f"--{key}={value}" for key, value in flags.items())]
 
     def _images(self, side: str) -> Callable[[int], int]:
-        """Images of an epoch by batch size: Convoy leaves out what does not fill a batch."""
+        """Images per epoch by batch size: Convoy leaves out the rest that does not fill a batch."""
         images = len(self.dataset.train)
         if side == "convoy":
             return lambda batch_size: images_per_epoch(images, batch_size)
         return lambda batch_size: images
 
     def described(self) -> str:
-        """One line of what is searched."""
+        """One line on the search."""
         budget, dataset = self.budget, self.dataset
         more = self.convoy_trials != budget.trials
         by_convoy = f" ({self.convoy_trials} by Convoy)" if more else ""

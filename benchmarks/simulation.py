@@ -1,7 +1,7 @@
 """A search whose trials replay recorded learning curves instead of training.
 
-Everything that decides is the real thing: searcher, scheduler, events and their listeners. In place
-of Ray's cluster a loop lets trials report an epoch each in turn, and ends those that ASHA stops.
+Searcher, scheduler, events and their listeners are the real ones. A loop replaces Ray's cluster: it
+lets trials report an epoch in turn, and ends those that ASHA stops.
 """
 
 import json
@@ -43,7 +43,7 @@ class Curve:
 
     Attributes:
         values: the setting, by key.
-        metrics: for each of ``METRICS`` its value after every epoch, in [0, 1].
+        metrics: value after every epoch, in [0, 1], by metric of ``METRICS``.
         diverged: whether the loss became infinite after the last of these epochs.
     """
 
@@ -53,17 +53,17 @@ class Curve:
 
 
 def read_curves() -> list[Curve]:
-    """The recorded curves; the baseline's, the guesses' and those of settings drawn at random."""
+    """The recorded curves: of the baseline, of the guesses and of random settings."""
     return [Curve(**json.loads(line)) for line in FILE.read_text().splitlines()]
 
 
 class Landscape:
-    """The curve of any setting of a space, from those of the recorded settings near it.
+    """The curve of any setting of a space, interpolated from recorded settings.
 
-    Two settings differ by the sum, over the keys that exist in both, of: the difference of numbers
-    as a share of their range (of its logarithm where it is drawn so), or 1 where a choice or a word
-    differs. A setting's curve is the mean of those of its ``NEIGHBOURS`` nearest, each weighted by
-    one over its distance; if the nearest diverged, so does it.
+    The distance of two settings is a sum over the keys that both have: for numbers, their
+    difference as a share of their range (on a logarithmic scale if it is drawn so); for choices and
+    words, 1 if they differ. A setting's curve is the mean of its ``NEIGHBOURS`` nearest curves,
+    weighted by the inverse distance. If the nearest curve diverged, so does the setting.
     """
 
     def __init__(self, space: Space, curves: Sequence[Curve]) -> None:
@@ -74,7 +74,7 @@ class Landscape:
         self._options = np.array([name.endswith("?") for name in self._names])
 
     def curve(self, values: dict[str, Value]) -> Curve:
-        """The curve expected of ``values``."""
+        """The expected curve of the setting ``values``."""
         distances = self.distances(values)
         order = np.argsort(distances, kind="stable")
         nearest = self._curves[int(order[0])]
@@ -92,7 +92,7 @@ class Landscape:
         )
 
     def distances(self, values: dict[str, Value]) -> NDArray[np.float64]:
-        """How far each recorded setting is from ``values``, in their order."""
+        """The distance of each recorded setting from ``values``, in order."""
         differences = np.abs(self._points - self._row(dict(_coordinates(self._domains, values))))
         differences = np.where(self._options, differences > 0, differences)
         total: NDArray[np.float64] = np.nan_to_num(differences).sum(axis=1)
@@ -116,16 +116,16 @@ def _coordinates(domains: Domains, values: dict[str, Value]) -> Iterator[tuple[s
 
 @dataclass
 class PartClock:
-    """Seconds of its thread's CPU that each part took.
+    """CPU seconds of each part, in the clock's thread.
 
-    Waiting for the interpreter's lock, which other threads hold too, does not count.
+    Waiting for the interpreter's lock, which all threads share, does not count.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count what the block takes as ``name``."""
+        """Count the time of the block as part ``name``."""
         start = time.thread_time()
         try:
             yield
@@ -136,7 +136,7 @@ class PartClock:
 
 @dataclass
 class ReplayedTrial:
-    """What scheduler and events read of Tune's trial."""
+    """The part of Tune's trial that scheduler and events read."""
 
     trial_id: str
     config: dict[str, Any]
@@ -149,7 +149,7 @@ class ReplayedTrial:
 
 @dataclass
 class ReplayedSearch:
-    """A search over a landscape; ``seed`` is that of the noise, ``files`` its trials' own."""
+    """A search over a landscape; ``seed`` is for the noise, and ``files`` are its trials' files."""
 
     searcher: OptunaSearcher
     budget: Budget
@@ -164,7 +164,7 @@ class ReplayedSearch:
         listeners: list[TrialListener],
         trial_ended: Callable[[int], object] = lambda ended: None,
     ) -> None:
-        """Run to the end; ``trial_ended`` hears how many trials have ended whenever one has."""
+        """Run to the end; ``trial_ended`` gets the number of ended trials whenever one ends."""
         self._scheduler = AshaScheduler(self.budget)
         self._events = Events(self.board, listeners, self.files)
         self._started, ended, running = 0, 0, list[ReplayedTrial]()
@@ -194,7 +194,7 @@ class ReplayedSearch:
         return trial
 
     def _step(self, trial: ReplayedTrial) -> bool:
-        """Let the trial report an epoch, as Tune's controller passes it on; True if it ended."""
+        """Let the trial report an epoch, as Tune's controller does; return True if it ended."""
         clock = self.clock
         if trial.epoch == len(trial.noise):  # the curve ends here: it diverged
             return self._fail(trial)
@@ -203,7 +203,7 @@ class ReplayedSearch:
             decision = self._scheduler.on_trial_result(None, trial, result)
         stops: bool = decision == TrialScheduler.STOP
         with clock.part("searcher"):
-            if stops:  # Tune hands a searcher the last result with the end alone
+            if stops:  # Tune passes the last result to the searcher only at the end
                 self.searcher.on_trial_complete(trial.trial_id, result)
             else:
                 self.searcher.on_trial_result(trial.trial_id, result)
@@ -224,7 +224,7 @@ class ReplayedSearch:
 
 
 def _result(trial: ReplayedTrial) -> dict[str, Any]:
-    """The trial's next epoch, with as many figures as a real one reports."""
+    """The trial's next result, with as many figures as a real one."""
     at, noise = trial.epoch, trial.noise[trial.epoch]
     trial.epoch += 1
     recorded = {name: history[at] for name, history in trial.curve.metrics.items()}

@@ -1,4 +1,4 @@
-"""What of a search is not training: from its process's begin to its end, seen from outside."""
+"""Measure the time of a search that is not training, from outside its process."""
 
 import ctypes
 import os
@@ -24,10 +24,10 @@ _MARKS = (
 
 @dataclass(frozen=True)
 class Start:
-    """A search of two trials of one tiny epoch, in seconds since its process began.
+    """Times of a search of two trials with one tiny epoch, in seconds since its process began.
 
     Attributes:
-        first_line: it printed something.
+        first_line: it printed its first line.
         first_trial: it printed that a trial started.
         last_epoch: it printed that the last trial ended.
         last_line: it printed its last line.
@@ -44,7 +44,7 @@ class Start:
 
 
 def measure_start() -> Start:
-    """Run the search in a process of its own.
+    """Run the search in its own process.
 
     Raises:
         RuntimeError: it ended with an error.
@@ -73,7 +73,7 @@ def measure_start() -> Start:
 
 
 def start_table(starts: list[Start]) -> str:
-    """Medians, and the lowest and highest, of several searches."""
+    """A table of the medians of several searches, with the lowest and highest values."""
     titles = {
         "first_line": "first line, s",
         "first_trial": "first trial starts, s",
@@ -91,6 +91,6 @@ def start_table(starts: list[Start]) -> str:
 
 
 def _adopt() -> None:
-    """Have processes that a child leaves behind become children of this one."""
+    """Make this process the parent of processes that a child leaves behind."""
     set_child_subreaper = 36  # of Linux's prctl
     ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)

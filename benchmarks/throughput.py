@@ -1,12 +1,12 @@
-"""``python -m benchmarks.throughput``: images a second of training, Convoy against the tutorial.
+"""``python -m benchmarks.throughput``: images per second of training, Convoy and the tutorial.
 
 Both train the same function on the same images with the same batch size, optimizer, augmentation
-and threads, in one process, block by block in turn. A block's first round warms up and is not
-counted. Nothing beyond ``trainables`` is imported, so that it runs wherever torch does.
+and threads, in one process, in alternating blocks. The first round of blocks warms up and is not
+counted. Only ``trainables`` is imported, so that it runs wherever torch does.
 
-``--floor`` adds to Convoy's rate what the machine's matrix products allow: the rate of a large
-one in the number format of the training, over the floating-point operations of a step an image.
-What training moves through memory is not counted. ``--profile`` shows the operators of a step.
+``--floor`` also shows the limit by the machine's matrix products: the rate of a large product in
+the training's number format, divided by the floating-point operations of a step per image. Memory
+traffic is not counted. ``--profile`` shows the operators of a step.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from trainables.device import training_dtype
 from trainables.recipe import Recipe, Setting, Value
 from trainables.training import network
 
-COMPOSITE = {"gap5"}  # which train on composite images; the others on CIFAR-10
-# What the README advises without a GPU: full widths take seconds a step.
+COMPOSITE = {"gap5"}  # architectures that train on composite images; the others use CIFAR-10
+# Parameters that the README advises without a GPU: full widths take seconds per step.
 ON_CPU: dict[str, dict[str, Value]] = {
     "alexnet": {"width": 0.25, "dense": 512},
     "gap5": {"pool_stride": 2},
@@ -54,10 +54,10 @@ class ThroughputRow:
 
     Attributes:
         architecture: its name.
-        parameters: those that differ from its defaults.
+        parameters: its parameters that differ from the defaults.
         data: name of the set.
-        image_size: in pixels.
-        rates: images a second of every block, by way.
+        image_size: size of an image in pixels.
+        rates: images per second of every block, by way.
     """
 
     architecture: str
@@ -67,15 +67,15 @@ class ThroughputRow:
     rates: dict[str, list[float]]
 
     def median(self, way: str) -> float:
-        """Images a second of the median block."""
+        """Images per second of the median block."""
         return statistics.median(self.rates[way])
 
     def ratio(self, way: str) -> float:
-        """Convoy's median over that of ``way``."""
+        """Convoy's median divided by the median of ``way``."""
         return self.median("convoy") / self.median(way)
 
     def as_dict(self) -> dict[str, Any]:
-        """The row with what follows from it, as JSON values."""
+        """The row and its statistics, as JSON values."""
         return {
             **asdict(self),
             "median": {way: self.median(way) for way in self.rates},
@@ -90,22 +90,22 @@ def main(argv: list[str] | None = None) -> int:
     add_machine_flags(parser)
     parser.add_argument("--architecture", nargs="+", metavar="NAME", help="default: all")
     parser.add_argument(
-        "--blocks", type=int, default=5, metavar="N", help="timed (default: %(default)s)"
+        "--blocks", type=int, default=5, metavar="N", help="timed blocks (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of a block")
-    parser.add_argument("--full", action="store_true", help="the full width on the CPU too")
-    parser.add_argument("--floor", action="store_true", help="compare with matrix products too")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a block")
+    parser.add_argument("--full", action="store_true", help="full widths also on the CPU")
+    parser.add_argument("--floor", action="store_true", help="also compare with matrix products")
     parser.add_argument("--profile", action="store_true", help="show operators by time instead")
     parser.add_argument("--accuracy", action="store_true", help="compare conv3's accuracy instead")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of --accuracy")
-    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of --accuracy")
-    parser.add_argument("--train-limit", type=int, default=10_000, metavar="N", help="likewise")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="for --accuracy")
+    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="for --accuracy")
+    parser.add_argument("--train-limit", type=int, default=10_000, metavar="N", help="the same")
     minima = {"blocks": 1, "threads": 1, "seeds": 2, "epochs": 1, "train_limit": 1}
     return measured(parser, _measure, argv, minima)
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, printed as it comes."""
+    """Measure what the flags ask for, and print results as they come."""
     if not arguments.seconds > 0:
         raise UsageError(f"--seconds must be above 0, not {arguments.seconds}")
     for name in arguments.architecture or ():
@@ -120,13 +120,13 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def case_of(name: str, source: str, device: torch.device, *, full: bool = False) -> Case:
-    """What is trained to measure architecture ``name``.
+    """The case that measures architecture ``name``.
 
     Args:
-        name: of the architecture.
+        name: name of the architecture.
         source: ``embedded`` or a data folder.
-        device: where to compute.
-        full: its defaults on a CPU too, instead of the parameters advised for it.
+        device: the device to compute on.
+        full: whether to use its defaults on a CPU too, instead of the advised parameters.
     """
     composite = name in COMPOSITE
     dataset = load(DataSpec("composite" if composite else "cifar10"), source)
@@ -136,7 +136,7 @@ def case_of(name: str, source: str, device: torch.device, *, full: bool = False)
 
 
 def measure(case: Case, blocks: int, seconds: float) -> ThroughputRow:
-    """Every way's blocks in turn: Convoy, the tutorials, Convoy, ..."""
+    """Time the blocks of all ways in turn: Convoy, the tutorials, Convoy, ..."""
     with ways(case, WORKERS, seconds) as timed:
         rounds = [
             {name: way.rate(seconds) for name, way in timed.items()} for _ in range(blocks + 1)
@@ -165,7 +165,7 @@ def _rows(arguments: argparse.Namespace) -> list[ThroughputRow]:
 
 
 def line(row: ThroughputRow, *, epoch: bool) -> str:
-    """The row as it is printed; with ``epoch`` the time of 50,000 images below it."""
+    """The printed form of a row; with ``epoch``, the time of 50,000 images below it."""
     named = " ".join([row.architecture, *(f"{k}={v}" for k, v in row.parameters.items())])
     cells = [
         f"{row.median(way):,.0f} ({min(rates):,.0f}-{max(rates):,.0f})"
@@ -200,11 +200,10 @@ def _profile(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def profile(case: Case) -> list[dict[str, Any]]:
-    """All operators of Convoy's steps, the costliest first; on a GPU by the GPU's time.
+    """All operators of Convoy's steps, the slowest first; on a GPU by the GPU's time.
 
-    Calls and milliseconds are those of a step, without the operators that one calls.
-
-    The profiler itself makes small operators look costlier than they are.
+    Calls and milliseconds are per step and exclude called operators. The profiler makes small
+    operators look slower than they are.
     """
     epochs = convoy_epochs(case, STEPS * case.recipe.batch_size)
     next(epochs)
@@ -228,7 +227,7 @@ def profile(case: Case) -> list[dict[str, Any]]:
 
 
 def _floor(arguments: argparse.Namespace, rows: list[ThroughputRow]) -> dict[str, Any]:
-    """What the machine allows of each of ``rows``, printed."""
+    """Print the machine's limit for each of ``rows``."""
     peak = matrix_rate(arguments.device)
     print(f"\na product of {SIDE}x{SIDE} matrices: {peak / 1e9:,.0f} GFLOP/s")
     print(f"{'':16}{'MFLOP an image':>16}{'images/s, limit':>18}{'reached':>10}{'share':>8}")
@@ -242,9 +241,9 @@ def _floor(arguments: argparse.Namespace, rows: list[ThroughputRow]) -> dict[str
 
 
 def flops_per_image(case: Case) -> float:
-    """Floating-point operations of a training step, forward and backward, an image.
+    """Floating-point operations of a training step, both passes, per image.
 
-    A multiplication and an addition count as two. Convolutions and matrix products are counted.
+    A multiplication and an addition count as two. Only convolutions and matrix products count.
     """
     dataset = case.dataset
     model = network(Setting(case.architecture, case.parameters, case.recipe, 1, 0), dataset)
@@ -256,7 +255,7 @@ def flops_per_image(case: Case) -> float:
 
 
 def matrix_rate(device: torch.device) -> float:
-    """Floating-point operations a second of a large matrix product, the best of several."""
+    """Floating-point operations per second of a large matrix product, the best of several."""
     dtype = training_dtype(device)
     one, other = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
     times = []

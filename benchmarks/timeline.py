@@ -1,4 +1,4 @@
-"""What the timestamped records of searches say of their speed, by Convoy and by the plain way."""
+"""The speed of searches by Convoy and by plain Ray Tune, from their timestamped records."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,14 +12,14 @@ SIDES = ("convoy", "plain")
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch of one trial, as MLflow has it.
+    """One epoch of one trial, as recorded in MLflow.
 
     Attributes:
         trial: id of the trial's run.
-        time: when it was logged, in seconds since 1970.
-        seconds: that the epoch took, validation included.
-        images: that it trained on.
-        accuracy: on the validation images, in [0, 1].
+        time: time of its record, in seconds since 1970.
+        seconds: length of the epoch, including validation.
+        images: number of training images.
+        accuracy: validation accuracy, in [0, 1].
     """
 
     trial: str
@@ -34,9 +34,9 @@ class Timeline:
     """A search from the start of its process to its end.
 
     Attributes:
-        start: of the process, in seconds since 1970.
-        end: of the process likewise.
-        reports: in the order of their time, at least one.
+        start: start of the process, in seconds since 1970.
+        end: end of the process, in seconds since 1970.
+        reports: at least one report, ordered by time.
     """
 
     start: float
@@ -60,7 +60,7 @@ class Timeline:
 
     @property
     def training(self) -> float:
-        """Seconds from the first epoch's begin to the last one's record."""
+        """Seconds from the begin of the first epoch to the record of the last one."""
         return self.reports[-1].time - self.start - self.first_step
 
     @property
@@ -84,7 +84,7 @@ class Timeline:
         return times[0] - self.start if times else None
 
     def figures(self) -> dict[str, Any]:
-        """Everything above by name."""
+        """All these figures by name."""
         return {
             "wall_seconds": self.wall,
             "first_step_seconds": self.first_step,
@@ -104,13 +104,13 @@ class Timeline:
 def read_timeline(
     uri: str, start: float, end: float, images_per_epoch: Callable[[int], int]
 ) -> Timeline:
-    """The timeline of the only search that MLflow's store at ``uri`` holds.
+    """The timeline of the only search in MLflow's store at ``uri``.
 
     Args:
         uri: tracking URI.
-        start: of the search's process, in seconds since 1970.
-        end: of it likewise.
-        images_per_epoch: training images of an epoch, given a batch size.
+        start: start of the search's process, in seconds since 1970.
+        end: end of the search's process, in seconds since 1970.
+        images_per_epoch: gives the training images of an epoch for a batch size.
 
     Raises:
         ValueError: no trial reported an epoch.
@@ -147,15 +147,15 @@ class Pair:
     plain: Timeline
 
     def ratio(self, figure: str) -> float:
-        """Convoy's figure over the plain way's."""
+        """Convoy's figure divided by the plain search's."""
         ours, theirs = (side.figures()[figure] for side in (self.convoy, self.plain))
         return float(ours / theirs)
 
     @property
     def time_share(self) -> float | None:
-        """Convoy's time to the plain search's best accuracy as a share of the plain search's.
+        """Convoy's time to the plain search's best accuracy, as a share of the plain search's time.
 
-        None if Convoy did not reach it.
+        It is None if Convoy did not reach that accuracy.
         """
         ours, theirs = (side.time_to(self.plain.best) for side in (self.convoy, self.plain))
         return None if ours is None or theirs is None else ours / theirs
@@ -192,7 +192,7 @@ _LINES = {
 
 
 def table(pair: Pair) -> str:
-    """Both searches side by side, and the two ratios last."""
+    """A table of both searches, with the two ratios at the end."""
     ours, theirs = pair.convoy.figures(), pair.plain.figures()
     rows = [f"{f'seed {pair.seed}':52}{'Convoy':>12}{'plain':>12}{'ratio':>8}"]
     for key, (name, form) in _LINES.items():

@@ -1,7 +1,7 @@
-"""Training as tutorials show it, which is what Convoy is measured against.
+"""Training as in tutorials, with which Convoy is compared.
 
-Images are PIL images that torchvision's transforms augment one at a time, in a DataLoader; the
-network computes in float32 and NCHW, with ReLU before the pool; the loss is read at every step.
+Images are PIL images, which torchvision's transforms augment one by one in a DataLoader. The
+network computes in float32 and NCHW, with ReLU before the pool. The loss is read at every step.
 """
 
 from collections.abc import Generator, Iterable
@@ -29,11 +29,11 @@ _ENDLESS = 10**12
 
 
 class PilImages(TorchDataset[tuple[Any, int]]):
-    """A split's images from memory, as torchvision's CIFAR10 gives its own.
+    """A split's images in memory, in the form of torchvision's CIFAR10.
 
     Args:
         split: images and labels.
-        transform: from a PIL image to what a batch is made of.
+        transform: turns a PIL image into an element of a batch.
     """
 
     def __init__(self, split: Split, transform: Any) -> None:
@@ -48,9 +48,10 @@ class PilImages(TorchDataset[tuple[Any, int]]):
 
 
 def images_of(dataset: Dataset, split: Split, source: str, transform: Any) -> TorchDataset[Any]:
-    """``split`` of ``dataset``, which was loaded from ``source``, as a tutorial reads it.
+    """The images of ``split``, read as in a tutorial.
 
-    CIFAR-10 comes through torchvision's own class, narrowed to the images of the split.
+    ``dataset`` was loaded from ``source``. CIFAR-10 is read by torchvision's own class, limited to
+    the images of the split.
     """
     if dataset.name != "cifar10":
         return PilImages(split, transform)
@@ -61,7 +62,7 @@ def images_of(dataset: Dataset, split: Split, source: str, transform: Any) -> To
 
 
 def transform_of(dataset: Dataset, *, flip: bool = False, crop_padding: int = 0) -> Any:
-    """torchvision's transforms: crop, flip, to a tensor, normalised; without the first two if off.
+    """torchvision's transforms: optional crop and flip, then conversion and normalisation.
 
     Args:
         dataset: gives the size and the statistics of its images.
@@ -79,7 +80,7 @@ def transform_of(dataset: Dataset, *, flip: bool = False, crop_padding: int = 0)
 
 
 def shuffled(images: TorchDataset[Any], batch_size: int) -> DataLoader[Any]:
-    """The usual loader of training images, in this process, for one epoch an iteration."""
+    """The usual loader of training images, in this process; an iteration is one epoch."""
     return DataLoader(images, batch_size=batch_size, shuffle=True)
 
 
@@ -147,7 +148,7 @@ TEXTBOOK: dict[str, type[nn.Module]] = {"conv3": Conv3, "gap5": Gap5}
 
 
 def network(architecture: str, dataset: Dataset, parameters: dict[str, Any]) -> nn.Module:
-    """The textbook's network where one is written here, else Convoy's own."""
+    """The textbook's network if this module has one, else Convoy's own."""
     build = TEXTBOOK.get(architecture) or partial(architectures.build, architecture)
     return build(image_shape=dataset.image_shape, classes=len(dataset.classes), **parameters)
 
@@ -159,7 +160,7 @@ def train(
     device: torch.device,
     schedule: LRScheduler | None = None,
 ) -> Generator[tuple[int, float], None, None]:
-    """The usual loop; after every step the number of its images and the loss so far, summed."""
+    """The usual loop; it yields the images of each step and the summed loss so far."""
     model.train()
     running_loss = 0.0
     for batch, targets in batches:
@@ -175,7 +176,7 @@ def train(
 
 
 def accuracy(model: nn.Module, batches: Batches, device: torch.device) -> float:
-    """Share of the images of ``batches`` that ``model`` gets right, in float32."""
+    """Accuracy of ``model`` on the images of ``batches``, in float32."""
     model.eval()
     right = total = 0
     with torch.no_grad():

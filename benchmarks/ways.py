@@ -1,4 +1,4 @@
-"""The two ways of training, each as something that can be timed in blocks."""
+"""The two ways of training, in a form that can be timed in blocks."""
 
 import time
 from collections.abc import Iterator
@@ -15,22 +15,22 @@ from trainables.data.batches import images_per_epoch
 from trainables.recipe import Recipe, Setting, Value
 from trainables.training import Epoch, TrainingData, fit
 
-# Batches that a worker keeps ready; torch's default of ``prefetch_factor``.
+# Batches that a worker prefetches: torch's default of ``prefetch_factor``.
 _PREFETCHED = 2
 _FOREVER = 10**6  # epochs
 
 
 @dataclass(frozen=True)
 class Case:
-    """What both ways train.
+    """The task of both ways of training.
 
     Attributes:
         architecture: name of a file in ``trainables/architectures``.
-        parameters: the architecture's own; those left out have their defaults.
+        parameters: the architecture's parameters; missing ones have their defaults.
         dataset: the images.
-        source: where they came from: ``embedded`` or a folder.
-        recipe: adamw at a constant rate; batch size and augmentation.
-        device: where the network computes.
+        source: source of the images: ``embedded`` or a folder.
+        recipe: AdamW at a constant rate, with batch size and augmentation.
+        device: the device that the network computes on.
     """
 
     architecture: str
@@ -42,10 +42,10 @@ class Case:
 
 
 class Way(Protocol):
-    """A way of training that continues where its last block ended."""
+    """A way of training; each block continues where the last one ended."""
 
     def rate(self, seconds: float) -> float:
-        """Train for ``seconds`` or a little longer; images a second."""
+        """Train for ``seconds`` or slightly longer; return images per second."""
 
 
 class Convoy:
@@ -58,9 +58,9 @@ class Convoy:
 
     @classmethod
     def in_blocks(cls, case: Case, seconds: float) -> "Convoy":
-        """One whose epochs take about ``seconds`` each, or are all the images if those are less.
+        """A way whose epochs take about ``seconds`` each, but have at most all images.
 
-        On a GPU they are all the images: those take seconds, and a short probe tells nothing.
+        On a GPU epochs have all images: these take seconds, and a short probe would be too noisy.
         """
         if case.device.type != "cpu":
             return cls(case, len(case.dataset.train))
@@ -70,7 +70,7 @@ class Convoy:
         return cls(case, batch * max(1, round(probe.rate(0) * seconds / batch)))
 
     def rate(self, seconds: float) -> float:
-        """Whole epochs, at least one; validation is not part of the time."""
+        """Train whole epochs, at least one; the time excludes validation."""
         images, spent = 0, 0.0
         while not images or spent < seconds:
             images += self._images
@@ -79,13 +79,13 @@ class Convoy:
 
 
 def convoy_epochs(case: Case, images: int) -> Iterator[Epoch]:
-    """Convoy's epochs over ``images`` training images, each validated on a single one."""
+    """Convoy's epochs over ``images`` training images, with a single validation image."""
     setting = Setting(case.architecture, case.parameters, case.recipe, _FOREVER, seed=0)
     return fit(setting, TrainingData.of(case.dataset.limited(images, 1), case.device))
 
 
 class Tutorial:
-    """The tutorial's loop, with ``workers`` processes that load, or none."""
+    """The tutorial's loop, with ``workers`` loading processes, or none."""
 
     def __init__(self, case: Case, workers: int) -> None:
         recipe, dataset = case.recipe, case.dataset
@@ -101,7 +101,7 @@ class Tutorial:
         )
 
     def rate(self, seconds: float) -> float:
-        """Whole steps, at least one; batches that waited ready from before are not counted."""
+        """Train whole steps, at least one; batches that were ready before are not counted."""
         for _ in range(self._ready):
             next(self._steps)
         start, images = clock(self._device), 0
@@ -115,7 +115,7 @@ class Tutorial:
 
 
 def clock(device: torch.device) -> float:
-    """Seconds of a clock, read once ``device`` has done all that it was asked to."""
+    """The time in seconds, read after ``device`` has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

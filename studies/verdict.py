@@ -1,8 +1,8 @@
-"""How often the audit's verdict is wrong, on constructed networks whose ways are known.
+"""How often is the audit's verdict wrong? A study with constructed networks of known behaviour.
 
-A network here is its logits: normal noise, more on the label, so that it has a given accuracy
-without the digit, and β on the digit's class; a patch may add noise of its own. Labels and digits
-are drawn, and the audit's own code judges the logits as it does those of a trained network.
+A network here is only its logits: normal noise, plus an amount on the label that gives it a certain
+accuracy without the digit, plus β on the digit's class. A patch may add noise of its own. Labels
+and digits are drawn, and the audit's own code judges the logits like those of a trained network.
 """
 
 import argparse
@@ -35,28 +35,28 @@ from benchmarks.command import measured, parser_of
 from trainables.data.dataset import Integers
 from trainables.seeding import derive
 
-SIZES, SMALL_SIZES = (300, 1000, 5000), (300, 1000)  # of the first and of the other lines
+SIZES, SMALL_SIZES = (300, 1000, 5000), (300, 1000)  # images of the first and of the other lines
 ACCURACIES = (0.4, 0.6, 0.9)
 BETAS = (0.0, 0.25, 0.5, 1.0, 2.773)
-PATCHES = (0.0, 1.0, 3.0)  # standard deviations of what a patch adds to each logit
-_LARGE = 40_000  # images that tell the truth of a network
+PATCHES = (0.0, 1.0, 3.0)  # standard deviations of the noise that a patch adds to each logit
+_LARGE = 40_000  # images that show the true behaviour of a network
 
 
 @dataclass(frozen=True)
 class ConstructedNetwork:
-    """A network, and the images that it is shown.
+    """A network, and the images that it sees.
 
     Attributes:
-        beta: what the digit adds to the logit of its class, in nats.
-        accuracy: without the digit; 0 for a network that does not see the picture.
-        patch: standard deviation of what a patch adds to each logit, drawn once a patch.
-        kinds: of digits, and classes.
+        beta: amount that the digit adds to the logit of its class, in nats.
+        accuracy: accuracy without the digit; 0 for a network that does not see the picture.
+        patch: standard deviation of the noise of a patch on each logit, drawn once per patch.
+        kinds: number of digits and of classes.
         scale: standard deviation of the logits' noise.
-        confused: whether some classes are taken for each other.
+        confused: whether it confuses some classes with each other.
         biased: whether it prefers some classes.
         alignment: share of the images whose digit agrees; 0 for chance.
         uneven: whether digits point to one class four times as often as to another.
-        pasted: whether it is known where the digit lies, so that others can be pasted in.
+        pasted: whether the digit's place is known, so that other digits can be pasted in.
     """
 
     beta: float
@@ -89,11 +89,11 @@ class ConstructedNetwork:
         return np.asarray(self.scale * logits)
 
     def strength(self) -> float:
-        """What the label adds to its logit, in units of the noise, for the accuracy."""
+        """The amount on the label's logit that gives the accuracy, in units of the noise."""
         return _strength(replace(self, beta=0.0, patch=0.0, alignment=0.0, scale=1.0))
 
     def truths(self) -> set[str]:
-        """The right verdicts: two where neither is wrong."""
+        """The right verdicts; two if both are right."""
         return _truths(self)
 
 
@@ -113,7 +113,7 @@ def _strength(network: ConstructedNetwork) -> float:
 
 @cache
 def _truths(network: ConstructedNetwork) -> set[str]:
-    """That a cheater leans is right too, the weaker word."""
+    """The right verdicts; for a cheater, the weaker "leans" is right too."""
     if not network.beta:
         return {READS} if network.accuracy else {NEITHER}
     if network.beta / min(network.scale, 1.0) < LEANING_NATS:
@@ -127,7 +127,7 @@ def _truths(network: ConstructedNetwork) -> set[str]:
 def drawn(
     network: ConstructedNetwork, size: int, rng: np.random.Generator, paste: bool = True
 ) -> tuple[Integers, Integers, Floats, Swaps | str]:
-    """Labels, digits, log-probabilities and swaps of ``size`` images."""
+    """Draw labels, digits, log-probabilities and swaps of ``size`` images."""
     labels, digits = network.labels(size, rng)
     pictures = network.picture(labels, rng, network.strength())
     noise = network.patch * rng.normal(size=(size, network.kinds))
@@ -161,7 +161,7 @@ def judged(network: ConstructedNetwork, size: int, rng: np.random.Generator) -> 
 
 @dataclass(frozen=True)
 class VerdictRates:
-    """Of one network and number of images: the share of draws with each verdict."""
+    """The share of draws with each verdict, for one network and one number of images."""
 
     network: ConstructedNetwork
     size: int
@@ -169,19 +169,19 @@ class VerdictRates:
 
     @property
     def wrong(self) -> float:
-        """The share of wrong verdicts; that it cannot be told is not wrong."""
+        """The share of wrong verdicts; "cannot be told" is not wrong."""
         right = self.network.truths() | {UNKNOWN}
         return sum(share for words, share in self.verdicts.items() if words not in right)
 
     @property
     def open(self) -> float:
-        """The share of draws of which it cannot be told, or the weaker word said of a cheater."""
+        """The share of draws with "cannot be told", or with "leans" for a cheater."""
         weaker = self.verdicts.get(LEANS, 0.0) if CHEATS in self.network.truths() else 0.0
         return self.verdicts.get(UNKNOWN, 0.0) + weaker
 
 
 def rates(network: ConstructedNetwork, size: int, draws: int, seed: int) -> VerdictRates:
-    """The verdicts on so many draws."""
+    """The rates of verdicts over ``draws`` draws."""
     rng = np.random.default_rng(seed)
     counts = Counter(judged(network, size, rng) for _ in range(draws))
     return VerdictRates(network, size, {words: n / draws for words, n in counts.items()})
@@ -219,7 +219,7 @@ def grid() -> dict[str, list[ConstructedNetwork]]:
 
 
 def described(name: str, found: list[VerdictRates]) -> Iterator[str]:
-    """A line of the table for each number of images."""
+    """Yield a line of the table for each number of images."""
     for size in sorted({each.size for each in found}):
         cells = [each for each in found if each.size == size]
         worst = max(cells, key=lambda each: each.wrong)
@@ -239,8 +239,8 @@ def _called(network: ConstructedNetwork) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.verdict", __doc__)
-    parser.add_argument("--draws", type=int, default=200, metavar="N", help="of a cell (200)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all draws (0)")
+    parser.add_argument("--draws", type=int, default=200, metavar="N", help="draws of a cell (200)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all draws (0)")
     return measured(parser, _study, argv, {"draws": 1, "seed": 0})
 
 

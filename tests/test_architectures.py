@@ -423,7 +423,7 @@ def test_a_network_that_takes_an_image_size_goes_on_with_squares_of_colours(own)
 def test_a_network_that_takes_an_image_size_names_what_it_lacks_for_others(own, shape, words):
     line = (
         f"architecture mine takes square RGB images alone, not {words}: its build has no parameter "
-        "image_shape; give it that, (height, width, channels), in place of image_size"
+        "image_shape; replace image_size by image_shape, (height, width, channels)"
     )
     with pytest.raises(UsageError, match=f"^{re.escape(line)}$"):
         architectures.build("mine", image_shape=shape, classes=5)

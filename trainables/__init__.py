@@ -1,1 +1,1 @@
-"""What one trial does: data, architectures, recipe and training, on torch alone."""
+"""The work of one trial: data, architectures, recipe and training, on torch alone."""

@@ -1,31 +1,31 @@
-"""The one place that decides which epoch of a training is its best."""
+"""Decide which epoch of a training is its best; no other module does."""
 
 from collections.abc import Mapping
 from typing import Any
 
-ACCURACY = "accuracy"  # the metric of a search that names none, and of all that older versions ran
+ACCURACY = "accuracy"  # the metric by default, and of all searches of older versions
 
 
 def figure_of(metric: str) -> str:
-    """The name of a ``metric``'s figure among those of an epoch; the figure is in [0, 1]."""
+    """The name under which an epoch records ``metric``; its value is in [0, 1]."""
     return f"val_{metric}"
 
 
 def in_words(metric: str) -> str:
-    """A ``metric`` as sentences and axes name it."""
+    """The name of ``metric`` in sentences and on axes."""
     names = {"auroc": "AUROC", "macro_f1": "macro F1", "worst_group": "worst-group accuracy"}
     return names.get(metric, metric.replace("_", " "))
 
 
 def judged_by(metric: str) -> str:
-    """``, judged by`` the ``metric``; nothing of the accuracy, which goes without saying."""
+    """``, judged by`` and the ``metric``'s name; empty for the accuracy, the usual metric."""
     return "" if metric == ACCURACY else f", judged by {in_words(metric)}"
 
 
 def improves(figures: Mapping[str, Any], best: Mapping[str, Any], metric: str) -> bool:
-    """True if an epoch's ``figures`` are better by ``metric`` than those of the ``best`` before it.
+    """True if an epoch's ``figures`` are better by ``metric`` than the ``best`` figures before it.
 
-    Of equal epochs the first is the best. ``best`` is empty before the first epoch.
+    Of equal epochs, the first is the best. ``best`` is empty before the first epoch.
     """
     name = figure_of(metric)
     return bool(figures[name] > best.get(name, -1.0))

@@ -1,4 +1,4 @@
-"""A training's state on disk."""
+"""Save the state of a training to disk, and load it."""
 
 import warnings
 from pathlib import Path
@@ -11,32 +11,32 @@ from trainables.boundary.errors import UsageError
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write ``state`` (tensors and plain values) to ``path``, whole or not at all.
+    """Write ``state`` (tensors and plain values) to ``path`` atomically.
 
     Raises:
-        OSError: it could not be written, for want of room on the disk perhaps.
+        OSError: it could not be written, for example because the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
         try:
             torch.save(state, file)
         except RuntimeError as error:
-            # What the file raised is lost beneath torch's error about the end of its archive.
+            # Torch replaces the file's error by one about the end of its archive.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The state in ``path``, its tensors on ``device``; runs no code from the file.
+    """Load the state in ``path`` with its tensors on ``device``; no code in the file runs.
 
     Raises:
         UsageError: there is no such file, or it is damaged.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch's own on what it then refuses
+        with warnings.catch_warnings(action="ignore"):  # torch warns of files that it then refuses
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch lets through whatever Python raises for damaged bytes
+    except Exception as error:  # torch raises many kinds for damaged bytes
         raise UsageError(f"checkpoint {path} does not load ({type(error).__name__})") from error
     if not isinstance(state, dict):
         raise UsageError(

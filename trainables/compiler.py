@@ -1,4 +1,4 @@
-"""Torch's compiler, which a training does not need and which takes a second to import."""
+"""Avoid torch's compiler, which trainings do not need and which takes a second to import."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from torch.optim import Optimizer
 
 
 def leave_out() -> None:
-    """Have torch's optimizers not import the compiler to ask it to leave some methods alone.
+    """Prevent torch's optimizers from importing the compiler.
 
-    Torch keeps with each of these what the compiler made of it, and imports it where it has made
-    nothing yet; without a compiler that is the method as it is.
+    They import it to exclude some methods from compilation, and store the excluded form with each
+    method. Here the method itself is stored as that form, so the compiler is not imported.
     """
     methods = Optimizer.add_param_group, Optimizer.state_dict, Optimizer.load_state_dict
     for method in methods:

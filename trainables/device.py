@@ -1,4 +1,4 @@
-"""Where a trial computes: device, number format, threads."""
+"""The device, number format and threads of a trial."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ import torch
 
 
 def best_device() -> torch.device:
-    """cuda, else mps, else cpu; from now on float32 is float32 on it, as ``exact_float32`` says."""
+    """cuda if available, else mps, else cpu. It also calls ``exact_float32``."""
     exact_float32()
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -23,9 +23,9 @@ def best_device() -> torch.device:
 
 @cache
 def device_name(device: torch.device) -> str:
-    """What the device is called, such as ``AMD EPYC 9R14, AVX512``.
+    """The name of the device, such as ``AMD EPYC 9R14, AVX512``.
 
-    Of a CPU, its model and the widest instructions that torch uses on it: both may change the last
+    For a CPU it is the model and the widest instructions that torch uses: both may change the last
     bits of a result.
     """
     if device.type == "cuda":
@@ -35,7 +35,7 @@ def device_name(device: torch.device) -> str:
 
 
 def _cpu_model() -> str:
-    """The CPU's model as Linux tells it; empty elsewhere."""
+    """The CPU's model on Linux; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -44,9 +44,9 @@ def _cpu_model() -> str:
 
 
 def training_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it in hardware, else float32.
+    """bfloat16 if the device multiplies it in hardware, else float32.
 
-    Emulated bfloat16 is several times slower than float32, so support in software does not count.
+    Emulated bfloat16 is several times slower than float32, so software support does not count.
     """
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
@@ -59,20 +59,20 @@ def training_dtype(device: torch.device) -> torch.dtype:
 
 
 def evaluation_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it in hardware, else float32, as in training."""
+    """The number format of evaluations, which is that of training."""
     return training_dtype(device)
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """What records call a number format, such as ``bfloat16``."""
+    """The name of a number format in records, such as ``bfloat16``."""
     return str(dtype).removeprefix("torch.")
 
 
 def dtype_of(name: str) -> torch.dtype:
-    """The number format that records call ``name``.
+    """The number format with the name ``name`` in records.
 
     Raises:
-        ValueError: none in which networks are evaluated.
+        ValueError: networks are not evaluated in this format.
     """
     if name not in ("bfloat16", "float32"):
         raise ValueError(f"{name!r} is neither bfloat16 nor float32")
@@ -86,13 +86,13 @@ def tf32_requested() -> bool:
 
 
 def exact_float32() -> None:
-    """Compute float32 in float32 from now on.
+    """Compute float32 convolutions and products in full float32 from now on.
 
-    By default torch convolves in TF32 on a GPU, which has float32's range and a mantissa of 10 bits
-    instead of 23. ``CONVOY_TF32=1`` asks for it again.
+    By default torch convolves in TF32 on a GPU, which has float32's range but a mantissa of 10 bits
+    instead of 23. ``CONVOY_TF32=1`` allows TF32 again.
     """
-    # Names that every torch from 2.7 on has: where torch is told by its newer ones, it refuses to
-    # answer by these, which torch itself and other libraries still ask by. Some versions warn.
+    # These names exist in every torch from 2.7 on. If its newer names are used, torch refuses reads
+    # by these older ones, which torch itself and other libraries still use. Some versions warn.
     warnings.filterwarnings("ignore", "Please use the new API settings to control TF32")
     torch.backends.cudnn.allow_tf32 = tf32_requested()
     torch.set_float32_matmul_precision("highest")
@@ -100,7 +100,7 @@ def exact_float32() -> None:
 
 @contextmanager
 def tf32_convolutions(enabled: bool) -> Iterator[None]:
-    """A GPU convolves float32 in TF32 within, or does not; afterwards as before."""
+    """Switch TF32 convolutions on a GPU on or off within the context."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = enabled
     try:
@@ -112,6 +112,6 @@ def tf32_convolutions(enabled: bool) -> Iterator[None]:
 def use_threads(count: int) -> None:
     """Compute with ``count`` CPU threads: as many as the trial has CPUs.
 
-    More of them, in several trials at once, contend for the cores and run several times slower.
+    With more threads, several trials at once compete for cores and run several times slower.
     """
     torch.set_num_threads(max(1, count))

@@ -1,4 +1,4 @@
-"""What a network makes of a split: loss, accuracy and, beside digits, how far it follows them."""
+"""Evaluate a network on a split: loss, accuracy and, if images have digits, digit following."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,15 @@ from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS
 from trainables.metrics import Metric
 
-# Bounds the memory, and is part of what makes a figure repeatable to the last bit. On a CPU the
-# activations of 100 images stay in its cache: gap5 is validated twice as fast as with 500.
+# A fixed batch bounds the memory and makes a figure repeatable to the last bit. On a CPU the
+# activations of 100 images fit into its cache: gap5 is validated twice as fast as with 500.
 BATCH, BATCH_ON_CPU = 500, 100
 METRICS = (
     Metric("val_loss", "cross-entropy on the validation split, after the epoch, in nats"),
     Metric("val_accuracy", "on the validation split, after the epoch"),
-    Metric("val_accuracy_aligned", "of the images whose shortcut agrees with the label"),
-    Metric("val_accuracy_conflicting", "of the images whose shortcut is another class"),
-    Metric("digit_following", "share of those that are predicted as what their shortcut says"),
+    Metric("val_accuracy_aligned", "on the images whose shortcut agrees with the label"),
+    Metric("val_accuracy_conflicting", "on the images whose shortcut points to another class"),
+    Metric("digit_following", "share of these that are predicted as the shortcut's class"),
 )
 _SHARES = tuple(metric.name for metric in METRICS[1:])
 
@@ -47,23 +47,24 @@ class Evaluation:
         return self.logits.argmax(dim=1)
 
     def on_cpu(self) -> "Evaluation":
-        """The same on the CPU."""
+        """A copy on the CPU."""
         digits = None if self.digits is None else self.digits.cpu()
         return Evaluation(self.logits.cpu(), self.labels.cpu(), digits)
 
     def metrics(self, metric: str = ACCURACY) -> dict[str, float]:
-        """The figures of ``METRICS`` and of ``metric``; those of the shortcut with digits alone.
+        """The figures of ``METRICS`` and of ``metric``.
 
-        A figure over no images is left out.
+        Figures of the shortcut need digits, and a figure over no images is left out.
         """
         return metrics_of(self.sums(metric), metric)
 
     def sums(self, metric: str = ACCURACY) -> Tensor:
-        """What ``metrics_of`` reads, float64, (M,), without a wait for a GPU of NVIDIA's.
+        """The sums that ``metrics_of`` reads, float64, (M,), without waiting for an NVIDIA GPU.
 
-        The loss; of each accuracy the hits and the images; and the figure of another ``metric``.
+        They are the loss, the hits and the images of each accuracy, and the value of ``metric`` if
+        that is not the accuracy.
         """
-        if self.logits.device.type == "mps":  # which has no float64
+        if self.logits.device.type == "mps":  # has no float64
             return self.on_cpu().sums(metric)
         right = self.predictions == self.labels
         groups = [(right, torch.ones_like(right))]
@@ -81,7 +82,7 @@ class Evaluation:
 
 
 def metrics_of(sums: Tensor, metric: str = ACCURACY) -> dict[str, float]:
-    """The figures that ``Evaluation.sums`` holds; one over no images is left out."""
+    """The figures in ``Evaluation.sums``; a figure over no images is left out."""
     loss, *counts = sums.tolist()
     judged = {} if metric == ACCURACY else {figure_of(metric): counts.pop()}
     shares = zip(_SHARES, counts[::2], counts[1::2], strict=False)
@@ -95,13 +96,13 @@ def evaluate(
     normalise: Normaliser,
     dtype: torch.dtype = torch.float32,
 ) -> Evaluation:
-    """``model`` on every image of ``split``, in eval mode; its mode is restored.
+    """Run ``model`` on every image of ``split`` in eval mode, then restore its mode.
 
     Args:
         model: on the split's device.
         split: the images.
-        normalise: from their pixels to the model's input.
-        dtype: number format, as ``logits_of`` has it.
+        normalise: turns their pixels into the model's input.
+        dtype: number format, as in ``logits_of``.
     """
     training = model.training
     model.eval()
@@ -120,14 +121,14 @@ def logits_of(
 ) -> Tensor:
     """A model's logits on a batch, (N, classes), float32; nothing here waits for the device.
 
-    In bfloat16 all layers compute as ``torch.autocast`` has it, but for the head, the last linear
-    layer that the model holds: it stays in float32, as two logits would often tie in bfloat16. A
-    model without one, such as nin, has its logits in bfloat16.
+    In bfloat16, layers compute under ``torch.autocast``. Only the last linear layer, the head, is
+    in float32, as logits would often tie in bfloat16. A model without one, such as nin, has its
+    logits in bfloat16.
 
     Args:
         model: in eval mode.
         images: (N, H, W, 3), uint8.
-        normalise: from pixels to the model's input.
+        normalise: turns pixels into the model's input.
         dtype: float32 or bfloat16.
     """
     inputs = normalise(images)
@@ -140,10 +141,10 @@ def logits_of(
 
 
 class _HeadInFloat32(TorchFunctionMode):
-    """Within, the linear layers of the head's shape compute in float32: for this thread alone.
+    """A context in which linear layers of the head's shape compute in float32, in this thread.
 
-    The model is left as it is, without a hook. A layer is known by the shape of its weights, as
-    some, such as weight normalisation's, are computed anew for each use.
+    The model does not change and gets no hook. Layers are identified by the shape of their weights,
+    as some weights, such as those of weight normalisation, are computed for each use.
     """
 
     def __init__(self, model: nn.Module) -> None:

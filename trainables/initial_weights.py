@@ -1,7 +1,7 @@
-"""A training that starts from another model's weights instead of random ones.
+"""Start a training from another model's weights instead of random ones.
 
-A layer takes the weights if the file has all of its tensors in its shapes. The others, such as a
-head for other classes, keep the values that they were drawn with.
+A layer takes the weights if the file has all of its tensors with the same shapes. Other layers,
+such as a head for other classes, stay at their random values.
 """
 
 import json
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from trainables.boundary.errors import UsageError
 from trainables.checkpoint import load
 
-_BESIDE = ("labels.json", "setting.json")  # what names the architecture of the weights beside it
+_DESCRIPTIONS = ("labels.json", "setting.json")  # files next to weights; name the architecture
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a network takes of another's weights.
+    """The weights that a network takes from another.
 
     Attributes:
-        tensors: by name, of the layers that fit.
-        redrawn: names of the layers that do not.
+        tensors: tensors of the layers that fit, by name.
+        redrawn: names of the layers that do not fit.
     """
 
     tensors: dict[str, Tensor]
@@ -32,7 +32,7 @@ class Taken:
 
 
 def initialise(model: nn.Module, path: Path, architecture: str) -> tuple[str, ...]:
-    """Give ``model`` the weights in ``path``; the names of the layers that keep their own.
+    """Load the weights in ``path`` into ``model``; return the names of the layers that do not fit.
 
     Raises:
         UsageError: the file does not load, or is of another architecture.
@@ -46,8 +46,8 @@ def read_weights(path: Path, architecture: str) -> dict[str, Tensor]:
     """The tensors in a ``weights.pt`` or ``model.pt``, by name.
 
     Raises:
-        UsageError: the file does not load, holds something else or numbers that are not finite, or
-            is of another architecture.
+        UsageError: the file does not load, holds no weights or numbers that are not finite, or is
+            of another architecture.
     """
     if not path.is_file():
         raise UsageError(f"init: {path} is not there; give the weights.pt of a model")
@@ -64,7 +64,7 @@ def read_weights(path: Path, architecture: str) -> dict[str, Tensor]:
 
 
 def _is_plain(name: Any, value: Any) -> bool:
-    """True of a tensor of real numbers by name, neither sparse nor without values."""
+    """True for a named, dense tensor of real numbers with values."""
     if not (isinstance(name, str) and isinstance(value, Tensor)):
         return False
     dense = value.layout == torch.strided and not value.is_meta
@@ -72,14 +72,14 @@ def _is_plain(name: Any, value: Any) -> bool:
 
 
 def _check_architecture(path: Path, architecture: str) -> None:
-    for name in _BESIDE:
+    for name in _DESCRIPTIONS:
         other = _architecture(path.with_name(name))
         if other not in (None, architecture):
             raise UsageError(f"init: {path} is of architecture {other}, not {architecture}")
 
 
 def _architecture(file: Path) -> Any:
-    """What a file beside the weights says of them; None if it says nothing."""
+    """The architecture that a file next to the weights names; None if it names none."""
     try:
         written = json.loads(file.read_text())
         return written.get("architecture") or written["setting"]["architecture"]
@@ -88,11 +88,11 @@ def _architecture(file: Path) -> Any:
 
 
 def taken_by(model: nn.Module, weights: dict[str, Tensor], path: Path) -> Taken:
-    """What ``model`` takes of ``weights``, layer by layer.
+    """The part of ``weights`` that ``model`` takes, layer by layer.
 
     Raises:
-        UsageError: no layer fits, or nothing beside the file says of which architecture it is and
-            its layers are another's.
+        UsageError: no layer fits; or no file next to the weights names their architecture, and
+            their layers are those of another one.
     """
     own = model.state_dict()
     layers: dict[str, list[str]] = {}
@@ -104,22 +104,22 @@ def taken_by(model: nn.Module, weights: dict[str, Tensor], path: Path) -> Taken:
     }
     if not any(fits.values()):
         raise UsageError(f"init: no layer of {path} fits; give weights of the same architecture")
-    if all(_architecture(path.with_name(name)) is None for name in _BESIDE):
+    if all(_architecture(path.with_name(name)) is None for name in _DESCRIPTIONS):
         _check_layers(own, weights, path)
     tensors = {name: weights[name] for layer in fits if fits[layer] for name in layers[layer]}
     return Taken(tensors, tuple(layer for layer, fit in fits.items() if not fit))
 
 
 def _fits(weights: Tensor, own: Tensor) -> bool:
-    """True if the weights have the shape, and are fractions where the network's are."""
+    """True if the shapes are equal, and the weights are floats if the network's are."""
     exact = weights.is_floating_point() or not own.is_floating_point()
     return exact and weights.shape == own.shape
 
 
 def _check_layers(own: dict[str, Tensor], weights: dict[str, Tensor], path: Path) -> None:
-    """Raise UsageError if each has layers that the other lacks, normalisation left aside.
+    """Raise UsageError if each has layers that the other lacks; normalisation layers do not count.
 
-    Of one architecture a parameter may add layers, as a greater depth does.
+    Within one architecture, a parameter such as the depth may add layers to one of them.
     """
     ours, theirs = (_layers(each) for each in (own, weights))
     if (more := theirs - ours) and (lacking := ours - theirs):

@@ -1,15 +1,15 @@
-"""A figure of an epoch, declared where it is made: what is not declared is not recorded."""
+"""Metrics of an epoch. The module that computes a metric declares it; only these are recorded."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that is recorded after every epoch that has it.
+    """A metric that is recorded after every epoch that has it.
 
     Attributes:
-        name: of its column in every record.
-        meaning: what it is, and in which unit where that is not a share.
+        name: name of its column in every record.
+        meaning: its meaning, and its unit unless it is a share.
     """
 
     name: str

@@ -17,8 +17,8 @@ class Mixture:
 
     Attributes:
         others: (N,), the label of each image's partner.
-        shares: (B, 2), of each of the B batches the share of the image's own label and that of its
-            partner's, in [0, 1].
+        shares: (B, 2), for each of the B batches the share of an image's own label and the share
+            of its partner's label, in [0, 1].
     """
 
     others: Tensor
@@ -27,11 +27,11 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Targets:
-    """What images should be taken for: one label each, or two with shares.
+    """The targets of images: one label each, or two labels with shares.
 
     Attributes:
         labels: (N,), int64.
-        mixture: the other labels; None where no image is mixed.
+        mixture: the other labels; None if no image is mixed.
     """
 
     labels: Tensor
@@ -40,12 +40,12 @@ class Targets:
     def cross_entropy(
         self, logits: Tensor, smoothing: float = 0.0, class_weights: Tensor | None = None
     ) -> Tensor:
-        """Mean over the one batch, in nats, of both labels' losses weighted by their shares.
+        """Mean loss over a single batch, in nats; mixed labels count by their shares.
 
         Args:
             logits: (N, classes).
             smoothing: share of each label that is spread over all classes, in [0, 1).
-            class_weights: (classes,), by which the mean is weighted; None for a plain one.
+            class_weights: (classes,), weights of the mean; None for a plain mean.
         """
 
         def loss_of(labels: Tensor) -> Tensor:
@@ -59,9 +59,9 @@ class Targets:
         return blended
 
     def hits(self, logits: Tensor) -> Tensor:
-        """How many predictions of ``logits``, (N, classes), are right, in [0, N].
+        """The number of right predictions of ``logits``, (N, classes), in [0, N].
 
-        Each label counts by its share, as the source does it.
+        A mixed label counts by its share, as in the source.
         """
         predicted = logits.argmax(dim=1)
         hits = (predicted == self.labels).sum()
@@ -80,14 +80,14 @@ def mix(
     shares: np.random.Generator,
     draws: torch.Generator,
 ) -> tuple[Tensor, Targets]:
-    """Every image blended with a partner of its batch; one share, of Beta(alpha, alpha), a batch.
+    """Blend every image with a partner of its batch; a batch has one share from Beta(alpha, alpha).
 
     Args:
-        images: (N, C, H, W), floats.
+        images: (N, C, H, W), floats, batch after batch.
         labels: (N,).
-        alpha: 0 leaves the images as they are.
-        batch_size: of the batches that the images are, one after the other.
-        shares: draws the share.
+        alpha: 0 leaves the images unchanged.
+        batch_size: number of images of a batch.
+        shares: draws the shares.
         draws: draws the partners.
     """
     if not alpha:

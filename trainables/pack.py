@@ -1,8 +1,8 @@
-"""A pack: several trainings in one process, on one device, a step of each in turn.
+"""A pack: several trainings in one process, on one device, which take steps in turn.
 
-A small network leaves most of a GPU idle. In a pack one process holds the data once, and the steps
-of its members lie in CUDA streams of their own, so that they may overlap. A member draws from a
-random stream of its own too, so it ends with the weights that it would have alone.
+A small network leaves most of a GPU idle. In a pack, one process holds the data once, and each
+member's steps run in a CUDA stream of its own, so that they may overlap. Each member also has its
+own random state, so it ends with the same weights as if it trained alone.
 """
 
 import os
@@ -15,7 +15,7 @@ from trainables.training import Epoch
 
 
 def use_all_queues() -> None:
-    """Have a GPU take work from 32 streams at once, not from 8; called before its first use."""
+    """Let a GPU take work from 32 streams at once instead of 8; call it before its first use."""
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
 
 
@@ -23,8 +23,8 @@ class Member:
     """One training of a pack.
 
     Args:
-        steps: what ``trainables.training.steps`` gives.
-        device: where it computes.
+        steps: the iterator from ``trainables.training.steps``.
+        device: the device that it computes on.
     """
 
     def __init__(self, steps: Iterator[Epoch | None], device: torch.device) -> None:
@@ -33,11 +33,11 @@ class Member:
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            # What it reads, the data above all, must be there.
+            # The data that it reads must be on the device.
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def advance(self) -> Epoch | None:
-        """Train a step; the epoch, if one ended with it.
+        """Train a step; return the epoch if one ended with it, else None.
 
         Raises:
             StopIteration: the training has ended.
@@ -45,7 +45,7 @@ class Member:
         outside = _Random.present(self._device)
         self._random.install(self._device)
         try:
-            with torch.cuda.stream(self._stream):  # on a CPU, None, which changes nothing
+            with torch.cuda.stream(self._stream):  # None on a CPU, which has no effect
                 return next(self._steps)
         finally:
             self._random = _Random.present(self._device)
@@ -56,8 +56,8 @@ class Member:
 class _Random:
     """The state of torch's global generators: the CPU's, and the GPU's if that is the device.
 
-    On a GPU it is what the generator draws from, not a copy: a graph reads its seed from memory
-    that belongs to the state that it was captured with, and members replay at the same time.
+    On a GPU it is the generator's state itself, not a copy: a graph reads its seed from memory that
+    belongs to the state with which it was captured, and members replay at the same time.
     """
 
     cpu: torch.Tensor
@@ -65,18 +65,18 @@ class _Random:
 
     @classmethod
     def new(cls, device: torch.device) -> "_Random":
-        """The CPU's as it is; on a GPU one of its own."""
+        """The current state on a CPU, and a new state on a GPU."""
         own = torch.Generator(device) if device.type == "cuda" else None
         return cls(torch.get_rng_state(), own)
 
     @classmethod
     def present(cls, device: torch.device) -> "_Random":
-        """What the generators draw from now."""
+        """The current state of the generators."""
         gpu = _on_gpu(device)
         return cls(torch.get_rng_state(), gpu.graphsafe_get_state() if gpu else None)
 
     def install(self, device: torch.device) -> None:
-        """Have the generators draw from it."""
+        """Make it the current state of the generators."""
         torch.set_rng_state(self.cpu)
         gpu = _on_gpu(device)
         if gpu and self.gpu:
@@ -84,7 +84,7 @@ class _Random:
 
 
 def _on_gpu(device: torch.device) -> torch.Generator | None:
-    """The global generator of a GPU; None of another device."""
+    """The global generator of a GPU; None for another device."""
     if device.type != "cuda":
         return None
     torch.cuda.init()  # type: ignore[no-untyped-call]

@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-# Of elements: below, a step is as fast with torch's own kernel.
+# Number of elements below which torch's own kernel is as fast.
 _SMALLEST = 2**20
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """``nn.MaxPool2d``, trained faster on a CPU in bfloat16 where pools are 2x2 and batches large.
+    """``nn.MaxPool2d``, trained faster on a CPU in bfloat16 if pools are 2x2 and batches large.
 
-    Torch keeps the place of every maximum in 64 bits, and scatters the gradient to it. Here a
-    maximum is that of two pairs, and the gradient is multiplied by which of a pair was greater.
-    Values and gradients are torch's, ties included. Everywhere else it is torch's own.
+    Torch stores the place of every maximum in 64 bits and scatters the gradient to it. Here the
+    maximum is taken over pairs, and a mask of the greater of each pair multiplies the gradient.
+    Values and gradients equal torch's, also for ties. In all other cases torch's own pool runs.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ class MaxPool2d(nn.MaxPool2d):
         pooled: Tensor
         if self._halves_sides() and _in_pairs(inputs):
             pooled = PairMaximum.apply(inputs)
-            # Of NaNs torch prefers the last, and no comparison tells the first from it.
+            # Among NaNs torch returns the last, which no comparison can find.
             if math.isfinite(pooled.detach().sum().item()):
                 return pooled
         pooled = super().forward(inputs)
@@ -45,7 +45,7 @@ class MaxPool2d(nn.MaxPool2d):
 
 
 def _in_pairs(inputs: Tensor) -> bool:
-    """Whether all of ``inputs`` can be paired, and that is faster."""
+    """Whether all of ``inputs`` can be paired, and whether that is faster."""
     return (
         inputs.requires_grad
         and torch.is_grad_enabled()
@@ -55,7 +55,7 @@ def _in_pairs(inputs: Tensor) -> bool:
         and not (inputs.shape[2] % 2 or inputs.shape[3] % 2)
         and inputs.numel() >= _SMALLEST
         and inputs.is_contiguous(memory_format=torch.channels_last)
-        and not is_in_torch_dispatch_mode()  # of what traces, which cannot look at a value
+        and not is_in_torch_dispatch_mode()  # a tracer cannot read values
     )
 
 
@@ -77,30 +77,30 @@ class PairMaximum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """The gradient of the inputs: that of each maximum at its place, zeros elsewhere."""
+        """The gradient of the inputs: each maximum's gradient at its place, zeros elsewhere."""
         in_left, in_upper = ctx.saved_tensors
         last = gradient.permute(0, 2, 3, 1).contiguous()
-        # As whole numbers: a product with 0 or 1 is exact for infinities and NaNs too.
+        # As integers, so that a product with 0 or 1 is exact for infinities and NaNs too.
         rows = _spread(last.view(torch.int16), in_upper)
         pixels = _spread(rows, in_left)
         return pixels.view(gradient.dtype).view(ctx.shape).permute(0, 3, 1, 2)
 
 
 def _pairs(values: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Each of two neighbouring runs of ``length``, (pairs, length)."""
+    """The first and the second of neighbouring runs of ``length``, (pairs, length) each."""
     paired = values.view(-1, 2, length)
     return paired[:, 0], paired[:, 1]
 
 
 def _is_first(first: Tensor, second: Tensor) -> Tensor:
-    """1 where the maximum is in ``first``, as it is of equals, else 0; int16."""
-    # Written in the format of what is compared, which is some eight times as fast as to booleans.
+    """1 if the maximum is in ``first`` (also for equal values), else 0; int16."""
+    # Written in the inputs' format, which is some eight times as fast as writing booleans.
     mask = torch.ge(first, second, out=torch.empty_like(first)).view(torch.int16)
     return torch.ne(mask, 0, out=mask)
 
 
 def _spread(values: Tensor, is_first: Tensor) -> Tensor:
-    """Pairs, (pairs, 2, length), of a value and 0, the value where ``is_first`` says."""
+    """Pairs (pairs, 2, length) of a value and 0; the value is first if ``is_first`` is 1."""
     values = values.view(is_first.shape)
     pairs = values.new_empty(len(values), 2, values.shape[1])
     first = torch.mul(values, is_first, out=pairs[:, 0])

@@ -1,8 +1,8 @@
-"""Random streams that are functions of a seed and a place, never of what was drawn before.
+"""Random streams that depend only on a seed and a place, not on earlier draws.
 
-Every epoch of a trial draws from streams derived from (seed, epoch), so a training that is resumed
-at an epoch boundary draws exactly what the unbroken one does, and no generator's state has to be
-kept.
+Every epoch of a trial draws from streams derived from (seed, epoch). So a training that is resumed
+at the end of an epoch draws the same numbers as one without interruption, and no generator's state
+has to be saved.
 """
 
 import zlib
@@ -18,5 +18,5 @@ def derive(seed: int, *place: int | str) -> int:
 
 
 def generator(device: torch.device, seed: int, *place: int | str) -> torch.Generator:
-    """A torch generator on ``device`` at the start of the stream of a place."""
+    """A torch generator on ``device`` at the start of a place's stream."""
     return torch.Generator(device=device).manual_seed(derive(seed, *place))

@@ -1,4 +1,4 @@
-"""A copy of a training's state that stays as it is while the training goes on."""
+"""Copy a training's state, so that the copy does not change while the training continues."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import torch
 
 
 def snapshot(state: Any) -> Any:
-    """``state`` with every tensor cloned; dicts and lists are made anew, the rest is shared.
+    """Copy ``state``: tensors are cloned, dicts and lists are new, and everything else is shared.
 
-    Some ten times as fast as ``copy.deepcopy``, which clones a tensor with all that it may carry.
+    It is some ten times as fast as ``copy.deepcopy``, which also copies a tensor's attributes.
     """
     if isinstance(state, torch.Tensor):
         return state.clone()

@@ -1,4 +1,4 @@
-"""Numbers of the host's on their way to a device."""
+"""Copy numbers from the host to a device."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def upload(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A tensor of ``values`` on ``device``, without a wait for what a GPU has still to do."""
+    """A tensor of ``values`` on ``device``, without waiting for a GPU's pending work."""
     tensor = torch.tensor(values, dtype=dtype)
     if device.type == "cuda":
         tensor = tensor.pin_memory()

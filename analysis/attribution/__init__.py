@@ -1,7 +1,7 @@
-"""Maps of what an output owes to each pixel, one method a file.
+"""Attribution maps: how much each pixel contributes to an output. Each method has its own file.
 
-A method takes a network in eval mode, inputs (N, C, H, W) and a class of each, (N,), and gives
-(N, C, H, W): C is 3 where it tells the colours apart, else 1. It leaves the network as it was.
+A method takes a network in eval mode, inputs (N, C, H, W) and a class of each, (N,), and returns
+maps (N, C, H, W). C is 3 if the method separates the colours, else 1. The network does not change.
 """
 
 from collections.abc import Callable
@@ -12,5 +12,5 @@ Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def strength(maps: Tensor) -> Tensor:
-    """Maps (N, C, H, W) without sign and colour, (N, H, W): their absolute values summed over C."""
+    """Absolute values of maps (N, C, H, W) summed over C, (N, H, W)."""
     return maps.abs().sum(dim=1)

@@ -1,10 +1,10 @@
 """Class activation maps (Zhou et al. 2016), and Grad-CAM (Selvaraju et al. 2017) for dense heads.
 
-Behind a global average pool, logit k is the mean over the picture of sum_c W[k, c] A[c], plus a
-bias: that sum is the class activation map, and exact. Without a linear layer behind the pool the
-last maps are the class activation maps. A dense head allows Grad-CAM alone, where the mean gradient
-of the logit stands for the weight. It is kept signed here, before the ReLU of its paper, so that
-both are read alike.
+After a global average pool and a linear layer, logit k is the mean over the picture of
+sum_c W[k, c] A[c], plus a bias. That sum is the exact class activation map. If no linear layer
+follows the pool, the last maps are the class activation maps. A dense head allows only Grad-CAM,
+which replaces the weight by the mean gradient of the logit. Here Grad-CAM keeps its sign (its paper
+applies a ReLU), so that both kinds of maps are read alike.
 """
 
 import torch
@@ -16,12 +16,12 @@ from analysis.attribution.head import feature_maps, head_of
 
 
 def class_maps(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Maps of ``targets``, (N, 1, h, w) as small as the features: exact ones, or Grad-CAM.
+    """Exact class activation maps, or Grad-CAM, (N, 1, h, w), at the size of the feature maps.
 
     Args:
         model: in eval mode.
         inputs: (N, C, H, W).
-        targets: (N,), a class of each.
+        targets: (N,), a class for each input.
     """
     head = head_of(model, inputs)
     if not head.averages:
@@ -34,7 +34,7 @@ def class_maps(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def grad_cam(model: nn.Module, inputs: Tensor, targets: Tensor, entry: nn.Module) -> Tensor:
-    """Signed Grad-CAM of the maps that enter ``entry``, (N, 1, h, w)."""
+    """Signed Grad-CAM of the feature maps that enter ``entry``, (N, 1, h, w)."""
     method = LayerGradCam(model, entry)
     maps: Tensor = method.attribute(inputs.clone(), targets, attribute_to_layer_input=True)
     return maps.detach()

@@ -1,10 +1,10 @@
-"""Deconvolution (Zeiler and Fergus 2014, section 2.1), by captum: a map projected back to pixels.
+"""Deconvolution (Zeiler and Fergus 2014, section 2.1), by captum: project a map back to pixels.
 
-Going back, a convolution becomes its transpose, and a ReLU passes the positive part of what comes
-back, whatever it saw on the way forth. A max pool puts each value at the real switch, the place of
-the maximum: that is what autograd's backward does, equal to ``F.max_unpool2d`` where pools do not
-overlap, and a sum at the switches (scatter-add) where they do. BN in eval mode is a scale a
-channel, and an average pool spreads evenly.
+On the way back, a convolution becomes its transpose, and a ReLU passes the positive part of what
+comes back, whatever its input was. A max pool puts each value at its switch, the place of the
+maximum. Autograd's backward does that: it equals ``F.max_unpool2d`` if pools do not overlap, and
+sums at the switches (scatter-add) if they do. BN in eval mode scales each channel, and an average
+pool spreads evenly.
 """
 
 import copy
@@ -22,7 +22,7 @@ _Block = BasicBlock | Bottleneck
 
 
 def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The target's logit projected back, (N, C, H, W).
+    """Project the target's logit back to pixels, (N, C, H, W).
 
     Raises:
         UsageError: a ReLU is functional or works in place.
@@ -31,14 +31,14 @@ def deconvolution(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Tensor:
-    """The positive part of one of the last feature maps projected back, (N, C, H, W).
+    """Project the positive part of one of the last feature maps back to pixels, (N, C, H, W).
 
     All other maps count as zero. The gradient of half the square of a map is the map itself.
 
     Args:
         model: in eval mode.
         inputs: (N, C, H, W).
-        channels: (N,), the map of each.
+        channels: (N,), the feature map to project for each input.
 
     Raises:
         UsageError: a ReLU is functional or works in place, or the network has no known head.
@@ -58,10 +58,10 @@ def has_residual_blocks(model: nn.Module) -> bool:
 
 
 def through(model: nn.Module, branch: str) -> nn.Module:
-    """A copy of ``model`` whose gradients pass every residual block by one branch alone.
+    """A copy of ``model`` whose gradients pass through one branch of every residual block.
 
     Args:
-        model: with residual blocks of torchvision's kind; its outputs stay the same.
+        model: has residual blocks of torchvision's kind; its outputs stay the same.
         branch: ``trunk`` (the convolutions) or ``shortcut``.
     """
     copied = copy.deepcopy(model)
@@ -75,7 +75,7 @@ def through(model: nn.Module, branch: str) -> nn.Module:
 
 
 class _Stop(nn.Module):
-    """The identity, through which no gradient comes back."""
+    """The identity, which stops gradients."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.detach()

@@ -1,4 +1,4 @@
-"""One method on some examples, with the controls without which its maps say little."""
+"""Apply one attribution method to some examples, with the controls that its maps need."""
 
 import copy
 from dataclasses import asdict, dataclass
@@ -23,9 +23,10 @@ from analysis.sanity import (
     with_last_layer_redrawn,
 )
 from analysis.subject import Subject
+from trainables.boundary.wording import counted
 
 CORRECT, WRONG = 3, 3
-DRAWS = 5  # of the last layer; its luck moves the correlation of coarse maps by some .1
+DRAWS = 5  # redraws of the last layer: one alone moves the correlation of coarse maps by some .1
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class Explanation:
     """Maps of the predicted class for some images of the shown split.
 
     Attributes:
-        subject: whose network.
-        model: a copy of it in eval mode, to try things on.
-        examples: the images, those predicted rightly first.
-        inputs: (N, C, H, W), as the network takes them.
+        subject: the run with its network.
+        model: a copy of the network in eval mode, to experiment on.
+        examples: the images; those predicted rightly come first.
+        inputs: (N, C, H, W), input of the network.
         targets: (N,), the predicted classes.
-        maps: (N, C, H, W), on the CPU as all below.
-        redrawn: likewise, with the last layer drawn anew, once or several times.
-        unlearned: likewise, of the untrained network; None without digits, where nothing asks it.
+        maps: (N, C, H, W), on the CPU, as are all maps below.
+        redrawn: the same maps with new random weights in the last layer, for each redraw.
+        unlearned: the same maps of the untrained network; None without digits, as it is unused.
         layer: name of the last layer.
     """
 
@@ -56,33 +57,33 @@ class Explanation:
 
     @property
     def pictures(self) -> NDArray[np.generic]:
-        """The images as they are drawn, (N, H, W, 3)."""
+        """The images for drawing, (N, H, W, 3)."""
         return visible(self.subject.split.images[[example.index for example in self.examples]])
 
     @cached_property
     def correlations(self) -> list[float | None]:
-        """Spearman's, of each map's strength with and without the last layer, mean over draws."""
+        """Spearman's rank correlation of each map with its controls, mean over the redraws."""
         own = strength(self.maps)
         draws = [rank_correlations(own, strength(maps)) for maps in self.redrawn]
         return [_mean(list(values)) for values in zip(*draws, strict=True)]
 
     @property
     def correlation(self) -> float | None:
-        """Their mean over the images that have one."""
+        """The mean correlation over the images that have one."""
         return _mean(self.correlations)
 
     def sanity(self) -> str:
-        """The control in a line."""
+        """The result of the control, in a line."""
         value = _number(self.correlation)
         return f"sanity: rank correlation with the last layer redrawn {value} ({self.meaning})"
 
     @property
     def meaning(self) -> str:
-        """What the mean correlation says, as a phrase."""
+        """The meaning of the mean correlation, as a phrase."""
         return meaning(self.correlation)
 
     def digit(self) -> str:
-        """Where the maps' mass lies on composite images, in a line; else empty."""
+        """The share of the maps' mass in the digit's square, in a line; empty without digits."""
         if self.unlearned is None:
             return ""
         own, control = self._masses
@@ -97,7 +98,7 @@ class Explanation:
 
     @property
     def _masses(self) -> tuple[str, str]:
-        """How much of the maps lies in the cue's square, and of the untrained network's."""
+        """Share of the mass in the cue's square: of these maps, and of the untrained network's."""
         assert self.unlearned is not None
         own, control = (mean_mass(maps, self._cue) for maps in (self.maps, self.unlearned))
         return _percent(own), _percent(control)
@@ -107,7 +108,7 @@ class Explanation:
         return self._cue.area(self.subject.dataset.image_shape)
 
     def numbers(self) -> dict[str, Any]:
-        """The controls, over all images and for each."""
+        """The controls as JSON values, over all images and for each image."""
         sanity = {
             "rank_correlation": self.correlation,
             "layer": self.layer,
@@ -130,44 +131,44 @@ class Explanation:
         return numbers
 
     def controls(self) -> str:
-        """The controls of these maps in a sentence; ``introduction`` says what they are."""
+        """The results of the controls in sentences; ``introduction`` explains the controls."""
         words = (
-            f"The control: a mean rank correlation of {_number(self.correlation)} over "
-            f"{len(self.examples)} images and {len(self.redrawn)} draw(s) of {self.layer} "
-            f"({self.meaning})."
+            f"The control has a mean rank correlation of {_number(self.correlation)} over "
+            f"{len(self.examples)} images and {counted(len(self.redrawn), 'redraw')} of "
+            f"{self.layer} ({self.meaning})."
         )
         if self.unlearned is not None:
             noun, (own, control) = self._cue.noun, self._masses
             words += (
-                f" The {noun}'s square has {own} of these images' mass, of the untrained network's "
-                f"{control}."
+                f" The {noun}'s square holds {own} of the mass of these maps, and {control} of "
+                "the untrained network's."
             )
         return words
 
 
 def introduction(subject: Subject) -> str:
-    """What holds for every figure of this kind, above the first."""
+    """The text above the first attribution figure, which applies to all of them."""
     words = (
-        "Each figure shows maps of images predicted rightly and wrongly and, below, a control: the "
-        "maps once the last layer is drawn anew. Under each stands the rank correlation of map and "
-        "control. A value near 1 means that the map follows the picture (its edges, or where it is "
-        "busy) and not what the last layer learned (Adebayo et al. 2018)."
+        "Each figure shows maps of images that are predicted rightly and wrongly. Below each map "
+        "is its control: the same map after the last layer got new random weights. The number "
+        "under it is the rank correlation of map and control. A value near 1 means that the map "
+        "follows the picture (edges, busy areas), not the learned last layer (Adebayo et al. 2018)."
     )
     cue = subject.cue
     if cue is None or cue.region is None:
         return words
     area = _percent(cue.area(subject.dataset.image_shape))
     return (
-        f"{words} The {cue.noun}'s square is dotted and has {area} of the area. A share of the "
-        "maps' mass above that proves nothing by itself, as the "
-        f"untrained network's shows: see the audit for what the {cue.noun} does."
+        f"{words} A dotted line frames the {cue.noun}'s square, which is {area} of the area. A "
+        "larger share of the maps' mass proves nothing by itself, as the untrained network shows. "
+        f"The audit measures the effect of the {cue.noun}."
     )
 
 
 def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
-    """``method`` on images predicted rightly and wrongly, and on its controls.
+    """Apply ``method`` to images that are predicted rightly and wrongly, and compute its controls.
 
-    The last layer is redrawn ``draws`` times.
+    The last layer gets new random weights ``draws`` times.
     """
     shown = examples(subject, CORRECT, WRONG)
     inputs = subject.inputs([example.index for example in shown])
@@ -187,7 +188,7 @@ def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation
 
 
 def digit_mass(maps: Tensor, cue: Cue = DIGIT) -> list[float | None]:
-    """Share of each map's strength, (N, C, H, W), inside the cue's square; None if it is 0."""
+    """Share of each map's strength, (N, C, H, W), in the cue's square; None for a map of zeros."""
     assert cue.region is not None
     return shares_inside(strength(maps), cue.region)
 

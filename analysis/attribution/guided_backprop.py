@@ -7,7 +7,7 @@ from analysis.attribution.relus import attributed
 
 
 def guided_backprop(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The gradient of the target's logit, (N, C, H, W), where every ReLU passes positives alone.
+    """The gradient of the target's logit, (N, C, H, W); every ReLU passes only positive values.
 
     Raises:
         UsageError: a ReLU is functional or works in place.

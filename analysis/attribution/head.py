@@ -1,4 +1,4 @@
-"""The head of a network: what turns the last feature maps into logits."""
+"""Find the head of a network, which turns the last feature maps into logits."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ _WEIGHTLESS = (nn.Flatten, nn.Dropout, nn.Identity)
 
 @dataclass(frozen=True)
 class Head:
-    """What follows the last feature maps.
+    """The part of a network after the last feature maps.
 
     Attributes:
         entry: the module that takes the feature maps (N, C, h, w): a pooling to one pixel, or a
             flattening.
-        linear: the only layer with weights behind a global average pool; None if there is none.
-        averages: True if the logits are means of maps: a global average pool with at most one
-            linear layer behind it. Then class activation maps are exact.
+        linear: the only layer with weights after a global average pool; None if there is none.
+        averages: True if the logits are means of maps: a global average pool, followed by at most
+            one linear layer. Then class activation maps are exact.
     """
 
     entry: nn.Module
@@ -28,7 +28,7 @@ class Head:
 
 
 def head_of(model: nn.Module, inputs: Tensor) -> Head:
-    """The head of ``model``, read from what it calls for the first of ``inputs`` (N, C, H, W).
+    """The head of ``model``, from the modules that it calls for the first input (N, C, H, W).
 
     Raises:
         UsageError: the network neither pools globally nor flattens by a module.
@@ -50,6 +50,6 @@ def head_of(model: nn.Module, inputs: Tensor) -> Head:
 
 
 def feature_maps(model: nn.Module, inputs: Tensor, entry: nn.Module) -> Tensor:
-    """What enters ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
+    """The feature maps that enter ``entry`` of ``model`` for ``inputs``, (N, C, h, w)."""
     maps: list[Tensor] = [c.argument for c in calls_of(model, inputs) if c.module is entry]
     return maps[-1]

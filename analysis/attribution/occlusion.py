@@ -11,10 +11,10 @@ WINDOWS_AT_ONCE = 16
 def occlusion(
     model: nn.Module, inputs: Tensor, targets: Tensor, window: int = WINDOW, stride: int = STRIDE
 ) -> Tensor:
-    """What the target's logit loses where a patch of the mean colour lies, (N, 1, H, W).
+    """How much the target's logit falls if a patch of the mean colour covers a place, (N, 1, H, W).
 
-    A pixel has the mean over the patches that cover it. ``window`` is the patch's side and
-    ``stride`` its step, in pixels; both are cut to the image's shorter side.
+    The value of a pixel is the mean over the patches that cover it. ``window`` is the patch's side
+    and ``stride`` its step, in pixels; both are cut to the image's shorter side.
     """
     channels, side = inputs.shape[1], min(window, *inputs.shape[2:])
     step = min(stride, side)

@@ -1,4 +1,4 @@
-"""Rows of maps below the images that they explain."""
+"""Draw rows of maps below the images that they explain."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,19 +19,19 @@ from analysis.look import SIGNED, SMALL, STRENGTHS, TEXT
 from analysis.panels import visible
 
 Floats = NDArray[np.float32]
-_SIDE, _GAP, _NOTE = 1.22, 0.08, 0.25  # inches: of a panel, between panels, of the line below one
+_SIDE, _GAP, _NOTE = 1.22, 0.08, 0.25  # inches: a panel, the gap between two, the note below one
 _LEFT, _RIGHT, _TOP = 0.65, 1.05, 0.9
-_HEAD = 8.0  # inches of the words above, at least
+_HEAD = 8.0  # inches: least width of the text above
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What colours mean.
+    """The meaning of colours.
 
     Attributes:
         colours: a matplotlib colour map.
         low, high: values at its ends.
-        unit: what is written beside the colour bar.
+        unit: label of the colour bar.
     """
 
     colours: str
@@ -45,10 +45,10 @@ class PanelRow:
     """One panel for each image.
 
     Attributes:
-        label: what is written left of it.
+        label: text to the left of the row.
         pictures: each (H, W) in the scale's unit, or (H, W, 3) in [0, 1].
-        scale: of pictures without colours of their own; None for the others.
-        notes: below each panel.
+        scale: scale of (H, W) pictures; None for (H, W, 3) pictures.
+        notes: text below each panel.
         backdrops: grey pictures (H, W) in [0, 255] that show through the others, or none.
     """
 
@@ -60,9 +60,9 @@ class PanelRow:
 
 
 def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> PanelRow:
-    """Maps (N, C, H, W) summed over C on one scale: red for, blue against.
+    """Maps (N, C, H, W) summed over C on one scale: red for the class, blue against it.
 
-    The scale ends at the strength that 99.5% of the pixels stay below.
+    The scale ends at the 99.5% quantile of the absolute values.
     """
     values = maps.sum(dim=1).numpy()
     limit = float(np.quantile(np.abs(values), 0.995)) or 1.0
@@ -70,7 +70,7 @@ def signed(label: str, maps: Tensor, unit: str, notes: list[str]) -> PanelRow:
 
 
 def control(label: str, maps: Tensor, like: PanelRow, notes: list[str]) -> PanelRow:
-    """Signed maps on the scale of the row that they control, times the factor in their label."""
+    """Signed maps on the scale of the row ``like``, multiplied by the factor in their label."""
     assert like.scale is not None
     row = signed(label, maps, like.scale.unit, notes)
     assert row.scale is not None
@@ -80,15 +80,15 @@ def control(label: str, maps: Tensor, like: PanelRow, notes: list[str]) -> Panel
 
 
 def strengths(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
-    """Absolute values of maps (N, C, H, W) summed over C, each as a share of its own greatest."""
+    """Absolute values of maps (N, C, H, W) summed over C, each divided by its maximum."""
     values = strength(maps)
     shares = values / values.amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)
-    scale = Scale(STRENGTHS, 0, 1, "share of the\npanel's greatest")
+    scale = Scale(STRENGTHS, 0, 1, "share of the\npanel's maximum")
     return PanelRow(label, list(shares.numpy()), scale, notes)
 
 
 def coloured(label: str, maps: Tensor, notes: list[str]) -> PanelRow:
-    """Maps (N, C, H, W) as colours around grey, each scaled by its own greatest value."""
+    """Maps (N, C, H, W) as colours; grey is 0, and each map is scaled by its own maximum."""
     greatest = maps.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-30)
     pictures = (0.5 + 0.5 * maps / greatest).permute(0, 2, 3, 1).numpy()
     return PanelRow(label, list(visible(pictures)), None, notes)
@@ -101,7 +101,7 @@ def sanity_notes(explanation: Explanation) -> list[str]:
 
 
 def draw_rows(explanation: Explanation, name: str, rows: list[PanelRow]) -> Figure:
-    """The images, with prediction and truth, above ``rows``, headed ``name`` and the controls."""
+    """Draw the images with prediction and label, and ``rows`` below, under ``name`` as the head."""
     rows = [PanelRow("image", list(explanation.pictures)), *rows]
     columns, cue = len(explanation.examples), explanation.subject.cue
     heights = [_SIDE + (_NOTE if row.notes else _GAP) for row in rows]
@@ -155,13 +155,13 @@ def _draw_row(all_axes: list[Axes], row: PanelRow, region: Region | None) -> Non
 
 
 def _opacity(picture: Floats, scale: Scale) -> Floats:
-    """Full colours where a map is strong, and the picture where it says nothing."""
+    """Opaque where a map is strong; transparent, so that the picture shows, where it is weak."""
     opacity: Floats = 0.9 * np.sqrt((np.abs(picture) / scale.high).clip(0, 1))
     return opacity
 
 
 def _draw_scale(figure: Figure, row: PanelRow, scale: Scale, left: float, bottom: float) -> None:
-    """The colours and their values; arrows where a picture goes further."""
+    """Draw the colour bar; an arrow marks an end that a picture exceeds."""
     axes = _panel(figure, left + 0.02, bottom, width=0.12)
     colours = ScalarMappable(Normalize(scale.low, scale.high), scale.colours)
     above = any(picture.max() > scale.high for picture in row.pictures)

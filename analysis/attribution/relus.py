@@ -1,6 +1,6 @@
-"""Every ReLU must be a module that hooks can see.
+"""Check that every ReLU is a module, so that hooks see it.
 
-captum changes what ReLUs do to gradients by hooks on ``nn.ReLU`` modules. A functional ReLU has no
+captum changes the gradients of ReLUs by hooks on ``nn.ReLU`` modules. A functional ReLU has no
 hooks: guided backpropagation would silently become the plain gradient.
 """
 
@@ -16,13 +16,13 @@ from torch.autograd.graph import Node
 from analysis.subject import NotApplicableError
 from trainables.boundary.errors import UsageError
 
-_NODES = ("Relu", "Clamp", "Threshold")  # what autograd calls x.relu(), x.clamp(0), F.threshold
+_NODES = ("Relu", "Clamp", "Threshold")  # autograd's names of x.relu(), x.clamp(0), F.threshold
 
 
 def attributed(
     method: Attribution, model: nn.Module, inputs: Tensor, target: Any, **options: Any
 ) -> Tensor:
-    """What captum's ``method``, which hooks the ReLUs of ``model``, attributes to ``inputs``.
+    """Attributions to ``inputs`` by captum's ``method``, which hooks the ReLUs of ``model``.
 
     Raises:
         UsageError: a ReLU is functional, or works in place.
@@ -35,11 +35,11 @@ def attributed(
 
 
 def check_relus(model: nn.Module, inputs: Tensor) -> None:
-    """Compare the ReLUs that autograd saw with the calls of modules.
+    """Compare the ReLUs in the autograd graph with those that were called as modules.
 
     Args:
         model: any network.
-        inputs: (N, C, H, W), of which the first is tried.
+        inputs: (N, C, H, W); only the first is used.
 
     Raises:
         NotApplicableError: there is no ReLU.
@@ -64,11 +64,11 @@ def check_relus(model: nn.Module, inputs: Tensor) -> None:
             "which gradient hooks cannot see; make each an nn.ReLU() module"
         )
     if not seen:
-        raise NotApplicableError("the network has no ReLU, whose gradient this method changes")
+        raise NotApplicableError("the network has no ReLU, and this method changes their gradients")
 
 
 def _relu_nodes(output: Tensor) -> set[Node]:
-    """ReLUs in the autograd graph of ``output``, however they were called."""
+    """The ReLUs in the autograd graph of ``output``, whether modules or functions."""
     seen: set[Node] = set()
     queue = [output.grad_fn]
     while queue:

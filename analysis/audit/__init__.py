@@ -1,10 +1,10 @@
-"""The shortcut audit: does a network read the picture, or the digit pasted beside it?
+"""The shortcut audit: does a network read the picture, or the digit pasted next to it?
 
-Everything here takes any module from normalised images to logits; nothing knows of records or
-figures. ``analysis.audit.report.audit`` runs the whole of it.
+The audit takes any module from normalised images to logits. It knows nothing of records or figures.
+``analysis.audit.report.audit`` runs all of it.
 
-Words: y is the label, d the digit beside the picture. An image is aligned where d = y, else
-conflicting. A cheater says d, a robust network never looks at it. The shortcut of a folder of one's
-own is treated as the digit is: d is the class that it points to, and an image whose shortcut points
-to none is neither aligned nor conflicting.
+Terms: y is the label, and d the digit next to the picture. An image is aligned if d = y, else
+conflicting. A cheater always predicts d; a robust network ignores it. The shortcut of a user's own
+folder is treated like the digit: d is the class that it points to. An image whose shortcut points
+to no class is neither aligned nor conflicting.
 """

@@ -1,8 +1,8 @@
-"""How much of the attribution to an image's pixels lies in the digit's square.
+"""The share of the attribution to an image's pixels that lies in the digit's square.
 
-Integrated gradients (Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks") from a
-image of the mean colour. The figure misleads by itself: on composite images a network that
-was never trained puts some half of it there, and the square is 16% of the image.
+The attribution is integrated gradients (Sundararajan et al. 2017, "Axiomatic Attribution for Deep
+Networks") from an image of the mean colour. The share alone misleads: on composite images, an
+untrained network puts about half of it into the square, which is 16% of the image.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Mass:
     """Mean share of the absolute attribution that lies in the digit's square.
 
     Attributes:
-        trained: of the network.
-        control: of the network with weights drawn anew.
+        trained: the network's share.
+        control: the share of the network with new random weights.
     """
 
     trained: Estimate | None
@@ -38,9 +38,9 @@ class Mass:
 def digit_mass(
     model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue = DIGIT
 ) -> Mass | str:
-    """The mass over ``split``, or why it cannot be had, as a phrase.
+    """The mass over ``split``, or the reason why it cannot be measured, as a phrase.
 
-    The attribution is to the logit of the predicted class, summed over the channels' magnitudes.
+    It is the attribution to the predicted class's logit, its absolute values summed over channels.
     """
     if cue.region is None:
         return NO_REGION

@@ -1,4 +1,4 @@
-"""The control of what attribution and decodability say: the same network, not trained."""
+"""The control for attribution and decodability: the same network without training."""
 
 from copy import deepcopy
 
@@ -9,7 +9,7 @@ _SEED = 0
 
 
 def reinitialised(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` with weights drawn anew, always the same, in eval mode."""
+    """A copy of ``model`` in eval mode with new random weights, always from the same seed."""
     copy = deepcopy(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)

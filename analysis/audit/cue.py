@@ -1,4 +1,4 @@
-"""What is known of the shortcut that images show: what it is called and where it lies."""
+"""The name and the place of the shortcut that images show."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ class Cue:
     """A shortcut as the audit sees it.
 
     Attributes:
-        noun: what texts call it: ``digit``, the name of its column or function, or ``shortcut``.
-        region: top, left, bottom and right of the square that shows it, in pixels, the last two the
-            first outside; None if it is not known, and then it can be neither swapped nor greyed.
-        picture: likewise of the picture; None for all that is outside of ``region``.
-        kinds: how many there are, as many as classes: each points to one.
+        noun: its name in texts: ``digit``, the name of its column or function, or ``shortcut``.
+        region: top, left, bottom and right of the rectangle that shows it, in pixels; bottom and
+            right are exclusive. None if unknown: then it can be neither swapped nor greyed.
+        picture: the same of the picture; None stands for everything outside of ``region``.
+        kinds: the number of its kinds, one for each class.
     """
 
     noun: str
@@ -28,11 +28,11 @@ class Cue:
 
     @property
     def composite(self) -> bool:
-        """True for the digits of composite images, of which reference figures are known."""
+        """True for the digits of composite images, which have reference figures."""
         return self == DIGIT
 
     def area(self, shape: tuple[int, ...]) -> float:
-        """The region's share of images of this height and width, and more; 0 if unknown."""
+        """The region's share of an image of ``shape`` (height, width, ...); 0 if unknown."""
         if self.region is None:
             return 0.0
         top, left, bottom, right = self.region
@@ -40,7 +40,7 @@ class Cue:
 
 
 def shares_inside(strengths: Tensor, region: Region) -> list[float | None]:
-    """Share of each map's strength, (N, H, W), that lies inside ``region``; None if it has none."""
+    """Share of each map's strength, (N, H, W), inside ``region``; None for a map that is 0."""
     top, left, bottom, right = region
     strengths = strengths.double()
     inside = strengths[:, top:bottom, left:right].sum(dim=(1, 2)).tolist()
@@ -49,4 +49,4 @@ def shares_inside(strengths: Tensor, region: Region) -> list[float | None]:
 
 
 DIGIT = Cue("digit", (PICTURE, PICTURE, CANVAS, CANVAS), (0, 0, PICTURE, PICTURE), 10)
-NO_REGION = "where it lies is not told, for which the space has shortcut.region"
+NO_REGION = "its place in the image is unknown; the space can give it as shortcut.region"

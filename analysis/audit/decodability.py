@@ -1,4 +1,4 @@
-"""Whether the fault lies in the features or in the layer that reads them."""
+"""Are a network's features at fault, or the last layer that reads them?"""
 
 from dataclasses import dataclass
 
@@ -19,19 +19,19 @@ from trainables.data.dataset import Integers
 
 FEWEST = 40  # images of a class: twenty in each half
 ITERATIONS = 500  # of a classifier's fit, at most
-ABOVE_CHANCE = 0.1  # more aligned than this a layer fitted on the split would learn the shortcut
+ABOVE_CHANCE = 0.1  # on a split with more alignment, a fitted layer would learn the shortcut
 
 
 @dataclass(frozen=True)
 class Decodability:
-    """What linear classifiers find in the features before the last layer.
+    """How well linear classifiers decode labels and digits from the last features.
 
     Attributes:
-        layer: the network's own readout, by name.
-        refitted: accuracy of one fitted on the other half of the split.
-        gain: that less the readout's own accuracy, on the same images.
-        digit: share of images whose digit such a classifier tells.
-        control: the same of the network with weights drawn anew.
+        layer: name of the network's own last layer.
+        refitted: accuracy of a last layer that was fitted on the other half of the split.
+        gain: ``refitted`` minus the accuracy of the network's own last layer, on the same images.
+        digit: share of images whose digit such a classifier predicts.
+        control: the same share for the network with new random weights.
     """
 
     layer: str
@@ -44,21 +44,20 @@ class Decodability:
 def decodability(
     model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue = DIGIT
 ) -> Decodability | str:
-    """Labels and digits from the features of ``split``, or why they cannot be had, as a phrase."""
+    """Decode labels and digits from the features of ``split``, or return a phrase why it cannot."""
     assert split.digits is not None
     labels, digits = split.labels.cpu().numpy(), split.digits.cpu().numpy()
     if len(labels) < FEWEST * cue.kinds:
-        return f"{len(labels)} images are too few, {FEWEST * cue.kinds} are wanted"
+        return f"{len(labels)} images are too few, {FEWEST * cue.kinds} are needed"
     if min(len(np.unique(digits[half::2])) for half in (0, 1)) < 2:
-        return f"the images show one {cue.noun} alone"
+        return f"the images show only one {cue.noun}"
     if (labels == digits).mean() > 1 / cue.kinds + ABOVE_CHANCE:
         return (
-            f"the split's own labels agree with the {cue.noun}, a layer fitted on it would cheat "
-            "too"
+            f"the split's labels agree with the {cue.noun}, so a layer fitted on it would cheat too"
         )
     name = readout_name(model, normalise(split.images[:2]))
     if name is None:
-        return "the logits are no linear function of what one layer reads"
+        return "the logits are not a linear function of one layer's input"
     features, predictions = features_of(model, name, split, normalise)
     untrained, _ = features_of(reinitialised(model), name, split, normalise)
     own = predictions.numpy() == labels
@@ -73,14 +72,14 @@ def decodability(
 
 
 def held_out_predictions(features: NDArray[np.float32], wanted: Integers) -> Integers:
-    """What a classifier fitted on the other half says of each image, (N,).
+    """Predictions for each image, (N,), by a classifier that was fitted on the other half.
 
-    StandardScaler and LogisticRegression, fitted once on the images of even index and once on those
-    of odd index, so that every image is scored once.
+    The classifier is StandardScaler and LogisticRegression. It is fitted once on the images of even
+    index and once on those of odd index, so that every image is predicted once.
 
     Args:
         features: (N, features).
-        wanted: (N,), what is to be predicted; two kinds or more in each half.
+        wanted: (N,), the targets; each half has at least two kinds.
     """
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
     halves = PredefinedSplit(np.arange(len(wanted)) % 2)

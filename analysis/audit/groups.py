@@ -1,4 +1,4 @@
-"""How accurate a network is on each group of images: by class, and by what the digit says."""
+"""A network's accuracy on groups of images: by class, and by whether the digit agrees."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from analysis.audit.intervals import Estimate, difference, difference_of_groups,
 from analysis.audit.pull import association
 from trainables.data.dataset import NO_CLASS, Integers
 
-_GRID = 2001  # points over [0, 1] of the expected least; its error is below 1 / (_GRID - 1)
+_GRID = 2001  # points over [0, 1] for the expected minimum; its error is below 1 / (_GRID - 1)
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Cell:
 
     Attributes:
         label: the class.
-        aligned: whether the digits say it.
-        accuracy: None of a cell without images.
+        aligned: whether the digits agree with the class.
+        accuracy: None for a cell without images.
     """
 
     label: int
@@ -29,13 +29,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Constant:
-    """The most that a network could reach that gives one answer whatever it sees.
+    """The best figures of networks that predict the same class for every image.
 
     Attributes:
         conflicting: accuracy on the conflicting images.
-        following: share of the conflicting that are predicted as their digit.
-        accuracy: over all images whose digit points to a class.
-        pointing: share of these that are predicted as their digit.
+        following: share of the conflicting images that are predicted as their digit.
+        accuracy: accuracy on all images whose digit points to a class.
+        pointing: share of these images that are predicted as their digit.
     """
 
     conflicting: float
@@ -49,15 +49,15 @@ class Groups:
     """Accuracy as a whole, by alignment, and by class and alignment.
 
     Attributes:
-        accuracy: over all images.
-        aligned: over the aligned.
-        conflicting: over the conflicting.
-        following: share of the conflicting that are predicted as their digit.
-        gap: accuracy of the aligned less that of the conflicting.
-        excess: of the conflicting, the share predicted as their digit less the share that is right.
-        picture: share of predictions that the label draws to it among images of one digit.
-        cells: two of every class, the aligned one first.
-        constant: the most that one answer to every image could have of these figures.
+        accuracy: accuracy on all images.
+        aligned: accuracy on the aligned images.
+        conflicting: accuracy on the conflicting images.
+        following: share of the conflicting images that are predicted as their digit.
+        gap: ``aligned`` minus ``conflicting``.
+        excess: ``following`` minus ``conflicting``.
+        picture: share of predictions that the label draws to itself among images of one digit.
+        cells: two cells of every class, the aligned one first.
+        constant: the best figures of networks that predict the same class for every image.
     """
 
     accuracy: Estimate | None
@@ -72,16 +72,17 @@ class Groups:
 
     @property
     def worst(self) -> Cell | None:
-        """The cell of the lowest accuracy, the first of equals; None without images."""
+        """The first cell with the lowest accuracy; None without images."""
         filled = [cell for cell in self.cells if cell.accuracy is not None]
         return min(filled, key=_accuracy, default=None)
 
     @property
     def expected_minimum(self) -> float | None:
-        """What the lowest of the cells would be in the mean if they differed by chance alone.
+        """The expected lowest accuracy of the cells if they differed by chance alone.
 
-        By chance alone: every aligned cell of the accuracy of all aligned images, every conflicting
-        one likewise. The minimum of many small cells is well below the accuracy of each of them.
+        By chance alone means: every aligned cell has the true accuracy of all aligned images, and
+        every conflicting cell that of all conflicting images. The minimum of many small cells is
+        well below the true accuracy of each of them.
         """
         sizes, shares = [], []
         for cell in self.cells:
@@ -93,7 +94,7 @@ class Groups:
 
 
 def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes: int) -> Groups:
-    """The groups of N images, from (N,) class indices each."""
+    """The groups of N images; predictions, labels and digits are class indices, (N,)."""
     right, known = predictions == labels, digits != NO_CLASS
     aligned, conflicting = known & (digits == labels), known & (digits != labels)
     cells = tuple(
@@ -123,12 +124,12 @@ def groups_of(predictions: Integers, labels: Integers, digits: Integers, classes
 
 
 def _commonest(values: Integers) -> float:
-    """The share of the commonest of ``values``, (N,); 1 of none."""
+    """The share of the most common of ``values``, (N,); 1 if there are none."""
     return float(np.unique(values, return_counts=True)[1].max() / len(values)) if len(values) else 1
 
 
 def expected_minimum(sizes: list[int], shares: list[float]) -> float:
-    """The mean of the minimum of independent binomial shares of ``sizes`` and true ``shares``."""
+    """The expected minimum of independent binomial shares with ``sizes`` and true ``shares``."""
     grid = np.linspace(0, 1, _GRID)
     above = np.ones(_GRID)
     for size, true in zip(sizes, shares, strict=True):

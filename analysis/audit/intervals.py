@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 CONFIDENCE = 0.95
-_DECIMALS = 9  # of an image's value: what rounding leaves of an exact 0 is not to look like more
+_DECIMALS = 9  # decimals of an image's value, so that rounding errors do not look like an effect
 _Z = float(norm.ppf(0.5 + CONFIDENCE / 2))
 
 Booleans = NDArray[np.bool_]
@@ -21,8 +21,8 @@ class Estimate:
     Attributes:
         value: the estimate.
         low: lower end of its 95% interval.
-        high: upper end.
-        images: how many it rests on.
+        high: upper end of its 95% interval.
+        images: the number of images.
     """
 
     value: float
@@ -32,19 +32,19 @@ class Estimate:
 
 
 def share(hits: Booleans) -> Estimate | None:
-    """The share of ``hits``, (N,), that are true, with Wilson's interval; None of no images."""
+    """The share of ``hits``, (N,), that are true, with Wilson's interval; None if N is 0."""
     if not len(hits):
         return None
     count, images = int(hits.sum()), len(hits)
     value, room = count / images, _Z**2 / images
     centre, half = value + room / 2, (room * value * (1 - value) + room**2 / 4) ** 0.5
     low, high = ((centre + sign * half) / (1 + room) for sign in (-1, 1))
-    # Rounding puts the end of a share of none or of all off the share itself.
+    # For a share of 0 or 1, rounding can put the end of the interval beyond the share.
     return Estimate(value, min(max(low, 0.0), value), max(min(high, 1.0), value), images)
 
 
 def mean(values: Floats) -> Estimate | None:
-    """The mean of ``values``, (N,), one an image, with its normal interval; None of no images."""
+    """The mean of ``values``, (N,), one per image, with its normal interval; None if N is 0."""
     if not len(values):
         return None
     values = values.round(_DECIMALS)
@@ -54,17 +54,17 @@ def mean(values: Floats) -> Estimate | None:
 
 
 def widened(estimate: Estimate, variance: float) -> Estimate:
-    """``estimate``, a mean, with ``variance`` added to that of its normal interval."""
+    """The mean ``estimate`` with ``variance`` added to the variance of its normal interval."""
     half = float(np.hypot(estimate.high - estimate.value, _Z * variance**0.5))
     return replace(estimate, low=estimate.value - half, high=estimate.value + half)
 
 
 def difference(first: Booleans, second: Booleans) -> Estimate | None:
-    """Share of ``first`` less that of ``second``, (N,) each, of the same images; None of none.
+    """Share of ``first`` minus that of ``second`` on the same images, (N,) each; None if N is 0.
 
     The interval is that of Bonett and Price 2012 ("Adjusted Wald confidence interval for a
-    difference of binomial proportions based on paired data"): one image more on either side of the
-    disagreement, which keeps it honest where few images differ. It may not be centred on the value.
+    difference of binomial proportions based on paired data"). It adds one image to either side of
+    the disagreement, so that it stays valid if few images differ. The value may be off its centre.
     """
     if not len(first):
         return None
@@ -78,10 +78,10 @@ def difference(first: Booleans, second: Booleans) -> Estimate | None:
 
 
 def difference_of_groups(first: Booleans, second: Booleans) -> Estimate | None:
-    """Share of ``first``, (N,), less that of ``second``, (M,), of different images; None of none.
+    """Share of ``first``, (N,), minus that of ``second``, (M,), on different images.
 
-    The interval is Newcombe's of 1998 ("Interval estimation for the difference between independent
-    proportions"), from the Wilson intervals of both.
+    It is None if N or M is 0. The interval is that of Newcombe 1998 ("Interval estimation for the
+    difference between independent proportions"), from the Wilson intervals of both.
     """
     one, other = share(first), share(second)
     if one is None or other is None:

@@ -1,4 +1,4 @@
-"""The audit as rows of a table: each figure with its interval, beside those of known networks."""
+"""The audit as rows of a table: each figure with its interval and those of known networks."""
 
 from dataclasses import dataclass
 from operator import attrgetter
@@ -12,27 +12,27 @@ _TITLES = {
     "accuracy": "accuracy",
     "aligned": "accuracy, aligned images",
     "conflicting": "accuracy, conflicting images",
-    "worst_cell": "lowest of the class and alignment cells",
-    "gap": "accuracy, aligned less conflicting",
+    "worst_cell": "accuracy, lowest of the cells below",
+    "gap": "accuracy, aligned minus conflicting",
     "following": "digit following (conflicting images)",
-    "excess": "digit following less accuracy there",
-    "natural_boost": "images as they are: β (nats)",
+    "excess": "   minus accuracy on these images",
+    "natural_boost": "images unchanged: β (nats)",
     "natural_answers": "   predictions drawn to the digit's class",
     "boost": "every digit pasted in: β (nats)",
     "answers": "   predictions drawn to the digit's class",
-    "paired": "label's digit pasted in, less another: accuracy",
+    "paired": "accuracy, label's digit minus another pasted in",
     "flips": "another digit pasted in: prediction changes",
-    "control": "   control: same digit, another image of it",
-    "any_flips": "at least one digit pasted in: it changes",
+    "control": "   control: another image of the same digit",
+    "any_flips": "any of the digits pasted in: it changes",
     "picture_greyed": "picture greyed: predicted as the digit",
     "digit_greyed": "digit greyed: accuracy",
     "refit_gain": "last layer refitted: gain in accuracy",
-    "digit_decodability": "digit decodable from the last features",
+    "digit_decodability": "digit decoded from the last features",
     "digit_decodability_control": "   control: random weights",
     "mass": "attribution in the digit's square",
     "mass_control": "   control: random weights",
 }
-# Rows of what may be missing as a whole: the part of the audit, and the figure of that part.
+# Rows whose part of the audit may be missing: that part, and the figure in it.
 _PARTS = {
     "natural_boost": ("natural", "boost"),
     "natural_answers": ("natural", "answers"),
@@ -45,20 +45,20 @@ _PARTS = {
     "mass": ("mass", "trained"),
     "mass_control": ("mass", "control"),
 }
-# Rows that are 0 unless the shortcut draws the network to its own class.
+# Rows that are 0 unless the shortcut draws predictions to its own class.
 DIRECTED = ("gap", "natural_boost", "natural_answers", "boost", "answers", "paired")
 
 
 @dataclass(frozen=True)
 class AuditMetric:
-    """One row.
+    """One row of the table.
 
     Attributes:
-        name: of the figure.
-        title: what the table calls it.
-        estimate: of the network, or None.
-        reference: of networks whose ways are known.
-        missing: why there is no estimate; empty where there is.
+        name: name of the figure.
+        title: its name in the table.
+        estimate: the network's estimate, or None.
+        reference: the figures of known networks.
+        missing: why there is no estimate; empty if there is one.
     """
 
     name: str
@@ -69,9 +69,9 @@ class AuditMetric:
 
     @property
     def towards(self) -> str:
-        """Whether it pulls towards the shortcut's own class: ``yes``, ``no`` or ``away``.
+        """Whether the figure shows a pull towards the shortcut's own class: yes, no or away.
 
-        Empty of a row without a direction, such as a share of predictions that change.
+        Empty for a row without a direction, such as a share of predictions that change.
         """
         if self.estimate is None or self.name not in DIRECTED:
             return ""
@@ -91,7 +91,7 @@ def metrics(audit: Audit) -> list[AuditMetric]:
 
 
 def _titles(audit: Audit) -> dict[str, str]:
-    """What the table calls each row, with the shortcut's name for the digit's."""
+    """The titles of the rows, with the shortcut's name in place of "digit"."""
     noun, area = audit.cue.noun, f"({100 * audit.area:.0f}% of area)"
     titles = {
         **_TITLES,
@@ -120,7 +120,7 @@ def _estimates(audit: Audit) -> dict[str, Estimate | None]:
 
 
 def _part(audit: Audit, name: str) -> object:
-    """The part of the audit that row ``name`` is of; a text says why there is none."""
+    """The part of the audit that row ``name`` belongs to; a text if it is missing: the reason."""
     return getattr(audit, _PARTS[name][0]) if name in _PARTS else None
 
 

@@ -1,7 +1,7 @@
-"""Images changed in pixel space: another digit pasted in, or one of the parts greyed.
+"""Change images in pixel space: paste another digit in, or grey the picture or the digit.
 
-The geometry of composite images is that of ``trainables.data.composite``: the picture in the upper
-left corner, the digit in the lower right one. Elsewhere it is that of the cue.
+A composite image has the picture in its upper left corner and the digit in its lower right one, as
+in ``trainables.data.composite``. For other images the cue gives the region.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ from analysis.audit.cue import DIGIT, NO_REGION, Cue, Region
 from trainables.data.composite import BACKGROUND
 from trainables.data.dataset import Integers
 
-_SEED = 0  # of the digits' images; everything here is the same at every call
+_SEED = 0  # for the draws of digits; every call draws the same
 
 
 def with_digits(images: Tensor, patches: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, C) uint8, with the digits of ``patches``, likewise."""
+    """Copies of ``images`` with the digits of ``patches``; both are (N, H, W, C) uint8."""
     pasted = images.clone()
     _part(pasted, _region(cue)).copy_(_part(patches, _region(cue)))
     return pasted
 
 
 def picture_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, C) uint8, with the background's grey for a picture."""
+    """Copies of ``images``, (N, H, W, C) uint8, with a grey picture."""
     if cue.picture is None:
         grey = images.clone().fill_(BACKGROUND)
         return with_digits(grey, images, cue)
@@ -32,7 +32,7 @@ def picture_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
 
 
 def digit_greyed(images: Tensor, cue: Cue = DIGIT) -> Tensor:
-    """Copies of ``images``, (N, H, W, C) uint8, with the background's grey for a digit."""
+    """Copies of ``images``, (N, H, W, C) uint8, with a grey digit."""
     greyed = images.clone()
     _part(greyed, _region(cue)).fill_(BACKGROUND)
     return greyed
@@ -51,14 +51,15 @@ def _part(images: Tensor, region: Region) -> Tensor:
 
 
 def sources(digits: Integers, places: Integers, kinds: int = 10) -> Integers:
-    """For each of ``places``, (N,), an image of each kind of digit, (N, kinds), all in the split.
+    """Draw, for each of ``places``, (N,), an image of each kind of digit, (N, kinds).
 
-    Drawn with a fixed generator, and never the image itself, unless no other shows that digit.
+    All are indices into the split, drawn with a fixed seed; an image draws itself only if no other
+    shows that digit.
 
     Args:
-        digits: of the split.
+        digits: the digits of the split.
         places: indices into the split.
-        kinds: of digits.
+        kinds: number of kinds of digits.
 
     Raises:
         ValueError: the split lacks a kind of digit.
@@ -68,7 +69,7 @@ def sources(digits: Integers, places: Integers, kinds: int = 10) -> Integers:
 
 
 def other_than(values: Integers, kinds: int = 10) -> Integers:
-    """For each of ``values``, (N,) in [0, kinds), another one, drawn with a fixed generator."""
+    """Draw, for each of ``values``, (N,) in [0, kinds), another value, with a fixed seed."""
     rng = np.random.default_rng(_SEED + 1)
     return (values + rng.integers(1, kinds, len(values))) % kinds
 
@@ -79,6 +80,6 @@ def _drawn(digits: Integers, places: Integers, kind: int, rng: np.random.Generat
         raise ValueError(f"no image shows the digit {kind}")
     chosen = rng.integers(len(shown), size=len(places))
     own = shown[chosen] == places
-    # Of those that drew themselves: any of the others, by a step of 1 to all but one.
+    # An image that drew itself gets one of the others, by a random step.
     steps = rng.integers(1, max(len(shown), 2), size=len(places))
     return shown[np.where(own, (chosen + steps) % len(shown), chosen)]

@@ -1,8 +1,8 @@
-"""How far the shortcut pulls a network towards its own class: directional figures alone.
+"""How strongly the shortcut pulls a network's predictions towards its own class.
 
-A network that is merely disturbed by another digit changes its answers in any direction. What is
-measured here is 0 in expectation for it, and for every network that never looks at the digit,
-whatever classes it prefers or confuses.
+A network that another digit merely disturbs changes its predictions in any direction. The figures
+here have a direction: they are 0 in expectation for such a network, and for every network that
+ignores the digit, whatever classes it prefers or confuses.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from trainables.data.dataset import Integers
 
 @dataclass(frozen=True)
 class Pull:
-    """What the digit does for its own class.
+    """The digit's effect on its own class.
 
     Attributes:
-        boost: beta, what it adds to the logit of its class, in nats.
-        answers: the share of predictions that it draws to its class: 0 of a network that never
-            looks at it, 1 of one that always says it.
+        boost: beta, the amount that the digit adds to the logit of its class, in nats.
+        answers: the share of predictions that the digit draws to its class: 0 for a network that
+            ignores it, 1 for one that always predicts it.
     """
 
     boost: Estimate | None
@@ -29,36 +29,37 @@ class Pull:
 
 
 def pasted_pull(scores: Floats, patches: Integers | None = None) -> Pull:
-    """The pull of every digit pasted into each image, of log-probabilities (N, digits, classes).
+    """The pull if every digit is pasted into each image.
 
-    ``answers`` is the share of digits that yield their own class less the share of the other
-    digits that yield it, mean over the digits; ``patches``, (N, digits), are the digits' images.
+    ``scores`` are log-probabilities (N, digits, classes). ``patches``, (N, digits), are the indices
+    of the digits' images. ``answers`` is, in the mean over the digits, the share of predictions of
+    a digit's class with that digit minus the share with the other digits.
     """
     return Pull(beta(scores, patches), beta(one_hot(scores), patches))
 
 
 def natural_pull(scores: Floats, labels: Integers, digits: Integers) -> Pull:
-    """The pull on images as they are, of log-probabilities (N, classes); the others are (N,)."""
+    """The pull on unchanged images, with log-probabilities (N, classes), labels and digits (N,)."""
     return Pull(association(scores, labels, digits), association(one_hot(scores), labels, digits))
 
 
 def one_hot(scores: Floats) -> Floats:
-    """1 for the likeliest class, else 0; of (..., classes)."""
+    """1 for the class with the highest of ``scores``, (..., classes), else 0."""
     return np.asarray(np.eye(scores.shape[-1])[scores.argmax(axis=-1)])
 
 
 def association(scores: Floats, given: Integers, towards: Integers) -> Estimate | None:
-    """How much higher class ``towards`` scores in the images that point to it than in others.
+    """How much higher a class scores on images that point to it than on others.
 
-    Only images of one class ``given`` are compared with each other, so that neither classes that
-    are taken for each other nor ones that are frequent count. What is added to the score of each
-    image's class ``towards`` is found again, unbiased. None where the images of each class
-    ``given`` all point to one.
+    Only images with the same class ``given`` are compared, so that confused or frequent classes
+    have no effect. The estimate is unbiased: if an amount is added to the score of each image's
+    class ``towards``, the result is that amount. It is None if, for each class ``given``, all
+    images point to one class.
 
     Args:
         scores: (N, classes).
-        given: (N,), classes.
-        towards: (N,), classes.
+        given: (N,), the class that compared images share.
+        towards: (N,), the class that each image points to.
     """
     parts, room = [np.zeros(0)], 0.0
     for kind in np.unique(given):

@@ -1,7 +1,7 @@
-"""The layer that turns a network's last features into logits, and those features.
+"""Find the layer that turns a network's last features into logits, and read those features.
 
-It is a linear layer, or a 1x1 convolution whose maps are averaged: then the logits are as linear
-in the averaged maps that it reads. What is found is checked against the network's own logits.
+It is a linear layer, or a 1x1 convolution whose maps are averaged: then the logits are linear in
+the averaged maps that it reads. The result is checked against the network's own logits.
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from analysis.layers import calls_of
 from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.evaluation import evaluate
 
-_TOLERANCE = 1e-3  # of the largest logit: float32 in another order of summation
+_TOLERANCE = 1e-3  # relative to the largest logit: float32 sums depend on their order
 
 
 def readout_name(model: nn.Module, inputs: Tensor) -> str | None:
-    """Name of the module whose linear function the logits are; None where there is none such.
+    """Name of the module whose output, a linear function of its input, is the logits, or None.
 
     Args:
         model: in eval mode.
@@ -35,9 +35,9 @@ def readout_name(model: nn.Module, inputs: Tensor) -> str | None:
 def features_of(
     model: nn.Module, name: str, split: DeviceSplit, normalise: Normaliser
 ) -> tuple[Tensor, Tensor]:
-    """What module ``name`` of ``model`` reads of every image of ``split``, and the predictions.
+    """The input of module ``name`` for every image of ``split``, and the predictions.
 
-    The first are (N, features), float32, the second (N,); both are on the CPU.
+    The features are (N, features), float32, and the predictions (N,); both are on the CPU.
     """
     read: list[Tensor] = []
     hook = model.get_submodule(name).register_forward_pre_hook(

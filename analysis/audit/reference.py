@@ -1,10 +1,10 @@
-"""What the audit's figures are for networks whose ways are known, and for two that were trained.
+"""The audit's figures for networks whose behaviour is known, and for two that were trained.
 
-A pure cheater says the digit. A robust network of accuracy a never looks at it. The Bayes-optimal
+A pure cheater predicts the digit. A robust network of accuracy a ignores it. The Bayes-optimal
 network on a training set whose digits agree with 64% of the labels reads pictures as well as the
-second trained network and adds ln 16 to the digit's logit. The trained ones are ``gap5`` after
-eight epochs of one recipe and one seed, on that set and on one with random digits, on unbiased
-validation images. None where a figure was not derived or not measured.
+second trained network and adds ln 16 to the digit's logit. The trained networks are ``gap5`` after
+eight epochs of one recipe and one seed, on that set and on one with random digits, measured on
+unbiased validation images. A figure that was neither derived nor measured is None.
 """
 
 import math
@@ -27,17 +27,17 @@ class Reference:
 
 
 def references(accuracy: float, cue: Cue = DIGIT) -> dict[str, Reference]:
-    """The figures by metric, of a robust network as accurate as ``accuracy``.
+    """The reference figures by metric; the robust network is as accurate as ``accuracy``.
 
-    Of another shortcut than the composite images' digit those of the first two networks alone; of
-    some metrics none.
+    For a shortcut other than the digit of composite images, only the cheater and the robust network
+    have figures. Some metrics have none.
     """
     if cue.composite:
         return _of_digits(accuracy)
     chance, follows = 1 / cue.kinds, (1 - accuracy) / (cue.kinds - 1)
     known = {
         **{name: (each.cheater, each.robust) for name, each in _of_digits(accuracy).items()},
-        "accuracy": (None, accuracy),  # a cheater's is the share of aligned images
+        "accuracy": (None, accuracy),  # a cheater's accuracy is the share of aligned images
         "following": (1.0, follows),
         "excess": (1.0, follows - accuracy),
         "picture_greyed": (1.0, chance),

@@ -19,26 +19,26 @@ from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.dataset import NO_CLASS, Integers, Split
 from trainables.evaluation import Evaluation, evaluate
 
-# How many images, evenly chosen, each part of the audit looks at, at most: with each of the digits
-# pasted in; with a part greyed; for what the last layer reads; for integrated gradients.
+# The most images, evenly chosen, of each part of the audit: with each of the digits pasted in; with
+# a part greyed; for the last layer's input; for integrated gradients.
 PASTED, GREYED, READ, ATTRIBUTED = 1000, 2500, 5000, 100
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What a network makes of picture and digit.
+    """How a network uses picture and digit.
 
     Attributes:
-        groups: accuracy by class and alignment, digit following.
-        natural: how far the digit pulls towards its own class on the images as they are.
-        swaps: with other digits pasted in, and that pull; or why not.
+        groups: accuracy by class and alignment, and digit following.
+        natural: the digit's pull towards its own class on the unchanged images.
+        swaps: results with other digits pasted in, including the pull; or why there are none.
         picture_greyed: share predicted as the digit when the picture is grey.
         digit_greyed: accuracy when the digit is grey.
-        decodability: of label and digit from the last features, or why not.
-        mass: of attribution in the digit's square, or why not.
-        verdict: in words.
-        cue: what is known of the digit, or of another shortcut in its place.
-        area: share of an image that shows it; 0 if that is not known.
+        decodability: decodability of label and digit from the last features; or why there is none.
+        mass: share of the attribution in the digit's square; or why there is none.
+        verdict: the verdict in words.
+        cue: the digit, or another shortcut in its place.
+        area: share of an image that shows it; 0 if unknown.
     """
 
     groups: Groups
@@ -64,18 +64,18 @@ def audit(
     cue: Cue = DIGIT,
     split_name: str = "validation",
 ) -> Audit:
-    """Audit ``model``, from normalised images to as many logits as there are digits, in eval mode.
+    """Audit ``model``.
 
     Args:
-        model: on ``device``.
+        model: in eval mode, on ``device``; it has as many logits as there are digits.
         split: images with labels and digits, some of which point to a class.
-        normalise: from pixels to the model's input.
-        device: where to compute; the CPU if None.
-        pasted: images with each of the digits pasted in, at most.
-        evaluation: of the model on the split, where it is known already.
-        exact: the same in float32, with which logits are compared; None if ``evaluation`` is.
-        cue: what the digits are, and where they lie.
-        split_name: what the verdict calls the images.
+        normalise: turns pixels into the model's input.
+        device: the device to compute on; the CPU if None.
+        pasted: the most images into which each of the digits is pasted.
+        evaluation: the model's logits on the split, if known already.
+        exact: these logits in float32, to compare logits; None if ``evaluation`` is in float32.
+        cue: the kind and the place of the digits.
+        split_name: name of the images in the verdict.
 
     Raises:
         ValueError: the split has no digits, or there are not as many classes as kinds of them.
@@ -85,7 +85,7 @@ def audit(
         evaluation = evaluate(model, DeviceSplit.of(split, device), normalise).on_cpu()
     exact = exact or evaluation
     if split.digits is None or exact.logits.shape[1] != cue.kinds:
-        raise ValueError(f"the audit wants images with digits and {cue.kinds} classes")
+        raise ValueError(f"the audit needs images with digits and {cue.kinds} classes")
     groups = groups_of(evaluation.predictions.numpy(), split.labels, split.digits, cue.kinds)
     predictions, pointing = exact.predictions.numpy(), np.flatnonzero(split.digits != NO_CLASS)
     scores = exact.logits.double().log_softmax(dim=1).numpy()[pointing]
@@ -119,7 +119,7 @@ def _swaps(
     limit: int,
     cue: Cue,
 ) -> Swaps | str:
-    """The swaps, or why they cannot be had, as a phrase."""
+    """The swaps, or the reason why there are none, as a phrase."""
     if cue.region is None:
         return NO_REGION
     assert split.digits is not None
@@ -130,7 +130,7 @@ def _swaps(
 
 
 def _greyed(model: nn.Module, split: DeviceSplit, normalise: Normaliser, cue: Cue) -> Greyed:
-    """The share predicted as the digit without the picture, and as the label without the digit."""
+    """The share predicted as the digit with a grey picture, and the accuracy with a grey digit."""
     if cue.region is None:
         return Greyed()
     images = split.images

@@ -1,4 +1,4 @@
-"""What becomes of the predictions when another digit is pasted beside the same picture."""
+"""How predictions change when another digit is pasted next to the same picture."""
 
 from dataclasses import dataclass, replace
 
@@ -18,17 +18,17 @@ from trainables.evaluation import evaluate
 
 @dataclass(frozen=True)
 class Swaps:
-    """Every digit pasted beside the same pictures.
+    """Results with every digit pasted next to the same pictures.
 
     Attributes:
         flips: share of predictions that change with an image of another digit.
-        control: share that change with another image of the same digit.
-        any_flips: share that at least one of the digits changes.
-        paired: accuracy with the label's digit pasted in less that with another, on the same
-            pictures.
-        pull: of each digit towards its own class.
-        matrix: B, (classes, digits), double-centred, in nats.
-        images: pictures that were used.
+        control: share of predictions that change with another image of the same digit.
+        any_flips: share of predictions that at least one of the digits changes.
+        paired: accuracy with the label's digit pasted in minus accuracy with another digit, on the
+            same pictures.
+        pull: the pull of the digits towards their own classes.
+        matrix: the double-centred matrix B, (classes, digits), in nats.
+        images: the number of pictures.
     """
 
     flips: Estimate | None
@@ -51,12 +51,12 @@ def swaps(
     """Paste each kind of digit into at most ``limit`` evenly chosen images of ``split``.
 
     Args:
-        model: from normalised images to as many logits as there are digits.
-        split: images with labels and digits; also where the pasted digits are from.
-        normalise: from pixels to the model's input.
-        predictions: (N,), of the model on the split as it is.
-        limit: of images; a forward pass for each kind of digit.
-        cue: where the digits lie.
+        model: takes normalised images and has as many logits as there are digits.
+        split: images with labels and digits; the pasted digits are cut from them too.
+        normalise: turns pixels into the model's input.
+        predictions: (N,), the model's predictions on the unchanged split.
+        limit: the most images; each kind of digit takes a forward pass over them.
+        cue: the place of the digits.
 
     Raises:
         ValueError: no image of the split shows one of the digits.
@@ -72,9 +72,9 @@ def swaps(
 def swaps_of(
     scores: Floats, before: Integers, labels: Integers, digits: Integers, patches: Integers
 ) -> Swaps:
-    """From log-probabilities (N, digits, classes) of the images ``patches``, (N, digits), pasted.
+    """The swaps, from log-probabilities (N, digits, classes) with the digits of ``patches``.
 
-    Predictions before, labels and digits are (N,).
+    ``patches`` is (N, digits); the predictions before, labels and digits are (N,).
     """
     after, rows, kinds = scores.argmax(axis=-1), np.arange(len(before)), scores.shape[1]
     changed = after != before[:, None]
@@ -98,7 +98,7 @@ def pasted_scores(
     patches: Integers,
     cue: Cue = DIGIT,
 ) -> Floats:
-    """Log-probabilities, (N, digits, classes) in float64, of ``patches`` pasted into ``places``."""
+    """Log-probabilities (N, digits, classes), float64, with ``patches`` pasted into ``places``."""
     device = split.images.device
     pictures = split.at(torch.from_numpy(places).to(device))
     scores = []

@@ -1,9 +1,8 @@
 """Figures, found by the name of their file: ``NAME.py`` with ``GROUP`` and a function ``draw``.
 
-``draw(subject: Subject) -> Drawing`` makes the figure, the numbers behind it and the words below
-it. It is drawn on a matplotlib Figure of its own, so that nothing is shared with pyplot or with
-another figure, and nothing in it is random. Where a figure does not apply to a run, ``draw`` raises
-``NotApplicableError``.
+``draw(subject: Subject) -> Drawing`` makes the figure, its numbers and its caption. Each figure is
+a matplotlib Figure of its own, which shares nothing with pyplot or other figures. The result is
+deterministic. If a figure does not apply to a run, ``draw`` raises ``NotApplicableError``.
 """
 
 import pkgutil
@@ -49,10 +48,10 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands below a figure, each a sentence or more.
+    """The caption of a figure; each part is one sentence or more.
 
     Attributes:
-        shows: what is to be seen.
+        shows: what the figure shows.
         made: how it was computed.
         limits: what it does not show.
     """
@@ -64,7 +63,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, the numbers that it shows, as JSON values, and its caption."""
+    """A figure, its numbers as JSON values, and its caption."""
 
     figure: Figure
     numbers: dict[str, Any]
@@ -72,7 +71,7 @@ class Drawing:
 
 
 def available() -> dict[str, str]:
-    """Names of all figures, by group and name, each with the first line of what it shows."""
+    """All figures by group and name, with the first line of their module's docstring."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
     names.sort(key=lambda name: (GROUPS.index(group(name)), name))
     return {name: str(_module(name).__doc__).splitlines()[0] for name in names}
@@ -92,12 +91,12 @@ def drawer(name: str) -> Callable[[Subject], Drawing]:
     if name not in available():
         known = available()
         near = nearest(name, known) or f"; choose among {', '.join(known)}"
-        raise UsageError(f"figure {name!r} is not there{near}")
+        raise UsageError(f"there is no figure {name!r}{near}")
     return partial(_drawn, name)
 
 
 def _drawn(name: str, subject: Subject) -> Drawing:
-    # Settings are drawn over logarithmic axes, whose ticks are formulas; they name no class.
+    # Figures of the search have logarithmic axes, whose ticks are formulas, and no class names.
     with naming(subject, formulas=group(name) == "search"):
         drawing: Drawing = _module(name).draw(subject)
     return drawing
@@ -105,9 +104,9 @@ def _drawn(name: str, subject: Subject) -> Drawing:
 
 @contextmanager
 def naming(subject: Subject, formulas: bool = False) -> Iterator[None]:
-    """Draw in the style of all figures, in fonts that have the letters of the classes' names.
+    """Draw in the common style, in fonts that can write the classes' names.
 
-    A ``$`` begins a formula with ``formulas`` alone.
+    A ``$`` begins a formula only if ``formulas`` is true.
     """
     letters = families("".join(subject.figure_names))
     with styled(**{"font.family": letters, "text.parse_math": formulas}):

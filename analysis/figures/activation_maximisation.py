@@ -1,4 +1,4 @@
-"""Images changed a little so that filters of the last convolution respond more."""
+"""Images changed slightly so that filters of the last convolution respond more."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FILTERS = 4
 
 
 def draw(subject: Subject) -> Drawing:
-    """Start, result and difference for some filters, with the way there."""
+    """Draw start, result and difference for some filters, with the values at every step."""
     layer = subject.layers[-1]
     top = subject.activations[layer.name].top["mean"]
     filters = _evenly_spaced(top.values[:, 0], layer)
@@ -42,7 +42,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _evenly_spaced(greatest: NDArray[np.float64], layer: Layer) -> NDArray[np.int64]:
-    """At most four filters, from the first on; those behind a ReLU that none excites are passed."""
+    """At most four filters, evenly spaced; filters that no image excites are skipped."""
     alive = np.flatnonzero(greatest)
     if not len(alive):
         raise NotApplicableError(f"no image excites any filter of {layer.name}")
@@ -115,24 +115,24 @@ def _share_in(maximised: Maximised, region: Region) -> list[float | None]:
 def _caption(subject: Subject, maximised: Maximised, layer: Layer) -> Caption:
     reached = float(maximised.distances[-1].max())
     shows = (
-        f"For some filters of the last convolution ({layer.name}) the {subject.split_name} image "
-        "that excites the filter most, the image that a search makes of it, what was changed, and "
-        "the activation and the distance at every step."
+        f"For some filters of the last convolution ({layer.name}): the {subject.split_name} image "
+        "that excites the filter most, the image that the ascent made from it, and the "
+        "difference. On the right, the activation and the distance at every step."
     )
     cue = subject.cue
     if cue is not None and cue.region is not None:
         shares = [share for share in _share_in(maximised, cue.region) if share is not None]
         shows += (
             f" The {cue.noun}'s square holds {100 * np.mean(shares or [0]):.0f}% of the squared "
-            f"change, at {100 * cue.area(subject.dataset.image_shape):.0f}% of the area."
+            f"change and {100 * cue.area(subject.dataset.image_shape):.0f}% of the area."
         )
     return Caption(
         shows,
-        "Gradient ascent on the filter's mean activation, in units of its slope at the start, less "
-        f"{WEIGHT:g} times the mean squared distance to the start: {STEPS} proximal steps of "
-        f"{STEP_SIZE:g}, pixels kept in [0, 1]. The filters are evenly spaced, not chosen; those "
-        "that no image excites are passed over.",
-        f"The results, up to {reached:.2f} from an image (RMS of a pixel's values in [0, 1]), are "
-        "none that a camera took: they show what raises the filter, not what it responds to "
-        "among images. Another weight or start gives another picture.",
+        "Gradient ascent on the filter's mean activation, in units of its slope at the start, "
+        f"minus {WEIGHT:g} times the mean squared distance to the start: {STEPS} proximal steps of "
+        f"{STEP_SIZE:g}, with pixels clamped to [0, 1]. The filters are evenly spaced, not chosen; "
+        "filters that no image excites are skipped.",
+        f"The results differ from an image by up to {reached:.2f} (RMS of pixel values in [0, 1]) "
+        "and are not photographs. They show what raises the filter, not what it responds to in "
+        "real images. Another weight or start gives another picture.",
     )

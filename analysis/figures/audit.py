@@ -1,4 +1,4 @@
-"""Whether the network reads the picture or the digit, compared with networks that are known."""
+"""The shortcut audit: whether the network reads the picture or the digit."""
 
 from dataclasses import asdict
 from textwrap import wrap
@@ -37,15 +37,15 @@ _HEADS = (
     *("cheater", "robust", "Bayes", "biased", "unbiased"),
 )
 _WIDTHS = (0.325, 0.1, 0.14, 0.085, 0.068, 0.068, 0.068, 0.07, 0.076)
-_KNOWN = 6  # columns that are there for any shortcut; the others are of composite images
-# Classes up to which each cell of the matrix tells its value, and an accuracy its interval; and at
-# most so many names along an axis.
+_KNOWN = 6  # columns for any shortcut; the others are only for composite images
+# Most classes with a number in each cell of the matrix, most classes with intervals of the
+# accuracy, and most names along an axis.
 NUMBERED, SPREAD, TICKS = 12, 40, 20
-_LINE = 150  # letters of the evidence in a line
+_LINE = 150  # characters of the evidence in a line
 
 
 def draw(subject: Subject) -> Drawing:
-    """A table of the audit, accuracy by class and alignment, and what each digit does."""
+    """Draw the audit's table, the accuracy by class and alignment, and each digit's effect."""
     audit = _audited(subject)
     rows = metrics(audit)
     figure = Figure(figsize=(11, 12.4))
@@ -54,10 +54,10 @@ def draw(subject: Subject) -> Drawing:
     figure.text(0.5, 0.966, evidence, ha="center", va="top", fontsize=10)
     _draw_table(figure.add_axes((0.02, 0.43, 0.96, 0.49)), rows, audit.cue.composite)
     _draw_cells(figure.add_axes((0.11, 0.055, 0.36, 0.315)), audit, subject.figure_names)
-    bottom = 0.055 if audit.cue.composite else 0.11  # names stand where the digits do
+    bottom = 0.055 if audit.cue.composite else 0.11  # names need more room than digits
     lower_right = figure.add_axes((0.61, bottom, 0.37, 0.37 - bottom))
     if isinstance(audit.swaps, str):
-        _say(lower_right, f"Nothing was pasted in:\n{audit.swaps}.")
+        _write(lower_right, f"Nothing was pasted in:\n{audit.swaps}.")
     else:
         _draw_matrix(lower_right, audit.swaps, audit.cue, subject.figure_names)
     return Drawing(figure, _numbers(subject, audit, rows), _caption(subject, audit, rows))
@@ -69,12 +69,12 @@ def _audited(subject: Subject) -> Audit:
         raise NotApplicableError("the images show no digit")
     drawn = subject.run.job.data.shortcut is None
     if drawn and cue.kinds != DIGIT.kinds:
-        raise NotApplicableError("the classes are not ten, as the digits are")
+        raise NotApplicableError("there are not ten classes, one for each digit")
     if drawn and len(np.unique(digits[digits != NO_CLASS])) < DIGIT.kinds:
         raise NotApplicableError(f"the {subject.split_name} images do not show all ten digits")
     if (digits == NO_CLASS).all():
         raise NotApplicableError(
-            f"the {cue.noun} of no {subject.split_name} image points to a class"
+            f"no {subject.split_name} image has a {cue.noun} that points to a class"
         )
     return report.audit(
         subject.model,
@@ -154,13 +154,13 @@ def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
             axes.axvline(whole.value, color=colour, linestyle=":", linewidth=1.2)
     name_ticks(axes, classes, "y", TICKS)
     axes.invert_yaxis()
-    axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: of all such images)")
+    axes.set(xlim=(-0.02, 1.02), xlabel="accuracy, 95% interval (dotted: all images of the colour)")
     axes.set_title("Accuracy by class and alignment", fontsize=11, pad=22)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=2, fontsize=9, frameon=False)
 
 
-def _say(axes: Axes, words: str) -> None:
+def _write(axes: Axes, words: str) -> None:
     axes.axis("off")
     axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=10, wrap=True)
 
@@ -168,7 +168,7 @@ def _say(axes: Axes, words: str) -> None:
 def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -> None:
     matrix = swaps.matrix
     greatest = float(np.abs(matrix).max())
-    bound = max(greatest, 1.0)  # noise is not to look like a finding
+    bound = max(greatest, 1.0)  # so that noise does not look like an effect
     decimals, size = (1, 7.5) if greatest >= 1 else (2, 7)
     axes.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
     for (row, column), value in np.ndenumerate(matrix) if len(matrix) <= NUMBERED else ():
@@ -180,7 +180,7 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
     axes.set(xlabel=f"{cue.noun} pasted in")
     title = f"What each {shortened(cue.noun)} adds to each class (nats)"
-    most = "all below 0.05" if greatest < 0.05 else f"the greatest: {greatest:.2f}"
+    most = "all below 0.05" if greatest < 0.05 else f"greatest: {greatest:.2f}"
     axes.set_title(f"{title}\n{most}", fontsize=11)
 
 
@@ -228,47 +228,47 @@ def _row(row: AuditMetric) -> dict[str, Any]:
 
 def _caption(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> Caption:
     missing = {row.missing for row in rows if row.missing}
-    left_out = f" Not to be had: {'; '.join(sorted(missing))}." if missing else ""
+    left_out = f" Some figures are missing: {'; '.join(sorted(missing))}." if missing else ""
     return Caption(_shows(subject, audit), _made(audit) + left_out, _limits(subject, audit))
 
 
 def _shows(subject: Subject, audit: Audit) -> str:
     noun, verdict, swaps = audit.cue.noun, audit.verdict, audit.swaps
-    said = f"{verdict.subject} {verdict.sentence}."
-    parts = [said[0].upper() + said[1:], verdict.evidence]
+    sentence = f"{verdict.subject} {verdict.sentence}."
+    parts = [sentence[0].upper() + sentence[1:], verdict.evidence]
     beta = audit.natural.boost if isinstance(swaps, str) else swaps.pull.boost
     if beta is not None:
         parts.append(
-            f"β multiplies the odds of the {noun}'s own class by e to the {beta.value:z.2f}, "
-            f"{np.exp(beta.value):.3g}."
+            f"β multiplies the odds of the {noun}'s own class by e to the power of "
+            f"{beta.value:z.2f}, which is {np.exp(beta.value):.3g}."
         )
     return " ".join(filter(None, [*parts, _greying(audit), _compared_networks(audit.cue)]))
 
 
 def _greying(audit: Audit) -> str:
-    """What a fall of the accuracy means where it comes of grey alone; empty if there is none."""
+    """A sentence on the accuracy lost by a grey digit, if the network reads the picture."""
     accuracy, greyed, noun = audit.groups.accuracy, audit.digit_greyed, audit.cue.noun
     if greyed is None or accuracy is None or audit.verdict.words != READS:
         return ""
     if greyed.high >= accuracy.low:
         return ""
     return (
-        f"A grey {noun} costs {100 * (accuracy.value - greyed.value):.1f} points of accuracy, "
-        f"which is sensitivity: an image without its {noun} is unlike any training image."
+        f"A grey {noun} costs {100 * (accuracy.value - greyed.value):.1f} points of accuracy. "
+        f"This is sensitivity: an image without its {noun} is unlike any training image."
     )
 
 
 def _compared_networks(cue: Cue) -> str:
     known = (
-        f"Beside each figure those of a network that says the {cue.noun} (cheater), of one of this "
-        "accuracy that never looks at it (robust)"
+        f"For comparison, the table has the figures of a network that always predicts the "
+        f"{cue.noun} (cheater) and of one with this network's accuracy that ignores it (robust)."
     )
     if not cue.composite:
-        return f"{known}."
+        return known
     return (
-        f"{known}, of one that follows Bayes' rule on training "
-        "images of which 64% agree, and of gap5 as it was measured once after training on such "
-        "images (biased) and on random digits (unbiased)."
+        f"{known} It also has those of a network that follows Bayes' rule on training images of "
+        "which 64% are aligned (Bayes), and of gap5 after training on such images (biased) and on "
+        "images with random digits (unbiased), each measured once."
     )
 
 
@@ -276,21 +276,21 @@ def _made(audit: Audit) -> str:
     parts, noun, swaps = [], audit.cue.noun, audit.swaps
     if not isinstance(swaps, str):
         parts.append(
-            f"Every {noun}, cut from another image of the split, was pasted into {swaps.images:,} "
-            f"images before normalisation. The matrix is the mean log-probability by class and "
-            f"{noun}, less the means of its rows and columns; β is the mean of its diagonal times "
-            f"{audit.cue.kinds}/{audit.cue.kinds - 1}."
+            f"Every kind of {noun}, cut from other images of the split, was pasted into "
+            f"{swaps.images:,} images before normalisation. The matrix holds the mean "
+            f"log-probabilities by class and {noun}, minus the means of its rows and columns; β is "
+            f"the mean of its diagonal times {audit.cue.kinds}/{audit.cue.kinds - 1}."
         )
     if not isinstance(audit.decodability, str):
         parts.append(
-            "The last layer was refitted (standardised logistic regression) on every second image "
-            "and scored on the others, and the other way round; so was the "
-            f"{noun}'s classifier."
+            "The last layer was refitted (standardised logistic regression) on one half of the "
+            f"images and scored on the other half, for both halves. So was the {noun}'s classifier."
         )
     if not isinstance(audit.mass, str):
         parts.append(
-            f"Attribution: integrated gradients from the mean image, of {_images(audit.mass)} "
-            "evenly chosen images; the attribution figures tell it of the few that they show."
+            f"The attribution is integrated gradients from the mean image, over "
+            f"{_images(audit.mass)} evenly chosen images; the attribution figures show it for a "
+            "few images."
         )
     parts.append(_rules(noun, not isinstance(swaps, str)))
     return " ".join(parts)
@@ -301,22 +301,23 @@ def _images(mass: Mass) -> int:
 
 
 def _rules(noun: str, pasted: bool) -> str:
-    """How the verdict follows, in words."""
-    basis = "pasted in" if pasted else "on images as they are"
+    """The rules of the verdict, in words."""
+    basis = f"with a pasted {noun}" if pasted else "on unchanged images"
     return (
         "Intervals are Wilson's for shares, Newcombe's for differences of groups, Bonett and "
-        "Price's for differences on the same images, normal for means. «To its class» says of "
-        f"figures that are 0 unless the {noun} draws predictions to its own class whether they are "
-        "above 0 with their interval (yes), below (away) or neither (no); flips and grey parts "
-        f"have no such direction, they tell sensitivity. The network leans on the {noun} where β "
-        f"and the share of predictions drawn, {basis}, are above 0 with their intervals and β is "
-        f"{LEANING_NATS} nats or more (odds times {np.exp(LEANING_NATS):.2f}) or that share "
-        f"{100 * LEANING_ANSWERS:.0f}% or more; intervals that reach {NATS_MARGIN} nats or "
-        f"{100 * ANSWERS_MARGIN:.0f}% beyond these leave it open. It cheats where, moreover, "
-        f"conflicting images are predicted as the {noun} more often than as the label, with the "
-        "difference's interval above 0. It is called sensitive where it does not lean and another "
-        f"{noun} changes more than {100 * SENSITIVE:.0f}% of its predictions. Its last layer is at "
-        f"fault where refitting gains {100 * GAIN:.0f}% or more, with an interval above 0."
+        "Price's for differences on the same images, and normal for means. Some figures are 0 "
+        f"unless the {noun} draws predictions to its own class: «to its class» says whether their "
+        "interval is above 0 (yes), below 0 (away) or includes 0 (no). Flips and grey parts have "
+        f"no such direction; they show sensitivity. The network leans on the {noun} if two "
+        f"conditions hold. First, β and the share of predictions drawn, {basis}, are above 0 with "
+        f"their intervals. Second, β is {LEANING_NATS} nats or more (odds times "
+        f"{np.exp(LEANING_NATS):.2f}), or that share is {100 * LEANING_ANSWERS:.0f}% or more. If "
+        f"an interval reaches {NATS_MARGIN} nats or {100 * ANSWERS_MARGIN:.0f}% beyond its "
+        "threshold, the verdict is open. The network cheats if β and the share are above 0 in the "
+        f"same way, and conflicting images are predicted as the {noun} more often than as the "
+        f"label, with an interval above 0. It is sensitive if it does not lean and another {noun} "
+        f"changes more than {100 * SENSITIVE:.0f}% of its predictions. Its last layer is at fault "
+        f"if refitting gains {100 * GAIN:.0f}% or more, with an interval above 0."
     )
 
 
@@ -325,17 +326,17 @@ def _limits(subject: Subject, audit: Audit) -> str:
     lowest, worst = audit.groups.expected_minimum, audit.groups.worst
     if lowest is not None and worst is not None and worst.accuracy is not None:
         parts.append(
-            f"The least of {len(audit.groups.cells)} small cells is biased low: if the cells "
-            f"differed by chance alone, {lowest:.2f} would be expected in the mean "
-            f"({worst.accuracy.value:.2f} was found, in a cell of size {worst.accuracy.images})."
+            f"The lowest accuracy of {len(audit.groups.cells)} small cells is biased low: if the "
+            f"cells differed by chance alone, it would be {lowest:.2f} on average. It is "
+            f"{worst.accuracy.value:.2f}, in a cell of {worst.accuracy.images} images."
         )
     parts.append(
         "Decodability and attribution mislead without their controls: random weights let much of "
-        f"the {audit.cue.noun} through. The intervals are of the images, not of another training."
+        f"the {audit.cue.noun} through. The intervals cover other images, not another training."
     )
     if subject.shown == "train":
         noun = audit.cue.noun
         parts.append(
-            f"The {noun} of most training images agrees with the label: this accuracy is biased."
+            f"In most training images the {noun} agrees with the label, so this accuracy is biased."
         )
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Training images, and below them what the run's own augmentation makes of them."""
+"""Training images, and examples of the run's augmentation below them."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ COUNT, DRAWS = 8, 3
 
 
 def draw(subject: Subject) -> Drawing:
-    """Originals in the first row, three draws of the augmentation below."""
+    """Draw originals in the first row and three draws of the augmentation below."""
     recipe = subject.run.setting.recipe
     used = [name for name, key in recipe.augmentations.items() if key.changes == "images"]
     if not used:
@@ -40,7 +40,7 @@ def _originals(dataset: Dataset) -> Images:
 
 
 def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
-    """The same training images, augmented and de-normalised with the run's own statistics."""
+    """The same training images, augmented, then de-normalised with the run's statistics."""
     device = torch.device("cpu")
     draws = generator(device, 0, "figure", number)
     images = torch.from_numpy(_originals(subject.dataset))
@@ -55,11 +55,11 @@ def _augmented(subject: Subject, recipe: Recipe, number: int) -> np.ndarray:
 def _caption(settings: dict[str, object]) -> Caption:
     values = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
     return Caption(
-        f"Training images as they are, and three draws of this run's augmentation ({values}).",
-        "Drawn as in training, from a fixed seed; then de-normalised with the run's own mean and "
-        "standard deviation and cut to what a screen can show.",
-        "A few draws of what is random. Validation and everything else in this analysis see the "
-        "images unaugmented. MixUp, if it was used, is not shown.",
+        f"Original training images, and three draws of this run's augmentation ({values}).",
+        "The images are augmented as in training, with a fixed seed. Then they are de-normalised "
+        "with the run's mean and standard deviation, and clamped to the range of a screen.",
+        "These are a few random draws. Validation and the rest of this analysis use unaugmented "
+        "images. MixUp is not shown, even if the run used it.",
     )
 
 

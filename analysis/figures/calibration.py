@@ -16,7 +16,7 @@ GROUP = "predictions"
 
 
 def draw(subject: Subject) -> Drawing:
-    """Accuracy by confidence above, the number of images below."""
+    """Draw the accuracy by confidence above, and the number of images below."""
     evaluation = subject.evaluation
     diagram = reliability(evaluation.logits, evaluation.labels)
     accuracy = float((evaluation.predictions == evaluation.labels).double().mean())
@@ -96,12 +96,12 @@ def _interval(diagram: Reliability, place: int) -> Estimate:
 def _caption(subject: Subject, accuracy: float, confidence: float) -> Caption:
     word = "more" if confidence > accuracy else "less"
     return Caption(
-        f"How often the network is right (dots, with 95% intervals) where it says that it is so "
-        f"confident, and below how many images that is of. It is {100 * confidence:.1f}% "
-        f"confident on average and {100 * accuracy:.1f}% right: {word} confident than right.",
+        "The share of right predictions at each level of confidence (dots, with 95% intervals), "
+        f"and below the number of images. On average the network is {100 * confidence:.1f}% "
+        f"confident and {100 * accuracy:.1f}% right: {word} confident than right.",
         f"Confidence is the largest softmax output on the {subject.split_name} images, in 15 bins "
-        "of equal width; intervals are Wilson's; the error is the mean gap of the bins, weighted "
-        "by their images (Guo et al. 2017).",
-        "The error depends on the bins and is biased upwards where they hold few images. Label "
+        "of equal width. Intervals are Wilson's. The expected calibration error is the mean gap "
+        "between confidence and accuracy, each bin weighted by its images (Guo et al. 2017).",
+        "The error depends on the bins, and it is biased upwards if they hold few images. Label "
         "smoothing and MixUp lower confidence on purpose.",
     )

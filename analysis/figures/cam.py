@@ -1,4 +1,4 @@
-"""Class activation maps over images right and wrong (Grad-CAM for dense heads)."""
+"""Class activation maps of right and wrong predictions (Grad-CAM for dense heads)."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ GROUP = "attribution"
 
 
 def draw(subject: Subject) -> Drawing:
-    """The predicted class, its rival (the truth where wrong), and the control."""
+    """Draw maps of the predicted class, of its rival (the label if wrong), and the control."""
     subject.check_convolutions()
     explanation = explain(subject, cam)
     rivals = _rivals(explanation)
@@ -36,7 +36,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _rivals(explanation: Explanation) -> Tensor:
-    """The label where the prediction is wrong, else the second likeliest class, (N,)."""
+    """The label if the prediction is wrong, else the second likeliest class, (N,)."""
     logits = explanation.subject.evaluation.logits
     second = [int(logits[example.index].argsort()[-2]) for example in explanation.examples]
     pairs = zip(explanation.examples, second, strict=True)
@@ -46,9 +46,9 @@ def _rivals(explanation: Explanation) -> Tensor:
 def _overlaid(
     explanation: Explanation, shown: list[tuple[str, Tensor, Tensor]], unit: str
 ) -> list[PanelRow]:
-    """Of each label, maps and their classes, and the control: over the grey images, on one scale.
+    """The rows of maps and the control, over grey images, on one scale.
 
-    The scale is that of the predicted class and its rival.
+    ``shown`` holds the label, the maps and the classes of each row; these maps set the scale.
     """
     both = signed("", torch.cat([maps for _, maps, _ in shown]), unit, [])
     grey = list(explanation.pictures.mean(axis=3, dtype=np.float32))
@@ -64,30 +64,30 @@ def _overlaid(
 
 
 def _caption(explanation: Explanation, exact: bool) -> Caption:
-    rival = "the rival: the true class where the prediction is wrong, else the second likeliest"
+    rival = "its rival: the true class if the prediction is wrong, else the second likeliest class"
     shows = (
-        "What each place adds to (red) or takes from (blue) the logit of the predicted class, and "
-        f"of {rival}. Below the control: the predicted class with the last layer drawn anew, and "
-        "the rank correlation of both maps' absolute values."
+        "How much each place adds to (red) or takes from (blue) the logit of the predicted class "
+        f"and of {rival}. Below is the control: the map of the predicted class with new random "
+        "weights in the last layer, and the rank correlation of both maps' absolute values."
     )
     made = (
-        "Exact class activation maps: the last feature maps, weighted as the linear layer weights "
-        "them for the class, or as they are where no layer follows the global average pool. Their "
-        "mean over the picture and the bias are the logit."
+        "Exact class activation maps: the last feature maps, weighted by the linear layer's "
+        "weights for the class, or unweighted if no layer follows the global average pool. The "
+        "logit is their mean over the picture plus the bias."
         if exact
-        else "Grad-CAM, as the head is dense and has no class activation map: the feature maps "
-        "that enter it, weighted by the mean gradient of the logit. Shown before the final ReLU "
-        "of its paper, so that what speaks against the class is seen."
+        else "Grad-CAM, as a dense head has no class activation map: the feature maps that enter "
+        "the head, weighted by the mean gradient of the logit. The final ReLU of the method's "
+        "paper is left out, so that evidence against the class is visible."
     )
     limits = (
-        "The maps are small and were stretched over the image: a place sees a receptive field far "
+        "The maps are small and stretched over the image. Each place sees a receptive field far "
         "larger than itself, so the borders are not sharp. "
     )
     return Caption(
         shows,
         made
-        + " Stretched bilinearly. All rows have one scale, which ends at the value that 99.5% of "
-        "the pixels of the predicted class and of its rival stay below; where a map is weak, the "
-        "picture shows through. The control is multiplied by the factor beside it.",
+        + " The maps are stretched bilinearly. All rows share one scale, which ends at the 99.5% "
+        "quantile over the predicted class and its rival. Where a map is weak, the picture shows "
+        "through. The control is multiplied by the factor in its label.",
         limits + explanation.controls(),
     )

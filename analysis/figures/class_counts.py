@@ -1,4 +1,4 @@
-"""How many images each class has, in every split."""
+"""The number of images of each class, in every split."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +12,11 @@ from analysis.subject import Subject
 
 GROUP = "data"
 _COLOURS = {"training": TRAINING, "validation": VALIDATION}
-NUMBERED, MAX_BARS = 20, 40  # classes up to which a bar has its number, and there are bars
+NUMBERED, MAX_BARS = 20, 40  # most classes whose bars have numbers, and most with bars
 
 
 def draw(subject: Subject) -> Drawing:
-    """The counts of every class and split whose labels are known; the test split's stay sealed."""
+    """Draw the counts of the training and validation split; the test labels stay sealed."""
     names, dataset = subject.figure_names, subject.dataset
     splits = {"training": dataset.train, "validation": dataset.val}
     counts = {
@@ -34,19 +34,19 @@ def draw(subject: Subject) -> Drawing:
     figure.legend(loc="outside upper right", ncols=2)
     caption = Caption(
         "The number of images of each class in the training and validation splits.",
-        "Counted over the images that this search used, limits included.",
-        "The test split's labels are sealed and not counted.",
+        "The counts are over the images that this search used, after its limits.",
+        "The labels of the test split are sealed and not counted.",
     )
     return Drawing(figure, {name: value.tolist() for name, value in counts.items()}, caption)
 
 
 def _draw_split(axes: Axes, split: str, counts: np.ndarray, shift: float) -> None:
-    """Bars beside those of the other split, or of many classes an outline."""
+    """Draw bars next to those of the other split, or an outline if there are many classes."""
     classes = len(counts)
     if classes > MAX_BARS:
         axes.stairs(counts, np.arange(classes + 1) - 0.5, label=split, color=_COLOURS[split])
         return
     bars = axes.bar(np.arange(classes) + shift, counts, 0.4, label=split, color=_COLOURS[split])
     if classes <= NUMBERED:
-        upright = 90 if classes > NUMBERED // 2 else 0  # beside each other they would touch
+        upright = 90 if classes > NUMBERED // 2 else 0  # horizontal numbers would touch
         axes.bar_label(bars, fontsize=SMALL, padding=2, rotation=upright)

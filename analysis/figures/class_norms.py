@@ -1,4 +1,4 @@
-"""Class-wise mean activation norms of every filter of the first and last convolution."""
+"""Mean activation norm by class of every filter of the first and last convolution."""
 
 import math
 from typing import Any
@@ -17,11 +17,11 @@ from analysis.subject import Subject
 GROUP = "activations"
 HEAD = 0.6  # inches above the bars of a layer
 COLUMNS, MAX_FILTERS = 10, 128
-MAX_BARS = 20  # classes; of more, a filter is a row of colours
+MAX_BARS = 20  # classes; if there are more, a filter is a row of colours
 
 
 def draw(subject: Subject) -> Drawing:
-    """A small bar plot a filter, one bar a class, all of a layer on one scale."""
+    """Draw a small bar plot for each filter, one bar per class, one scale per layer."""
     layers, names = list(subject.activations.values()), subject.figure_names
     figure = _bars(layers, names) if len(names) <= MAX_BARS else _images(layers, names)
     numbers = {each.layer.name: _numbers(each) for each in layers}
@@ -29,7 +29,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _bars(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
-    """A small bar plot a filter."""
+    """A small bar plot for each filter."""
     rows = [-(-min(len(each.norms["raw"]), MAX_FILTERS) // COLUMNS) for each in layers]
     heights = [0.8 * count + HEAD for count in rows]
     ncols = min(len(names), int(WIDTH / (0.5 + 0.08 * max(map(len, names)))))
@@ -45,7 +45,7 @@ def _bars(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
 
 
 def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
-    """Of many classes a coloured row a filter."""
+    """A coloured row for each filter, if there are many classes."""
     figure = Figure(figsize=(WIDTH, 0.5 + 5 * len(layers)), layout="constrained")
     for axes, each in zip(
         figure.subplots(len(layers), 1, squeeze=False)[:, 0], layers, strict=True
@@ -61,10 +61,10 @@ def _images(layers: list[FilterStatistics], names: tuple[str, ...]) -> Figure:
 
 
 def selectivity(norms: Floats) -> Floats:
-    """(largest - mean of the others) / (their sum) over the classes of (filters, classes).
+    """(largest - mean of the others) / (largest + mean of the others), for (filters, classes).
 
-    0 for a filter that treats all classes alike, 1 for one that one class alone excites
-    (Morcos et al. 2018, "On the importance of single directions for generalization").
+    It is 0 if a filter treats all classes alike, and 1 if only one class excites it (Morcos et al.
+    2018, "On the importance of single directions for generalization").
     """
     classes = (~np.isnan(norms)).sum(axis=1)
     largest = np.nanmax(norms, axis=1)
@@ -74,7 +74,7 @@ def selectivity(norms: Floats) -> Floats:
 
 
 def _draw_layer(part: SubFigure, each: FilterStatistics, rows: int, head: float) -> None:
-    """One axes for the whole layer: hundreds of them would take minutes to draw."""
+    """Draw a layer on one axes, as hundreds of axes would take minutes."""
     norms = each.norms["raw"][:MAX_FILTERS]
     top = float(np.nanmax(norms)) or 1.0
     axes = part.add_axes((0.02, 0.0, 0.97, 1 - head))
@@ -112,7 +112,7 @@ def _numbers(each: FilterStatistics) -> dict[str, Any]:
 
 
 def _rounded(values: Floats) -> Any:
-    """As lists, a class without images as None."""
+    """The values as lists, with None for a class without images."""
     if values.ndim > 1:
         return [_rounded(row) for row in values]
     return [None if math.isnan(value) else round(value, 6) for value in values.tolist()]
@@ -127,13 +127,14 @@ def _caption(subject: Subject) -> Caption:
         for name, each in subject.activations.items()
     )
     return Caption(
-        "For every filter of the first and the last convolution, how strongly each class excites "
-        f"it{f' ({names})' if few else ''}. {selectivities}.",
+        "How strongly each class excites every filter of the first and the last convolution"
+        f"{f' ({names})' if few else ''}. {selectivities}.",
         f"The L2 norm of the filter's map, averaged over the class's {subject.split_name} images. "
-        f"{'Bars' if few else 'Colours'} show the convolution's own output; the numbers hold it "
-        "after BN and ReLU too, and divided by the root of the map's area, so that layers can be "
-        "compared; with the variance across classes and the selectivity index (largest - others) / "
+        f"{'Bars' if few else 'Colours'} show the convolution's own output. The numbers also hold "
+        "the norms after BN and ReLU, the norms divided by the root of the map's area (to compare "
+        "layers), the variance across classes, and the selectivity index (largest - others) / "
         "(largest + others).",
-        "A norm has no sign: a filter may answer a class by falling silent. A selective filter "
-        f"need not matter for the prediction. At most {MAX_FILTERS} filters of a layer are drawn.",
+        "A norm has no sign, so it cannot show that a class lowers a filter's output. A selective "
+        "filter need not matter for the prediction. At most "
+        f"{MAX_FILTERS} filters of a layer are drawn.",
     )

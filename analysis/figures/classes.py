@@ -7,12 +7,12 @@ from analysis.panels import image_grid, show
 from analysis.subject import Subject
 
 GROUP = "data"
-COLUMNS, MANY_COLUMNS = 5, 6  # of up to 20 classes, and of more
-MAX_SHOWN = 64  # classes; of more, some that are evenly spaced are shown
+COLUMNS, MANY_COLUMNS = 5, 6  # for up to 20 classes, and for more
+MAX_SHOWN = 64  # classes; if there are more, evenly spaced ones are shown
 
 
 def draw(subject: Subject) -> Drawing:
-    """The first image of each class in the split; a class without one is left out."""
+    """Draw the first image of each class in the split; a class without images is left out."""
     split, names = subject.split, subject.dataset.classes
     firsts = [np.flatnonzero(split.labels == label)[:1] for label in range(len(names))]
     held = [(label, int(first[0])) for label, first in enumerate(firsts) if len(first)]
@@ -23,8 +23,8 @@ def draw(subject: Subject) -> Drawing:
         show(axes, subject.picture(index), subject.figure_names[label])
     some = f" {count} of {len(held)} classes are shown, evenly spaced." if count < len(held) else ""
     caption = Caption(
-        f"An image of each class, of the {subject.split_name} split.{some}",
-        "The first of its class in the split, as the network sees it before normalisation.",
-        "One image tells little of how varied its class is.",
+        f"One image of each class from the {subject.split_name} split.{some}",
+        "Each is the first image of its class in the split, before normalisation.",
+        "One image does not show how varied its class is.",
     )
     return Drawing(figure, {"indices": {names[label]: index for label, index in held}}, caption)

@@ -1,4 +1,4 @@
-"""Composite images: pictures whose digit agrees with the label, and others."""
+"""Composite images whose digit agrees with the label, and images whose digit does not."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ INKS = {"aligned": ALIGNED, "conflicting": CONFLICTING}
 
 
 def draw(subject: Subject) -> Drawing:
-    """Aligned images above, conflicting ones below, and the share of each in the splits."""
+    """Draw aligned images above and conflicting ones below."""
     dataset = subject.dataset
     if not dataset.has_digits:
         raise NotApplicableError("the images carry no digit")
@@ -31,9 +31,8 @@ def draw(subject: Subject) -> Drawing:
         for axes, index in zip(panels[row * COUNT :], indices, strict=False):
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, subject.picture(index), names[label] if own else f"{names[label]} ({label})")
-            said = names[digit] if own else f"digit {digit}"
             axes.title.set_fontsize(SMALL)
-            axes.set_xlabel(said, fontsize=SMALL)
+            axes.set_xlabel(names[digit] if own else f"digit {digit}", fontsize=SMALL)
             axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1))
@@ -48,10 +47,10 @@ def _caption(subject: Subject, shares: dict[str, float]) -> Caption:
     own, noun = subject.run.job.data.shortcut is not None, subject.run.job.data.noun
     says = "points to" if own else "is the number of"
     return Caption(
-        f"{subject.split_name.capitalize()} images whose {noun} {says} their class "
-        f"(aligned, framed orange) and whose {noun} {'points to' if own else 'is'} another "
-        f"(conflicting, framed blue); what it says stands under each. Aligned: {agreement}.",
-        "Drawn from all classes with a fixed seed.",
-        f"The picture alone decides the label. Where aligned images are many, the {noun} is a "
-        "shortcut that pays in training and is worthless later.",
+        f"{subject.split_name.capitalize()} images whose {noun} {says} their class (aligned, "
+        f"orange frame), and images whose {noun} {says} another class (conflicting, blue frame). "
+        f"The label is above each image, the {noun} below. Aligned: {agreement}.",
+        "The images are drawn from all classes with a fixed seed.",
+        f"The picture alone decides the label. If many training images are aligned, the {noun} is "
+        "a shortcut that helps in training and is worthless later.",
     )

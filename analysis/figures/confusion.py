@@ -13,13 +13,13 @@ from analysis.subject import Subject
 
 GROUP = "predictions"
 PAIRS = 10
-NUMBERED = 25  # classes up to which each cell tells its count
+NUMBERED = 25  # most classes with a count in each cell
 NAMED = 5  # pairs in the caption
-SIDE = 8.5  # inches, of more classes than that
+SIDE = 8.5  # inches, if there are more classes than that
 
 
 def draw(subject: Subject) -> Drawing:
-    """Rows are true classes; colour is the share of the row, the text the number of images."""
+    """Draw the matrix: rows are true classes, colour is the share of the row, text the count."""
     classes, evaluation = subject.dataset.classes, subject.evaluation
     labels = list(range(len(classes)))
     counts = confusion_matrix(evaluation.labels, evaluation.predictions, labels=labels)
@@ -34,7 +34,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _figure(subject: Subject, counts: np.ndarray, most: list[dict[str, int]]) -> Figure:
-    """The matrix, and below it the pairs that are confused most."""
+    """The matrix, and below it the pairs of classes that are confused most."""
     few = len(counts) <= NUMBERED
     side = min(3 + 0.5 * len(counts), SIDE) if few else SIDE
     below = 0.8 + 0.23 * len(most) if most else 0.0
@@ -64,7 +64,7 @@ def _draw_matrix(axes: Axes, subject: Subject, counts: np.ndarray, numbered: boo
 def _draw_pairs(
     axes: Axes, subject: Subject, counts: np.ndarray, most: list[dict[str, int]]
 ) -> None:
-    """A bar a pair, the most frequent first, with its share of the true class."""
+    """Draw a bar for each pair, the most frequent first, with its share of the true class."""
     names, images = subject.figure_names, counts.sum(axis=1)
     bars = axes.barh(range(len(most)), [pair["count"] for pair in most], color=PLAIN)
     labels = [f"{names[pair['true']]} as {names[pair['predicted']]}" for pair in most]
@@ -99,12 +99,12 @@ def _caption(subject: Subject, most: list[dict[str, int]]) -> Caption:
         for pair in most[:NAMED]
     ]
     confused = f" Most often confused: {', '.join(pairs)}." if pairs else ""
-    what = "coloured by their share of the row" if many else "the number of images, coloured by "
-    what += "" if many else "their share of the row"
+    counts = "" if many else "The numbers are counts of images. "
     return Caption(
         f"How often the {subject.split_name} images of each true class (rows) are predicted as "
-        f"each class (columns): {what}; below, the pairs that are confused most.{confused}",
-        f"The weights of the best epoch by validation {subject.judged_by}, in eval mode, on "
-        "unaugmented images.",
-        "One training with one seed: neighbouring counts differ by chance.",
+        f"each class (columns). {counts}Colour is the share of the row. Below are the pairs of "
+        f"classes that are confused most.{confused}",
+        f"The network has the weights of the best epoch by validation {subject.judged_by}, in eval "
+        "mode, on unaugmented images.",
+        "This is one training with one seed: small differences between counts are chance.",
     )

@@ -1,4 +1,4 @@
-"""Loss and accuracy by epoch, with the best epoch and the least validation loss marked."""
+"""Loss and accuracy by epoch, with the best epoch and the lowest validation loss marked."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from trainables.best_epoch import ACCURACY
 GROUP = "training"
 Look = dict[str, Any]
 Lines = dict[str, Look]
-# Of each panel its metrics, with name and look in the legend.
+# The metrics of each panel, with their names and styles in the legend.
 _TRAINING: Look = {"label": "training", "color": TRAINING}
 _VALIDATION: Look = {"label": "validation", "color": VALIDATION}
 _LOSS: Lines = {"train_loss": _TRAINING, "val_loss": _VALIDATION}
@@ -28,7 +28,7 @@ _SHORTCUT: Lines = {
     "val_accuracy_aligned": {"label": "aligned", "color": ALIGNED},
     "val_accuracy_conflicting": {"label": "conflicting", "color": CONFLICTING},
 }
-# What the sources print of their own trainings, by architecture: loss by epoch, from epoch 1.
+# Published losses of the sources' own trainings, by architecture and by epoch, from epoch 1.
 # Source 000_82391c71948bbb2f.txt, its training log.
 _PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
     "conv3": {
@@ -45,7 +45,7 @@ _PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 def draw(subject: Subject) -> Drawing:
-    """Training figures are of augmented batches in passing; validation's follow each."""
+    """Draw loss and accuracy by epoch, and the accuracy by alignment if the images have digits."""
     history, best, metric = subject.run.history, subject.run.best_epoch, subject.run.job.metric
     lowest = min(history["val_loss"], key=lambda point: point[1])[0]
     shares, title = _ACCURACY, "Accuracy"
@@ -62,7 +62,7 @@ def draw(subject: Subject) -> Drawing:
     panels[0].set_ylabel("cross-entropy (nats)")
     published = _plot_published(panels[0], subject.run.setting.architecture)
     marks = [
-        (lowest, "least validation loss"),
+        (lowest, "lowest validation loss"),
         *[(best, f"best {subject.judged_by}")] * (len(parts) - 1),
     ]
     for axes, (epoch, what) in zip(panels, marks, strict=True):
@@ -84,7 +84,7 @@ def _plot(axes: Axes, history: History, lines: Lines) -> None:
 
 
 def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
-    """The source's own losses as points, where it prints them."""
+    """Draw the source's own losses as crosses, if it publishes them."""
     losses = _PUBLISHED.get(architecture, {})
     for name, values in losses.items():
         look = _LOSS[name] | {"label": f"source, {_LOSS[name]['label']}"}
@@ -94,15 +94,15 @@ def _plot_published(axes: Axes, architecture: str) -> dict[str, list[float]]:
 
 def _caption(subject: Subject, lowest: int, published: bool) -> Caption:
     crosses = (
-        " Crosses: the losses that the source prints of its own training." if published else ""
+        " Crosses are the losses that the source publishes for its training." if published else ""
     )
     return Caption(
-        f"Loss and accuracy after every epoch: validation {subject.judged_by} is best in epoch "
-        f"{subject.run.best_epoch}, the loss least in epoch {lowest}.{crosses}",
-        "As recorded while it was trained. Training figures are averages over the augmented "
-        "batches of the epoch, in passing; validation's are of the weights at its end, in eval "
-        "mode. The analysed weights are those of the best epoch.",
-        "The best epoch was chosen on these validation images, so its figures are a little lucky. "
-        "A gap between the curves is not overfitting alone: augmentation and smoothing widen it "
-        "or turn it around.",
+        f"Loss and accuracy after every epoch. Validation {subject.judged_by} is best in epoch "
+        f"{subject.run.best_epoch}; validation loss is lowest in epoch {lowest}.{crosses}",
+        "The values were recorded during training. Training values are averages over the augmented "
+        "batches of the epoch, while the weights change. Validation values are measured at the end "
+        "of the epoch, in eval mode. The analysis uses the weights of the best epoch.",
+        "The best epoch was chosen on these validation images, so its values are slightly "
+        "optimistic. A gap between the curves is not overfitting alone: augmentation and smoothing "
+        "widen it or turn it around.",
     )

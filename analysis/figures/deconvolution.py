@@ -1,4 +1,4 @@
-"""Deconvolution of the predicted class and of the most active filter, on images right and wrong."""
+"""Deconvolution of the predicted class and of the most active filter."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ GROUP = "attribution"
 
 
 def draw(subject: Subject) -> Drawing:
-    """The class, its control, the filter and, of residual networks, the filter by branch."""
+    """Draw the class, its control, the filter and, for residual networks, the filter by branch."""
     subject.check_convolutions()
     explanation = explain(subject, deconvolution)
     channels = _active_maps(explanation)
@@ -42,7 +42,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _active_maps(explanation: Explanation) -> Tensor:
-    """Of each image, the last feature map whose positive part has the largest mean, (N,)."""
+    """For each image, the last feature map whose positive part has the largest mean, (N,)."""
     entry = head_of(explanation.model, explanation.inputs).entry
     features = feature_maps(explanation.model, explanation.inputs, entry)
     return features.relu().mean(dim=(2, 3)).argmax(dim=1)
@@ -54,22 +54,21 @@ def _projected(explanation: Explanation, channels: Tensor) -> Tensor:
 
 def _caption(explanation: Explanation, residual: bool) -> Caption:
     branches = (
-        " Then the same filter with the way back led through the trunks (the convolutions) of all "
-        "residual blocks alone, and through their shortcuts alone; behind ReLUs the two do not "
-        "add up to the whole."
+        " The last rows show the same filter, projected back only through the trunks (the "
+        "convolutions) of all residual blocks, and only through their shortcuts. After ReLUs the "
+        "two do not add up to the whole."
         if residual
-        else " The network has no residual blocks, so nothing is shown by branch."
+        else " The network has no residual blocks, so there are no rows by branch."
     )
     return Caption(
-        "What the logit of the predicted class looks like when it is projected back to pixels, "
-        "and below the control: the same with the last layer drawn anew. "
-        "Then the last feature map that is most active in the image, projected back alone."
-        + branches,
+        "The first row projects the logit of the predicted class back to pixels. The second row is "
+        "its control: the same with new random weights in the last layer. The third row projects "
+        "back the last feature map that is most active in the image." + branches,
         "captum's Deconvolution (Zeiler and Fergus): transposed convolutions, ReLUs that pass the "
-        "positive part of what comes back, and max pools undone at their real switches, summed "
-        "where pools overlap. Of a filter, its map's positive part is projected, all others being "
-        "zero. Each panel is scaled by its own greatest value; filters are in colours around grey.",
-        "It shows which pattern the switches allow, not what the class owes to the pixels. The "
-        "control is of the class: a filter lies below the last layer where that is linear, and "
-        "would not change. " + explanation.controls(),
+        "positive part of what comes back, and max pools reversed at their switches, summed where "
+        "pools overlap. For a filter, only the positive part of its map is projected. Each panel "
+        "is scaled by its own maximum; in the rows of filters, grey is 0.",
+        "It shows which pattern the switches allow, not how much the pixels contribute to the "
+        "class. Only the class has a control: a filter below a linear last layer would not change. "
+        + explanation.controls(),
     )

@@ -1,4 +1,4 @@
-"""What up to three layers make of an image that is predicted rightly and of one that is not."""
+"""Activation maps of up to three layers, for a right and a wrong prediction."""
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from analysis.subject import Subject
 
 GROUP = "activations"
 LAYERS, SIDE = 3, 4
-MAX_MAPS = SIDE**2  # of a layer, in a square
+MAX_MAPS = SIDE**2  # maps of a layer, in a square
 
 
 def draw(subject: Subject) -> Drawing:
-    """A row an image: the image, then the maps of the first, a middle and the last layer."""
+    """Draw a row for each image: the image, then maps of the first, a middle and the last layer."""
     shown = examples(subject, 1, 1)
     places = np.unique(np.linspace(0, len(subject.layers) - 1, LAYERS).astype(int))
     layers = [subject.layers[place] for place in places]
@@ -52,13 +52,13 @@ def _maps(subject: Subject, layers: list[Layer], shown: list[Example]) -> dict[s
 
 
 def _square(tiles: np.ndarray) -> np.ndarray:
-    """As many places for every layer; those that a small layer leaves are blank."""
+    """The maps in a square of the same size for every layer; unused places are blank."""
     blank = np.full((MAX_MAPS - len(tiles), *tiles.shape[1:]), np.nan)
     return mosaic(np.concatenate([_scaled(tiles), blank]), SIDE)
 
 
 def _scaled(maps: np.ndarray) -> np.ndarray:
-    """Each map stretched to [0, 1]; one that is constant is 0."""
+    """Each map stretched to [0, 1]; a constant map is 0."""
     low = maps.min(axis=(1, 2), keepdims=True)
     reach = maps.max(axis=(1, 2), keepdims=True) - low
     scaled: np.ndarray = (maps - low) / np.where(reach > 0, reach, 1)
@@ -80,11 +80,11 @@ def _numbers(example: Example, maps: dict[str, np.ndarray], row: int) -> dict[st
 
 def _caption(subject: Subject) -> Caption:
     return Caption(
-        f"A {subject.split_name} image that is predicted rightly and one that is not, and the "
-        "activation maps that the first, a middle and the last convolution make of each.",
-        "Maps after BN and ReLU where they follow, before pooling. Each map is stretched to its "
-        "own range; the figure above a panel is the layer's largest value on these images. "
-        f"At most {MAX_MAPS} maps of a layer, in their order.",
-        "Two images; stretched maps do not show which are strong. The order of filters means "
-        "nothing.",
+        f"A {subject.split_name} image that is predicted rightly and one that is predicted "
+        "wrongly, with the activation maps of the first, a middle and the last convolution.",
+        "The maps are taken after BN and ReLU, if the layer has them, and before pooling. Each map "
+        "is stretched to its own range; the number above a panel is the layer's largest value on "
+        f"these images. At most {MAX_MAPS} maps of a layer are shown, in order.",
+        "These are only two images. Stretched maps do not show which maps are strong. The order "
+        "of filters has no meaning.",
     )

@@ -1,4 +1,4 @@
-"""The weights of the first convolution, in colour and by input channel, and of later ones."""
+"""The weights of the first convolution, in colour and by channel, and of later convolutions."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from analysis.panels import mosaic, show, visible
 from analysis.subject import Subject
 
 GROUP = "filters"
-MAX_FILTERS, LATER = 64, 4  # filters of a layer; layers beside the first
-DOWN, ACROSS = 6, 24  # kernels of a later layer: of its first filters, of their first inputs
-NAMED = 6  # layers that are not drawn, in the caption
+MAX_FILTERS, LATER = 64, 4  # most filters of a layer; most layers besides the first
+DOWN, ACROSS = 6, 24  # kernels of a later layer: rows of filters, columns of input channels
+NAMED = 6  # most layers that the caption names as not drawn
 CHANNELS = ("red", "green", "blue")
 
 
 def draw(subject: Subject) -> Drawing:
-    """The first layer's filters four times, one later layer a row below."""
+    """Draw the first layer's filters in four panels, and later layers below, one per row."""
     first, *rest = subject.layers
     later = _spread([layer for layer in rest if max(layer.convolution.kernel_size) > 1])
     pixels = _weights(first).shape[1] in (1, len(CHANNELS))
@@ -38,7 +38,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _draw_first(figure: Figure, grid: GridSpec, first: Layer) -> None:
-    """The filters together as colours, then each colour by itself; of one channel in grey."""
+    """Draw the filters in colour, then by input channel; filters of one channel are grey."""
     weights = _weights(first)
     columns = int(np.ceil(np.sqrt(len(weights))))
     names = CHANNELS if weights.shape[1] == len(CHANNELS) else ("one scale",)
@@ -51,7 +51,7 @@ def _draw_first(figure: Figure, grid: GridSpec, first: Layer) -> None:
 
 
 def _spread(layers: list[Layer]) -> list[Layer]:
-    """At most ``LATER`` of the layers, from the first to the last."""
+    """At most ``LATER`` of the layers, evenly spaced from the first to the last."""
     places = np.linspace(0, len(layers) - 1, LATER).astype(int).tolist() if layers else []
     return [layers[place] for place in sorted(set(places))]
 
@@ -62,7 +62,7 @@ def _weights(layer: Layer) -> np.ndarray:
 
 
 def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
-    """Each filter (C, k, k) on a scale of its own, as uint8 (k, k, 3)."""
+    """Each filter (C, k, k) as uint8 (k, k, 3), stretched to its own range."""
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
     scaled = 255 * (weights - low) / np.maximum(high - low, 1e-12)
@@ -70,15 +70,15 @@ def _in_colour(weights: np.ndarray) -> list[np.ndarray]:
 
 
 def _scale(weights: np.ndarray) -> dict[str, Any]:
-    """Blue below 0, red above, both as far as the largest weight."""
+    """Blue below 0, red above 0, both up to the largest absolute weight."""
     reach = float(np.abs(weights).max())
     return {"cmap": SIGNED, "vmin": -reach, "vmax": reach}
 
 
 def _draw_later(figure: Figure, grid: GridSpec, row: int, layer: Layer) -> None:
-    """Single kernels: rows are the layer's first filters, columns their first inputs.
+    """Draw single kernels: rows are the layer's first filters, columns their first inputs.
 
-    A kernel has one size in all layers, however many inputs they have.
+    A kernel is drawn at the same size in all layers, whatever their number of inputs.
     """
     weights = _weights(layer)[:DOWN, :ACROSS]
     axes = figure.add_subplot(grid[row, :])
@@ -110,9 +110,9 @@ def _numbers(layer: Layer) -> dict[str, Any]:
 
 
 _INPUTS = {
-    1: "in grey, then all on one scale; below, single kernels of later layers",
-    len(CHANNELS): "together as colours, then what each does with the red, green and blue input, "
-    "all on one scale; below, single kernels of later layers",
+    1: "in grey, then on one scale; below are single kernels of later layers",
+    len(CHANNELS): "in colour, then their weights for the red, green and blue input on one scale; "
+    "below are single kernels of later layers",
 }
 _OTHERWISE = "single kernels, as a filter does not read all colours; below, those of later layers"
 
@@ -126,11 +126,11 @@ def _caption(first: Layer, missing: list[str]) -> Caption:
     others = f" Not drawn: {names}." if missing else ""
     return Caption(
         f"The {height}x{width} filters of {first.name}: {inputs}.{others}",
-        "Weights of the best epoch. In colour and in grey, each filter is stretched to its own "
-        "range; the other panels share one symmetric scale a row, so that blue subtracts, red adds "
-        f"and white does nothing. Of the first layer at most {MAX_FILTERS} filters are shown, of "
-        f"later ones {DOWN} with {ACROSS} inputs; of later layers at most {LATER}, evenly spaced, "
-        "with kernels larger than 1x1.",
+        "These are the weights of the best epoch. In colour and in grey, each filter is stretched "
+        "to its own range. The other panels of a row share one symmetric scale: blue subtracts, "
+        f"red adds, and white has no effect. At most {MAX_FILTERS} filters of the first layer are "
+        f"shown, and {DOWN} filters with {ACROSS} inputs of each later layer. At most {LATER} "
+        "later layers are shown, evenly spaced, among those with kernels larger than 1x1.",
         "Normalisation and BN follow, so a weight's size is not its importance. Kernels of later "
         "layers act on features, not on pixels.",
     )

@@ -1,4 +1,4 @@
-"""How well Gabor functions fit the first layer's filters, against random filters."""
+"""How well Gabor functions fit the first layer's filters, compared with random filters."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ MIN_SIDE, MAX_FILTERS = 5, 64
 
 
 def draw(subject: Subject) -> Drawing:
-    """R² of every filter, sorted, beside that of as many random filters."""
+    """Draw the sorted R² of every filter, and of the same number of random filters."""
     layer = subject.layers[0]
     height, side = layer.convolution.kernel_size
     if height != side:
@@ -51,10 +51,10 @@ def draw(subject: Subject) -> Drawing:
 
 def _caption(side: int) -> Caption:
     return Caption(
-        "How much of each filter of the first layer the best Gabor function explains (a wave below "
-        "a Gaussian: an edge detector), and the same for filters of pure noise.",
-        f"Each filter's mean over its input channels, {side}x{side}, fitted by least squares from "
-        "a grid of starting points; the noise is drawn once, from a fixed seed.",
-        "A Gabor function has nine parameters, so it explains much of any small filter: only what "
-        "lies above the noise is evidence. Colour is averaged away.",
+        "How much of each filter of the first layer the best Gabor function explains (a wave times "
+        "a Gaussian: an edge detector), and the same for random filters.",
+        f"Each filter, {side}x{side}, is averaged over its input channels and fitted by least "
+        "squares from a grid of starting points. The random filters have a fixed seed.",
+        "A Gabor function has nine parameters, so it explains much of any small filter: only a "
+        "better fit than the random filters' is evidence. Colour is averaged out.",
     )

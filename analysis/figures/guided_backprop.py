@@ -1,4 +1,4 @@
-"""Guided backpropagation of the predicted class, on images right and wrong."""
+"""Guided backpropagation of the predicted class, for right and wrong predictions."""
 
 from analysis.attribution.explanation import explain
 from analysis.attribution.guided_backprop import guided_backprop
@@ -10,7 +10,7 @@ GROUP = "attribution"
 
 
 def draw(subject: Subject) -> Drawing:
-    """In colours, as strength, and as strength with the last layer redrawn."""
+    """Draw the maps in colour, as strength, and as strength with the last layer redrawn."""
     explanation = explain(subject, guided_backprop)
     rows = [
         coloured("gradient", explanation.maps, []),
@@ -21,12 +21,12 @@ def draw(subject: Subject) -> Drawing:
     ]
     figure = draw_rows(explanation, "Guided backpropagation of the predicted class", rows)
     caption = Caption(
-        "Which pixels would raise the logit of the predicted class: by colour around grey, and as "
-        "the sum of the absolute values over the colours. Below them the control: the same with "
-        "the last layer drawn anew, and its rank correlation with the row above.",
-        "captum's GuidedBackprop: the gradient of the logit, of which every ReLU passes the "
-        "positive part alone. Each panel is scaled by its own greatest value.",
-        "It draws the picture's edges sharply even where the network does not use them. "
+        "Which pixels would raise the logit of the predicted class: in colour (grey is 0), and as "
+        "the sum of the absolute values over the colours. The last row is the control: the same "
+        "with new random weights in the last layer, and its rank correlation with the row above.",
+        "captum's GuidedBackprop: the gradient of the logit, where every ReLU passes only the "
+        "positive part. Each panel is scaled by its own maximum.",
+        "It draws the picture's edges sharply even if the network does not use them. "
         + explanation.controls(),
     )
     return Drawing(figure, explanation.numbers(), caption)

@@ -1,4 +1,4 @@
-"""Best score of every trial in the order of the search, with the baseline's line."""
+"""Best score of every trial in the order of the search, compared with the baseline."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ GROUP = "search"
 
 
 def draw(subject: Subject) -> Drawing:
-    """A mark a trial, and the best so far as steps."""
+    """Draw a mark for each trial, and the best score so far as steps."""
     search = subject.search
     trials = [trial for trial in search.trials if trial.scores]
     if not trials:
@@ -48,7 +48,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _draw_best(axes: Axes, trials: list[RecordedTrial]) -> list[float]:
-    """The best so far after each trial, level until a better one comes."""
+    """Draw the best score after each trial, and return it."""
     best: list[float] = []
     for trial in trials:
         best.append(max([trial.record.best_score, *best[-1:]]))
@@ -84,9 +84,9 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: int | None) -> str:
 def _caption(trials: int, judged_by: str) -> Caption:
     return Caption(
         f"The best validation {judged_by} of each of {counted(trials, 'trial')}, in the order in "
-        "which they were suggested: dots were trained to the end, crosses were stopped early, "
-        "diamonds became finalists. The line is the best so far, the dashed one the baseline's.",
-        "Of each trial's best epoch, as recorded.",
-        "Stopped trials had fewer epochs, so their points are lower than they might have become. "
-        "The best of many trials is a little lucky.",
+        "which they were suggested. Dots were trained to the end, crosses were stopped early, and "
+        "diamonds became finalists. The line is the best so far; the dashed line is the baseline.",
+        "Each mark is the recorded value of the trial's best epoch.",
+        "Stopped trials had fewer epochs, so full training might have raised their marks. The best "
+        "of many trials is slightly optimistic.",
     )

@@ -12,11 +12,11 @@ from trainables.boundary.wording import counted
 
 GROUP = "search"
 MIN_TRIALS = 6
-TRIALS_A_SETTING = 3  # at least: of fewer, the trees explain what chance made
+TRIALS_A_SETTING = 3  # at least: with fewer, the trees fit chance
 
 
 def draw(subject: Subject) -> Drawing:
-    """Shares of the variance of the score after the first rung, over all trials that reached it."""
+    """Draw each setting's share of the variance of the score after the first rung."""
     search = subject.search
     epoch = common_epoch(search)
     study = study_of(search, after(epoch))
@@ -39,14 +39,14 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _check_enough(study: optuna.Study) -> None:
-    """Raise NotApplicableError unless the trials are several times as many as the settings."""
+    """Raise NotApplicableError unless there are several times as many trials as settings."""
     trials = [set(trial.params) for trial in study.trials]
     settings = len(set.intersection(*trials)) if trials else 0
     wanted = max(MIN_TRIALS, TRIALS_A_SETTING * settings)
     if len(trials) < wanted:
         raise NotApplicableError(
             f"too few trials ({len(trials)}) for {counted(settings, 'setting')}; it "
-            f"wants {wanted}, {TRIALS_A_SETTING} a setting"
+            f"needs {wanted}, {TRIALS_A_SETTING} per setting"
         )
 
 
@@ -55,17 +55,17 @@ def _importances(study: optuna.Study) -> dict[str, float]:
         raise NotApplicableError("all trials are equally good")
     importances = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     if not importances:
-        raise NotApplicableError("no setting that all trials have differs between them")
+        raise NotApplicableError("the settings that all trials have do not differ between them")
     return importances
 
 
 def _caption(subject: Subject, trials: int, epoch: int, left_out: list[str]) -> Caption:
     more = f" Conditional settings are left out: {', '.join(left_out)}." if left_out else ""
     return Caption(
-        f"How much of the differences in {subject.judged_by} after {counted(epoch, 'epoch')} each "
-        f"setting explains by itself, over {counted(trials, 'trial')}.",
-        "fANOVA (Hutter et al. 2014) as Optuna has it, over the best of the first "
-        f"{epoch} epochs, which all these trials had.{more}",
-        f"It wants {TRIALS_A_SETTING} trials a setting; with so few, and trials that a search did "
-        "not draw at random, shares are rough. What matters early need not matter at the end.",
+        f"How much of the variance in {subject.judged_by} after {counted(epoch, 'epoch')} each "
+        f"setting explains alone, over {counted(trials, 'trial')}.",
+        f"Optuna's fANOVA (Hutter et al. 2014) over the best value of the first {epoch} epochs, "
+        f"which all these trials completed.{more}",
+        f"It needs {TRIALS_A_SETTING} trials per setting. With so few, not all drawn at random, "
+        "shares are rough. A setting that matters early need not matter at the end.",
     )

@@ -1,4 +1,4 @@
-"""Integrated gradients of the predicted class, on images right and wrong."""
+"""Integrated gradients of the predicted class, for right and wrong predictions."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ GROUP = "attribution"
 
 
 def draw(subject: Subject) -> Drawing:
-    """The maps, signed, and the same with the last layer redrawn."""
-    explanation = explain(subject, integrated_gradients, draws=1)  # hundreds of passes a draw
+    """Draw the signed maps, and the same with the last layer redrawn."""
+    explanation = explain(subject, integrated_gradients, draws=1)  # each needs hundreds of passes
     errors = completeness_error(
         explanation.model,
         explanation.inputs,
@@ -51,14 +51,14 @@ def _completeness(totals: Tensor, errors: Tensor) -> dict[str, Any]:
 
 def _caption(explanation: Explanation, errors: Tensor) -> Caption:
     return Caption(
-        "What each pixel adds to (red) or takes from (blue) the logit of the predicted class, "
-        "against an image of the mean colour. Below the control: the same with the last layer "
-        "drawn anew, and the rank correlation of both maps' absolute values.",
+        "How much each pixel adds to (red) or takes from (blue) the logit of the predicted class, "
+        "compared with an image of the mean colour. Below is the control: the same with new random "
+        "weights in the last layer, and the rank correlation of both maps' absolute values.",
         f"captum's IntegratedGradients with {STEPS} steps from the mean image, which is zero after "
-        "normalisation; summed over the colours. Both rows have one scale, which ends at the "
-        "value that 99.5% of the first row's pixels stay below; the control is "
-        "multiplied by the factor beside it. A map should sum to the logit less that of the mean "
-        f"image; it misses that by {float(errors.abs().max()):.2g} at most.",
-        "Pixels of the mean colour get nothing whatever they mean, and another baseline gives "
+        "normalisation, summed over the colours. Both rows share one scale, which ends at the "
+        "99.5% quantile of the first row. The control is multiplied by the factor in its label. A "
+        "map should sum to the logit minus the logit of the mean image; the largest error is "
+        f"{float(errors.abs().max()):.2g}.",
+        "Pixels of the mean colour get 0, whatever their meaning, and another baseline image gives "
         "other maps. " + explanation.controls(),
     )

@@ -1,4 +1,4 @@
-"""Occlusion: what the predicted class loses where a patch covers the image."""
+"""Occlusion: how much the predicted class's logit falls if a patch covers a place."""
 
 from analysis.attribution.explanation import Explanation, explain
 from analysis.attribution.occlusion import STRIDE, WINDOW, occlusion
@@ -10,8 +10,8 @@ GROUP = "attribution"
 
 
 def draw(subject: Subject) -> Drawing:
-    """The maps, signed, and the same with the last layer redrawn."""
-    explanation = explain(subject, occlusion, draws=1)  # hundreds of passes a draw
+    """Draw the signed maps, and the same with the last layer redrawn."""
+    explanation = explain(subject, occlusion, draws=1)  # each needs hundreds of passes
     greatest = [f"greatest {value:+.1f}" for value in explanation.maps.amax(dim=(1, 2, 3)).tolist()]
     row = signed("loss under\nthe patch", explanation.maps, "logit", greatest)
     notes = sanity_notes(explanation)
@@ -28,12 +28,12 @@ def draw(subject: Subject) -> Drawing:
 def _caption(explanation: Explanation) -> Caption:
     return Caption(
         "How much the logit of the predicted class falls (red) or rises (blue) when a patch covers "
-        "the place. Below the control: the same with the last layer drawn anew, and the rank "
-        "correlation of both maps' absolute values.",
-        f"captum's Occlusion: a square of {WINDOW}x{WINDOW} pixels of the mean colour in steps of "
-        f"{STRIDE}; a pixel has the mean over the patches that cover it. Both rows have one "
-        "scale, which ends at the value that 99.5% of the first row's pixels stay "
-        "below; the control is multiplied by the factor beside it.",
-        "The patch is itself an edge that no training image had, and evidence in two places at "
-        "once shows in neither. " + explanation.controls(),
+        "the place. Below is the control: the same with new random weights in the last layer, and "
+        "the rank correlation of both maps' absolute values.",
+        f"captum's Occlusion: a square of {WINDOW}x{WINDOW} pixels of the mean colour moves in "
+        f"steps of {STRIDE} pixels. The value of a pixel is the mean over the patches that cover "
+        "it. Both rows share one scale, which ends at the 99.5% quantile of the first row. The "
+        "control is multiplied by the factor in its label.",
+        "The patch adds edges that no training image had. Evidence that is in two places at once "
+        "shows in neither. " + explanation.controls(),
     )

@@ -20,11 +20,11 @@ from trainables.boundary.wording import counted
 
 GROUP = "search"
 WIDTH = 8.0  # inches
-SPREAD = 0.025  # of the axis, over which the lines of one value lie, so that each can be followed
+SPREAD = 0.025  # share of the axis over which lines of equal value are spread, to tell them apart
 
 
 def draw(subject: Subject) -> Drawing:
-    """An axis below the other for each setting that all trials have; a line a trial."""
+    """Draw an axis for each setting that all trials have, and a line for each trial."""
     search = subject.search
     epoch = common_epoch(search)
     trials = study_of(search, after(epoch)).trials
@@ -49,7 +49,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _draw_axes(axes: Axes, scales: dict[str, SettingScale]) -> None:
-    """A level line a setting, its labelled values below it."""
+    """Draw a horizontal line for each setting, with its labelled values below."""
     for row, scale in enumerate(scales.values()):
         axes.plot((0, 1), (row, row), color="0.8", linewidth=0.8, zorder=0)
         for place, text in zip(*scale.ticks, strict=True):
@@ -64,7 +64,7 @@ def _draw_axes(axes: Axes, scales: dict[str, SettingScale]) -> None:
 
 
 def _draw_trials(axes: Axes, trials: list[FrozenTrial], scales: dict[str, SettingScale]) -> None:
-    """A line a trial, the best on top."""
+    """Draw a line for each trial, the best on top."""
     values = np.array([trial.value for trial in trials])
     norm, colours = Normalize(values.min(), values.max()), _colours()
     shifts = np.linspace(-SPREAD, SPREAD, len(trials))
@@ -82,16 +82,16 @@ def _draw_trials(axes: Axes, trials: list[FrozenTrial], scales: dict[str, Settin
 
 
 def _colours() -> Colormap:
-    """From dark to bright, without the yellows that paper swallows."""
+    """Colours from dark to bright, without the yellows, which are hard to see on paper."""
     return ListedColormap(colormaps[ACCURACIES](np.linspace(0, 0.87, 256)))
 
 
 def _caption(judged_by: str, trials: int, epoch: int) -> Caption:
     return Caption(
-        f"The settings of {counted(trials, 'trial')}, a line each, coloured by their best "
-        f"{judged_by} up to epoch {epoch}, which all reached; the best is thick.",
-        "Over the settings that every trial has and that differ. Whole numbers and names lie "
-        "evenly, fractions by their value or, over a wide range, its logarithm; labels are values "
-        "that were tried. Lines are shifted a little, so that those of one value lie side by side.",
+        f"The settings of {counted(trials, 'trial')}, one line each, coloured by the best "
+        f"{judged_by} up to epoch {epoch}, which all of them completed. The best is thick.",
+        "The axes are the settings that every trial has and that differ. Whole numbers and names "
+        "are evenly spaced; fractions are placed by their value or, over a wide range, its "
+        "logarithm. Labels are tried values. Lines of equal value are shifted slightly apart.",
         "Settings that only some trials have are missing.",
     )

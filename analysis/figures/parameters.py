@@ -14,14 +14,14 @@ from analysis.look import TEXT
 from analysis.subject import Subject
 
 GROUP = "training"
-MAX_ROWS = 80  # layers; of more, the first and the last are drawn
+MAX_ROWS = 80  # layers; if there are more, only the first and the last are drawn
 COLUMNS = ("layer", "kind", "output", "parameters")
-LONGEST = (30, 44, 20, 14)  # letters of each column; more lose their middle
-LETTER = 0.074  # inches of one, with some room
+LONGEST = (30, 44, 20, 14)  # most characters in each column; longer text loses its middle
+LETTER = 0.074  # inches of a character, with some room
 
 
 def draw(subject: Subject) -> Drawing:
-    """A row for every layer that is called, in the order of the calls, and the sum."""
+    """Draw a row for every layer, in the order in which they are called, and the sum."""
     calls = calls_of(subject.model, subject.inputs())
     rows = [
         (call.name, _kind(call.module), _shape(call.output), _count(call.module)) for call in calls
@@ -37,7 +37,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _table(text: list[list[str]]) -> Figure:
-    """Rows of words, the first and the last bold, in columns as wide as their words."""
+    """Draw rows of text, the first and the last bold, in columns as wide as their text."""
     rows = [[shortened(*cell) for cell in zip(row, LONGEST, strict=True)] for row in text]
     letters = [max(map(len, column)) + 3 for column in zip(*rows, strict=True)]
     figure = Figure(figsize=(LETTER * sum(letters), 0.21 * len(rows)))
@@ -62,7 +62,7 @@ def _stripe(table: Table, rows: int) -> None:
 
 
 def _kind(module: nn.Module) -> str:
-    """The class with what decides its shape."""
+    """The class of a layer, with the numbers that define its shape."""
     if isinstance(module, nn.Conv2d):
         kernel, stride = _size(module.kernel_size), module.stride[0]
         step = f", stride {stride}" if stride != 1 else ""
@@ -82,13 +82,13 @@ def _kind(module: nn.Module) -> str:
 
 
 def _size(side: Any) -> str:
-    """Height by width, of a pair or of one number for both."""
+    """Height x width, from a pair or from one number for both."""
     height, width = side if isinstance(side, tuple) else (side, side)
     return f"{height}x{width}"
 
 
 def _shape(output: Any) -> str:
-    """Empty where a layer, such as a recurrent one, returns more than a tensor."""
+    """The output's shape; empty if a layer, such as a recurrent one, returns more than a tensor."""
     return " x ".join(map(str, output.shape[1:])) if isinstance(output, Tensor) else ""
 
 
@@ -100,6 +100,6 @@ def _caption(subject: Subject, total: int) -> Caption:
     return Caption(
         f"The layers of {subject.run.setting.architecture} in the order in which they are called, "
         f"and their {total:,} trainable parameters.",
-        f"Read off the network given an image of {subject.dataset.image_words} pixels.",
-        "Parameters are not computing time: a convolution's are used once a pixel.",
+        f"The shapes are those for an image of {subject.dataset.image_words} pixels.",
+        "Parameters do not measure computing time: a convolution uses its own once per pixel.",
     )

@@ -1,4 +1,4 @@
-"""Accuracy of each class, the least first."""
+"""Accuracy of each class, the lowest first."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from analysis.look import MARK, PALE, PLAIN, TEXT
 from analysis.subject import Subject
 
 GROUP = "predictions"
-MAX_BARS = 30  # classes; of more, the least and the most accurate are drawn
+MAX_BARS = 30  # classes; if there are more, the least and the most accurate are drawn
 
 
 def draw(subject: Subject) -> Drawing:
-    """Share of each true class that is predicted right; the dashed line is over all images."""
+    """Draw the accuracy of each class; the dashed line is the accuracy on all images."""
     evaluation, names = subject.evaluation, subject.dataset.classes
     labels = evaluation.labels.numpy()
     right = (evaluation.predictions == evaluation.labels).numpy()
     images = np.bincount(labels, minlength=len(names))
     shares = np.bincount(labels, weights=right, minlength=len(names)) / np.maximum(images, 1)
-    order = np.argsort(np.where(images, shares, np.inf), kind="stable")  # without images, last
+    order = np.argsort(np.where(images, shares, np.inf), kind="stable")  # empty classes are last
     rows = [
         {
             "class": names[i],
@@ -72,7 +72,7 @@ def _interval(accuracy: float, images: int) -> Estimate:
 
 
 def _summarise(axes: Axes, place: int, shares: np.ndarray) -> None:
-    """A line for the classes between the least and the most accurate."""
+    """Write a line on the classes between the least and the most accurate."""
     ends = f"{100 * shares[0]:.1f}% to {100 * shares[-1]:.1f}%"
     axes.text(0.01, place, f"… {len(shares)} classes, {ends} …", va="center", fontsize=TEXT)
 
@@ -85,10 +85,10 @@ def _caption(subject: Subject, count: int) -> Caption:
         f" Classes without such images are left out: {empty}.": empty,
     }
     return Caption(
-        f"The share of each class's {subject.split_name} images that is predicted right, least "
+        f"The share of each class's {subject.split_name} images that is predicted rightly, lowest "
         f"first.{''.join(text for text, holds in parts.items() if holds)}",
-        "The diagonal of the confusion matrix over its row, with Wilson's interval; the dashed "
-        "line is over all images. The weights are those of the best epoch by validation "
-        f"{subject.judged_by}.",
-        "With a few hundred images a class, differences of some points are chance.",
+        "Each share is the diagonal of the confusion matrix divided by the sum of its row, with "
+        "Wilson's interval. The dashed line is the share of all images. The weights are those of "
+        f"the best epoch by validation {subject.judged_by}.",
+        "With a few hundred images per class, differences of some points are chance.",
     )

@@ -1,4 +1,4 @@
-"""Images with their predictions: green right, red wrong, and the confidence."""
+"""Images with their predictions and confidence; green is right, red is wrong."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ ROWS, COLUMNS = 4, 6
 
 
 def draw(subject: Subject) -> Drawing:
-    """Images of the split, drawn from all classes."""
+    """Draw images of the split, from all classes."""
     figure = Figure(figsize=(1.55 * COLUMNS, 1.95 * ROWS), layout="constrained")
     rows = []
     panels = np.ravel(figure.subplots(ROWS, COLUMNS))
@@ -30,8 +30,8 @@ def draw(subject: Subject) -> Drawing:
 
 def _caption(subject: Subject) -> Caption:
     return Caption(
-        f"{subject.split_name.capitalize()} images with what the network says they are: green is "
-        "right, red is wrong, with the truth below.",
+        f"{subject.split_name.capitalize()} images with the network's predictions. Green is right; "
+        "red is wrong, with the label below.",
         "Drawn from all classes with a fixed seed. The percentage is the largest softmax output.",
-        "The percentage is not the chance of being right: see the calibration figure for that.",
+        "The percentage is not the chance of being right; the calibration figure shows that.",
     )

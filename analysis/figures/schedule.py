@@ -11,7 +11,7 @@ GROUP = "training"
 
 
 def draw(subject: Subject) -> Drawing:
-    """The rate at the start of every epoch, as recorded."""
+    """Draw the recorded learning rate at the start of every epoch."""
     points = subject.run.history["lr"]
     recipe = subject.run.setting.recipe
     epochs, rates = zip(*points, strict=True)
@@ -26,8 +26,8 @@ def draw(subject: Subject) -> Drawing:
     axes.grid()
     caption = Caption(
         f"The learning rate of {recipe.optimizer} with schedule {recipe.schedule}.",
-        "As recorded at the start of every epoch; it changes with every step between them.",
-        "The size of the steps: adaptive optimizers scale them by gradient too.",
+        "It was recorded at the start of every epoch; between these it changes with every step.",
+        "It does not show the size of the steps: adaptive optimizers also scale them by gradient.",
     )
     numbers = {"lr": points, "schedule": recipe.schedule, "optimizer": recipe.optimizer}
     return Drawing(figure, numbers, caption)

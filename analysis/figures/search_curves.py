@@ -25,7 +25,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 def draw(subject: Subject) -> Drawing:
-    """A line a trial, in the colour of what became of it; those that matter lie on top."""
+    """Draw a line for each trial, coloured by its outcome; the important ones are on top."""
     search = subject.search
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -51,7 +51,7 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _kind(trial: RecordedTrial, search: RecordedSearch, own: str) -> str:
-    """What became of a trial, one of ``_LOOKS``."""
+    """The outcome of a trial, one of ``_LOOKS``."""
     if trial.run_id == own:
         return "this run"
     if trial.record.spec.repeats is not None:
@@ -64,7 +64,7 @@ def _kind(trial: RecordedTrial, search: RecordedSearch, own: str) -> str:
 
 
 def _draw_kind(axes: Axes, look: dict[str, Any], trials: list[RecordedTrial], name: str) -> None:
-    """The lines of a kind, one of them in the legend; a cross ends those that were stopped."""
+    """Draw the lines of a kind, one of them in the legend; a cross ends a stopped trial's line."""
     for number, trial in enumerate(trials):
         epochs, scores = zip(*trial.scores, strict=True)
         stopped = trial.record.status is Status.PRUNED
@@ -98,10 +98,10 @@ def _caption(subject: Subject) -> Caption:
     )
     return Caption(
         f"Validation {subject.judged_by} of the {counted(len(search.trials), 'trial')} of search "
-        f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped "
-        f"(crosses).{finals} The thick line is the run of this report. Upright dotted lines are "
+        f"{search.name}: {count['completed']} completed, {count['pruned']} were stopped early "
+        f"(crosses).{finals} The thick line is the run of this report. Vertical dotted lines are "
         f"the scheduler's rungs, by epoch: {rungs}.",
-        "As recorded after every epoch, on the whole validation split.",
+        "The values were recorded after every epoch, on the whole validation split.",
         "The baseline and the space's guesses are never stopped, so a stopped trial may lie above "
-        "one that went on. Each is one seed.",
+        "one that continued. Each trial has one seed.",
     )

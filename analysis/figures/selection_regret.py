@@ -1,4 +1,4 @@
-"""What a validation split biased like the training images would have chosen, and its price."""
+"""The accuracy that choosing on a validation split biased like the training images would cost."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +20,7 @@ _MISLED: dict[str, Any] = {"color": "tab:orange", "label": "chosen on a biased s
 
 
 def draw(subject: Subject) -> Drawing:
-    """Every trial by both accuracies, and the two winners beside each other."""
+    """Draw every trial by both accuracies, and compare the two winners."""
     share = _share(subject)
     regret = _regret(subject, share)
     figure = Figure(figsize=(9.5, 5), layout="constrained")
@@ -40,18 +40,18 @@ def _share(subject: Subject) -> float:
     if subject.dataset.name == "folder":
         return _measured(subject.dataset)
     if forced == 0:
-        raise NotApplicableError("the training digits are random, a split like them is unbiased")
+        raise NotApplicableError("the training digits are random, so such a split is unbiased")
     return aligned_share(forced)
 
 
 def _measured(dataset: Dataset) -> float:
-    """The share of training images that are aligned, of those that point to a class."""
+    """The share of aligned images among training images whose shortcut points to a class."""
     train, val = (
         part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1)
         for part in (dataset.train, dataset.val)
     )
     if train <= val:
-        raise NotApplicableError("no more training images are aligned than validation images")
+        raise NotApplicableError("no larger share of training than of validation images is aligned")
     return float(train)
 
 
@@ -60,7 +60,7 @@ def _regret(subject: Subject, share: float) -> Regret:
         raise NotApplicableError(f"the search judged its trials by {subject.judged_by}")
     regret = regret_of(subject.search, share, subject.run.job.data.val_alignment)
     if regret is None or len({candidate.trial for candidate in regret.candidates}) < 2:
-        raise NotApplicableError("the search has fewer than two trials to choose among")
+        raise NotApplicableError("the search has fewer than two trials to choose from")
     return regret
 
 
@@ -84,7 +84,7 @@ def _draw_scatter(axes: Axes, regret: Regret, share: float, noun: str) -> None:
         points = axes.scatter(*_points([chosen]), s=size, marker=marker, zorder=3, **style)
         points.set_label(f"{style['label']}: {_called(chosen)}, epoch {chosen.epoch}")
     axes.set(
-        xlabel=f"expected accuracy where the {noun} of {100 * share:.0f}% of images agrees",
+        xlabel=f"expected accuracy if the {noun} of {100 * share:.0f}% of images agrees",
         ylabel="accuracy on the unbiased split",
     )
     axes.grid(alpha=0.3)
@@ -92,7 +92,7 @@ def _draw_scatter(axes: Axes, regret: Regret, share: float, noun: str) -> None:
 
 
 def bests(candidates: tuple[Candidate, ...]) -> list[Candidate]:
-    """Every trial's first epoch of the highest unbiased accuracy."""
+    """Every trial's first epoch with the highest unbiased accuracy."""
     best: dict[int, Candidate] = {}
     for candidate in candidates:
         if candidate.trial not in best or candidate.unbiased > best[candidate.trial].unbiased:
@@ -141,35 +141,36 @@ def _numbers(regret: Regret, share: float) -> dict[str, Any]:
 
 def _caption(regret: Regret, share: float, biased: bool, noun: str) -> Caption:
     own = (
-        "Trials were stopped and proposed by a split that was itself biased, so that the unbiased "
-        "accuracy is a mixture too: a search that had looked at that one would have gone on with "
-        "others. "
+        "The search stopped and proposed trials by a split that was itself biased, so the unbiased "
+        "accuracy is a mixture too. A search on an unbiased split would have continued other "
+        "trials. "
         if biased
-        else "Trials were stopped and proposed by the unbiased accuracy: a search that had looked "
-        "at the biased one would also have gone on with others, so that this cost is rather too "
-        "low. "
+        else "The search stopped and proposed trials by the unbiased accuracy. A search on a "
+        "biased split would also have continued other trials, so the true cost is probably "
+        "higher. "
     )
     return Caption(
         _shows(regret, share, noun),
-        f"The accuracy on such a split is, in expectation, {share:.2f} times that on aligned "
-        f"images plus {1 - share:.2f} times that on conflicting ones, both as recorded at the end "
-        "of every epoch. Each choice is the highest accuracy over all epochs of all trials that "
-        "ended, as the search chooses; of equals the first.",
-        f"{own}The mixture rests on the few images of the smaller group and is noisy; the unbiased "
-        "choice was made on the very images it is scored on, so it cannot lose here.",
+        f"The expected accuracy on such a split is {share:.2f} times that on aligned images plus "
+        f"{1 - share:.2f} times that on conflicting images; both were recorded at the end of every "
+        "epoch. Each choice is the highest accuracy over all epochs of all trials that ended, as "
+        "the search chooses; ties go to the first.",
+        f"{own}The mixture depends on the few images of the smaller group and is noisy. The "
+        "unbiased choice is scored on the same images on which it was made, so it cannot lose "
+        "here.",
     )
 
 
 def _shows(regret: Regret, share: float, noun: str) -> str:
     honest, misled = regret.honest, regret.misled
-    split = f"A validation split where the {noun} of {100 * share:.0f}% of the images agrees with "
-    split += "the label, as in training, would have chosen "
+    split = f"Suppose that the {noun} agreed with the label in {100 * share:.0f}% of the "
+    split += "validation images, as in training. The search would have chosen "
     if _same(honest, misled):
         return f"{split}the same weights: epoch {honest.epoch} of {_called(honest)}."
     return (
-        f"{split}epoch {misled.epoch} of {_called(misled)}. Beside epoch {honest.epoch} of "
-        f"{_called(honest)}, the unbiased choice, that is {100 * regret.accuracy:.1f} points of "
-        f"unbiased accuracy and {100 * regret.conflicting:.1f} points on conflicting images less; "
-        f"{noun} following goes from {100 * honest.following:.1f}% to "
-        f"{100 * misled.following:.1f}%."
+        f"{split}epoch {misled.epoch} of {_called(misled)}. The unbiased choice is epoch "
+        f"{honest.epoch} of {_called(honest)}. Compared with it, the biased choice loses "
+        f"{100 * regret.accuracy:.1f} points of unbiased accuracy and "
+        f"{100 * regret.conflicting:.1f} points on conflicting images; {noun} following goes from "
+        f"{100 * honest.following:.1f}% to {100 * misled.following:.1f}%."
     )

@@ -1,4 +1,4 @@
-"""Score of every trial against each setting by itself."""
+"""Score of every trial against each single setting."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ COLUMNS = 4
 
 
 def draw(subject: Subject) -> Drawing:
-    """A panel a setting, conditional ones included; later trials are darker."""
+    """Draw a panel for each setting, including conditional ones; later trials are darker."""
     search = subject.search
     epoch = common_epoch(search)
     trials = study_of(search, after(epoch)).trials
@@ -51,7 +51,7 @@ def draw(subject: Subject) -> Drawing:
 def _draw_setting(
     axes: Axes, key: str, scale: SettingScale, trials: list[FrozenTrial], own: int | None
 ) -> None:
-    """A dot a trial; rings around the baseline's and this run's setting."""
+    """Draw a dot for each trial, and rings around the baseline's and this run's setting."""
     points = np.array([(scale.places[trial.params[key]], trial.value) for trial in trials])
     order = [trial.number for trial in trials]
     last = max(max(order), 1)
@@ -73,10 +73,10 @@ def _draw_setting(
 def _caption(judged_by: str, trials: int, epoch: int) -> Caption:
     return Caption(
         f"The best {judged_by} up to epoch {epoch} of {counted(trials, 'trial')} against each "
-        "setting that was tried in more than one way; later trials are darker. The purple ring is "
-        "this run's setting, the black one the baseline.",
-        "As recorded. All these trials had as many epochs, so that stopped ones compare fairly. "
-        "Whole numbers and names lie evenly, fractions by their value or, over a wide range, its "
-        "logarithm; labels are values that were tried.",
-        "Other settings change from point to point too: a slope here is not yet an effect.",
+        "setting with more than one value. Later trials are darker. The purple ring is this run's "
+        "setting; the black ring is the baseline.",
+        "All these trials completed that epoch, so stopped trials compare fairly. Whole numbers "
+        "and names are evenly spaced; fractions are placed by their value or, over a wide range, "
+        "its logarithm. Labels are values that were tried.",
+        "Other settings also change from point to point, so a slope here is not yet an effect.",
     )

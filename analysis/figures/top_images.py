@@ -13,12 +13,12 @@ from analysis.look import SMALL
 from analysis.subject import Subject
 
 GROUP = "activations"
-MAX_FILTERS, STEP = 6, 5  # filters of a layer, and how far apart where it has enough
-LONGEST = 12  # letters of a class's name above a thumbnail
+MAX_FILTERS, STEP = 6, 5  # most filters of a layer, and the step between them if it has enough
+LONGEST = 12  # characters of a class's name above a thumbnail
 
 
 def draw(subject: Subject) -> Drawing:
-    """A row a filter of the first and last convolution, by mean on the left, by maximum right."""
+    """Draw a row for each filter: the top images by mean on the left, by maximum on the right."""
     layers = list(subject.activations.values())
     shown = [_spread(len(each.top["mean"].images)) for each in layers]
     rows = [len(filters) for filters in shown]
@@ -33,12 +33,12 @@ def draw(subject: Subject) -> Drawing:
 
 
 def _spread(count: int) -> list[int]:
-    """Some filters from the first on, as far apart as a small layer allows."""
+    """Evenly spaced filters from the first on, closer together in a small layer."""
     return list(range(0, count, min(STEP, max(1, count // MAX_FILTERS))))[:MAX_FILTERS]
 
 
 def _draw_tops(axes: Axes, subject: Subject, filters: list[int], chosen: np.ndarray) -> None:
-    """A row of thumbnails a filter, each below the name of its class."""
+    """Draw a row of thumbnails for each filter, each below the name of its class."""
     for (row, column), index in np.ndenumerate(chosen):
         left, top, picture = column * 1.08, row * 1.22, subject.picture(index)
         down, across = (side / max(picture.shape) for side in picture.shape[:2])
@@ -55,7 +55,7 @@ def _draw_tops(axes: Axes, subject: Subject, filters: list[int], chosen: np.ndar
 
 
 def overlap(each: FilterStatistics) -> np.ndarray:
-    """For every filter the share of its top images by mean that are also top by maximum."""
+    """For each filter, the share of its top images by mean that are also top by maximum."""
     by_mean, by_max = each.top["mean"].images, each.top["max"].images
     pairs = zip(by_mean, by_max, strict=True)
     return np.array([len(set(a) & set(b)) / len(a) for a, b in pairs])
@@ -93,11 +93,11 @@ def _caption(subject: Subject, layers: list[FilterStatistics]) -> Caption:
     )
     return Caption(
         f"For up to {MAX_FILTERS} filters of the first and of the last convolution, the five "
-        f"{subject.split_name} images with the largest mean and the largest maximum of the "
-        f"filter's map. Shared by both rankings: {overlaps}. Shared by two filters: {alike}.",
-        f"All {len(subject.split):,} images are ranked, by the map after BN and ReLU where they "
-        "follow, before pooling. The filters are evenly spaced, not chosen; the numbers hold all.",
-        "The mean rewards bright and uniform images, whatever the filter detects; the maximum "
-        "rewards one spot. Top images show what excites a filter most, not what it does for the "
-        "others.",
+        f"{subject.split_name} images with the largest mean and with the largest maximum of the "
+        "filter's map. Share of top images that both rankings have in common: "
+        f"{overlaps}. Mean share that two filters have in common: {alike}.",
+        f"All {len(subject.split):,} images are ranked by the map after BN and ReLU, if the layer "
+        "has them, before pooling. Filters are evenly spaced, not chosen; the numbers hold all.",
+        "The mean favours bright and uniform images, whatever the filter detects; the maximum "
+        "favours one spot. Top images do not show how a filter responds to other images.",
     )

@@ -1,7 +1,7 @@
-"""The folder ``model/`` of an analysis: a network that is used without Convoy."""
+"""The folder ``model/`` of an analysis: a network that can be used without Convoy."""
 
-FORMAT = 1  # of the folder, as its card has it
+FORMAT = 1  # version of the folder's format, in its card
 FOLDER, CARD = "model", "labels.json"
 PROGRAM, ONNX, WEIGHTS, SCRIPT = "model.pt2", "model.onnx", "weights.pt", "predict.py"
-INPUT, OUTPUT = "images", "probabilities"  # of the programs
-LOGGED = "convoy.model"  # a tag: the SHA-256 of the card of the model that a run has in MLflow
+INPUT, OUTPUT = "images", "probabilities"  # names of the programs' input and output
+LOGGED = "convoy.model"  # tag of a run: the SHA-256 of the card of its model in MLflow

@@ -1,4 +1,4 @@
-"""``labels.json``: what a model's folder says of the model, for people and programs."""
+"""``labels.json``: the card that describes a model, for people and programs."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ from trainables.data import Split
 def card_of(
     subject: Subject, certificate: Certificate, files: dict[str, str], missing: dict[str, str]
 ) -> dict[str, Any]:
-    """The card of a model whose test and audit are still to come, as JSON values.
+    """The card of a model before its test and audit, as JSON values.
 
     Args:
         subject: the run.
-        certificate: of the run.
-        files: SHA-256 of the folder's other files by their names.
-        missing: why there are no others, by the names that they would have.
+        certificate: the run's certificate.
+        files: SHA-256 of the folder's other files by name.
+        missing: by name, the reason why a file could not be made.
     """
     run, dataset = subject.run, subject.dataset
     images = len(dataset.val)
@@ -76,20 +76,20 @@ def _described(split: Split) -> dict[str, Any]:
 
 
 def add_findings(folder: Path, seal: Seal, gallery: Gallery) -> None:
-    """Write what is known of the sealed test and the audit by now into the card in ``folder``."""
+    """Add the results of the sealed test and of the audit to the card in ``folder``."""
     path = folder / CARD
     card = json.loads(path.read_text(encoding="utf-8"))
     write_card({**card, "sealed_test": _sealed_test(seal), "audit": _audit(gallery)}, path)
 
 
 def write_card(card: dict[str, Any], path: Path) -> None:
-    """Write ``card`` to ``path``, whole or not at all."""
+    """Write ``card`` to ``path`` atomically."""
     with atomic_file(path) as file:
         file.write(json.dumps(card, indent=2, ensure_ascii=False).encode())
 
 
 def _sealed_test(seal: Seal) -> dict[str, Any] | None:
-    """The run's reading of the test labels, or why there is none; None where none was due."""
+    """The run's reading of the test labels, or why there is none; None if none was due."""
     shown = seal.shown
     if shown is None:
         return {"unread": seal.unread} if seal.unread else None
@@ -102,7 +102,7 @@ def _sealed_test(seal: Seal) -> dict[str, Any] | None:
 
 
 def _audit(gallery: Gallery) -> dict[str, Any] | None:
-    """What the audit found, in sentences; None without one."""
+    """The audit's verdict and evidence, in sentences; None without an audit."""
     numbers = next((figure.numbers for figure in gallery.drawn if figure.name == "audit"), None)
     if numbers is None:
         return None

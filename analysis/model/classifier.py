@@ -1,4 +1,4 @@
-"""A network with all that stands before and behind it: from images as they are to probabilities."""
+"""A network with its preprocessing and softmax: from raw images to probabilities."""
 
 import torch
 from torch import Tensor, nn
@@ -8,17 +8,16 @@ from trainables.data.image_files import Fit
 
 
 class ImageClassifier(nn.Module):
-    """From uint8 images (N, H, W, C) to the probabilities of the classes, (N, classes).
+    """Compute the probabilities of the classes, (N, classes), of uint8 images (N, H, W, C).
 
-    Images of another size than the network's are resized as those of a data folder are, by Pillow's
-    bilinear filter: to the same levels, but for one where a level lies in the middle of two. The
-    filter is a matrix product. Every runtime has that and computes it alike, which is not so of
-    torch's and ONNX's own resizing.
+    Images of another size are resized by Pillow's bilinear filter, as in a data folder. The levels
+    are the same, but may differ by one if a level lies halfway between two. The filter is a matrix
+    product, which every runtime has and computes alike; torch's and ONNX's own resizing differ.
 
     Args:
-        network: from normalised images to logits, in eval mode.
-        dataset: whose images it was trained on.
-        fit: how images of another size fit: ``stretch``, or ``pad`` with black bars.
+        network: in eval mode; turns normalised images into logits.
+        dataset: the data that it was trained on.
+        fit: how to fit images of another size: ``stretch``, or ``pad`` with black bars.
     """
 
     def __init__(self, network: nn.Module, dataset: Dataset, fit: Fit = "stretch") -> None:
@@ -47,20 +46,20 @@ def _pixels(size: int) -> Tensor:
 
 
 def _count(pixels: Tensor) -> Tensor:
-    """How many there are, as a tensor, so that one program takes any number."""
+    """The number of pixels as a tensor, so that one program takes any number."""
     return torch.ones_like(pixels).sum()
 
 
 def _filter(pixels: Tensor, side: int, factor: Tensor) -> Tensor:
-    """Pillow's bilinear filter from ``pixels``, (N,), to a ``side`` that they may not fill.
+    """Pillow's bilinear filter from ``pixels``, (N,), to ``side`` pixels, padded with black.
 
     Args:
-        pixels: numbered from 0.
-        side: of the image that comes of it, in pixels.
-        factor: by which it is resized, at most; the rest is black.
+        pixels: pixel indices from 0.
+        side: side of the result, in pixels.
+        factor: the largest factor of the resizing; the rest of ``side`` is black.
 
     Returns:
-        (side, N), float32. Of what is resized to its own size it changes nothing.
+        (side, N), float32. It is the identity if the size stays the same.
     """
     size = _count(pixels)
     inner = (factor * size).round().clamp(min=1, max=side)
@@ -73,5 +72,5 @@ def _filter(pixels: Tensor, side: int, factor: Tensor) -> Tensor:
 
 
 def _whole(levels: Tensor) -> Tensor:
-    """The nearest whole levels of grey, which Pillow has after each of the two directions."""
+    """Round to whole grey levels, as Pillow does after each of the two directions."""
     return torch.floor(levels + 0.5)

@@ -1,6 +1,6 @@
-"""A network as programs that need nothing of Convoy: ``torch.export``'s, and ONNX.
+"""Export a network as programs that run without Convoy: by ``torch.export``, and as ONNX.
 
-Both compute in float32, whatever the training did.
+Both compute in float32, whatever the precision of the training.
 """
 
 import io
@@ -23,16 +23,16 @@ from trainables.data import Dataset
 from trainables.data.batches import Normaliser
 from trainables.evaluation import logits_of
 
-CHECKED = 100  # images, at most, on which a program is compared with the network
+CHECKED = 100  # most images on which a program is compared with the network
 TOLERANCE = 1e-4  # of a probability
 
 
 class ExportError(Exception):
-    """A program does not compute what its network does; the message says how far it is off."""
+    """A program's results differ from its network's; the message says by how much."""
 
 
 def probabilities(network: nn.Module, dataset: Dataset, images: NDArray[np.uint8]) -> Tensor:
-    """What ``network`` itself makes of images of its own size, on the CPU: what programs must."""
+    """The probabilities of ``network`` for images of its size, on the CPU, to check programs."""
     normalise = Normaliser(dataset, torch.device("cpu"))
     with torch.inference_mode():
         logits = logits_of(network, torch.from_numpy(images), normalise, torch.float32)
@@ -40,20 +40,20 @@ def probabilities(network: nn.Module, dataset: Dataset, images: NDArray[np.uint8
 
 
 def program_of(classifier: ImageClassifier) -> ExportedProgram:
-    """``classifier``, on the CPU, as a program of images of any size and number.
+    """Export ``classifier``, on the CPU, as a program for images of any size and number.
 
     Raises:
-        Exception: whatever torch says of a network that it cannot export.
+        Exception: any error that torch raises for a network that it cannot export.
     """
     try:
         return _traced(classifier, strict=False)
-    except Exception:  # which takes longer, and tells more of a network's Python apart
+    except Exception:  # strict mode takes longer, but can export more networks
         return _traced(classifier, strict=True)
 
 
 def _traced(classifier: ImageClassifier, *, strict: bool) -> ExportedProgram:
     sizes = {0: Dim("count", min=1), 1: Dim("height", min=1), 2: Dim("width", min=1)}
-    # Of sizes that differ, so that none is taken for another, or for the network's own.
+    # Different sizes, so that torch confuses none with another, or with the network's own.
     shape = (5, classifier.height + 2, classifier.width + 3, classifier.channels)
     example = torch.zeros(shape, dtype=torch.uint8)
     with _silent(), torch.no_grad():
@@ -84,7 +84,7 @@ def save_onnx(program: ExportedProgram, path: Path) -> None:
 
 
 def run_program(path: Path, images: NDArray[np.uint8]) -> Tensor:
-    """What the program in ``path`` makes of ``images``."""
+    """The probabilities of ``images`` by the program in ``path``."""
     with _silent(), torch.inference_mode():
         program: Any = torch.export.load(path).module()
         result: Tensor = program(torch.from_numpy(images))
@@ -92,7 +92,7 @@ def run_program(path: Path, images: NDArray[np.uint8]) -> Tensor:
 
 
 def run_onnx(path: Path, images: NDArray[np.uint8]) -> Tensor:
-    """What onnxruntime makes of ``images`` by the file in ``path``."""
+    """The probabilities of ``images`` by onnxruntime and the file in ``path``."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -103,7 +103,7 @@ def run_onnx(path: Path, images: NDArray[np.uint8]) -> Tensor:
 
 
 def check_equal(expected: Tensor, computed: Tensor) -> None:
-    """Raise ExportError unless the probabilities ``computed`` are those ``expected``."""
+    """Raise ExportError unless ``computed`` equals ``expected`` within ``TOLERANCE``."""
     apart = float((expected - computed).abs().max())
     if not apart <= TOLERANCE:
         raise ExportError(
@@ -113,7 +113,7 @@ def check_equal(expected: Tensor, computed: Tensor) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Within, exporters say nothing of what they do; what they raise is told by the caller."""
+    """Silence the exporters' output within the context; their errors pass through."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""``model/``: a trained network with all that is needed to use it elsewhere."""
+"""``model/``: a trained network with everything that is needed to use it elsewhere."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ from trainables.checkpoint import save
 from trainables.data import Dataset
 from trainables.data.image_files import Fit
 
-_LONGEST = 200  # letters of a reason
+_LONGEST = 200  # characters of a reason
 
 
 def write_model_folder(
     subject: Subject, certificate: Certificate, out: Path, console: Console
 ) -> Path:
-    """Write ``model/`` in ``out``, which is there; its path.
+    """Write ``model/`` into the existing folder ``out``, and return its path.
 
-    What cannot be made of the network is left out, and told in a line. The card comes last: a
-    folder that has one is whole.
+    A file that cannot be made from the network is left out, and a line names it. The card is
+    written last, so that a folder with a card is complete.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -51,7 +51,7 @@ def write_model_folder(
 
 
 def is_written(out: Path, run_id: str) -> bool:
-    """Whether ``out`` has the whole ``model/`` of a run."""
+    """Whether ``out`` has the complete ``model/`` of a run."""
     folder = out / FOLDER
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         card = json.loads((folder / CARD).read_bytes())
@@ -65,12 +65,12 @@ def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path
 
     Args:
         network: in eval mode, on the CPU.
-        dataset: whose images it was trained on.
-        fit: how images of another size fit.
-        folder: which is there.
+        dataset: the data that it was trained on.
+        fit: how to fit images of another size.
+        folder: an existing folder.
 
     Returns:
-        Why files are missing, by their names.
+        By name, the reason why a file is missing.
     """
     images = np.ascontiguousarray(dataset.val.images[:: -(-len(dataset.val) // export.CHECKED)])
     expected = export.probabilities(network, dataset, images)
@@ -78,7 +78,7 @@ def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path
         program = export.program_of(ImageClassifier(network, dataset, fit))
         export.save_program(program, folder / PROGRAM)
         export.check_equal(expected, export.run_program(folder / PROGRAM, images))
-    except Exception as error:  # whatever torch raises for a network that it cannot export
+    except Exception as error:  # torch raises many kinds for a network that it cannot export
         (folder / PROGRAM).unlink(missing_ok=True)
         reason = f"the network cannot be exported ({_line(error)})"
         return dict.fromkeys((PROGRAM, ONNX, SCRIPT), reason)
@@ -86,7 +86,7 @@ def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path
     try:
         export.save_onnx(program, folder / ONNX)
         export.check_equal(expected, export.run_onnx(folder / ONNX, images))
-    except Exception as error:  # whatever the converter or onnxruntime raise
+    except Exception as error:  # the converter and onnxruntime raise many kinds
         (folder / ONNX).unlink(missing_ok=True)
         return {ONNX: f"the network cannot be converted ({_line(error)})"}
     return {}
@@ -97,9 +97,9 @@ def _digest(path: Path) -> str:
 
 
 def _remove(folder: Path, names: list[str]) -> None:
-    """Remove files of an earlier analysis from ``folder``, if that is there."""
+    """Remove files of an earlier analysis from ``folder``, if it exists."""
     if folder.is_symlink() or not folder.is_dir():
-        return  # which the move to it reports
+        return  # the later move of files reports it
     for path in (folder / name for name in names):
         try:
             path.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def _remove(folder: Path, names: list[str]) -> None:
 
 
 def _line(error: Exception) -> str:
-    """What went wrong, as far as one line holds it."""
-    line = next((line for line in str(error).splitlines() if line.strip()), "no more is known")
+    """What went wrong, in one line, cut if necessary."""
+    line = next((line for line in str(error).splitlines() if line.strip()), "no message")
     kind = "" if isinstance(error, export.ExportError) else f"{type(error).__name__}: "
     return f"{kind}{printable(line)}"[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Which image files are meant by the files and folders that a user names."""
+"""Find the image files in the files and folders that a user names."""
 
 import os
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ class ImageList:
     """Image files.
 
     Attributes:
-        paths: by what to call them: as the user named them, or below a folder so named.
-        left_out: what else lies in the folders, a line each.
+        paths: paths by display name: as the user named the file, or its place in a named folder.
+        left_out: a line for each folder on its other files.
     """
 
     paths: dict[str, Path]
@@ -25,21 +25,21 @@ class ImageList:
 
 
 def list_images(named: Sequence[str]) -> ImageList:
-    """The files that are ``named``, and the images in folders that are, at any depth.
+    """The ``named`` files, and the images in ``named`` folders, at any depth.
 
-    A file is taken for an image whatever its name. In a folder, images are told by their names as
-    in a data folder, and what is hidden there is passed over.
+    A named file counts as an image whatever its name. In a folder, file names decide which files
+    are images, as in a data folder, and hidden files are skipped.
 
     Raises:
-        UsageError: one of them is not there, or a folder holds no images.
+        UsageError: a name does not exist, or a folder holds no images.
     """
     paths, left_out = dict[str, Path](), list[str]()
     for name in named:
-        # A link to nothing is an image that does not read, as those within folders are.
+        # A broken link counts as an unreadable image, as it does inside a folder.
         path = Path(name).absolute() if os.path.lexists(name) else user_path(name, "FILE")
         if not name or not os.path.lexists(path):
             raise UsageError(f"{name or repr(name)}: there is no such file or folder")
-        if not os.path.isdir(path):  # noqa: PTH112 - that raises for a link to what is forbidden
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for links to forbidden files
             paths[name] = path
             continue
         tree = scan(path)
@@ -53,7 +53,7 @@ def list_images(named: Sequence[str]) -> ImageList:
 
 
 def _others(name: str, tree: FolderTree) -> str:
-    """What lies in a folder besides images, in a line; empty if nothing does."""
+    """A line on the files in a folder that are not images; empty if there are none."""
     others = counted(len(tree.others), "file") + " without an image's name"
     kinds = ((others, tree.others), (counted(len(tree.hidden), "hidden file"), tree.hidden))
     parts = [f"{kind} ({some(names)})" for kind, names in kinds if names]

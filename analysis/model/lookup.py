@@ -1,4 +1,4 @@
-"""Where the model of a search's winner is."""
+"""Find the model of a search's winner."""
 
 import json
 import tempfile
@@ -14,32 +14,32 @@ from search.space.naming import is_name
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
-_LOGGED_FOLDER = f"{FOLDER}/artifacts/{FOLDER}"  # in the artifacts of a run
+_LOGGED_FOLDER = f"{FOLDER}/artifacts/{FOLDER}"  # its place among the artifacts of a run
 
 
 def searches_with_models(runs: Path) -> list[str]:
-    """The searches in the folder ``runs`` whose analysis wrote a model, by name."""
+    """Names of the searches in the folder ``runs`` whose analysis wrote a model."""
     return sorted(path.parts[-4] for path in runs.glob(f"*/analysis/{FOLDER}/{CARD}"))
 
 
 @contextmanager
 def model_of_search(name: str, runs: Path, uri: str | None) -> Iterator[Path]:
-    """The folder of the model of a search's winner, while the context lasts.
+    """Yield the folder of the model of a search's winner; it may exist only within the context.
 
-    It is the one that the analysis wrote into the search's folder; else, of an analysis that was
-    written elsewhere, and where a store is named, the one that it logged to the winner's run.
+    It is the folder that an analysis wrote into the search's folder. If there is none there, or if
+    ``uri`` is given, it is a copy of the model that an analysis logged to the winner's run.
 
     Args:
-        name: of the search.
+        name: name of the search.
         runs: the folder of searches.
-        uri: of the tracking store; None stands for the one in ``runs``.
+        uri: URI of the tracking store; None stands for the store in ``runs``.
 
     Raises:
         UsageError: there is no such search, or no analysis has made its winner's model yet.
     """
     if not is_name(name) or (uri is None and not (runs / name).is_dir()):
         names = [path.name for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-        near = nearest(name, names) or "; where it is recorded elsewhere, give --tracking-uri"
+        near = nearest(name, names) or "; if it is recorded elsewhere, give --tracking-uri"
         raise UsageError(f"--search {name}: there is no search {name!r} in {runs}{near}")
     local, winner = runs / name / "analysis" / FOLDER, _run_of(runs / name / "summary.json", "best")
     written = None if uri else _run_of(local / CARD)
@@ -51,7 +51,7 @@ def model_of_search(name: str, runs: Path, uri: str | None) -> Iterator[Path]:
 
 
 def _run_of(path: Path, *keys: str) -> str | None:
-    """The run's id that a JSON file tells of, below ``keys``; None if it tells of none."""
+    """The run's id in a JSON file, below ``keys``; None if there is none."""
     try:
         document: Any = json.loads(path.read_bytes())
         for key in (*keys, "run_id"):
@@ -62,7 +62,7 @@ def _run_of(path: Path, *keys: str) -> str | None:
 
 
 def _downloaded(name: str, uri: str, scratch: Path) -> Path:
-    """The model that was logged to the run of a search's winner, downloaded into ``scratch``."""
+    """Download the model that was logged to the run of a search's winner into ``scratch``."""
     environment.prepare(loopback=True)
     from search.records.run_reader import RecordedRuns  # imports MLflow, which takes seconds
 

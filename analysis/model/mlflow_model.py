@@ -1,4 +1,4 @@
-"""A model's folder as an MLflow model: with a signature, and with code that is no pickle."""
+"""Save a model's folder as an MLflow model, with a signature and with code instead of a pickle."""
 
 import json
 import logging
@@ -21,19 +21,19 @@ _ROW = (("class", DataType.string), ("confidence", DataType.float))
 
 
 def save_mlflow_model(folder: Path, example: Images, target: Path) -> None:
-    """Write the model in ``folder`` to ``target``, which is not there yet.
+    """Write the model in ``folder`` to ``target``.
 
     Args:
         folder: ``model/`` of an analysis, with ``model.onnx``.
-        example: an image or more, (N, H, W, C), which becomes the example of a request.
-        target: where to write.
+        example: one image or more, (N, H, W, C), as the example of a request.
+        target: a new folder.
     """
     card = json.loads((folder / CARD).read_bytes())
     about = {key: card[key] for key in ("search", "run_id", "architecture", "classes")}
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of type hints, which a signature replaces
+        with warnings.catch_warnings(action="ignore"):  # about type hints; the signature suffices
             mlflow.pyfunc.save_model(
                 target,
                 python_model=str(_CODE),
@@ -48,7 +48,7 @@ def save_mlflow_model(folder: Path, example: Images, target: Path) -> None:
 
 
 def signature(channels: int) -> ModelSignature:
-    """Of what is asked, images of any number and size, and of what is answered, a row for each."""
+    """The signature: a request has images of any number and size, and the answer a row for each."""
     images = TensorSpec(np.dtype("uint8"), (-1, -1, -1, channels))
     probabilities = ColSpec(Map(DataType.double), "probabilities")
     row = [ColSpec(kind, name) for name, kind in _ROW]

@@ -1,4 +1,4 @@
-"""The classes of images: ``python predict.py FILE ...``; needs torch and Pillow, and no Convoy."""
+"""Predict the classes of images: ``python predict.py FILE ...``. It needs torch and Pillow only."""
 
 import json
 import sys
@@ -6,22 +6,22 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-warnings.simplefilter("ignore")  # of torch where there is no NumPy, of damaged notes in images
+warnings.simplefilter("ignore")  # torch warns if NumPy is missing, Pillow of damaged metadata
 import torch  # noqa: E402
 from PIL import Image, ImageOps  # noqa: E402
 
 
 def _pixels(path: Path, channels: int) -> torch.Tensor:
-    if not path.is_file():  # to open a pipe would wait for ever
-        raise ValueError("it is no file")
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise ValueError("it is not a file")
     with Image.open(path, formats=("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")) as image:
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         if max(image.size) > 10_000 or frames > 1 or image.mode in ("I", "F", "LAB", "HSV"):
             raise ValueError(f"{image.size} pixels, {frames} frames, mode {image.mode}")
         image.load()
-    with suppress(Exception):  # damaged notes of how the camera was held
+    with suppress(Exception):  # the metadata on the camera's orientation may be damaged
         ImageOps.exif_transpose(image, in_place=True)
-    deep = image.mode.startswith("I;16")  # of whose sixteen bits the upper eight are taken
+    deep = image.mode.startswith("I;16")  # of the sixteen bits the upper eight are used
     seen = image.convert("I").point(lambda level: level * (1 / 256)).convert("L") if deep else image
     seen = seen.convert("RGB").convert("RGB" if channels == 3 else "L")
     values = torch.frombuffer(bytearray(seen.tobytes()), dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Image files to probabilities: threads decode some while the network computes others."""
+"""Predict image files: threads decode some files while the network computes others."""
 
 import os
 from collections import deque
@@ -14,18 +14,18 @@ from analysis.model.runtime import Classify, Probabilities
 from trainables.data.dataset import Images
 from trainables.data.image_files import UnreadableImage, decode
 
-_MOST = 50  # images of a batch: of large photographs they take seconds
-_PIXELS = 2**20  # of the images of a batch together, unless one alone has more
+_MOST = 50  # images of a batch, as large photographs take seconds to decode
+_PIXELS = 2**20  # most pixels of a batch, unless a single image has more
 
 
 @dataclass(frozen=True)
 class PredictedBatch:
-    """What became of some image files.
+    """The results for some image files.
 
     Attributes:
-        paths: of those that were read.
-        probabilities: of their classes, (paths, classes).
-        faults: what is wrong with the others.
+        paths: the files that were read.
+        probabilities: probabilities of their classes, (paths, classes).
+        faults: the errors of the other files.
     """
 
     paths: tuple[Path, ...]
@@ -36,12 +36,12 @@ class PredictedBatch:
 def predict(
     paths: Sequence[Path], classify: Classify, form: ModelInput
 ) -> Iterator[PredictedBatch]:
-    """What a network makes of image files, in their order, some at a time.
+    """Predict image files in their order, and yield them batch by batch.
 
     Args:
-        paths: of the images.
+        paths: the image files.
         classify: computes the probabilities.
-        form: of the images that it takes.
+        form: the size and kind of images that ``classify`` takes.
     """
     size = max(1, min(_MOST, _PIXELS // (form.height * form.width)))
     for batch, images, faults in _decoded(paths, size, form):
@@ -52,7 +52,7 @@ _Decoded = tuple[tuple[Path, ...], Images, tuple[UnreadableImage, ...]]
 
 
 def _decoded(paths: Sequence[Path], size: int, form: ModelInput) -> Iterator[_Decoded]:
-    """The images in batches of ``size`` files, a few of which are decoded ahead of their turn."""
+    """Yield decoded images in batches of ``size`` files; a few batches are decoded in advance."""
     threads = os.cpu_count() or 1
     batches = (paths[start : start + size] for start in range(0, len(paths), size))
     with ThreadPoolExecutor(threads) as pool:

@@ -1,7 +1,7 @@
-"""A model's folder as it is read: checked, while nothing that lies in it runs.
+"""Read a model's folder, and check it without running any code in it.
 
-Files of torch are pickles, which can hold any code. One that holds more than tensors is refused
-together with its folder, though Convoy computes by ``model.onnx``: others would load it.
+Files of torch are pickles, which can hold any code. If a file holds more than tensors, the whole
+folder is refused. Convoy itself computes with ``model.onnx``, but others would load that file.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from trainables.shapes import ImageShape
 
 _MAKE = "python -m analysis.run --search NAME makes one"
 _Side = Annotated[int, Field(ge=1, le=LARGEST)]
-# What torch.export writes beside pickles: the graph, raw tensors, and notes of the archive.
+# The files that torch.export writes besides pickles: the graph, raw tensors, and metadata.
 _PLAIN_MEMBER = re.compile(
     r"[^/]+/(models/\w+\.json|data/(weights|constants)/(weight_\d+|tensor_\d+|\w+_config\.json)"
     r"|extra/[^/]*|archive_format|archive_version|byteorder|version|\.[\w/]+)"
 )
 
-# The expressions of sizes and guards in a program, which torch evaluates as Python: they call
-# constructors of SymPy and sizes alone, and quote nothing but names and numbers.
+# The expressions of sizes and guards in a program, which torch evaluates as Python. They may call
+# only constructors of SymPy and sizes, and quote only names and numbers.
 _ARITHMETIC = re.compile(
     r"(?:(?:[A-Z]\w*|max|min)\("
     r"|(?:\.size\(\)|'[\w.]+'|\d+\.\d+|\b\w+\b|[\])])(?!\s*\()"
@@ -41,7 +41,7 @@ _ARITHMETIC = re.compile(
 
 
 class ModelInput(BaseModel, frozen=True):
-    """The images that a network sees, and how others are made to fit."""
+    """The size of a network's images, and how images of another size are fitted."""
 
     height: _Side
     width: _Side
@@ -55,14 +55,14 @@ class ModelInput(BaseModel, frozen=True):
 
 
 class ModelSetting(BaseModel, frozen=True):
-    """By which the network is built where no program of it could be made."""
+    """The setting that builds the network if it could not be exported as a program."""
 
     architecture: str
     parameters: dict[str, bool | int | float | str]
 
 
 class ModelCard(BaseModel, frozen=True):
-    """What is read of ``labels.json``."""
+    """The part of ``labels.json`` that is read."""
 
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     input: ModelInput
@@ -77,11 +77,11 @@ class ModelCard(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that was checked.
+    """A checked model folder.
 
     Attributes:
-        path: of it.
-        card: what it says of its model.
+        path: the folder.
+        card: its card.
     """
 
     path: Path
@@ -89,13 +89,13 @@ class ModelFolder:
 
 
 def read_model_folder(path: Path) -> ModelFolder:
-    """The model's folder at ``path``.
+    """Read and check the model's folder at ``path``.
 
     Raises:
-        UsageError: it is none, of another format, damaged, or carries code.
+        UsageError: it is not a model's folder, has another format, is damaged, or contains code.
     """
     if not path.is_dir():
-        raise UsageError(f"there is no model's folder {path}; {_MAKE}")
+        raise UsageError(f"there is no model folder {path}; {_MAKE}")
     card = _card(path)
     _check_file(path / (WEIGHTS if ONNX in card.missing else ONNX), card)
     for name, check in ((WEIGHTS, _load_tensors), (PROGRAM, _check_program)):
@@ -109,10 +109,10 @@ def _card(folder: Path) -> ModelCard:
     try:
         if not path.is_file():
             inner = f"give {folder / FOLDER}" if (folder / FOLDER / CARD).is_file() else _MAKE
-            raise UsageError(f"{folder} is no model's folder, as it has no {CARD}; {inner}")
+            raise UsageError(f"{folder} is not a model folder, as it has no {CARD}; {inner}")
         document = json.loads(path.read_bytes())
         if isinstance(document, dict) and (form := document.get("format", "none")) != FORMAT:
-            raise UsageError(f"{path} has format {form!r}, and format {FORMAT} is read; {_MAKE}")
+            raise UsageError(f"{path} has format {form!r}, not format {FORMAT}; {_MAKE}")
         return ModelCard.model_validate_json(json.dumps(document), strict=True)
     except UsageError:
         raise
@@ -122,14 +122,14 @@ def _card(folder: Path) -> ModelCard:
 
 
 def _check_file(path: Path, card: ModelCard) -> None:
-    """Raise UsageError unless the file is the one that the card tells of."""
+    """Raise UsageError unless the file has the digest in the card."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); {_MAKE}") from error
     if digest != card.files.get(path.name):
         raise UsageError(
-            f"{path} is damaged or of another model: its SHA-256 is not that in {CARD}; {_MAKE}"
+            f"{path} is damaged or of another model: its SHA-256 differs from {CARD}; {_MAKE}"
         )
 
 
@@ -140,21 +140,21 @@ def _check_plain(path: Path, check: Callable[[Any], None]) -> None:
             check(file)
     except Exception as error:  # torch lets through whatever Python raises for damaged bytes
         raise UsageError(
-            f"{path} is damaged, or carries code, which was not run "
+            f"{path} is damaged, or contains code, which was not run "
             f"({type(error).__name__}: {str(error).partition(chr(10))[0][:120]}); {_MAKE}"
         ) from error
 
 
 def _load_tensors(file: Any) -> None:
-    """Load a file of torch, which raises where it holds more than tensors and plain values."""
+    """Load a file of torch; it raises if the file holds more than tensors and plain values."""
     import torch  # takes a second
 
-    with warnings.catch_warnings(action="ignore"):  # torch's own on what it then refuses
+    with warnings.catch_warnings(action="ignore"):  # torch warns of files that it then refuses
         torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _check_program(file: Any) -> None:
-    """Raise ValueError unless all that lies in an archive of torch.export is plain."""
+    """Raise ValueError unless all files in an archive of torch.export are free of code."""
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             name, inner = member.filename, member.filename.partition("/")[2]
@@ -164,7 +164,7 @@ def _check_program(file: Any) -> None:
                 if member.file_size:
                     _load_tensors(io.BytesIO(archive.read(member)))
             elif not _PLAIN_MEMBER.fullmatch(name):
-                raise ValueError(f"{name} is nothing that torch.export writes of a network")
+                raise ValueError(f"{name} is not a file that torch.export writes for a network")
             elif inner.endswith("_config.json"):
                 _check_payloads(name, json.loads(archive.read(member)))
             elif inner.startswith("models/"):
@@ -184,7 +184,7 @@ def _check_expressions(name: str, document: Any) -> None:
 
 
 def _expressions(document: Any) -> Iterator[str]:
-    """What torch evaluates of a program's JSON, wherever it stands."""
+    """The expressions in a program's JSON that torch evaluates, at any depth."""
     if isinstance(document, dict):
         for key, each in document.items():
             if key in ("expr_str", "guards_code"):

@@ -17,7 +17,7 @@ from trainables.data.dataset import Images
 
 
 def publish(records: Records, run_id: str, folder: Path, example: Images) -> str:
-    """Log the winner's model to its run, and register it; what became of it, in a line.
+    """Log the winner's model to its run, register it, and return a line on the result.
 
     Raises:
         UsageError: the store refuses the model itself.
@@ -33,7 +33,7 @@ def publish(records: Records, run_id: str, folder: Path, example: Images) -> str
 
 
 def _log(records: Records, run_id: str, folder: Path, example: Images) -> None:
-    """Log the folder as an MLflow model, unless the run has it."""
+    """Log the folder as an MLflow model, unless the run has it already."""
     digest = hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
     with records.answering():
         if records.client.get_run(run_id).data.tags.get(LOGGED) == digest:
@@ -46,7 +46,7 @@ def _log(records: Records, run_id: str, folder: Path, example: Images) -> None:
 
 
 def _register(client: MlflowClient, run_id: str) -> str:
-    """Have a version of the registered model for the run, and the alias for the latest winner's."""
+    """Register a version of the model for the run, and set the alias on the latest winner's."""
     experiment = client.get_experiment(client.get_run(run_id).info.experiment_id).name
     name = registered_name(experiment)
     _make(client, name, experiment)
@@ -58,7 +58,7 @@ def _register(client: MlflowClient, run_id: str) -> str:
 
 
 def _make(client: MlflowClient, name: str, experiment: str) -> None:
-    """Make the registered model unless it is there."""
+    """Create the registered model unless it exists."""
     about = f"The winners of the searches of experiment {experiment}, one version each."
     try:
         client.create_registered_model(name, description=about)
@@ -68,16 +68,16 @@ def _make(client: MlflowClient, name: str, experiment: str) -> None:
 
 
 def _version_of(client: MlflowClient, name: str, run_id: str) -> ModelVersion:
-    """The version that is the run's, made unless it is there."""
+    """The run's version of the model, created if it does not exist."""
     versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
     if versions:
         return versions[0]
-    # By the run, so that a store that was moved finds it.
+    # Named by the run, so that a moved store finds it.
     return client.create_model_version(name, f"runs:/{run_id}/{FOLDER}", run_id)
 
 
 def _is_latest(client: MlflowClient, name: str, run_id: str) -> bool:
-    """Whether no winner that began after this run has the alias."""
+    """Whether the alias is not on a winner that began after this run."""
     try:
         holder = client.get_model_version_by_alias(name, ALIAS).run_id
         other = client.get_run(str(holder)).info.start_time

@@ -1,4 +1,4 @@
-"""A model's folder as a function of images, by onnxruntime."""
+"""Compute the probabilities of images with a model's folder, by onnxruntime."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,20 +18,20 @@ Classify = Callable[[Images], Probabilities]  # (N, H, W, C) to (N, classes)
 
 
 def classifier(folder: ModelFolder) -> Classify:
-    """What computes the probabilities of images of the network's size, as many as memory holds.
+    """A function: probabilities of images of the network's size, as many as memory holds.
 
-    It runs ``model.onnx``; of a network that has none it builds the architecture, if that is here.
+    It runs ``model.onnx``. Without that file it builds the architecture, if this Convoy has it.
 
     Raises:
-        UsageError: neither can be done, or what comes of it is not of the folder's classes.
+        UsageError: neither is possible, or the result does not fit the folder's classes.
     """
     card, convertible = folder.card, ONNX not in folder.card.missing
     try:
         run = _session(folder.path / ONNX) if convertible else _network(folder)
         probabilities = run(np.zeros((1, *card.input.shape), np.uint8))
         if probabilities.shape != (1, len(card.classes)) or probabilities.dtype != np.float32:
-            raise ValueError(f"it gives {probabilities.dtype}{probabilities.shape}")
-    except Exception as error:  # onnxruntime and torch have classes of their own for every fault
+            raise ValueError(f"it returns {probabilities.dtype}{probabilities.shape}")
+    except Exception as error:  # onnxruntime and torch raise many classes of their own
         lacking = "" if convertible else f"it has no {ONNX} as {card.missing[ONNX]}; and "
         raise UsageError(
             f"the model in {folder.path} cannot be run on images of {in_words(card.input.shape)} "
@@ -46,7 +46,7 @@ def _session(path: Path) -> Classify:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoders need them
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # for the decoders
     session: Any = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"]
     )
@@ -59,7 +59,7 @@ def _session(path: Path) -> Classify:
 
 
 def _network(folder: ModelFolder) -> Classify:
-    """The architecture that this Convoy has by the card's name, with the folder's weights."""
+    """The architecture that the card names, with the folder's weights."""
     import torch
 
     from trainables import architectures, checkpoint

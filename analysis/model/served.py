@@ -1,4 +1,4 @@
-"""The code of a model that MLflow serves: copied into it, and run there without Convoy."""
+"""The code of a model that MLflow serves. It is copied into the model and runs without Convoy."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
 class ServedModel(PythonModel):
-    """From uint8 images (N, height, width, channels) to a row for each."""
+    """Predict a row for each of uint8 images (N, height, width, channels)."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load what lies in the folder ``model/`` of an analysis."""
+        """Load the classes and the network from the folder ``model/`` of an analysis."""
         folder = Path(context.artifacts["model"])
         card = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         self.classes = card["classes"]

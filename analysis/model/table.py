@@ -1,4 +1,4 @@
-"""Predictions as lines of a terminal, and as CSV."""
+"""Write predictions as lines for a terminal, and as CSV."""
 
 import csv
 import io
@@ -15,15 +15,15 @@ from trainables.boundary.errors import UsageError, printable
 
 COLUMNS = ("file", "class", "confidence")
 _WIDTH = 80
-_SHOWN = 0.0005  # the least probability that is more than 0.0%
+_SHOWN = 0.0005  # a smaller probability would be shown as 0.0%
 
 
 def lines(
     files: Sequence[str], probabilities: Probabilities, classes: Sequence[str]
 ) -> Iterator[str]:
-    """Of each file its class, confidence and name, and below the other classes, the likely first.
+    """A line for each file (class, confidence, name), then its other classes, likeliest first.
 
-    A file's name is not broken; what else there is fits into 80 columns.
+    The lines of other classes fit into 80 columns; the name of a file is never broken.
     """
     names = list(map(printable, classes))
     column = min(max(map(len, names)), 40)
@@ -36,7 +36,7 @@ def lines(
 
 
 def counts(probabilities: Probabilities, classes: Sequence[str]) -> str:
-    """How many images are of each class, most first."""
+    """The number of images of each class, the most frequent first."""
     found = Counter(probabilities.argmax(axis=1).tolist()).most_common()
     return printable(", ".join(f"{classes[index]} {number:,}" for index, number in found))
 
@@ -44,7 +44,7 @@ def counts(probabilities: Probabilities, classes: Sequence[str]) -> str:
 def write_csv(
     path: Path, files: Sequence[str], probabilities: Probabilities, classes: Sequence[str]
 ) -> None:
-    """Write a row for each file, whole or not at all: a column each of class and of probability.
+    """Write a row for each file atomically: name, class, confidence, and every class's probability.
 
     Raises:
         UsageError: ``path`` cannot be written.
@@ -57,7 +57,7 @@ def write_csv(
         best = int(each.argmax())
         rows.writerow([file, classes[best], numbers[best], *numbers])
     try:
-        with atomic_file(path) as out:  # bytes of a name that are no UTF-8 stay what they are
+        with atomic_file(path) as out:  # bytes of a name that are not UTF-8 stay unchanged
             out.write(text.getvalue().encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise UsageError(f"--out: {path} cannot be written ({error.strerror})") from error

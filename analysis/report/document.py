@@ -1,4 +1,4 @@
-"""What a report holds, whatever its form."""
+"""The content of a report, independent of its format."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ _TITLES = {
     "attribution": "Attribution",
     "synthesis": "Synthesised images",
 }
-# Where the name of the file does not read as a heading.
+# Headings of figures whose file name is not a good heading.
 _HEADINGS = {
     "activation_maximisation": "Activation maximisation",
     "audit": "Shortcut audit",
@@ -55,20 +55,20 @@ _HEADINGS = {
     "slices": "Accuracy by setting",
     "top_images": "Most activating images",
 }
-# What a data set is called in a title.
+# Names of data sets in a title.
 _DATA = {
     "cifar10": "CIFAR-10",
     "composite": "composite images",
     "embedded": "the embedded images",
     "folder": "a folder of images",
 }
-NAMED = 20  # classes
+NAMED = 20  # most classes that are listed
 _LIBRARIES = ("matplotlib", "captum", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True)
 class Section:
-    """The figures of one group, its title, and what holds for all of them."""
+    """The figures of one group, its title, and a text that applies to all of them."""
 
     group: str
     title: str
@@ -84,18 +84,18 @@ class Report:
         title: the network and its data.
         summary: the result, in a sentence.
         certified: whether the reloaded weights gave the logged accuracy.
-        certificate: that, in a sentence.
-        verdict: what the shortcut audit found, in a sentence; None without an audit.
-        evidence: the figures that decided it, with their intervals, in sentences; empty without.
-        remarks: what takes from the worth of the test accuracy, in a sentence each.
+        certificate: the certificate, in a sentence.
+        verdict: the verdict of the shortcut audit, in a sentence; None without an audit.
+        evidence: the deciding figures with their intervals, in sentences; empty without an audit.
+        remarks: warnings that the test accuracy is worth less, each in a sentence.
         facts: what was trained and measured, as terms and values.
-        readings: of the test labels, if there are several: which and when, and what was found.
+        readings: all readings of the test labels, if there are several, as names and results.
         settings: hyperparameters of the run, as names and values.
         sections: the figures, by group.
-        left_out: headings of the figures that did not apply, and why.
-        failed: headings of the figures that apply and could not be drawn, and why.
-        made: when.
-        versions: of Convoy and its libraries.
+        left_out: headings of figures that do not apply, each with the reason.
+        failed: headings of figures that apply but could not be drawn, each with the reason.
+        made: time of the report.
+        versions: versions of Convoy and its libraries.
     """
 
     title: str
@@ -127,14 +127,14 @@ def report_of(
     made: datetime,
     seal: Seal | None = None,
 ) -> Report:
-    """The report of a run's ``gallery`` and, where it is given, of what was read of its test."""
+    """The report of a run with the figures of ``gallery`` and the readings of its test labels."""
     run, data = subject.run, subject.dataset.name
     seal = seal or Seal(run)
     return Report(
         title=f"{run.setting.architecture} on {_DATA.get(data, data)}",
         summary=(
-            f"The {run.described} is right on {100 * run.val_accuracy:.2f}% of "
-            f"{len(subject.dataset.val):,} validation images, with the weights of epoch "
+            f"The {run.described} classifies {100 * run.val_accuracy:.2f}% of "
+            f"{len(subject.dataset.val):,} validation images rightly, with the weights of epoch "
             f"{run.best_epoch} of {run.setting.epochs}."
             f"{_expectation(expected(subject))}"
         ),
@@ -155,7 +155,7 @@ def report_of(
 
 
 def heading(name: str) -> str:
-    """What figure ``name`` is called above it."""
+    """The heading of figure ``name``."""
     return _HEADINGS.get(name) or name.replace("_", " ").capitalize()
 
 
@@ -179,14 +179,14 @@ def _audit_verdict(gallery: Gallery) -> str | None:
 
 
 def audit_verdict(numbers: dict[str, Any]) -> str:
-    """What the audit found, in a sentence, by the numbers of its figure."""
+    """The audit's verdict in a sentence, from the numbers of its figure."""
     subject = numbers["verdict_subject"].replace("the network", "this network")
     return _sentence(f"{subject} {numbers['verdict_sentence']}")
 
 
 def _expectation(figures: str) -> str:
-    """What to expect of the setting, as a sentence behind others; empty if nothing is known."""
-    return f" Its weights were chosen among its seeds'; expect {figures}." if figures else ""
+    """A sentence on the accuracy to expect from the setting; empty if nothing is known."""
+    return f" These are the best weights of several seeds; expect {figures}." if figures else ""
 
 
 def _audit_evidence(gallery: Gallery) -> str:
@@ -195,7 +195,7 @@ def _audit_evidence(gallery: Gallery) -> str:
 
 
 def check_reportable(figure: DrawnFigure) -> None:
-    """Raise some error unless the head of a report can be made of what ``figure`` shows."""
+    """Raise an error unless the head of a report can be made from the numbers of ``figure``."""
     gallery = Gallery((figure,), {})
     _audit_verdict(gallery)
     _audit_evidence(gallery)
@@ -226,7 +226,7 @@ def _facts(subject: Subject, seal: Seal) -> Pairs:
         "Search": run.search,
         "Seed": str(run.setting.seed),
         "Run": run.run_id,
-        "Model": f"folder {FOLDER}/ of the analysis, to be used without Convoy",
+        "Model": f"folder {FOLDER}/ of the analysis; it works without Convoy",
         "Data fingerprint": dataset.fingerprint[:16],
     }
     return tuple((term, value) for term, value in facts.items() if value)
@@ -246,7 +246,7 @@ def _attended(subject: Subject) -> str:
 
 
 def _judged_by(subject: Subject) -> str:
-    """What the search judged its trials by, if not by their accuracy, and what the run has."""
+    """The metric of the search and the run's score, if the metric is not accuracy."""
     run = subject.run
     if run.job.metric == ACCURACY:
         return ""
@@ -255,13 +255,13 @@ def _judged_by(subject: Subject) -> str:
 
 
 def _precision(subject: Subject) -> str:
-    """Number format and device of the recorded validation, as far as they are known."""
+    """Number format and device of the recorded validation, as far as known."""
     provenance = subject.run.provenance
     return f"{provenance.validation_precision}, on {provenance.device_name or provenance.device}"
 
 
 def _classes(subject: Subject) -> str:
-    """The classes' whole names where figures shorten them, with the index of each."""
+    """Index and full name of each class if figures shorten names; else empty."""
     names = subject.dataset.classes
     if names == subject.figure_names and len(names) <= NAMED:
         return ""
@@ -270,11 +270,11 @@ def _classes(subject: Subject) -> str:
 
 
 def _digits(subject: Subject) -> str:
-    """How far the validation images share the shortcut, if more than by chance."""
+    """How often the validation shortcut agrees with the label, if more often than by chance."""
     aligned = subject.run.job.data.val_alignment
     if not subject.dataset.has_digits or aligned <= CHANCE:
         return ""
-    return f"agree with {100 * aligned:.0f}% of the labels: they favour whoever reads them"
+    return f"agree with {100 * aligned:.0f}% of the labels, which favours networks that read them"
 
 
 def _accuracy(value: float, images: int) -> str:
@@ -284,7 +284,7 @@ def _accuracy(value: float, images: int) -> str:
 
 
 def _settings(subject: Subject) -> Pairs:
-    """What the trial chose; where that is not recorded, all of its recipe and parameters."""
+    """The trial's sampled settings; if they are not recorded, its whole recipe and parameters."""
     run = subject.run
     chosen = run.values or {**run.setting.parameters, **vars(run.setting.recipe)}
     values: dict[str, Value] = {"epochs": run.setting.epochs, **chosen}

@@ -1,13 +1,13 @@
-"""What a report says of a winner's other seeds, so that its own figure is not taken for theirs."""
+"""The accuracy to expect from a winner's setting: the mean over its fresh seeds."""
 
 from analysis.subject import Subject
 from trainables.best_epoch import ACCURACY, figure_of
 
 
 def expected(subject: Subject, metric: str = ACCURACY) -> str:
-    """Mean, deviation and interval of a ``metric`` over the fresh seeds of the winner's setting.
+    """Mean, deviation and interval of ``metric`` over the fresh seeds of the winner's setting.
 
-    Empty for a run that did not win, or whose setting was not trained again.
+    It is empty for a run that did not win, or whose setting was not trained again.
     """
     parent = None
     if subject.run.is_winner and subject.records is not None:
@@ -21,6 +21,6 @@ def expected(subject: Subject, metric: str = ACCURACY) -> str:
     )
     seeds = int(figures["winner_seeds"])
     if seeds < 2:
-        return f"{mean:.2f}%, of one fresh seed"
+        return f"{mean:.2f}%, from one fresh seed"
     interval = f"95% interval of the mean {low:.2f} to {high:.2f}"
     return f"{mean:.2f} ± {std:.2f}% over {seeds} fresh seeds ({interval})"

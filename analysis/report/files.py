@@ -1,4 +1,4 @@
-"""The files of a report: written, and read back to add figures to it."""
+"""Write the files of a report, and read them back to add figures."""
 
 import io
 import json
@@ -44,7 +44,7 @@ _Inches = Annotated[float, Field(gt=0, lt=1000)]
 
 
 class FigureRecord(BaseModel, frozen=True):
-    """What a report says of a figure, beside its image and its numbers."""
+    """The record of a figure in a report, besides its image and its numbers."""
 
     group: Annotated[str, AfterValidator(_group)]
     caption: Caption
@@ -52,15 +52,15 @@ class FigureRecord(BaseModel, frozen=True):
 
 
 class ReportRecord(BaseModel, frozen=True):
-    """``report.json``, of which earlier versions wrote neither the split nor the figures.
+    """``report.json``; earlier versions wrote neither the split nor the figures.
 
     Attributes:
-        run_id: whose report it is.
-        drawn: its figures.
-        split: whose images they show.
-        not_applicable: why others do not apply to the run, by name.
-        failed: why others could not be drawn, by name.
-        figures: what it says of those that were drawn, by name.
+        run_id: the run of the report.
+        drawn: names of its figures.
+        split: the split whose images they show.
+        not_applicable: by name, the reason why a figure does not apply to the run.
+        failed: by name, the reason why a figure could not be drawn.
+        figures: the records of the drawn figures, by name.
     """
 
     run_id: str
@@ -76,12 +76,11 @@ class RunReports:
     """The two reports of a run.
 
     Attributes:
-        folder: where one of them is.
-        records: the store that has the other among the run's artifacts.
-        here: the figures of the first.
-        logged: those of the second.
-        lost: names of figures that one of them has, but whose image, numbers or words cannot be
-            read.
+        folder: the output folder, which has one report.
+        records: the store that has the other report among the run's artifacts.
+        here: the figures of the report in the folder.
+        logged: the figures of the report in the store.
+        lost: names of figures in either report whose image, numbers or caption cannot be read.
     """
 
     folder: Path
@@ -91,17 +90,17 @@ class RunReports:
     lost: frozenset[str] = frozenset()
 
     def read(self, run_id: str, split: str) -> "RunReports":
-        """The same two with what they hold by now.
+        """Read the figures of both reports.
 
         Raises:
-            UsageError: the one in the folder is damaged, or of another run or split.
+            UsageError: the report in the folder is damaged, or of another run or split.
         """
         here, lost_here = read_report(self.folder, run_id, split)
         logged, lost = Gallery(), set[str]()
         with tempfile.TemporaryDirectory() as copy:
             name = artifact_name(split)
             self.records.download(run_id, name, Path(copy))
-            with suppress(UsageError):  # one that is damaged there nobody can mend: it is replaced
+            with suppress(UsageError):  # a damaged report in the store is replaced
                 logged, lost = read_report(Path(copy, name), run_id, split)
         return replace(self, here=here, logged=logged, lost=frozenset(lost | lost_here))
 
@@ -119,10 +118,10 @@ def write_report(
 
 
 def read_report(folder: Path, run_id: str, split: str) -> tuple[Gallery, set[str]]:
-    """The figures of the report in ``folder``, if there is one, and the names of those lost.
+    """The figures of the report in ``folder``, if any, and the names of unreadable figures.
 
     Raises:
-        UsageError: it is damaged, or of another run or split.
+        UsageError: the report is damaged, or of another run or split.
     """
     file = folder / JSON_FILE
     if not file.exists():
@@ -131,23 +130,23 @@ def read_report(folder: Path, run_id: str, split: str) -> tuple[Gallery, set[str
         record: ReportRecord = parsed(ReportRecord, file.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--only adds to a report, and {file} does not read as one ({error}); leave out --only "
-            "to replace it, or give another --out"
+            f"--only adds to a report, but {file} cannot be read ({error}); leave out --only to "
+            "replace it, or give another --out"
         ) from error
     if (record.run_id, record.split or split) != (run_id, split):
         whose = f"run {record.run_id}" if record.run_id != run_id else f"{record.split} images"
         raise UsageError(
-            f"--only adds to a report, and {folder} holds one of {whose}; leave out --only to "
+            f"--only adds to a report, but {folder} holds one of {whose}; leave out --only to "
             "replace it, or give another --out"
         )
     drawn = {name: _figure(name, record.figures.get(name), folder) for name in record.drawn}
-    kept = tuple(figure for figure in drawn.values() if figure is not None)
+    readable = tuple(figure for figure in drawn.values() if figure is not None)
     lost = {name for name, figure in drawn.items() if figure is None}
-    return Gallery(kept, record.not_applicable, record.failed), lost
+    return Gallery(readable, record.not_applicable, record.failed), lost
 
 
 def _figure(name: str, record: FigureRecord | None, folder: Path) -> DrawnFigure | None:
-    """A figure that was drawn earlier; None if it cannot be reported again."""
+    """A figure of an earlier analysis; None if it cannot be read back."""
     if record is None:
         return None
     file = folder / FIGURES / f"{name}.png"
@@ -158,8 +157,8 @@ def _figure(name: str, record: FigureRecord | None, folder: Path) -> DrawnFigure
         check_reportable(figure)
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             if max(image.size) > MAX_SIDE + 1:
-                raise ValueError("it is larger than any that is drawn")
+                raise ValueError("it is larger than any figure of Convoy")
             image.load()
-    except Exception:  # of a damaged image Pillow raises many kinds
+    except Exception:  # Pillow raises many kinds for a damaged image
         return None
     return figure

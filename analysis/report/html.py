@@ -1,4 +1,4 @@
-"""``report.html``: the report as one file that needs no other, and no network."""
+"""``report.html``: the report as one file that needs no other file and no internet."""
 
 from base64 import b64encode
 
@@ -12,7 +12,7 @@ CSS_INCH = 96  # pixels, by definition
 
 
 def html_text(report: Report) -> str:
-    """The report as HTML: images and style are inside, there is no script."""
+    """The report as HTML, with images and style inside and without scripts."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The numbers behind a figure, as a reader is shown them."""
+"""Format the numbers behind a figure for readers."""
 
 import json
 import textwrap
@@ -9,13 +9,13 @@ LINES = 60
 
 
 def excerpt(numbers: dict[str, Any]) -> tuple[str, bool]:
-    """The numbers as indented JSON to six figures, and whether lines beyond ``LINES`` are cut."""
+    """The numbers as indented JSON to six digits, and whether lines beyond ``LINES`` are cut."""
     lines = _pretty(_rounded(numbers), 0).splitlines()
     return "\n".join(lines[:LINES]), len(lines) > LINES
 
 
 def _pretty(value: Any, indent: int) -> str:
-    """Like ``json.dumps(indent=2)``, but what fits on a line stays on it."""
+    """Like ``json.dumps(indent=2)``, but a value that fits on a line stays on it."""
     flat = json.dumps(value, ensure_ascii=False)
     if len(flat) + indent <= WIDTH or not isinstance(value, dict | list):
         return flat

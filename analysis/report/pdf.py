@@ -1,7 +1,7 @@
 """``report.pdf``: the report as pages to print.
 
-A figure is placed as the image that was saved already: to draw each a second time, as vectors,
-takes as long as the first time, several times what placing it does. Headings and captions are text.
+Each figure is placed as its saved image. Drawing it again as vectors would take several times as
+long as placing the image. Headings and captions are text.
 """
 
 import io
@@ -26,10 +26,10 @@ LEFT, RIGHT, TOP, BOTTOM = 0.75, 0.75, 0.7, 0.75
 WIDTH = PAGE[0] - LEFT - RIGHT
 BODY, SMALL = 9.0, 7.5  # points
 LINE = 1.45  # line spacing
-COLUMNS = 100  # characters of BODY that fit into WIDTH
-BOLD = 0.86  # as many bold ones, as a share
+COLUMNS = 100  # characters of size BODY that fit into WIDTH
+BOLD = 0.86  # share of these that fit if they are bold
 INK, MUTED, ACCENT, ALARM = "#1c1f23", "#5a626b", "#1f4e79", "#9c2f1f"
-TERMS = 1.75  # inches, the column of a table's terms
+TERMS = 1.75  # inches, width of a table's first column
 
 
 def write_pdf(report: Report, path: Path) -> None:
@@ -42,7 +42,7 @@ def write_pdf(report: Report, path: Path) -> None:
 
 
 class _Page:
-    """A sheet that is filled from the top; places are in inches from its left and top edge."""
+    """A page that is filled from the top; positions are in inches from its left and top edge."""
 
     def __init__(self, foot: str) -> None:
         self.figure = Figure(figsize=PAGE)
@@ -63,14 +63,14 @@ class _Page:
         indent: float = 0.0,
         after: float = 0.0,
     ) -> None:
-        """``text``, wrapped, at the place reached so far, and ``after`` inches of space."""
+        """Write ``text``, wrapped, at the current position, then ``after`` inches of space."""
         for line in wrapped(legible(text), size, indent, weight):
             self._text(LEFT + indent, self.y, line, size=size, color=color, weight=weight)
             self.y += size * LINE / 72
         self.y += after
 
     def table(self, pairs: Pairs) -> None:
-        """Terms and values in two columns."""
+        """Write terms and values in two columns."""
         for term, value in pairs:
             start = self.y
             self.write(term, color=MUTED)
@@ -79,7 +79,7 @@ class _Page:
             self.y = max(end, self.y) + 0.03
 
     def place(self, png: bytes, size: tuple[float, float], height: float) -> None:
-        """An image of ``size`` inches, made smaller where it does not fit, centred."""
+        """Place an image of ``size`` inches, centred; it is scaled down if it does not fit."""
         scale = min(1.0, WIDTH / size[0], height / size[1])
         width, height = scale * size[0], scale * size[1]
         box = (LEFT + (WIDTH - width) / 2, PAGE[1] - self.y - height, width, height)
@@ -97,14 +97,14 @@ class _Page:
 def wrapped(
     text: str, size: float = BODY, indent: float = 0.0, weight: str = "normal"
 ) -> list[str]:
-    """The lines of ``text`` in letters of ``size`` points, ``indent`` inches from the margin."""
-    narrow = len(text) / text_width(text) if text else 1.0  # Chinese letters are twice as wide
+    """The lines of ``text`` in a font of ``size`` points, ``indent`` inches from the margin."""
+    narrow = len(text) / text_width(text) if text else 1.0  # Chinese characters are twice as wide
     columns = COLUMNS * BODY / size * (WIDTH - indent) / WIDTH * narrow
     return textwrap.wrap(text, int(columns * (BOLD if weight == "bold" else 1))) or [""]
 
 
 def _pages(report: Report) -> Iterator[_Page]:
-    """One page after the other, so that one at a time is in memory."""
+    """Yield the pages one by one, so that only one is in memory."""
     begin = {"Readings of the test labels": report.readings, "Settings": report.settings}
     yield from _tables(report, begin, _title_page(report))
     for section in report.sections:
@@ -136,7 +136,7 @@ def _title_page(report: Report) -> _Page:
 
 
 def _tables(report: Report, tables: dict[str, Pairs], page: _Page) -> Iterator[_Page]:
-    """Titled tables from where ``page`` stands, on as many pages as they need."""
+    """Write titled tables from the position on ``page`` on, on as many pages as they need."""
     for title, pairs in tables.items():
         for place, pair in enumerate(pairs):
             if page.left < (0.9 if place == 0 else 0.4):

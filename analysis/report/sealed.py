@@ -1,4 +1,4 @@
-"""What a report says of the sealed test."""
+"""The texts of a report on the sealed test."""
 
 from analysis.audit.intervals import Estimate
 from analysis.sealed import Figure, Reading, Seal
@@ -11,7 +11,7 @@ _BY_DIGIT: dict[Figure, str] = {
 
 
 def facts(seal: Seal) -> dict[str, str]:
-    """The run's reading, or why there is none; empty values where none was due."""
+    """The run's reading, or why there is none; empty values if none was due."""
     shown = seal.shown
     if shown is None:
         return {"Test accuracy": f"not read, as {seal.unread}" if seal.unread else ""}
@@ -26,7 +26,7 @@ def facts(seal: Seal) -> dict[str, str]:
 
 
 def remarks(seal: Seal) -> tuple[str, ...]:
-    """What takes from the worth of the test accuracy, in a sentence each."""
+    """Warnings that the test accuracy is worth less, each in a sentence."""
     lost = seal.unrecorded and (
         "This reading of the test labels could not be recorded: later analyses will not count it."
     )
@@ -34,14 +34,14 @@ def remarks(seal: Seal) -> tuple[str, ...]:
 
 
 def readings(seal: Seal) -> tuple[tuple[str, str], ...]:
-    """All readings of the test images, if there are several: which and when, and what was found."""
+    """All readings of the test images, if there are several, as names and results."""
     if len(seal.readings) < 2:
         return ()
     return tuple((f"Reading {n}", _line(r)) for n, r in enumerate(seal.readings, 1))
 
 
 def percent(estimate: Estimate) -> str:
-    """An estimate with its interval, in per cent."""
+    """An estimate with its interval, in percent."""
     ends = f"95% interval {100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
     return f"{100 * estimate.value:.2f}% ({ends})"
 

@@ -1,6 +1,6 @@
-"""Training on a GPU, part by part, each against its goal: ``python -m benchmarks.gpu``.
+"""Benchmark training on a GPU, part by part, each with its goal: ``python -m benchmarks.gpu``.
 
-What is measured is ``trainables`` as it trains. What it does not contain, such as several steps in
-a graph or padded channels, is made here around its step. Beyond it nothing is imported but torch,
-torchvision and numpy.
+The parts measure ``trainables`` as it trains. Variants that it does not have, such as several steps
+in a graph or padded channels, are built here around its step. Besides it, only torch, torchvision
+and numpy are imported.
 """

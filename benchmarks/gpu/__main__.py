@@ -1,8 +1,8 @@
-"""``python -m benchmarks.gpu``: what a training does on a GPU, against its goals.
+"""``python -m benchmarks.gpu``: the speed of training on a GPU, compared with its goals.
 
-One part after the other, a JSON line for each figure, and a table of the goals at the end. A part
-that fails is a line with its error, and one that would overrun the budget is left out. ``--dry``
-runs everything as small as it can be on the CPU, without graphs: a check of this command alone.
+The parts run one after the other. Each figure is a JSON line, and a table of the goals ends them. A
+part that fails gives a line with its error; one that would exceed the budget is left out. ``--dry``
+runs everything at its smallest on the CPU, without graphs, to check this command.
 """
 
 import gc
@@ -36,12 +36,12 @@ FRAMES = 4  # of an error
 
 @dataclass(frozen=True)
 class Part:
-    """What is measured by itself.
+    """A part of the benchmark.
 
     Attributes:
-        name: of its lines.
-        seconds: that it takes on a GPU, as estimated.
-        measure: gives the lines.
+        name: name in its lines.
+        seconds: estimated time on a GPU.
+        measure: returns the lines.
     """
 
     name: str
@@ -69,7 +69,7 @@ PARTS = (
 def run(
     parts: tuple[Part, ...], bench: Bench, budget: float, say: Callable[[Line], None]
 ) -> list[Line]:
-    """The lines of all parts, each said as it comes."""
+    """The lines of all parts, each passed to ``say`` when it is ready."""
     start, lines = time.perf_counter(), list[Line]()
 
     def note(part: Part, line: Line) -> None:
@@ -98,7 +98,7 @@ def _failure(error: Exception) -> Line:
 
 
 def _tidy(device: torch.device) -> None:
-    """Give back the memory of a part; after an error of the GPU's nothing can be."""
+    """Free the memory of a part; after an error of the GPU this is impossible."""
     gc.collect()
     if device.type == "cuda":
         with suppress(RuntimeError):
@@ -107,7 +107,7 @@ def _tidy(device: torch.device) -> None:
 
 
 def rounded(line: Line) -> Line:
-    """``line`` with figures of four digits, as it is printed."""
+    """``line`` with figures rounded to four digits, for printing."""
 
     def short(value: object) -> object:
         if isinstance(value, dict):
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = Arguments(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--data", metavar="PATH", help="CIFAR-10's folder (default: random images)")
     parser.add_argument("--budget", type=float, default=540, metavar="SECONDS", help="(540)")
-    parser.add_argument("--dry", action="store_true", help="tiny, on the CPU: a check of this")
+    parser.add_argument("--dry", action="store_true", help="a tiny run on the CPU, as a check")
     default = str(Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
     parser.add_argument("--out", default=default, metavar="FILE", help="(gpu.jsonl, in $OUT or .)")
     argv = sys.argv[1:] if argv is None else argv

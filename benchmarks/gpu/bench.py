@@ -1,4 +1,4 @@
-"""What every part measures with: a device, data, trainings and a clock."""
+"""The tools of every part: a device, data, trainings and a clock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ CLASSES = tuple("abcdefghij")
 
 
 class Unrecorded:
-    """The order of a captured training, without graphs: the dry run's."""
+    """Run a training in the order of a captured one, but without graphs, for the dry run."""
 
     captures, chunk = True, 8
 
@@ -48,13 +48,13 @@ class Unrecorded:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and on what the parts measure.
+    """The device and the data of the parts.
 
     Attributes:
         device: the GPU; the CPU in a dry run.
         source: a folder with CIFAR-10 and MNIST, or ``embedded``; None for random images.
-        execution: of trainings; all have the same, so that a graph outlives its last use.
-        dry: whether everything is as small as it can be.
+        execution: the same for all trainings, so that a graph outlives its last use.
+        dry: whether everything has its smallest size.
     """
 
     device: torch.device
@@ -64,25 +64,25 @@ class Bench:
 
     @classmethod
     def of(cls, source: str | None, dry: bool) -> "Bench":
-        """On this machine's GPU, or dry."""
+        """A bench on this machine's GPU, or a dry one."""
         device = torch.device("cpu" if dry else "cuda:0")
         return cls(device, source, Unrecorded() if dry else CudaGraphs(device), dry)
 
     def pick(self, full: Any, dry: Any) -> Any:
-        """One of two values."""
+        """``dry`` in a dry run, else ``full``."""
         return dry if self.dry else full
 
     def parameters(self, name: str) -> dict[str, Value]:
-        """Of an architecture, as it is measured."""
+        """The parameters of an architecture in the benchmark."""
         return NETWORKS[name] | (DRY.get(name, {}) if self.dry else {})
 
     def setting(self, name: str, epochs: int = FOREVER, seed: int = 0, **values: Value) -> Setting:
-        """What is trained: AdamW at a constant rate, unless ``values`` say otherwise."""
+        """The setting to train: AdamW at a constant rate, changed by ``values``."""
         own = {"schedule": "constant", "batch_size": self.pick(BATCH, 4), **self.parameters(name)}
         return Setting.of(name, {**own, **values}, epochs, seed)
 
     def dataset(self, name: str, images: int, validated: int = 100) -> Dataset:
-        """For an architecture, with so many images of training and validation."""
+        """Data for an architecture, with the given numbers of training and validation images."""
         if self.source is not None:
             whole = case_of(name, self.source, self.device).dataset
         else:
@@ -90,12 +90,12 @@ class Bench:
         return whole.limited(min(images, len(whole.train)), min(validated, len(whole.val)))
 
     def data(self, name: str, images: int, validated: int = 100) -> TrainingData:
-        """The same on the device."""
+        """The same data on the device."""
         data = TrainingData.of(self.dataset(name, images, validated), self.device)
         return replace(data, execution=self.execution)
 
     def network(self, name: str, **values: Any) -> nn.Module:
-        """Newly initialised, on the device."""
+        """A newly initialised network on the device."""
         size = 40 if name in COMPOSITE else 32
         values = {**self.parameters(name), **values}
         model = build(name, image_shape=(size, size, 3), classes=10, **values)
@@ -110,7 +110,7 @@ class Bench:
         return self.execution.repeatable(done, [])
 
     def microseconds(self, work: Callable[[], Any], seconds: float = 0.5) -> float:
-        """Of a call, over as many as fill ``seconds``."""
+        """Mean microseconds of a call, over ``seconds``."""
         work()
         start, calls = clock(self.device), 0
         while not calls or (not self.dry and time.perf_counter() - start < seconds):
@@ -122,14 +122,14 @@ class Bench:
 
 
 class StepLoop:
-    """The training's step on random images, a chunk after the other.
+    """The training's step on random images, chunk after chunk.
 
     Args:
-        bench: where.
-        model: with a first layer of ``channels`` channels.
+        bench: the device and the data.
+        model: a network for images of ``channels`` channels.
         size: height and width of an image.
-        channels: of the images.
-        execution: other than the bench's.
+        channels: number of channels of the images.
+        execution: replaces the bench's execution.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class StepLoop:
         self._targets = Targets(torch.randint(10, (count,), device=device))
 
     def microseconds(self, steps: int = 1) -> float:
-        """Of a step, where a call takes ``steps`` of them."""
+        """Microseconds of a step, if a call takes ``steps`` steps."""
 
         def chunk() -> None:
             self._learner.begin_epoch()
@@ -165,7 +165,7 @@ class StepLoop:
 
 @lru_cache(maxsize=2)
 def random_images(size: int, count: int) -> Dataset:
-    """``count`` images to train on, a fifth as many to validate; blocks of 4x4 pixels."""
+    """``count`` training images of random 4x4 blocks, and a fifth as many validation images."""
     draws = np.random.default_rng(0)
 
     def split(images: int) -> Split:

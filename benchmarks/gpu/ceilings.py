@@ -1,4 +1,4 @@
-"""What a launch costs, and what the arithmetic and the memory allow."""
+"""The cost of a launch, and the limits of arithmetic and memory."""
 
 import time
 from functools import partial
@@ -9,7 +9,7 @@ from benchmarks.gpu.bench import Bench, Lines
 
 
 def ceilings(bench: Bench) -> Lines:
-    """Matrix products, copies, and launches alone and in graphs."""
+    """Measure matrix products, copies, and launches alone and in graphs."""
     for side in bench.pick((2048, 8192), (64,)):
         one, other = (
             torch.randn(side, side, device=bench.device).to(torch.bfloat16) for _ in range(2)

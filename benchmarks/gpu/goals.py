@@ -1,4 +1,4 @@
-"""What a GPU should reach, and whether it did."""
+"""The goals for a GPU, and whether it reached them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Goal:
     """A figure and its bound.
 
     Attributes:
-        name: what is measured.
+        name: name of the figure.
         bound: the worst value that reaches the goal.
-        unit: of both.
-        least: whether the figure should be ``bound`` or more, not less.
-        read: the figure, from the lines of a run; None if it was not measured.
+        unit: unit of both.
+        least: whether the figure should be at least ``bound``, instead of at most.
+        read: reads the figure from the lines of a run; None if it was not measured.
     """
 
     name: str
@@ -103,7 +103,7 @@ GOALS = (
 
 
 def table(lines: list[Line], *, dry: bool) -> str:
-    """Every goal with its figure; a dry run judges none."""
+    """A table of every goal with its figure; a dry run has no verdicts."""
     rows = [f"{'':44}{'goal':>16}{'measured':>10}"]
     for goal in GOALS:
         found, sign = goal.read(lines), ">=" if goal.least else "<="

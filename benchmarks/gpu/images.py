@@ -1,4 +1,4 @@
-"""What a training does beside its steps: it augments, and it validates."""
+"""The work of a training besides its steps: augmentation and validation."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ VALIDATED = 10_000
 
 
 def augmentation(bench: Bench) -> Lines:
-    """AutoAugment of a batch and of a chunk, drawn and launched as a training does it."""
+    """Measure AutoAugment of a batch and of a chunk, drawn and launched as in a training."""
     draws = generator(bench.device, 0, "auto-augment")
     for count in (128, 4096):
         images = bench.data("conv3", bench.pick(count, 16)).train.images
@@ -38,7 +38,7 @@ def _augmented(images: Tensor, draws: torch.Generator) -> Tensor:
 
 
 def evaluation(bench: Bench, name: str) -> Lines:
-    """Milliseconds of a validation, launched, figures on the host."""
+    """Milliseconds of a validation, from the launch until its figures are on the host."""
     images = bench.pick(VALIDATED, 32)
     data = bench.data(name, 100, images)
     model = network(bench.setting(name), data.dataset).to(bench.device)

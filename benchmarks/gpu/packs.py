@@ -1,4 +1,4 @@
-"""Several trainings in one process, and what one convolution for all of them would cost."""
+"""Several trainings in one process, and the cost of one convolution for all of them."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CHUNKS = 10  # of an epoch
 
 
 def packs(bench: Bench, name: str, batch: int) -> Lines:
-    """Images a second of 1 to 32 members, a chunk of each in turn."""
+    """Images per second with 1 to 32 members, which take a chunk in turn."""
     size = bench.pick(batch, 4)
     batches = bench.execution.chunk // size
     images, members = batches * size, list[Member]()
@@ -41,7 +41,7 @@ def packs(bench: Bench, name: str, batch: int) -> Lines:
 
 
 def _begun(bench: Bench, name: str, batch: int, data: TrainingData, seed: int) -> Member:
-    """One that has captured all that it replays."""
+    """A member after it has captured its graphs."""
     setting = bench.setting(name, seed=seed, batch_size=batch)
     member = Member(steps(setting, data), bench.device)
     while member.advance() is None:
@@ -50,14 +50,14 @@ def _begun(bench: Bench, name: str, batch: int, data: TrainingData, seed: int) -
 
 
 def _turn(members: list[Member]) -> None:
-    """A chunk of each."""
+    """Train a chunk of each member."""
     for member in members:
         while member.advance() is not None:  # an epoch's end is not a chunk
             pass
 
 
 def members_alone(bench: Bench) -> Lines:
-    """Weights of a pack's members, with dropout, against their training alone."""
+    """Compare the weights of a pack's members, with dropout, with those of members alone."""
     data = bench.data("conv3", 3 * bench.execution.chunk)
     settings = [
         bench.setting("conv3", epochs=2, seed=seed, dropout=0.25, flip=True) for seed in range(4)
@@ -71,7 +71,7 @@ def members_alone(bench: Bench) -> Lines:
 
 
 def _in_turns(members: list[Member]) -> dict[int, Weights]:
-    """The last weights of each."""
+    """The last weights of each member."""
     weights, left = dict[int, Weights](), dict(enumerate(members))
     while left:
         for number, member in list(left.items()):
@@ -90,7 +90,7 @@ def _weights(epoch: Epoch) -> Weights:
 
 
 def grouped(bench: Bench) -> Lines:
-    """A convolution of several members, forward and backward: grouped, apart, and by patches."""
+    """Measure a convolution of several members, both passes: grouped, apart, and by patches."""
     for batch in bench.pick((20, 128), (4,)):
         for members in bench.pick((8, 16), (2,)):
             for shape in bench.pick(((32, 64, 16), (64, 128, 8)), ((8, 16, 8),)):

@@ -1,4 +1,4 @@
-"""One training: its ways of launching, whether they compute the same, and what could be added."""
+"""One training: ways to launch it, whether they give equal results, and possible additions."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from trainables.step.execution import Eager, Execution, Work
 from trainables.training import TrainingData, fit
 
 BEFORE, GRAPH = "eager, autocast", "graph, lean"
-# Way: whether it is captured, and whether the weights have bfloat16 copies.
+# For each way: whether steps are captured, and whether weights have bfloat16 copies.
 WAYS = {
     BEFORE: (False, False),
     "graph, autocast": (True, False),
@@ -31,7 +31,7 @@ Weights = dict[str, Tensor]
 
 
 def steps(bench: Bench, name: str) -> Lines:
-    """Milliseconds of a training epoch of 50,000 images in each way, validation left out."""
+    """Milliseconds of a training epoch of 50,000 images in each way, without validation."""
     setting, some = bench.setting(name), bench.dataset(name, 100)
     case = Case(name, bench.parameters(name), some, "", setting.recipe, torch.device("cpu"))
     yield {"architecture": name, "gflop_an_image": flops_per_image(case) / 1e9}
@@ -47,13 +47,13 @@ def steps(bench: Bench, name: str) -> Lines:
 
 @contextmanager
 def _autocast_alone() -> Iterator[None]:
-    """Weights are cast in every step, as autocast does it."""
+    """Within the context, autocast casts weights in every step."""
     with patch.object(lean_weights, "_pairs", lambda model: []):
         yield
 
 
 def _epoch_ms(bench: Bench, name: str, data: TrainingData) -> float:
-    """By the device's clock, over the epochs after the first."""
+    """Milliseconds of an epoch by the device's clock, over the epochs after the first."""
     setting = bench.setting(name, flip=True, crop_padding=4)
     epochs, rates = fit(setting, data), list[float]()
     next(epochs)
@@ -64,7 +64,7 @@ def _epoch_ms(bench: Bench, name: str, data: TrainingData) -> float:
 
 
 def exactness(bench: Bench) -> Lines:
-    """Weights after 20 steps: replayed against eager, without and with dropout."""
+    """Compare weights after 20 steps, replayed and eager, without and with dropout."""
     for name in SMALL:
         for dropout in (0.0, 0.25):
             with deterministic():
@@ -86,7 +86,7 @@ def trained(bench: Bench, name: str, execution: Execution, dropout: float) -> We
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """cudnn chooses the same kernels in whatever way the work is launched."""
+    """Within the context, cudnn chooses the same kernels for all ways of launching."""
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.deterministic
     cudnn.benchmark, cudnn.deterministic = True, True
@@ -97,7 +97,7 @@ def deterministic() -> Iterator[None]:
 
 
 def difference(one: Weights, other: Weights) -> float:
-    """The largest between two weights."""
+    """The largest difference between two sets of weights."""
     return max(float((one[key].double() - other[key].double()).abs().max()) for key in one)
 
 
@@ -107,7 +107,7 @@ def compared(one: Weights, other: Weights) -> Line:
 
 
 def channels(bench: Bench) -> Lines:
-    """Channels padded to numbers that tensor cores like: of the input, and of gap6's layers."""
+    """Measure channels padded for tensor cores: of the input, and of gap6's layers."""
     for name in ("conv3", "gap5", "gap6"):
         for count in (3, 4, 8):
             us = _padded(bench, name, count)
@@ -138,8 +138,8 @@ class Several:
     """Several steps in one graph.
 
     Args:
-        execution: of the graph.
-        count: of steps.
+        execution: captures the graph.
+        count: number of steps in a graph.
     """
 
     captures = True
@@ -148,7 +148,7 @@ class Several:
         self._execution, self._count, self.chunk = execution, count, execution.chunk
 
     def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
-        """What does ``work`` several times."""
+        """A function that does ``work`` several times."""
 
         def all_of_them() -> None:
             for _ in range(self._count):
@@ -158,7 +158,7 @@ class Several:
 
 
 def unrolled(bench: Bench) -> Lines:
-    """Several steps a graph."""
+    """Measure several steps in one graph."""
     for count in bench.pick((1, 4, 16), (1, 4)):
         several = Several(bench.execution, count)
         loop = StepLoop(bench, bench.network("conv3"), execution=several)
@@ -166,7 +166,7 @@ def unrolled(bench: Bench) -> Lines:
 
 
 def compiled(bench: Bench, name: str) -> Lines:
-    """Inductor's forward and backward within the graph, with the seconds until it runs."""
+    """Measure Inductor's forward and backward within the graph, and its compile time."""
     size, backend = 40 if name in COMPOSITE else 32, bench.pick("inductor", "eager")
     for way in ("as written", "compiled"):
         torch.compiler.reset()

@@ -1,1 +1,1 @@
-"""How good a search's proposals are: methods compared on recorded trainings."""
+"""Compare methods of searching on recorded trainings: how good are their proposals?"""

@@ -1,17 +1,17 @@
-"""``python -m benchmarks.searchers``: how good what a search tries is, beside other libraries.
+"""``python -m benchmarks.searchers``: compare Convoy's proposals with those of other libraries.
 
-Each method searches tables of recorded trainings, so that nothing is trained or waited for: a
-simulated clock lets four workers train an epoch in a unit of time and ask the method's real
-searcher and scheduler what comes next. There are three kinds of tables: learning curves of small
-networks (20 epochs, 1,512 settings), public tables of final values, and the landscape of the space
-gap5. All methods begin with the same ten settings. Each kind but the last has a half for tuning
-and one for judging.
+Each method searches tables of recorded trainings, so that nothing is trained. A simulated clock
+lets four workers train one epoch per unit of time, and asks the method's real searcher and
+scheduler for the next step. There are three kinds of tables: learning curves of small networks (20
+epochs, 1,512 settings), public tables of final values, and the landscape of the space gap5. All
+methods begin with the same ten settings. Each kind except the last has one half for tuning and one
+for judging.
 
-Regret x 1000 is that of the epoch that looks best so far, at 10, 25, 50 and 100% of the budget: 0
-is a table's best setting, 1000 its median one. Differences are paired by table and seed; below 0
-there is less regret. Each has a 95% interval over all pairs, as Student's t gives it, and the one
-for "other tables" draws the tables anew too: of four tables it is wide, and says how far the result
-carries. Ranks are means at the end. Milliseconds are of CPU, for each training that is proposed.
+The regret is that of the epoch that looks best so far, at 10, 25, 50 and 100% of the budget: 0 is
+the table's best setting, 1000 its median setting. Differences are paired by table and seed; below 0
+there is less regret. Each has a 95% interval over all pairs, by Student's t. The interval for
+"other tables" also resamples the tables: with four tables it is wide, and shows how far the result
+generalises. Ranks are means at the end. Milliseconds are CPU time per proposed training.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from search import environment
 from trainables.boundary.errors import UsageError
 
 SEEDS, QUICK_SEEDS, QUICK_TABLES = 10, 3, 2
-ALONE = 4  # times as many seeds on a table that is the only one of its kind
+ALONE = 4  # factor of the number of seeds on the only table of a kind
 _QUICK = f"{QUICK_SEEDS} seeds, {QUICK_TABLES} tables a kind, no slow methods"
 
 
@@ -50,12 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         "--methods",
         nargs="+",
         metavar="NAME",
-        help="names in quotes: some of those that --list prints, or such as "
+        help="names in quotes from --list, or a combination such as "
         '"convoy tpe asha grace=2 factor=4" (all)',
     )
-    add("--against", default="convoy", metavar="NAME", help="the others less this one (convoy)")
-    add("--seeds", type=int, metavar="N", help=f"of each method on each table ({SEEDS})")
-    add("--processes", type=int, default=2, metavar="N", help="at once (2)")
+    add("--against", default="convoy", metavar="NAME", help="method to compare with (convoy)")
+    add("--seeds", type=int, metavar="N", help=f"seeds of each method and table ({SEEDS})")
+    add("--processes", type=int, default=2, metavar="N", help="processes at once (2)")
     add("--quick", action="store_true", help="a few minutes: " + _QUICK)
     add("--list", action="store_true", help="name the methods, and run none")
     add("--record", action="store_true", help="train the curves again, and write their file")
@@ -82,7 +82,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _kinds(half: str) -> Iterator[str]:
-    """Those that have a table in the half, and whose package is installed."""
+    """The kinds that have a table in the half, and whose package is installed."""
     from benchmarks.searchers import tasks
 
     for kind in tasks.KINDS:
@@ -96,7 +96,7 @@ def _kinds(half: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run of one kind of tables."""
+    """The runs on one kind of tables."""
 
     kind: str
     half: str
@@ -125,7 +125,7 @@ def _plan(kind: str, arguments: argparse.Namespace) -> Plan:
 
 
 def _run(plan: Plan) -> list[dict[str, Any]]:
-    """Let the methods search, and print what came of them."""
+    """Let the methods search, and print the results."""
     from benchmarks.searchers import contest, figures, report
 
     print(f"{plan.kind}, {plan.half}: {', '.join(plan.tables) or 'none'}; {plan.seeds} seeds")
@@ -148,7 +148,7 @@ def _run(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _shown(results: Iterable[Any], total: int) -> Iterator[Any]:
-    """The results, with a line on how far they are twice a minute."""
+    """Yield the results, and print a line on progress twice a minute."""
     begun = printed = time.monotonic()
     for count, result in enumerate(results, start=1):
         if time.monotonic() - printed > 30:

@@ -1,4 +1,4 @@
-"""Methods that ask for a setting with a budget, and are told a loss once it is spent."""
+"""Methods that propose a setting with a budget, and get its loss once the budget is spent."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
@@ -13,13 +13,13 @@ WORST = 1.0  # loss of a setting that diverged: an accuracy of 0
 
 @dataclass(frozen=True)
 class BudgetedSetting:
-    """What a library asks for.
+    """The request of a library.
 
     Attributes:
-        key: what the library knows the setting by.
+        key: the library's identifier of the setting.
         values: the setting.
-        budget: in epochs; rounded, as a training has whole ones.
-        handle: what it wants back with the loss.
+        budget: budget in epochs; rounded to whole epochs.
+        handle: an object that the library gets back with the loss.
     """
 
     key: Hashable
@@ -35,11 +35,11 @@ class BudgetedSetting:
 
 @dataclass
 class Spent:
-    """What was spent on a setting.
+    """The training of a setting so far.
 
     Attributes:
-        number: of the setting.
-        values: of its epochs.
+        number: number of the setting.
+        values: value of each of its epochs.
         wanted: evaluations that wait for epochs; DEHB may ask for the same one twice.
         under_way: whether a worker trains it.
         diverged: whether it has no more epochs.
@@ -52,7 +52,7 @@ class Spent:
     diverged: bool = False
 
     def settled(self) -> list[BudgetedSetting]:
-        """The evaluations that need no more epochs, which wait no longer."""
+        """The evaluations that need no more epochs; they are removed from ``wanted``."""
         done = [one for one in self.wanted if self.diverged or one.until <= len(self.values)]
         self.wanted = [one for one in self.wanted if one not in done]
         return done
@@ -63,10 +63,10 @@ class Spent:
 
 
 class BudgetSearch(ABC):
-    """Drives a library that asks and is told.
+    """Drive a library with an ask-and-tell interface.
 
-    A setting that comes again with a larger budget goes on where it was left; one that comes again
-    with a budget that it has spent costs nothing.
+    A setting that returns with a larger budget continues its training; one that returns with a
+    budget that it has spent costs nothing.
     """
 
     def __init__(self, task: Task) -> None:
@@ -76,14 +76,14 @@ class BudgetSearch(ABC):
 
     @abstractmethod
     def ask(self) -> BudgetedSetting | None:
-        """What the library wants next; None if the space is exhausted."""
+        """The library's next request; None if the space is exhausted."""
 
     @abstractmethod
     def tell(self, done: BudgetedSetting, loss: float) -> None:
-        """Tell the library."""
+        """Pass the loss to the library."""
 
     def next(self) -> Lease | None:
-        """A new setting, or one that goes on."""
+        """A new setting, or one that continues."""
         waiting = (one for one in self._settings if one.wanted and not one.under_way)
         spent = next(waiting, None) or self._asked()
         if spent is None:
@@ -92,7 +92,7 @@ class BudgetSearch(ABC):
         return Lease(spent.number, spent.wanted[0].values, spent.wanted[0].until)
 
     def _asked(self) -> Spent | None:
-        """The next setting that the library wants epochs of."""
+        """The next setting for which the library needs epochs."""
         while (wanted := self.ask()) is not None:
             if wanted.key not in self._by_key:
                 self._by_key[wanted.key] = Spent(len(self._settings))
@@ -115,7 +115,7 @@ class BudgetSearch(ABC):
         return True
 
     def ended(self, trial: int) -> None:
-        """Tell the library of a budget that was spent."""
+        """Report a spent budget to the library."""
         spent = self._settings[trial]
         spent.under_way = False
         spent.diverged = len(spent.values) < spent.wanted[0].until

@@ -1,4 +1,4 @@
-"""The simulated clock: workers that each train an epoch in one unit of time."""
+"""The simulated clock: each worker trains one epoch per unit of time."""
 
 import heapq
 import math
@@ -20,7 +20,7 @@ MARKS = (0.1, 0.25, 0.5, 1.0)  # shares of the budget at which regret is taken
 
 @dataclass
 class TrainedCurve:
-    """What a worker knows of a setting; ``epoch`` is the last that it was trained."""
+    """The curve of a setting on a worker; ``epoch`` is the last trained epoch."""
 
     curve: list[float]
     reported: list[float]
@@ -31,18 +31,18 @@ class TrainedCurve:
 class Simulation:
     """One method on one table.
 
-    An epoch takes a unit of time. A worker that becomes free asks for its next training at once, of
-    several at one time the first worker first; one that gets none asks again when another training
-    has reported or ended. A training that goes on where it was left pays for its other epochs only.
+    An epoch takes one unit of time. A free worker asks for its next training at once; of several,
+    the first worker asks first. A worker that gets none asks again when another training has
+    reported or ended. A training that continues pays only for its further epochs.
 
     Attributes:
-        table: what is searched.
-        method: what searches it.
-        seed: of the noise.
-        workers: how many.
-        improvements: time and noise-free value of each training that reported more than any before.
-        leases: how many trainings were handed out.
-        seconds: of CPU that the method took for them.
+        table: the table to search.
+        method: the method that searches it.
+        seed: seed of the noise.
+        workers: number of workers.
+        improvements: time and noise-free value of each training that reported a new best.
+        leases: number of trainings that the method proposed.
+        seconds: CPU seconds that the method took for them.
     """
 
     table: Table
@@ -55,7 +55,7 @@ class Simulation:
 
     @property
     def end(self) -> int:
-        """When the budget is spent."""
+        """The time when the budget is spent."""
         return math.ceil(self.table.trials * self.table.epochs / self.workers)
 
     def run(self) -> list[float]:
@@ -79,7 +79,7 @@ class Simulation:
         self.seconds += time.process_time() - begun
 
     def _at(self, moment: float) -> float:
-        """Noise-free value of what looked best by then; the median setting's before the first."""
+        """Noise-free value of the best-looking epoch; the median setting's before the first."""
         values = [value for at, value in self.improvements if at <= moment]
         return values[-1] if values else self.table.median
 

@@ -1,4 +1,4 @@
-"""A task's domains in ConfigSpace's terms, which SMAC and DEHB share."""
+"""A task's domains as a ConfigSpace, which SMAC and DEHB use."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from trainables.recipe import Value
 
 
 def space(domains: Domains, seed: int) -> ConfigurationSpace:
-    """The space of all drawn keys; a nested one exists under its option alone."""
+    """The space of all drawn keys; a nested key exists only under its option."""
     made = ConfigurationSpace(seed=seed)
     for place in places(domains):
         made.add(_key(place))

@@ -1,4 +1,4 @@
-"""Every method on every table with every seed, by processes of one thread each."""
+"""Run every method on every table with every seed, in processes of one thread each."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,16 +26,16 @@ class Run:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a simulation.
+    """The result of a simulation.
 
     Attributes:
-        table: its name.
-        method: its name.
-        seed: of the first settings, the method and the noise.
-        regrets: at each of ``MARKS``.
-        leases: trainings that the method proposed.
-        milliseconds: of CPU for each of them.
-        fault: the exception that the method ended with, in a line; empty if none.
+        table: name of the table.
+        method: name of the method.
+        seed: seed of the first settings, the method and the noise.
+        regrets: regret at each of ``MARKS``.
+        leases: number of trainings that the method proposed.
+        milliseconds: CPU milliseconds for each of them.
+        fault: the exception of the method, in a line; empty if there was none.
     """
 
     table: str
@@ -64,7 +64,7 @@ def simulate(run: Run) -> RunResult:
 
 
 def tolerated(run: Run) -> RunResult:
-    """The same, but a method's own fault becomes a line: it should not cost the others' results."""
+    """The same, but an exception of the method becomes a line, so that other results survive."""
     try:
         return simulate(run)
     except UsageError:
@@ -75,16 +75,16 @@ def tolerated(run: Run) -> RunResult:
 
 
 def results(runs: Sequence[Run], processes: int) -> Iterator[RunResult]:
-    """What came of the runs, as they end."""
+    """Yield the results of the runs as they end."""
     with ProcessPoolExecutor(processes, get_context("spawn"), _begin) as pool:
         try:
             for done in as_completed([pool.submit(tolerated, run) for run in runs]):
                 yield done.result()
-        finally:  # after an error or Ctrl-C no other run begins
+        finally:  # after an error or Ctrl-C, start no other run
             pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
-    """Let this process compute in one thread, and end without a word on Ctrl-C."""
+    """Let this process compute in one thread, and end silently on Ctrl-C."""
     signal(SIGINT, SIG_DFL)
     torch.set_num_threads(1)

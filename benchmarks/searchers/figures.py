@@ -1,4 +1,4 @@
-"""What the results say of the methods: mean regrets, paired differences, ranks and costs."""
+"""Statistics of the methods' results: mean regrets, paired differences, ranks and costs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ class Difference:
     """A mean of paired differences between two methods; below 0 the first has less regret.
 
     Attributes:
-        mean: over all tables and seeds.
-        runs: 95% interval by Student's t, as if every pair of runs were drawn alike: for other
-            seeds, on much the same tables.
-        tables: 95% interval by the bootstrap that draws tables, and then seeds of each: for other
-            tables of the kind. Of few tables it says little; of one, nothing more than ``runs``.
-        better: on how many tables the first is better on average.
+        mean: mean over all tables and seeds.
+        runs: 95% interval by Student's t, as if all pairs of runs were independent: for other
+            seeds on similar tables.
+        tables: 95% interval by a bootstrap over tables, and over the seeds of each: for other
+            tables of the kind. It says little with few tables, and no more than ``runs`` with one.
+        better: number of tables on which the first method is better on average.
     """
 
     mean: float
@@ -38,12 +38,12 @@ class Standing:
 
     Attributes:
         method: its name.
-        regrets: mean at each of the marks.
-        rank: mean among the methods at the end, 1 the best; equal ones share theirs.
+        regrets: mean regret at each of the marks.
+        rank: mean rank among the methods at the end, 1 is the best; equal ones share their rank.
         leases: mean number of trainings that it proposed.
-        milliseconds: of CPU for each of them.
-        area: difference of the mean over the marks to the reference, and
-        final: that of the regret at the end; None of the reference itself.
+        milliseconds: CPU milliseconds for each of them.
+        area: difference from the reference of the mean over the marks; None for the reference.
+        final: difference from the reference of the regret at the end; None for the reference.
     """
 
     method: str
@@ -95,7 +95,7 @@ def _differences(
 
 
 def difference(pairs: NDArray[np.float64]) -> Difference:
-    """What paired differences, by table and seed, say."""
+    """The statistics of paired differences, by table and seed."""
     better = int((pairs.mean(axis=1) < 0).sum())
     return Difference(float(pairs.mean()), _by_runs(pairs.ravel()), _by_tables(pairs), better)
 

@@ -1,4 +1,4 @@
-"""What a method of searching is, and what it knows of a task."""
+"""The interface of a method of searching, and of its task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ Curve = Callable[[dict[str, Value]], list[float]]
 
 @dataclass(frozen=True)
 class Lease:
-    """A training that a worker begins, or goes on with.
+    """A training that a worker begins or continues.
 
     Attributes:
-        trial: the setting's number; the same number again means that its training goes on.
+        trial: the setting's number; a known number means that its training continues.
         values: the setting.
-        until: the epoch at which the worker comes back at the latest.
+        until: the last epoch before the worker asks again.
     """
 
     trial: int
@@ -29,10 +29,10 @@ class Method(Protocol):
     """Proposes settings and decides how long each is trained; larger values are better."""
 
     def next(self) -> Lease | None:
-        """What a free worker trains; None if nothing until another training reports or ends."""
+        """The next training of a free worker; None until another training reports or ends."""
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
-        """The value after an epoch; True if the training goes on."""
+        """Take the value after an epoch; return True if the training continues."""
 
     def ended(self, trial: int) -> None:
         """The training's worker is free: it was stopped, reached its ``until``, or diverged."""
@@ -40,16 +40,16 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched.
+    """The task of a method.
 
     Attributes:
-        name: of the table.
-        domains: what may be tried; grids of numbers are whole ranges of their indices.
-        epochs: of a full training; 1 where a table has final values alone.
+        name: name of the table.
+        domains: the possible settings; grids of numbers are ranges of their indices.
+        epochs: epochs of a full training; 1 if a table has only final values.
         first: settings that every method tries first, in this order.
-        written: how many of these are a default and guesses that somebody wrote; others are drawn.
-        curve: a value for each epoch of a setting; fewer than ``epochs`` if it diverges.
-        grace_epochs: those that the task's own space gives every trial.
+        written: number of these that are a default or written guesses; the others are drawn.
+        curve: returns the values of a setting's epochs; fewer than ``epochs`` if it diverges.
+        grace_epochs: epochs that the task's own space gives every trial.
     """
 
     name: str
@@ -61,5 +61,5 @@ class Task:
     written: int = 1
 
 
-# From a task, a seed, and a budget in full trainings.
+# Makes a method from a task, a seed, and a budget in full trainings.
 Make = Callable[[Task, int, int], Method]

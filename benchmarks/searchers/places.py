@@ -1,7 +1,7 @@
-"""A task's keys under names of their own, for libraries that know no nested keys or words.
+"""Flat names of a task's keys, for libraries without nested keys or words.
 
-A key's name is its place in the space, such as ``optimizer.sgd.momentum``, which is what Optuna
-calls it. A word is written as its position among its domain's options.
+A key's name is its place in the space, such as ``optimizer.sgd.momentum``, as in Optuna. A word
+becomes its position among its domain's options.
 """
 
 import math
@@ -19,8 +19,8 @@ class DrawnKey:
 
     Attributes:
         name: its name in the whole space.
-        domain: what it may be.
-        parent: name of the key that must have a certain option; empty for a key that always exists.
+        domain: its domain.
+        parent: name of the key that must have the option; empty for a key that always exists.
         option: position of that option.
     """
 
@@ -52,7 +52,7 @@ def named(domains: Domains, values: dict[str, Value]) -> dict[str, Value]:
 
 
 def positions(domains: Domains, values: dict[str, Value]) -> dict[str, Value]:
-    """The drawn keys of a setting, by name; numbers of ranges as they are, words as positions."""
+    """The drawn keys of a setting, by name; numbers unchanged, words as positions."""
     values_by_name = named(domains, values)
     return {
         place.name: _position(place.domain, values_by_name[place.name])
@@ -92,7 +92,7 @@ def _value(domain: Any, chosen: Any) -> Value:
 
 
 def middle(domain: Range | Values | Options) -> Value:
-    """A value for a key that does not exist in a setting, where a library demands one."""
+    """A value for a key that a setting does not have, if a library needs one."""
     if not isinstance(domain, Range):
         return "0"
     low, high = domain.low, domain.high

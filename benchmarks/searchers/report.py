@@ -1,4 +1,4 @@
-"""The figures as plain text, at most 100 columns wide."""
+"""Write the statistics as plain text, at most 100 columns wide."""
 
 from collections.abc import Sequence
 

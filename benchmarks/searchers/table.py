@@ -1,4 +1,4 @@
-"""A table of recorded trainings, and what is known of all of its settings."""
+"""A table of recorded trainings, with statistics of all its settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Table:
     """A task and the values that regret is measured by.
 
     Attributes:
-        name: of the table.
-        domains: what may be tried.
-        epochs: of a full training.
+        name: name of the table.
+        domains: the possible settings.
+        epochs: epochs of a full training.
         trials: the budget in full trainings.
-        curve: of a setting, without noise.
-        best: value of the table's best setting, each taken at its best epoch.
-        median: the same of its median setting.
+        curve: returns the curve of a setting, without noise.
+        best: value of the table's best setting, each at its best epoch.
+        median: value of the table's median setting, each at its best epoch.
         starts: settings to begin with: a default, then guesses. Others are drawn.
-        grace_epochs: those that the table's own space gives every trial.
-        noise: standard deviation of what is added to every value that is reported.
+        grace_epochs: epochs that the table's own space gives every trial.
+        noise: standard deviation of the noise that is added to every reported value.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Table:
     noise: float = 0.0
 
     def task(self, seed: int) -> Task:
-        """The task of a seed, which draws what is tried first after ``starts``."""
+        """The task with a seed, which draws the first settings after ``starts``."""
         first = list(self.starts)
         for values in drawn(self.domains, derive(seed, "first", self.name), 2 * FIRST):
             if len(first) < FIRST and values not in first:
@@ -53,7 +53,7 @@ class Table:
         )
 
     def regret(self, value: float) -> float:
-        """0 for the table's best setting, 1000 for its median one."""
+        """The regret: 0 for the table's best setting, 1000 for its median one."""
         return 1000 * (self.best - value) / (self.best - self.median)
 
 
@@ -64,7 +64,7 @@ def drawn(domains: Domains, seed: int, count: int) -> Sequence[dict[str, Value]]
 
 
 def completed(domains: Domains, values: dict[str, Value]) -> dict[str, Value]:
-    """A setting with ``values``, the keys that they lack drawn at random."""
+    """A setting with ``values``; missing keys are drawn at random."""
     study = _random_study(0)
     keys = [key for key in active_keys(domains, values) if not isinstance(key[2], Fixed)]
     study.enqueue_trial({name: values[key] for name, key, _ in keys if key in values})

@@ -1,11 +1,11 @@
-"""``python -m studies.selection``: how often each way of choosing takes what is truly best.
+"""``python -m studies.selection``: how often each rule of selection chooses the truly best setting.
 
-Simulated searches replay recorded trainings of thirty settings of three architectures. Each draws
-settings, an order and a recorded seed of each setting; Convoy's own scheduler stops some. All ways
-of choosing see the same searches. What they choose is compared with the truly best of what was
-tried: the setting with the highest mean accuracy, over all its seeds, on unbiased images that no
-search sees. All that is done twice: searches see the validation split, and the test split is the
-truth, then the other way round, as a thousand images tell close settings apart only by chance.
+Simulated searches replay recorded trainings of thirty settings of three architectures. Each search
+draws settings, their order and a recorded seed of each; Convoy's own scheduler stops some. All
+rules see the same searches. Their choice is compared with the truly best setting that was tried:
+the one with the highest mean accuracy, over all its seeds, on unbiased images that no search sees.
+The study runs twice: searches see the validation split and the test split is the truth, and then
+the reverse, as a thousand images separate close settings only by chance.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from studies.selection.choosing import (
 from studies.selection.recording import CURVES, SETTINGS, RecordedCurve, StudySetting, read_lines
 from trainables.seeding import derive
 
-SPACE = "gap5"  # whose embedded budget every search has
+SPACE = "gap5"  # every search has this space's embedded budget
 _ALONE = replace(CONVOY, finalists=False)
-# What is compared, search by search: a rule, and the one that it differs from in a single choice.
+# The comparisons, search by search: a rule, and the rule from which it differs in one choice.
 COMPARED = {
     "one ladder for all architectures": (replace(CONVOY, ladders="pooled"), CONVOY),
     "the last epoch": (replace(CONVOY, epoch="last"), CONVOY),
@@ -46,7 +46,7 @@ COMPARED = {
     "biased validation images": (replace(CONVOY, validation="biased"), CONVOY),
     "one ladder, neither finalists": (replace(_ALONE, ladders="pooled"), _ALONE),
 }
-# Head and digits behind the point in the table, title and digits in the figure; of percent.
+# Head and decimals in the table, title and decimals in the figure, all in percent.
 _COLUMNS = {
     "architecture": ("architecture", 1, "best architecture chosen, %", 0),
     "setting": ("setting", 1, "best setting chosen, %", 0),
@@ -58,12 +58,13 @@ EffectEstimates = dict[str, EffectEstimate]
 
 
 def scores(chosen: Chosen, table: AccuracyTable, draws: RandomDraws) -> dict[str, float]:
-    """How right one choice was.
+    """The quality of one choice.
 
-    ``architecture``, ``setting`` and ``within`` are 1 if the truly best setting of those tried has
-    the chosen one's architecture, is the chosen one, and if that is the best of its own
-    architecture. ``regret`` is the best one's true accuracy less the chosen one's, ``overstated``
-    the reported less the true one, ``unused`` that with the seeds that the search did not train.
+    ``architecture`` is 1 if the chosen setting has the architecture of the truly best setting that
+    was tried; ``setting`` if it is that setting; ``within`` if it is the best of its own
+    architecture. ``regret`` is the best setting's true accuracy minus the chosen one's.
+    ``overstated`` is the reported minus the true accuracy; ``unused`` is the same with only the
+    seeds that the search did not train.
     """
     names, setting, truth = table.architectures, chosen.setting, table.truth.tolist()
     best = max(draws.order, key=truth.__getitem__)
@@ -81,11 +82,11 @@ def scores(chosen: Chosen, table: AccuracyTable, draws: RandomDraws) -> dict[str
 
 @dataclass(frozen=True)
 class SelectionResult:
-    """Of many simulated searches, the means of ``scores`` by rule, and what a change does to them.
+    """The means of ``scores`` by rule over many simulated searches, and the effects of changes.
 
-    ``truth`` is the true accuracy of every setting, by architecture; ``unchosen`` by how much a
-    training that nobody chose overstates its accuracy, ``best_epoch`` by how much its best epoch is
-    better than its last on unseen images.
+    ``truth`` is the true accuracy of every setting, by architecture. ``unchosen`` is by how much a
+    training that was not chosen overstates its accuracy, and ``best_epoch`` by how much its best
+    epoch is better than its last on unseen images.
     """
 
     truth: dict[str, list[float]]
@@ -96,7 +97,7 @@ class SelectionResult:
 
 
 def simulate(table: AccuracyTable, budget: Budget, searches: int, seed: int) -> SelectionResult:
-    """Simulate so many ``searches``, 2 or more."""
+    """Simulate ``searches`` searches, at least 2."""
     rows = []
     for number in range(searches):
         draws = RandomDraws.of(table, budget.trials, np.random.default_rng(derive(seed, number)))
@@ -116,13 +117,13 @@ def simulate(table: AccuracyTable, budget: Budget, searches: int, seed: int) -> 
 
 
 def _estimates(names: Iterable[str], values: Floats) -> EffectEstimates:
-    """Of (searches, figures), by figure."""
+    """The estimates by figure, from ``values`` (searches, figures)."""
     estimates = zip(names, (EffectEstimate.of(column.tolist()) for column in values.T), strict=True)
     return {name: estimate for name, estimate in estimates if estimate is not None}
 
 
 def described(result: SelectionResult) -> str:
-    """All tables, in percent and points, as they are printed."""
+    """The printed form of all tables, in percent and points."""
     heads = "".join(f"{name:>12}" for name, *_ in _COLUMNS.values())
     return "\n".join(
         [
@@ -156,7 +157,7 @@ def _cell(estimate: EffectEstimate | None, sign: str, digits: int) -> str:
 
 
 def draw(results: Mapping[str, SelectionResult]) -> Figure:
-    """Convoy's choice and each with one thing changed: means with 95% intervals, by seen split."""
+    """Draw Convoy's rule and rules with one change: means with 95% intervals, by seen split."""
     rules = {"as Convoy chooses": CONVOY}
     rules |= {name: rule for name, (rule, other) in COMPARED.items() if other == CONVOY}
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
@@ -177,7 +178,7 @@ def draw(results: Mapping[str, SelectionResult]) -> Figure:
 
 
 def _draw_points(axes: Axes, estimates: list[EffectEstimate], split: str, digits: int) -> None:
-    """A row each; those of the two splits a little above and below its middle."""
+    """Draw one row for each rule, with the two splits slightly above and below its middle."""
     first = split == SPLITS[0]
     label = "searches see the validation split" if first else "they see the test split"
     for place, estimate in enumerate(estimates):
@@ -195,8 +196,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.selection", __doc__)
     parser.add_argument("--resamples", type=int, default=500, metavar="N", help="searches (500)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all draws (0)")
-    parser.add_argument("--figure", metavar="FILE", help="draw what each choice changes, as PNG")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all draws (0)")
+    parser.add_argument("--figure", metavar="FILE", help="draw the effect of each choice, as PNG")
     return measured(parser, _study, argv, {"resamples": 2, "seed": 0})
 
 

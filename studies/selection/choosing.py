@@ -1,8 +1,8 @@
-"""Simulated searches over recorded trainings, and what each way of choosing takes.
+"""Simulate searches over recorded trainings, and apply each rule of selection.
 
-A search gives each setting that it tries one recorded training, and Convoy's own scheduler stops
-some early. What it chooses depends on the rule: which trials share a ladder, which epoch counts, on
-what images, and whether finalists are trained again.
+A search gives each setting one recorded training, and Convoy's own scheduler stops some early. The
+choice depends on the rule: which trials share a ladder, which epoch counts, on which images, and
+whether finalists are trained again.
 """
 
 from collections import Counter
@@ -23,10 +23,10 @@ from studies.selection.recording import RecordedCurve, StudySetting
 from trainables.best_epoch import ACCURACY, figure_of
 from trainables.boundary.errors import UsageError
 
-FINALISTS, FINALIST_SEEDS = 3, 3  # of each architecture; trainings of each finalist
+FINALISTS, FINALIST_SEEDS = 3, 3  # finalists of each architecture; trainings of each finalist
 SPLITS = ("val", "test")
-# Shares of the images whose digit agrees with the label, by the split that a search chooses on: one
-# whose digits are drawn evenly, or one that is taken from the training images.
+# Share of the images whose digit agrees with the label, by the split on which a search chooses: one
+# whose digits are drawn uniformly, or one that is taken from the training images.
 SHARES = {"unbiased": 0.1, "biased": 0.64}
 
 Floats = NDArray[np.float64]
@@ -35,10 +35,10 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SelectionRule:
-    """How a search chooses; by default as Convoy does.
+    """A rule of selection; the default is Convoy's.
 
-    Each architecture is a search of its own, or all together are one; the ``FINALISTS`` best of
-    each architecture are trained again to the end, and the best by their mean is chosen, or not.
+    Each architecture is a search of its own, or all form one search. The ``FINALISTS`` best trials
+    of each architecture are trained again to the end and the best mean is chosen, or they are not.
     """
 
     ladders: Literal["separate", "pooled"] = "separate"
@@ -65,7 +65,7 @@ class AccuracyTable:
     """C settings, each trained with S seeds for E epochs.
 
     ``aligned`` and ``conflicting``, (C, S, E), are accuracies on the images that searches see, by
-    whether the digit agrees with the label, ``unseen`` on unbiased images that no search sees.
+    whether the digit agrees with the label. ``unseen`` is on unbiased images that no search sees.
     """
 
     settings: tuple[StudySetting, ...]
@@ -77,10 +77,10 @@ class AccuracyTable:
     def of(
         cls, settings: Sequence[StudySetting], curves: Sequence[RecordedCurve], seen: str = "val"
     ) -> "AccuracyTable":
-        """The table, where searches see one split, and the other is the truth.
+        """The table if searches see one split and the other is the truth.
 
         Raises:
-            UsageError: a curve is missing, diverged, or is of no setting.
+            UsageError: a curve is missing, diverged, or belongs to no setting.
         """
         by_key = {curve.key: curve.metrics for curve in curves if not curve.diverged}
         seeds = range(len(curves) // len(settings))
@@ -99,38 +99,38 @@ class AccuracyTable:
 
     @property
     def architectures(self) -> list[str]:
-        """Of the settings, in their order."""
+        """The architectures of the settings, in order."""
         return [each.architecture for each in self.settings]
 
     def seen(self, validation: str) -> Floats:
-        """(C, S, E), the accuracy expected on a validation split of this kind of ``SHARES``."""
+        """(C, S, E), the expected accuracy on a validation split of a kind of ``SHARES``."""
         return mixed(self.aligned, self.conflicting, validation)
 
     @cached_property
     def worth(self) -> Floats:
-        """(C, S), unseen accuracy at the epoch that is the best on the unbiased split."""
+        """(C, S), accuracy on unseen images at the best epoch on the unbiased split."""
         epoch = self.seen("unbiased").argmax(axis=2)
         accuracy: Floats = np.take_along_axis(self.unseen, epoch[:, :, None], axis=2)[:, :, 0]
         return accuracy
 
     @cached_property
     def truth(self) -> Floats:
-        """(C,), what a setting is worth on average."""
+        """(C,), the mean worth of each setting."""
         means: Floats = self.worth.mean(axis=1)
         return means
 
 
 def mixed(aligned: Floats, conflicting: Floats, validation: str) -> Floats:
-    """Accuracy on a validation split of this kind of ``SHARES``."""
+    """Expected accuracy on a validation split of a kind of ``SHARES``."""
     share = SHARES[validation]
     return share * aligned + (1 - share) * conflicting
 
 
 @dataclass(frozen=True, eq=False)
 class RandomDraws:
-    """What is drawn for one simulated search, the same whatever the rule.
+    """The random draws of one simulated search, the same for all rules.
 
-    ``order`` are the settings that are tried; ``seeds``, (C,), are those of their trials,
+    ``order`` are the settings that are tried, ``seeds``, (C,), the seeds of their trials,
     ``fresh``, (C, FINALIST_SEEDS), those of their trainings as finalists, ``unused`` all others.
     """
 
@@ -141,7 +141,7 @@ class RandomDraws:
 
     @classmethod
     def of(cls, table: AccuracyTable, trials: int, random: np.random.Generator) -> "RandomDraws":
-        """At most so many ``trials`` of each architecture, drawn evenly."""
+        """Draw at most ``trials`` settings of each architecture, uniformly."""
         count, seeds = table.worth.shape
         tried, order = Counter[str](), []
         for index in random.permutation(count).tolist():
@@ -156,7 +156,7 @@ class RandomDraws:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a search ends with: a setting, the accuracy that it reports, the epochs that it took."""
+    """The result of a search: a setting, the accuracy that it reports, the epochs that it took."""
 
     setting: int
     score: float
@@ -164,7 +164,7 @@ class Chosen:
 
 
 def choices(table: AccuracyTable, draws: RandomDraws, budget: Budget) -> Iterator[Chosen]:
-    """What is chosen by each of ``RULES``, in their order."""
+    """The choice of each of ``RULES``, in order."""
     for _, group in groupby(RULES, lambda rule: (rule.ladders, rule.validation)):
         rules = list(group)
         epochs = trained_epochs(rules[0], table, draws, budget)
@@ -174,7 +174,7 @@ def choices(table: AccuracyTable, draws: RandomDraws, budget: Budget) -> Iterato
 def trained_epochs(
     rule: SelectionRule, table: AccuracyTable, draws: RandomDraws, budget: Budget
 ) -> Integers:
-    """Epochs that ASHA lets each setting's trial train, (C,); 0 if it has none."""
+    """Epochs that ASHA lets each setting's trial train, (C,); 0 for settings without a trial."""
     searches, seen = _searches(table, rule), table.seen(rule.validation)
     schedulers = {name: AshaScheduler(budget) for name in searches}
     epochs = np.zeros(len(searches), dtype=np.int64)
@@ -192,7 +192,7 @@ def _searches(table: AccuracyTable, rule: SelectionRule) -> list[str]:
 def _train(scheduler: AshaScheduler, setting: StudySetting, history: Floats) -> int:
     config = {"number": setting.number, "values": setting.values}
     trial_id = f"{setting.architecture}-{setting.number}"
-    trial = SimpleNamespace(trial_id=trial_id, config=config)  # what the scheduler reads of Tune's
+    trial = SimpleNamespace(trial_id=trial_id, config=config)  # all that the scheduler reads
     scheduler.on_trial_add(None, trial)
     for epoch, accuracy in enumerate(history, 1):
         result = {"epoch": epoch, figure_of(ACCURACY): accuracy}
@@ -204,7 +204,7 @@ def _train(scheduler: AshaScheduler, setting: StudySetting, history: Floats) -> 
 def choose(
     rule: SelectionRule, table: AccuracyTable, draws: RandomDraws, epochs: Integers
 ) -> Chosen:
-    """What ``rule`` chooses of trials that were trained for ``epochs``, (C,)."""
+    """The choice of ``rule`` among trials that were trained for ``epochs``, (C,)."""
     seen, spent = table.seen(rule.validation), int(epochs.sum())
     scores = {
         index: _mean_score(seen[index, draws.seeds[index], : epochs[index]][None], rule.epoch)
@@ -221,7 +221,7 @@ def choose(
 
 
 def _finalists(ranked: list[int], table: AccuracyTable, rule: SelectionRule) -> list[int]:
-    """The best of each search; one of several architectures has as many as theirs together."""
+    """The finalists of each search; a search of several architectures has the sum of theirs."""
     searches = _searches(table, rule)
     names = dict.fromkeys(searches)
     places = FINALISTS * len(set(table.architectures)) // len(names)
@@ -229,5 +229,5 @@ def _finalists(ranked: list[int], table: AccuracyTable, rule: SelectionRule) -> 
 
 
 def _mean_score(histories: Floats, epoch: str) -> float:
-    """Over trainings, (S, E)."""
+    """The mean score over trainings (S, E)."""
     return float((histories.max(axis=1) if epoch == "best" else histories[:, -1]).mean())

@@ -1,8 +1,8 @@
-"""The study's settings and their trainings: ``python -m studies.selection.recording`` records them.
+"""``python -m studies.selection.recording``: record the trainings of the study's settings.
 
-It trains each of ``settings.jsonl`` six times on the embedded composite images, a line a training
-in ``curves.jsonl``, and resumes where it was stopped. Each training runs on one thread of a process
-of its own, with torch, numpy and scikit-learn alone.
+It trains each of ``settings.jsonl`` six times on the embedded composite images, writes a line per
+training into ``curves.jsonl``, and resumes where it was stopped. Each training runs on one thread
+of its own process, with torch, numpy and scikit-learn alone.
 """
 
 import argparse
@@ -31,14 +31,14 @@ from trainables.training import NonFiniteLossError, TrainingData, fit, network
 SETTINGS, CURVES = (Path(__file__).with_name(f"{name}.jsonl") for name in ("settings", "curves"))
 EPOCHS, SEEDS = 8, 6
 DATA = DataSpec("composite")
-# What a search sees, and the images that tell how good a setting truly is.
+# The metrics on images that a search sees, and on images that show how good a setting truly is.
 SEEN = ("val_accuracy", "val_accuracy_aligned", "val_accuracy_conflicting", "digit_following")
 UNSEEN = ("test_accuracy", "test_accuracy_aligned", "test_accuracy_conflicting")
 
 
 @dataclass(frozen=True)
 class StudySetting:
-    """One setting of one architecture; number 0 is the baseline of its space."""
+    """One setting of one architecture; number 0 is its space's baseline."""
 
     architecture: str
     number: int
@@ -47,7 +47,7 @@ class StudySetting:
 
 @dataclass(frozen=True)
 class RecordedCurve:
-    """One training: for each of ``SEEN`` and ``UNSEEN`` its value after every epoch, in [0, 1]."""
+    """One training: the value of each of ``SEEN`` and ``UNSEEN`` after every epoch, in [0, 1]."""
 
     architecture: str
     number: int
@@ -63,7 +63,7 @@ class RecordedCurve:
 
 @dataclass(frozen=True)
 class Training:
-    """One training to record, of ``train_limit`` images or of all."""
+    """One training to record, with ``train_limit`` images or all."""
 
     setting: StudySetting
     seed: int
@@ -75,7 +75,7 @@ Line = TypeVar("Line", StudySetting, RecordedCurve)
 
 
 def read_lines(kind: type[Line], file: Path) -> list[Line]:
-    """The settings or curves in ``file``; UsageError if it holds none, or something else."""
+    """The settings or curves in ``file``; raises UsageError if it is empty or damaged."""
     try:
         lines = [kind(**json.loads(line)) for line in file.read_text().splitlines()]
     except (OSError, ValueError, TypeError) as error:
@@ -88,8 +88,8 @@ def read_lines(kind: type[Line], file: Path) -> list[Line]:
 def record(
     trainings: Sequence[Training], file: Path, processes: int, device: torch.device
 ) -> Iterator[RecordedCurve]:
-    """Train those of ``trainings`` that ``file`` lacks, in order; yields each as it is written."""
-    load(DATA, EMBEDDED)  # built once, before many processes ask for it
+    """Train the ``trainings`` that ``file`` lacks, in order; yield each when it is written."""
+    load(DATA, EMBEDDED)  # built once, before many processes need it
     file.touch()
     with (
         file.open("r+") as lines,
@@ -106,7 +106,7 @@ def record(
 
 
 def train(training: Training, device: torch.device) -> RecordedCurve:
-    """Train, and measure every epoch on both splits."""
+    """Train, and measure both splits after every epoch."""
     key = (training.setting.architecture, training.setting.number, training.seed)
     seed = derive(training.seed, "selection", *key[:2])
     setting = Setting.of(key[0], training.setting.values, training.epochs, seed)
@@ -119,7 +119,7 @@ def train(training: Training, device: torch.device) -> RecordedCurve:
             model.load_state_dict(epoch.state["model"])
             unseen = evaluate(model, test, data.normalise).metrics()
             figures = {name.replace("val_", "test_"): value for name, value in unseen.items()}
-            figures |= epoch.metrics  # digit_following is in both, and the search's counts
+            figures |= epoch.metrics  # both have digit_following; the search's value is used
             for name, history in metrics.items():
                 history.append(round(figures[name], 4))
     except NonFiniteLossError:
@@ -130,20 +130,20 @@ def train(training: Training, device: torch.device) -> RecordedCurve:
 @cache
 def _data(device: torch.device, train_limit: int | None) -> TrainingData:
     dataset = load(DATA, EMBEDDED).limited(train_limit)
-    return TrainingData.of(dataset, device, torch.float32)  # as all that is recorded already
+    return TrainingData.of(dataset, device, torch.float32)  # as all recorded curves
 
 
 def _prepare(device: str) -> None:
     use_threads(1)
     if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # no process takes memory of a GPU that it leaves
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # so that no process uses memory of an idle GPU
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
     parser = parser_of("studies.selection.recording", __doc__)
     parser.add_argument("--out", type=Path, default=CURVES, metavar="FILE", help="of the curves")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="at once (1)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="processes (1)")
     add_device_flag(parser)
     return measured(parser, _record, argv, {"processes": 1})
 

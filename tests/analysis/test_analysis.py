@@ -203,7 +203,7 @@ def test_a_figure_of_which_the_record_is_not_whole_is_drawn_anew(adding, lose):
     status, printed = adding.analyse("--only", "schedule")
     assert status == 0
     assert adding.drawn == ["curves", "schedule", "history"]
-    assert "drawn anew, as what an earlier analysis left of them is not whole: curves" in printed
+    assert "drawn again, as their files of an earlier analysis are incomplete: curves" in printed
     assert "curves" in json.loads((adding.out / "report.json").read_text())["figures"]
 
 
@@ -249,7 +249,7 @@ def test_a_store_that_refuses_the_report_costs_one_line_and_no_file(
     assert main([*flags, "--only", "curves", "--quiet"]) == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "not logged to their run" in error
+    assert "could not be logged" in error
     assert set(files_in(out)) > REPORT
 
 
@@ -444,7 +444,7 @@ def refused(capsys, *arguments: str) -> str:
         (["--search", "nope"], "search 'nope' has no winner"),
         (["--search", "it's"], "is not the name of a search"),
         (["--space", "nope"], "has no finished search"),
-        (["--search", "small", "--only", "colours"], "figure 'colours' is not there"),
+        (["--search", "small", "--only", "colours"], "there is no figure 'colours'"),
         (["--search", "small", "--data", "/no/such"], "is not there"),
         ([], "name a run"),
         (["--search", "small", "--tracking-uri", "nowhere"], "must begin with sqlite:///"),

@@ -183,7 +183,7 @@ def test_reading_the_digit_as_another_class_is_sensitivity(embedded):
     changed = 100 * found.swaps.flips.value
     assert found.verdict.sensitivity == (
         "and is sensitive to the digit: pasting another one changes "
-        f"{changed:.1f}% of its predictions, not towards its own class"
+        f"{changed:.1f}% of its predictions, though not towards its own class"
     )
 
 
@@ -194,7 +194,7 @@ def test_reading_the_digit_alone_as_another_class_is_named_so(embedded):
     assert found.swaps.flips.value == 1
     assert found.verdict.words == "reads the digit, but not as its own class"
     assert found.verdict.sentence.endswith(
-        "changes 100.0% of its predictions, not towards its own class"
+        "changes 100.0% of its predictions, though not towards its own class"
     )
 
 
@@ -221,7 +221,7 @@ def test_features_without_the_picture_are_at_fault_themselves(embedded):
 def test_figures_of_the_last_layer_are_left_out_with_a_reason(cheater):
     rows = {row.name: row for row in metrics(cheater)}
     assert rows["refit_gain"].estimate is None
-    assert "no linear function" in rows["refit_gain"].missing
+    assert "not a linear function" in rows["refit_gain"].missing
     assert rows["mass"].missing == "its logits have no gradient"
     assert cheater.verdict.fault == "unknown"
 

@@ -208,7 +208,7 @@ def only_matplotlibs_fonts(monkeypatch):
 @pytest.mark.usefixtures("only_matplotlibs_fonts")
 def test_names_that_no_font_can_write_are_called_by_their_index_and_counted_in_a_line():
     assert figure_names((HAN, SHORT)) == ("class 0", SHORT)
-    assert "letters of 1 of 2 class names" in unwritten((HAN, SHORT))
+    assert "can write 1 of 2 class names" in unwritten((HAN, SHORT))
     assert fonts.legible(f"{HAN} {SHORT}") == "\\u732b oak"
 
 

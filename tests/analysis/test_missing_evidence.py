@@ -1,4 +1,4 @@
-"""The audit's verdict where groups of images are missing, small, or of one class alone."""
+"""The audit's verdict if groups of images are missing, small, or of only one class."""
 
 from dataclasses import replace
 
@@ -80,7 +80,7 @@ def conflicting(count: int, among: np.ndarray = LABELS) -> np.ndarray:
 def test_a_few_conflicting_images_tell_nothing(model, count):
     images = "1 validation image conflicts" if count == 1 else f"{count} validation images conflict"
     found = verdict(model, conflicting(count), region=None)
-    assert found.sentence == f"cannot be told, because only {images}, and 20 are wanted"
+    assert found.sentence == f"cannot be told, because only {images}, and 20 are needed"
     assert verdict(model, conflicting(count)).words == verdict(model, LABELS).words
 
 
@@ -97,7 +97,7 @@ def test_conflicting_images_of_one_class_tell_nothing():
     digits = LABELS.copy()
     digits[:30] = 1 + np.arange(30) % 2
     found = verdict(READS_NOTHING, digits, region=None)
-    assert found.sentence.endswith("the validation images that conflict show one class alone")
+    assert found.sentence.endswith("the conflicting validation images show only one class")
     assert verdict(READS_NOTHING, digits).words == "reads neither picture nor shortcut"
     assert verdict(READS_CORNER, digits).words == "cheats"
 
@@ -106,7 +106,7 @@ def test_conflicting_images_that_point_to_one_class_tell_nothing():
     """A network that always says that class follows the shortcut on all of them."""
     digits = np.where(np.arange(90) % 2, LABELS, 0)
     found = verdict(READS_NOTHING, digits, region=None)
-    assert found.sentence.endswith("the validation images that conflict point to one class alone")
+    assert found.sentence.endswith("the conflicting validation images point to only one class")
     assert verdict(READS_NOTHING, digits).words == "reads neither picture nor shortcut"
 
 
@@ -122,7 +122,7 @@ def test_conflicting_images_alone_tell_what_is_read(region):
 def test_a_corner_that_says_the_class_as_surely_as_the_picture_tells_nothing_without_pasting():
     digits = (LABELS + 1) % 3
     found = verdict(READS_PICTURE, digits, region=None)
-    assert found.sentence.endswith("picture and shortcut of the images tell the same")
+    assert found.sentence.endswith("picture and shortcut of the images carry the same information")
     assert verdict(READS_PICTURE, digits).words == "reads the picture"
 
 

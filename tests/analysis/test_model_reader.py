@@ -167,7 +167,7 @@ def card(**changes: object) -> Callable[[Path], None]:
 
 SHAPE = {"height": 6, "width": 8, "channels": 3, "fit": "stretch"}
 WRONG = {
-    "of a later format": (card(format=2), "has format 2, and format 1 is read"),
+    "of a later format": (card(format=2), "has format 2, not format 1"),
     "of no format": (card(format=None), "has format None"),
     "of one class": (card(classes=["ant"]), "classes"),
     "of more classes than the network": (card(classes=list("abcd")), "cannot be run"),

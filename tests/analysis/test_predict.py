@@ -165,7 +165,7 @@ def test_a_link_to_nothing_or_to_itself_is_passed_over_where_it_is_named_too(
     Path("link.png").symlink_to(link)
     assert main(["--model", str(model), "link.png", "photos", "--out", "out.csv"]) == 3
     assert len(rows(Path("out.csv"))) == 13
-    assert capsys.readouterr().err == "skipped: link.png is no file, or a link to none\n"
+    assert capsys.readouterr().err == "skipped: link.png is not a file, or a broken link\n"
 
 
 @pytest.mark.parametrize("name", ["line\nbreak.png", os.fsdecode(b"\xff.png")])
@@ -215,9 +215,9 @@ WRONG = {
     "no such search": (["--search", "one"], "there is no search 'one'"),
     "a search that is a path": (["--search", "../photos"], "there is no search"),
     "a store without a search": (["--model", "m", "--tracking-uri", "x"], "leave it out"),
-    "no such model": (["--model", "absent"], "there is no model's folder"),
-    "an empty name of a model": (["--model", ""], "there is no model's folder"),
-    "the file of results is there": (["--model", "m", "--out", "photos/day0"], "is there already"),
+    "no such model": (["--model", "absent"], "there is no model folder"),
+    "an empty name of a model": (["--model", ""], "there is no model folder"),
+    "the file of results is there": (["--model", "m", "--out", "photos/day0"], "already exists"),
     "no folder for results": (["--model", "m", "--out", "absent/out.csv"], "there is no folder"),
     "an unknown flag": (["--modle", "m"], "did you mean --model"),
 }

@@ -291,8 +291,8 @@ def test_a_reading_that_the_store_refuses_is_shown_and_said_to_be_unrecorded(fin
     found = analysed(uri, tmp_path / "out", "--quiet")
     assert (found.status, found.tags, found.steps) == (3, {}, [])
     model, reading = found.errors.splitlines()
-    assert model.startswith("the model is written, but not logged to its run: sqlite:")
-    assert reading.startswith("this reading of the test labels is not recorded: sqlite:")
+    assert model.startswith("the model is written, but could not be logged: sqlite:")
+    assert reading.startswith("this reading of the test labels was not recorded: sqlite:")
     assert "% of 1,000 sealed images (first reading" in found.line
     assert "This reading of the test labels could not be recorded" in found.page
     assert "nowhere" in found.told["unrecorded"]
@@ -305,7 +305,7 @@ def test_a_winner_whose_search_has_no_record_is_not_read_and_that_is_said(finish
     uri = copied_store(finished, tmp_path)
     MlflowClient(uri).delete_tag(Records(uri).winner_of("small"), "mlflow.parentRunId")
     found = analysed(uri, tmp_path / "out")
-    missing = "as the record of search small itself, where readings count, is not there"
+    missing = "as the parent run of search small, which records readings, is missing"
     assert (found.status, found.tags) == (0, {})
     assert found.line == f"test: not read, {missing}"
     assert f"<dt>Test accuracy</dt><dd>not read, {missing}</dd>" in found.page
@@ -459,10 +459,10 @@ def test_without_digits_the_accuracy_alone_is_read():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--run", "OTHER"), "the test labels are read for winners alone"),
+        (("--run", "OTHER"), "the test labels are read only for winners"),
         (
             ("--run", "OTHER", "--run", "WINNER"),
-            "a comparison reads test labels by --split test",
+            "in a comparison, --split test reads the test labels",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_without_a_second_trial_there_is_nothing_to_choose():
 
 
 def test_without_the_records_of_its_search_there_is_nothing_to_choose():
-    with pytest.raises(NotApplicableError, match="not at hand"):
+    with pytest.raises(NotApplicableError, match="not available"):
         draw(replace(constructed("gap5")))
 
 

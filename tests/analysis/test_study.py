@@ -62,7 +62,7 @@ def test_importances_want_three_trials_a_setting():
             figures.drawer("importance")(subject)
     finally:
         subject.__dict__["search"] = search
-    assert str(refused.value) == "too few trials (6) for 16 settings; it wants 48, 3 a setting"
+    assert str(refused.value) == "too few trials (6) for 16 settings; it needs 48, 3 per setting"
 
 
 def test_a_search_of_one_trial_has_no_importances():

@@ -50,7 +50,7 @@ def test_a_network_that_a_patch_disturbs_in_any_direction_does_not_lean():
 
 def test_the_evidence_of_a_verdict_gives_its_figures_with_their_intervals():
     verdict, _ = newcomers_verdict()
-    assert "Pasted in, the corner adds" in verdict.evidence and " nats (" in verdict.evidence
+    assert "A pasted corner adds" in verdict.evidence and " nats (" in verdict.evidence
     assert "are predicted as their corner" in verdict.evidence
     assert "digit" not in verdict.evidence + verdict.sentence
 

@@ -177,13 +177,13 @@ LINKS = ["nowhere", "0.png", "..", "/dev/zero", "/dev/null"]
 def test_a_link_to_no_file_is_refused(folder, target):
     first(folder).unlink()
     first(folder).symlink_to(target)
-    assert "is no file, or a link to none" in refused(folder)
+    assert "is not a file, or a broken link" in refused(folder)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(folder):
     first(folder).unlink()
     os.mkfifo(first(folder))
-    assert "is no file" in refused(folder)
+    assert "is not a file" in refused(folder)
 
 
 def test_a_folder_with_the_name_of_an_image_is_a_folder(folder):

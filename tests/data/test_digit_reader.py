@@ -176,4 +176,4 @@ def test_digits_are_read_before_images_are_resized(folder):
 
 def test_show_says_that_digits_will_be_read(folder, capsys):
     assert main(["show", "--data", str(folder)]) == 0
-    assert "they are read from the pictures" in capsys.readouterr().out
+    assert "the digits are read from the pictures" in capsys.readouterr().out

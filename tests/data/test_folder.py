@@ -109,7 +109,7 @@ def test_a_labels_file_from_a_spreadsheet_is_read(folder):
 def test_a_name_that_would_break_the_list_of_predictions_is_refused(folder):
     path = next((unlisted(folder) / "test").iterdir())
     path.rename(path.with_name("a\nb.png"))
-    with pytest.raises(UsageError, match="cannot be printed"):
+    with pytest.raises(UsageError, match="unprintable"):
         read(folder)
 
 
@@ -190,7 +190,7 @@ LISTS = [
     (lambda text: text + "train,absent.png,1,3\n", "absent.png is in labels.csv but not in"),
     (lambda text: "\n".join(text.splitlines()[:-1]), "is not listed"),
     (lambda text: text + "test,zzz.png,one,3\n", "line 182"),
-    (lambda text: text + text.splitlines()[-1] + "\n", "stands there twice"),
+    (lambda text: text + text.splitlines()[-1] + "\n", "appears twice"),
     (lambda text: text + "test,zzz.png,10,3\n", "label 10 is not below 10"),
     (lambda text: text + "test,zzz.png,1,12\n", "digit 12 is not between"),
 ]
@@ -291,9 +291,9 @@ def test_a_bad_export_writes_nothing(tmp_path, capsys, arguments):
 def test_a_folder_of_images_is_not_exported_as_cifar10(folder, tmp_path, capsys):
     arguments = ["--set", "cifar10", "--data", str(folder), "--out", str(tmp_path / "out")]
     assert main(["export", *arguments]) == 2
-    assert "holds a folder of images already" in capsys.readouterr().err
+    assert "holds a folder of images or other files" in capsys.readouterr().err
 
 
 def test_an_export_does_not_write_over_a_folder(folder, capsys):
     assert main(["export", "--set", "embedded", "--out", str(folder)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err

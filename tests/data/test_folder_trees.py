@@ -187,7 +187,7 @@ def test_two_folders_of_one_split_are_refused_by_their_names(tmp_path, names, sp
     with pytest.raises(UsageError, match=f"holds {max(names, key=len)}/|holds {names[0]}/") as told:
         list_folder(tmp_path)
     assert all(f"{name}/" in str(told.value) for name in names)
-    assert f"mean {split}; leave one" in str(told.value)
+    assert f"mean {split}; keep only one" in str(told.value)
 
 
 def test_a_split_within_itself_is_read(tmp_path):
@@ -218,7 +218,7 @@ def test_folders_that_differ_in_the_splits_name_alone_are_the_splits(tmp_path, t
 def test_folds_of_splits_are_refused_by_their_names(tmp_path):
     folds = [moved(TRAIN, f"{split}{fold}") for split in ("train", "test") for fold in (1, 2)]
     put(tmp_path, *chain.from_iterable(folds))
-    with pytest.raises(UsageError, match="test1/ and test2/, which all mean test; leave one"):
+    with pytest.raises(UsageError, match="test1/ and test2/, which all mean test; keep only one"):
         list_folder(tmp_path)
 
 
@@ -267,8 +267,8 @@ def test_vehicles_may_be_trains(tmp_path):
         (["train/ant/1.png"], "two class folders or more and holds the folder 'ant'"),
         ([f"pets/{name}" for name in TRAIN], "but pets/train/; give --data {}/pets"),
         (["ant/train/1.png", "bee/train/2.png"], "has no folder train/, but ant/train/;"),
-        (["train_val/ant/1.png", "test/1.png"], "train_val/, whose name is that of no split"),
-        (["train2017/ant/1.png", "pets/ant/1.png"], "train2017/, whose name is that of no split"),
+        (["train_val/ant/1.png", "test/1.png"], "train_val/, whose name is not that of a split"),
+        (["train2017/ant/1.png", "pets/ant/1.png"], "train2017/, whose name is not that of a"),
         (["train2017/1.png", "val2017/2.png"], "train2017 needs two class folders or more"),
         (
             ["notes.txt", "pets.zip"],
@@ -342,8 +342,8 @@ def test_all_bad_images_are_named_in_one_line_by_what_is_wrong(tmp_path):
         load(DataSpec(), str(tmp_path))
     assert str(told.value) == (
         f"6 of 12 images in {tmp_path} cannot be read (does not decode as an image: "
-        "train/ant/bad0.png, train/ant/bad1.png, train/ant/bad2.png and 2 more; is no file, or a "
-        "link to none: val/bee/link.webp); replace or delete them"
+        "train/ant/bad0.png, train/ant/bad1.png, train/ant/bad2.png and 2 more; is not a file, or "
+        "a broken link: val/bee/link.webp); replace or delete them"
     )
 
 

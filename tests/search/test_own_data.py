@@ -161,7 +161,7 @@ def test_a_callable_that_cannot_be_used_is_one_clear_line(pictures, name, messag
 
 def test_a_callable_that_a_record_names_is_not_run(pictures):
     spec = DataSpec(shortcut=Shortcut(callable=f"{__name__}:failing"))
-    with pytest.raises(UsageError, match="is run by searches of its space alone"):
+    with pytest.raises(UsageError, match="is run only by searches of its space"):
         load(spec, str(pictures))
 
 

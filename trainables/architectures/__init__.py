@@ -1,11 +1,11 @@
 """Architectures, found by the name of their file: ``NAME.py`` with a function ``build``.
 
 ``build(*, image_shape: ImageShape, classes: int, **parameters) -> nn.Module`` returns a network
-from float images of shape (N, channels, height, width) to logits of shape (N, classes). Its keyword
-parameters, each with a default, are the architecture's own hyperparameters. Every ReLU is a module
-of its own and not inplace: attribution methods that hook modules are silently wrong otherwise.
+that maps float images of shape (N, channels, height, width) to logits of shape (N, classes). Its
+other parameters, each with a default, are the architecture's own hyperparameters. Every ReLU is a
+module of its own and not inplace; otherwise attribution methods with hooks are silently wrong.
 
-A ``build`` with ``image_size: int`` in place of ``image_shape`` takes square RGB images alone.
+A ``build`` with ``image_size: int`` instead of ``image_shape`` takes only square RGB images.
 """
 
 import inspect
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _GIVEN = {"image_shape", "image_size", "classes"}
-_LARGEST = 1024  # a side of an image, up to which an architecture's least is looked for
+_LARGEST = 1024  # pixels a side; an architecture's smallest image is searched up to this size
 
 
 def available() -> list[str]:
@@ -56,7 +56,7 @@ def build(name: str, *, image_shape: ImageShape, classes: int, **parameters: Any
     """A network of architecture ``name``, freshly initialised.
 
     Raises:
-        UsageError: there is no such architecture, or it cannot take the images or parameters.
+        UsageError: there is no such architecture, or it refuses the images or parameters.
     """
     try:
         return _build(name, image_shape, classes, parameters)
@@ -75,8 +75,8 @@ def _build(
     if height != width or channels != 3:
         raise UsageError(
             f"architecture {name} takes square RGB images alone, not {in_words(image_shape)}: its "
-            "build has no parameter image_shape; give it that, (height, width, channels), in "
-            "place of image_size"
+            "build has no parameter image_shape; replace image_size by image_shape, (height, "
+            "width, channels)"
         )
     return own(image_size=height, classes=classes, **parameters)
 
@@ -96,12 +96,12 @@ def _least_side(name: str, channels: int, classes: int, parameters: dict[str, An
 
 
 def check_builds(name: str, *, image_shape: ImageShape, classes: int, **parameters: Any) -> None:
-    """Build architecture ``name`` without memory for its weights, however large it is.
+    """Check that architecture ``name`` can be built, without allocating its weights.
 
     Raises:
-        UsageError: there is no such architecture, or it cannot take the images or parameters.
+        UsageError: there is no such architecture, or it refuses the images or parameters.
     """
-    import torch  # takes a second, and names of architectures are checked without
+    import torch  # takes a second, and checking names does not need it
 
     with torch.device("meta"):
         build(name, image_shape=image_shape, classes=classes, **parameters)
@@ -110,10 +110,10 @@ def check_builds(name: str, *, image_shape: ImageShape, classes: int, **paramete
 def check_trainable(
     name: str, model: "nn.Module", *, image_shape: ImageShape, classes: int
 ) -> None:
-    """Run ``model``, which is of architecture ``name``, once.
+    """Check that ``model``, of architecture ``name``, can be trained, by running it once.
 
     Raises:
-        UsageError: it has no weights, or some of no size yet, fails, or gives no logits.
+        UsageError: it has no weights or lazy ones, fails, or returns no logits.
     """
     import torch
     from torch.nn.parameter import UninitializedParameter
@@ -128,13 +128,13 @@ def check_trainable(
     try:
         with torch.no_grad():
             logits = model.eval()(torch.zeros(shape))
-    except Exception as error:  # whatever the network raises
+    except Exception as error:  # a network can raise anything
         raise UsageError(
             f"architecture {name} fails on images of shape {shape}: {error}"
         ) from error
-    given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if given != (2, classes):
+    output = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if output != (2, classes):
         raise UsageError(
-            f"architecture {name} gives {given} for images of shape {shape}; "
+            f"architecture {name} gives {output} for images of shape {shape}; "
             f"return logits of shape {(2, classes)}"
         )

@@ -1,10 +1,10 @@
 """An AlexNet fitted to small images (source 003_78c93f4ac3ae7ba4.txt, Problem 2a).
 
-The source's layers: convolutions of 96, 256, 384, 384 and 256 filters, pools of 3x3 and stride 2
-after the first, the second and the last, two dense layers of 4096. As written they need 65 pixels:
-an 11x11 convolution of stride 4 and unpadded pools leave nothing of 32. Here the first convolution
-is 5x5, its stride 2 (a parameter), and convolutions and pools are padded so that only strides
-shrink: 32 -> 16 -> 8 -> 4 -> 2 pixels.
+The source has convolutions of 96, 256, 384, 384 and 256 filters, 3x3 pools of stride 2 after the
+first, the second and the last, and two dense layers of 4096. It needs 65 pixels: its 11x11
+convolution of stride 4 and its unpadded pools leave nothing of 32. Here the first convolution is
+5x5 with stride 2 (a parameter), and convolutions and pools are padded, so that only strides shrink
+the maps: 32 -> 16 -> 8 -> 4 -> 2 pixels.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
 from trainables.shapes import ImageShape, check_share, check_whole, scaled, sides
 
-# Filters and kernel of each convolution; a 3x3 max pool of stride 2 follows those of POOLED.
+# Filters and kernel of each convolution; a 3x3 max pool of stride 2 follows those in POOLED.
 CONVOLUTIONS = ((96, 5), (256, 5), (384, 3), (384, 3), (256, 3))
 POOLED = (1, 2, 5)
 NORMS = {"none": (), "grouped": (5,), "every": (1, 2, 3, 4, 5)}
@@ -34,12 +34,12 @@ def build(
     """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_shape: height, width and channels; a pixel or more a side.
+        image_shape: height, width and channels; at least one pixel a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
-        stride: of the first convolution, 1 to 4.
-        batch_norm: ``grouped`` after the group of three convolutions, as the source says; ``every``
-            after each convolution; ``none``.
+        stride: stride of the first convolution, 1 to 4.
+        batch_norm: place of BN: ``grouped`` after the group of three convolutions, as in the
+            source; ``every`` after each convolution; ``none``.
         dropout: probability of zeroing a feature after each dense layer, in [0, 1).
         dense: neurons of each of the two dense layers, 1 to 16384.
 

@@ -1,9 +1,9 @@
 """Five convolutions and global average pooling (source 001_851a82de433892fa.txt, section 1.2).
 
-As drawn in its figure 2: BN and ReLU after convolutions 1 to 4, max pooling after 2 to 4, neither
-BN nor ReLU after convolution 5. The text's "linear 128 to 10" contradicts its own table; 80 to 10
-is built. Pooling kernels are 2x2; ``pool_stride`` 1 is the source's (40 -> 39 -> 38 -> 37 pixels),
-2 is about seven times cheaper (40 -> 20 -> 10 -> 5).
+As in its figure 2, BN and ReLU follow convolutions 1 to 4, max pooling follows 2 to 4, and neither
+BN nor ReLU follows convolution 5. The text's "linear 128 to 10" contradicts its own table; here it
+is 80 to 10. Pooling kernels are 2x2. ``pool_stride`` 1 is the source's (40 -> 39 -> 38 -> 37
+pixels); 2 is about seven times cheaper (40 -> 20 -> 10 -> 5).
 """
 
 from collections import OrderedDict
@@ -23,7 +23,7 @@ def build(
     """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_shape: height, width and channels; at pool stride 2 8 pixels or more a side, at 1 4.
+        image_shape: height, width and channels; at least 4 pixels a side, or 8 at pool stride 2.
         classes: number of classes.
         pool_stride: stride of the max pools, 1 (the source's) or 2.
         dropout: probability of zeroing each of the 80 pooled features, in [0, 1).
@@ -49,8 +49,8 @@ def _layers(
         ("relu1", nn.ReLU()),
     ]
     for block, (inputs, outputs) in enumerate([(c1, c2), (c2, c3), (c3, c4)], start=1):
-        # The pool stands before the ReLU: max commutes with a monotone function, so the network is
-        # the one that was drawn, and the ReLU has a quarter of the pixels to do.
+        # The pool is before the ReLU: max commutes with a monotone function, so it is the source's
+        # network, and the ReLU has a quarter of the pixels.
         layers += [
             (f"conv{block + 1}", nn.Conv2d(inputs, outputs, 3, padding=1)),
             (f"bn{block + 1}", nn.BatchNorm2d(outputs)),

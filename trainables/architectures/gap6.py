@@ -2,7 +2,7 @@
 
 5x5 3->64, 5x5 64->119, average pool, 3x3 119->221, 5x5 221->256, average pool, 3x3 256->256,
 5x5 256->256, global average pool, dropout, linear; BN and ReLU after each convolution, and channel
-dropout after all but the first. With the defaults 4,079,429 parameters, as its section 1.15 counts.
+dropout after all but the first. The defaults give 4,079,429 parameters, as in its section 1.15.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from trainables.boundary.errors import UsageError
 from trainables.dropout import Dropout
 from trainables.shapes import ImageShape, check_share, scaled, sides
 
-# Filters, kernel, channel dropout of each convolution; a 2x2 average pool follows 2 and 4.
+# Filters, kernel and channel dropout of each convolution; a 2x2 average pool follows 2 and 4.
 BLOCKS = (
     (64, 5, 0.0),
     (119, 5, 0.04),
@@ -39,8 +39,8 @@ def build(
         image_shape: height, width and channels; 4 pixels or more a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
-        channel_dropout: factor of the source's probabilities of zeroing a whole channel, which are
-            0.02 to 0.09; in [0, 10].
+        channel_dropout: factor of the source's channel dropout probabilities, which are 0.02 to
+            0.09; in [0, 10].
         dropout: probability of zeroing each pooled feature, in [0, 1).
 
     Raises:

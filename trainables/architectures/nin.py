@@ -1,10 +1,10 @@
 """Network in network (source 003_78c93f4ac3ae7ba4.txt, Problem 2b; Lin et al. 2014, "Network In
 Network").
 
-Three blocks of a kxk and two 1x1 convolutions with 96, 256 and ``classes`` filters, ReLU between
-them and BN at the end of a block; 3x3 max pools of stride 2 after the first two, dropout before the
-third, global average pooling. The source's last block ends in BN and ReLU too, which makes logits
-that cannot be negative: both are left out there, so that its maps are the class activation maps.
+Three blocks, with 96, 256 and ``classes`` filters, each have a kxk and two 1x1 convolutions, ReLU
+between them and BN at the end. 3x3 max pools of stride 2 follow the first two blocks, dropout comes
+before the third, and global average pooling is last. The source's last block also ends in BN and
+ReLU, so its logits cannot be negative; without both, its maps are the class activation maps here.
 """
 
 from collections import OrderedDict
@@ -32,7 +32,7 @@ def build(
         classes: number of classes.
         width: factor of the first two blocks' filters, in (0, 16].
         kernel: side of the first convolution, 1 to 11 pixels.
-        stride: of the first convolution, 1 to 4.
+        stride: stride of the first convolution, 1 to 4.
         batch_norm: whether BN ends the first two blocks.
         dropout: probability of zeroing a feature before the last block, in [0, 1).
 
@@ -61,7 +61,7 @@ def _block(number: int, convolution: nn.Conv2d, batch_norm: bool) -> list[tuple[
     layers = _mlp(number, convolution)
     if batch_norm:
         layers.append((f"bn{number}", nn.BatchNorm2d(convolution.out_channels)))
-    # The pool stands before the ReLU: the same function, as max commutes with it, and cheaper.
+    # The pool is before the ReLU: the same function, as max commutes with it, and cheaper.
     return [*layers, (f"pool{number}", nn.MaxPool2d(3, stride=2)), (f"relu{number}_3", nn.ReLU())]
 
 

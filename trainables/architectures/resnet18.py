@@ -1,8 +1,8 @@
 """ResNet-18 with a stem for small images (source 002_633d8ed116c9d8b3.txt, "Training").
 
-torchvision's ResNet of BasicBlocks, two a stage, which the source refers to (He et al. 2016, "Deep
-Residual Learning for Image Recognition"). Its 7x7 stem of stride 2 and the pool behind it would
-leave 32x32 images 1 pixel: the stem is 3x3 of stride 1, and the pool is off by default.
+It is torchvision's ResNet with two BasicBlocks per stage, as in the source (He et al. 2016, "Deep
+Residual Learning for Image Recognition"). Its 7x7 stem of stride 2 and the pool after it would
+reduce 32x32 images to 1 pixel. So the stem is 3x3 of stride 1, and the pool is off by default.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from trainables.shapes import ImageShape, check_share, scaled, sides
 
 
 class SeparateReluBlock(BasicBlock):  # type: ignore[misc]
-    """torchvision's BasicBlock with a ReLU of its own in the trunk and one after the sum.
+    """torchvision's BasicBlock with one ReLU in the trunk and another after the sum.
 
-    torchvision's calls one inplace module twice, which attribution methods that hook modules
-    cannot tell apart.
+    torchvision's block calls one inplace module twice, and attribution methods that hook modules
+    cannot distinguish the calls.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -61,7 +61,7 @@ def build(
     """Network from images (N, channels, height, width) to (N, classes).
 
     Args:
-        image_shape: height, width and channels; a pixel or more a side.
+        image_shape: height, width and channels; at least one pixel a side.
         classes: number of classes.
         width: factor of every convolution's filters, in (0, 16].
         stem_pool: whether torchvision's 3x3 max pool of stride 2 follows the stem.

@@ -1,4 +1,4 @@
-"""A command line whose faults are told in one line, as every other fault is."""
+"""A command line that reports an error in one line, as all other errors are."""
 
 import argparse
 import re
@@ -19,7 +19,7 @@ _OPTION = re.compile(r"--?[^\W\d][\w-]*")
 
 @contextmanager
 def called_as(spelling: Mapping[str, str]) -> Iterator[None]:
-    """Have help and errors name commands by ``spelling``, such as ``python -m search.run``'s."""
+    """Within the context, help and errors name commands by ``spelling``: old name to new name."""
     token = _SPELLING.set(spelling)
     try:
         yield
@@ -30,7 +30,7 @@ def called_as(spelling: Mapping[str, str]) -> Iterator[None]:
 class Arguments(argparse.ArgumentParser):
     """An argument parser that raises instead of printing its usage and exiting.
 
-    It takes no abbreviation for an option, and asks whether the nearest one was meant.
+    It accepts no abbreviated options; for an unknown option it suggests the nearest one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class Arguments(argparse.ArgumentParser):
         self.prog = _respelled(self.prog)
 
     def format_help(self) -> str:
-        """The help, whose examples name commands as the user calls them."""
+        """The help, with commands named as the user calls them."""
         return _respelled(super().format_help())
 
     def error(self, message: str) -> NoReturn:
@@ -46,13 +46,13 @@ class Arguments(argparse.ArgumentParser):
         raise UsageError(f"{message}; {self.prog} --help shows the flags")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does, but for a word that can be nothing but an option, and is none."""
+        """Parse as argparse does, but first refuse words that look like options and are not."""
         if self._subparsers is None:
             self._check_options(sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Raise UsageError for the first unknown option, whatever else is wrong."""
+        """Raise UsageError for the first unknown option, before any other error."""
         known = self._option_string_actions
         for word in takewhile(lambda word: word != "--", words):
             name = word.partition("=")[0]

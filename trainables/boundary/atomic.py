@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically."""
 
 import os
 import tempfile
@@ -10,9 +10,9 @@ from typing import IO
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the name ``path`` once the block ends without an error.
+    """A binary file that gets the name ``path`` when the block ends without an error.
 
-    Whoever reads ``path`` sees the old file or the new one, after a crash too.
+    A reader of ``path`` sees either the old or the new file, even after a crash.
     """
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
@@ -20,7 +20,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)  # mkstemp makes it readable to its owner alone
+        Path(scratch).chmod(0o644)  # mkstemp lets only the owner read it
         Path(scratch).replace(path)
     except BaseException:
         Path(scratch).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Calls from a notebook or a program, whose arguments are checked as flags are."""
+"""Check the arguments of calls from a notebook or a program, as flags are checked."""
 
 import re
 import reprlib
@@ -14,7 +14,7 @@ from trainables.boundary.validation import STRICT
 
 
 def check_types(signature: Signature, arguments: Mapping[str, Any]) -> None:
-    """Raise UsageError for the first of the ``arguments`` that is not of its parameter's type."""
+    """Raise UsageError for the first of ``arguments`` that does not have its parameter's type."""
     for name, parameter in signature.parameters.items():
         try:
             _adapter(parameter.annotation).validate_python(arguments[name])

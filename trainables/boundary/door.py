@@ -1,6 +1,6 @@
-"""How every command ends: an exit status, and one line on stderr where the user can mend it.
+"""End every command with an exit status, and with one line on stderr for an error of the user's.
 
-Imports little, so that a command may listen to Ctrl-C before it imports what takes seconds.
+It imports little, so that a command can listen to Ctrl-C before its imports, which take seconds.
 """
 
 import sys
@@ -17,15 +17,15 @@ _Parameters = ParamSpec("_Parameters")
 
 
 def exit_status(error: KeyboardInterrupt) -> int:
-    """128 and the signal's number: SIGINT's, unless ``error`` has another as its ``number``."""
+    """128 plus the signal's number: ``error.number`` if it has one, else SIGINT's."""
     return 128 + int(getattr(error, "number", SIGINT))
 
 
 def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
-    """``main`` of a command, which prints a UsageError and returns 2, and ends on a signal.
+    """Wrap the ``main`` of a command: it prints a UsageError and returns 2, and ends on a signal.
 
-    A file or folder that may not be used is the user's to mend too, wherever it is come upon.
-    A KeyboardInterrupt's own text, if it has one, is what is printed.
+    A file or folder without permission counts as an error of the user's too. For a
+    KeyboardInterrupt, its own text is printed if it has one.
     """
 
     @wraps(main)

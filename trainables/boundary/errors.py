@@ -1,4 +1,4 @@
-"""The error that a user can mend."""
+"""The error that a user can correct."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from trainables.boundary.secrets import masked
 class UsageError(ValueError):
     """A flag, file or folder is wrong; the message says what, where and what to do.
 
-    The message is one line that any terminal can show and tells no password, whatever text of
-    another error it quotes.
+    The message is one line that any terminal can show. It contains no password, even if it quotes
+    another error.
     """
 
     def __init__(self, message: str) -> None:
@@ -17,7 +17,7 @@ class UsageError(ValueError):
 
 
 def printable(message: str) -> str:
-    """``message`` in one line that any terminal can show."""
+    """``message`` as one line that any terminal can show."""
     line = " ".join(line.strip() for line in message.splitlines())
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 

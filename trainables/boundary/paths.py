@@ -1,4 +1,4 @@
-"""Paths that a user wrote."""
+"""Check paths that a user wrote."""
 
 import unicodedata
 from pathlib import Path
@@ -7,16 +7,16 @@ from trainables.boundary.errors import UsageError
 
 
 def user_path(written: str, flag: str) -> Path:
-    """The absolute path that ``written`` means; it may be absent.
+    """The absolute path for ``written``; nothing needs to exist there.
 
     Raises:
-        UsageError: it cannot be one: an unknown home, a name too long, a control
-            character, not UTF-8.
+        UsageError: it is not a valid path: an unknown home, a name that is too long, a control
+            character, or not UTF-8.
     """
     try:
         path = Path(written).expanduser().resolve()
         path.exists()
-        str(path).encode()  # what is no UTF-8 can be neither printed nor recorded
+        str(path).encode()  # a path that is not UTF-8 can be neither printed nor recorded
         if any(unicodedata.category(each) == "Cc" for each in str(path)):
             raise ValueError("it holds a line break, or another control character")
     except (OSError, RuntimeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Output that never ends a command, whatever its encoding, and whether anyone reads it."""
+"""Output that never fails, whatever the encoding, and even if nobody reads it."""
 
 import io
 import os
@@ -9,10 +9,10 @@ from typing import TextIO, cast
 
 
 class _Unfailing:
-    """A stream that replaces what it cannot encode, and drops what nobody can read any more.
+    """A stream that replaces characters it cannot encode, and drops text without a reader.
 
     Args:
-        stream: a standard stream; whatever is not redefined here is its own.
+        stream: a standard stream; attributes that are not defined here are its own.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -24,7 +24,7 @@ class _Unfailing:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write ``text``, if that can be."""
+        """Write ``text`` if possible."""
         try:
             self._stream.write(text)
         except OSError:
@@ -32,14 +32,14 @@ class _Unfailing:
         return len(text)
 
     def flush(self) -> None:
-        """Write what waits, if that can be."""
+        """Write the buffer if possible."""
         try:
             self._stream.flush()
         except OSError:
             self._mute()
 
     def _mute(self) -> None:
-        """Lead the stream nowhere: without a reader, or on a full disk, every write fails."""
+        """Redirect the stream to nowhere, as every further write would fail too."""
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -48,12 +48,12 @@ class _Unfailing:
 
 @contextmanager
 def unfailing_output() -> Iterator[None]:
-    """Have whatever is printed within reach its reader as far as it can, and never raise."""
+    """Within the context, printing never raises: it writes as much as possible."""
     out, errors = (
         None if stream is None else cast(TextIO, _Unfailing(stream))
         for stream in (sys.stdout, sys.stderr)
     )
-    with redirect_stdout(out), redirect_stderr(errors):  # None where the stream is closed
+    with redirect_stdout(out), redirect_stderr(errors):  # None if the stream is closed
         try:
             yield
         finally:

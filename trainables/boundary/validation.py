@@ -1,4 +1,4 @@
-"""Values from outside, checked by pydantic, and what is wrong with one, told in a line."""
+"""Check values from outside with pydantic, and describe the first error in one line."""
 
 import re
 import reprlib
@@ -21,12 +21,12 @@ from pydantic_core.core_schema import no_info_before_validator_function
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
-# No bool is a number and no text is one; an int stands for a float; no float is NaN or infinite.
+# Strict: bools and texts are not numbers, an int is accepted as a float, floats must be finite.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _TYPES = {"bool": "bool", "int": "int", "float": "float", "string": "str"}
 _LISTS = ("list_type", "tuple_type", "iterable_type", "sequence_str")
 _MAPPINGS = ("dict_type", "model_type", "model_attributes_type", "dataclass_type")
-# By pydantic's names; what begins with "must" is followed by what was written instead.
+# By pydantic's error types; a message that begins with "must" is followed by the written value.
 _MEANINGS = {
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -57,7 +57,7 @@ _Kind = TypeVar("_Kind")
 def validated(kind: type[_Kind]) -> type[_Kind]:
     """Make ``kind`` a frozen dataclass that checks its values and raises UsageError.
 
-    Within another one, or in a pydantic model, a mapping of its keys stands for it.
+    As a field of another one, or of a pydantic model, it can be given as a mapping of its keys.
     """
     kind.__get_pydantic_core_schema__ = classmethod(_schema)  # type: ignore[attr-defined]
     made: Any = dataclass(frozen=True, config=STRICT)(kind)
@@ -65,7 +65,7 @@ def validated(kind: type[_Kind]) -> type[_Kind]:
     names: tuple[str, ...] = made.__match_args__
 
     def __init__(self: object, *args: Any, **kwargs: Any) -> None:
-        try:  # by name, which is then the place of a fault
+        try:  # by name, so that errors name the field
             check(self, *args[len(names) :], **dict(zip(names, args, strict=False)), **kwargs)
         except ValidationError as error:
             raise UsageError(first_fault(error)) from error
@@ -79,7 +79,7 @@ def _schema(kind: Any, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema
 
 
 def _made(kind: Any, written: Any) -> Any:
-    """A ``kind`` from its mapping, whose ValidationError keeps the place of the fault."""
+    """Make a ``kind`` from a mapping; a ValidationError then names the place of the error."""
     if not isinstance(written, dict):
         return written
     refuse_unknown(written, kind.__match_args__)
@@ -89,10 +89,10 @@ def _made(kind: Any, written: Any) -> Any:
 
 
 def refuse_unknown(written: Any, known: Iterable[str]) -> Any:
-    """``written``, unless it is a mapping with another key than the ``known``.
+    """Return ``written`` if it is not a mapping with unknown keys.
 
     Raises:
-        ValidationError: it has one; the key is the fault's place.
+        ValidationError: it has an unknown key, which the error names.
     """
     names = tuple(known)
     keys = written if isinstance(written, dict) else ()
@@ -119,7 +119,7 @@ def checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
     """``value`` as a ``kind``, by the same rules.
 
     Raises:
-        UsageError: it is none; the message begins with ``place``.
+        UsageError: it is not a valid ``kind``; the message begins with ``place``.
     """
     try:
         allowed: _Kind = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
@@ -134,10 +134,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Where pydantic's first fault is, and what is wrong with it, in a line."""
+    """The place and the message of pydantic's first error, in one line."""
     fault = error.errors(include_url=False)[0]
     place = [str(part) for part in fault["loc"] if part != "[key]"]
-    if place and place[-1] in ("bool", "int", "float", "str"):  # one of the ways that it tried
+    if place and place[-1] in ("bool", "int", "float", "str"):  # one type of a union
         return f"{'.'.join(place[:-1])}: must be a number, a word or true/false"
     where, message = ".".join(place), _message(fault)
     between = " " if message.startswith("must ") else ": "
@@ -164,14 +164,14 @@ def _quotes(kind: str, written: Any) -> str:
 
 
 def _plain(bound: Any) -> str:
-    """A bound, or options as pydantic lists them, without quotes and ``or``."""
+    """A bound, or pydantic's list of options without quotes and ``or``."""
     if isinstance(bound, float):
         return f"{bound:g}"
     return str(bound).replace("'", "").replace(" or ", ", ")
 
 
 def _instead(value: Any) -> str:
-    """What was written, in short."""
+    """The written value, shortened."""
     if isinstance(value, int) and value.bit_length() > 128:
         return ", not a number so large"
     kinds = {list: "a list", tuple: "a list", dict: "a mapping", type(None): "empty"}

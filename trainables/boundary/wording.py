@@ -1,4 +1,4 @@
-"""Counts in messages, and what a user may have meant by a name that does not exist."""
+"""Counts in messages, and suggestions for a name that does not exist."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(name: Any, names: Iterable[str]) -> str:
-    """``; did you mean``, with the one of the ``names`` that is most like ``name``, if one is."""
+    """``; did you mean`` and the most similar of ``names``; empty if none is similar."""
     known = list(names)
     begun = [each for each in known if each.startswith(str(name))]
     close = begun or get_close_matches(str(name), known, n=1)

@@ -44,13 +44,13 @@ __all__ = [
 ]
 
 EMBEDDED = "embedded"
-UNNAMED = "$CONVOY_DATA, else ./data"  # where data are that nobody named, as ``resolve`` finds them
+UNNAMED = "$CONVOY_DATA, else ./data"  # the default place of data, as ``resolve`` implements it
 SetName = Literal["composite", "cifar10"]
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _FORM = ("size", "fit", "channels", "image_size")  # the keys of a folder's images
-_GREY = "all images are grey: with channels: 1 in the space's data they are read as such"
-_SMALLEST = 4  # pixels a side that can be asked for
-_VERSION = 2  # of the construction: a change here makes every cached set anew
+_GREY = "all images are grey; channels: 1 in the space's data reads them as grey"
+_SMALLEST = 4  # least size in pixels a side
+_VERSION = 2  # a new version of the construction rebuilds every cached set
 
 
 def _square_size(pixels: int | None) -> int | None:
@@ -62,7 +62,7 @@ def _square_size(pixels: int | None) -> int | None:
 
 
 def _size(written: Any) -> Any:
-    """Height and width, or one number for both or for none."""
+    """Height and width, one number for both, or 0."""
     sides = list(written) if isinstance(written, list | tuple) else [written, written]
     if all(type(side) is int for side in sides) and len(sides) == 2:
         if sides == [0, 0] and written == 0:
@@ -92,27 +92,27 @@ _SIZE = {
 
 @validated
 class DataSpec:
-    """Which set a space trains on.
+    """The data set that a space trains on.
 
     Attributes:
         set: ``composite`` (picture and digit) or ``cifar10`` (picture alone).
-        val: validation images taken from CIFAR-10's 50,000 training images.
-        seed: draws the splits and the digits; part of the data, not of a search.
+        val: number of validation images, taken from CIFAR-10's 50,000 training images.
+        seed: seed for the splits and the digits; it belongs to the data, not to a search.
         forced: share of the training images whose digit is forced to the label.
         val_alignment: share of the validation images whose digit agrees with the label; .1 is
-            chance, and what an honest choice wants. The test images are always at chance.
-        size: ``[height, width]`` of a folder's images in pixels, or one number for both; 0 keeps
-            their own if all are of one size, and makes them 32x32 otherwise.
-        fit: how an image of another size is resized: ``stretch`` gives each side its own factor,
-            ``pad`` keeps the ratio of its sides, centred between black bars.
-        channels: 3 for colours, 1 for grey, to which colours are turned by their luminance.
-        image_size: what ``size`` was called before, of squares alone; 0 makes images of one size
-            that are not square 32x32 too.
-        val_share: share of a folder's training images that validate where it has no ``val``.
-        shortcut: what is known of the spurious attribute of a folder's images, if anything.
+            chance, which an unbiased choice needs. The test images are always at chance.
+        size: ``[height, width]`` of a folder's images in pixels, or one number for both; 0 leaves
+            images of one common size unchanged, and resizes others to 32x32.
+        fit: how an image of another size is resized: ``stretch`` scales each side separately;
+            ``pad`` keeps the aspect ratio and centres the image between black bars.
+        channels: 3 for colour, 1 for grey; colours become grey by their luminance.
+        image_size: older name of ``size``, for squares alone; 0 also resizes images of one size
+            that are not square to 32x32.
+        val_share: share of a folder's training images used for validation if it has no ``val``.
+        shortcut: the spurious attribute of a folder's images, if known.
 
-    Of a folder of images, ``size``, ``fit``, ``channels``, ``val_share``, ``seed`` and ``shortcut``
-    are used alone; the first three are of nothing else.
+    A folder of images uses only ``size``, ``fit``, ``channels``, ``val_share``, ``seed`` and
+    ``shortcut``. The first three are for folders alone.
     """
 
     set: SetName = "composite"
@@ -129,18 +129,18 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         if self.size and self.image_size is not None:
-            raise ValueError("image_size is what size was called before; give size alone")
+            raise ValueError("image_size is the older name of size; give only size")
 
     @property
     def form(self) -> ImageForm:
-        """What a folder's images are made into."""
+        """The form into which a folder's images are converted."""
         size = self.size or self.image_size
         sides = (size, size) if isinstance(size, int) else size
         square = self.image_size is not None
         return ImageForm(sides if size else None, square, self.fit, self.channels)
 
     def described(self) -> dict[str, Any]:
-        """Its keys and values; those of images' form as in records of before where they can be."""
+        """Its keys and values, without keys that older records lack and that have their default."""
         silent = {"fit": "stretch", "channels": 3, "image_size": None}
         silent |= {"size": 0} if self.image_size is not None else {}
         written = asdict(self).items()
@@ -148,16 +148,16 @@ class DataSpec:
 
     @property
     def noun(self) -> str:
-        """What texts call the shortcut that the images may show."""
+        """The name in texts of the shortcut that the images may show."""
         return "digit" if self.shortcut is None else self.shortcut.noun
 
 
 def resolve(written: str | None) -> str:
-    """``written``, or what ``UNNAMED`` says: ``embedded`` or an absolute folder.
+    """The place of the data, ``embedded`` or an absolute folder; ``UNNAMED`` is the default.
 
     Raises:
-        UsageError: it is a file, or a folder was named that is not there. ``./data`` alone may be
-            made anew.
+        UsageError: it is a file, or the named folder does not exist. Only the default ``./data``
+            may be missing.
     """
     named = written or os.environ.get("CONVOY_DATA")
     if named == EMBEDDED:
@@ -169,17 +169,17 @@ def resolve(written: str | None) -> str:
         raise UsageError(f"--data {folder} is {'an archive' if archive else 'a file'}; {remedy}")
     if named and not folder.is_dir():
         raise UsageError(
-            f"data folder {folder} is not there; correct the path, "
-            "make it to have CIFAR-10 and MNIST downloaded into it, or use --data embedded"
+            f"data folder {folder} is not there; correct the path, create the folder to download "
+            "CIFAR-10 and MNIST into it, or use --data embedded"
         )
     return str(folder)
 
 
 def load(spec: DataSpec, source: str) -> Dataset:
-    """The set ``spec`` from ``source`` (``embedded`` or a folder), memory-mapped.
+    """Load the set ``spec`` from ``source`` (``embedded`` or a folder), memory-mapped.
 
     Raises:
-        UsageError: the folder's files are missing, damaged or not of the expected form.
+        UsageError: the folder's files are missing, damaged or not in the expected form.
     """
     try:
         return _load(spec, source)
@@ -190,10 +190,10 @@ def load(spec: DataSpec, source: str) -> Dataset:
 
 
 def left_out(spec: DataSpec, source: str) -> str:
-    """The files of a folder of images that ``load`` leaves out, in a line; empty if there are none.
+    """A line on the files of a folder that ``load`` leaves out; empty if there are none.
 
     Raises:
-        UsageError: as ``load``, but no image is opened.
+        UsageError: as in ``load``; but no image is opened here.
     """
     if source == EMBEDDED or not is_image_folder(Path(source)):
         return ""
@@ -214,7 +214,7 @@ def _load(spec: DataSpec, source: str) -> Dataset:
     files = [root / name for name in names]
     stamps = _stamps(root, files)
     if any(size is None for _, size, _ in stamps):
-        dataset = build(spec, root)  # downloads what is missing; the files' stamps are known then
+        dataset = build(spec, root)  # downloads missing files, which only then have stamps
         return cached({**recipe, "files": _stamps(root, files)}, lambda: dataset)
     return cached({**recipe, "files": stamps}, partial(build, spec, root))
 
@@ -223,8 +223,8 @@ def _check_formless(spec: DataSpec, source: str) -> None:
     asked = [key for key in spec.described() if key in _FORM and getattr(spec, key)]
     if wrong := [key for key in asked if key != "image_size"]:
         raise UsageError(
-            f"data.{wrong[0]} is for a folder of images of your own; the images of --data {source} "
-            f"are square and of RGB: leave {' and '.join(wrong)} out"
+            f"data.{wrong[0]} is only for a folder of your own images; the images of --data "
+            f"{source} are square RGB images; leave {' and '.join(wrong)} out"
         )
 
 
@@ -249,7 +249,7 @@ def _load_folder(spec: DataSpec, root: Path) -> Dataset:
 
 
 def _build_folder(listing: Listing, form: ImageForm) -> Dataset:
-    """The listed images, with the digits that composite images show if no file has them."""
+    """Read the listed images; if no file has the digits of composite images, read them too."""
     dataset = read_folder(listing, form)
     if form.channels > 1 and all(map(_is_grey, dataset.splits.values())):
         dataset = replace(dataset, remark=_GREY)
@@ -268,12 +268,12 @@ def _check_region(shortcut: Shortcut | None, shape: ImageShape) -> None:
     region, (height, width, _) = None if shortcut is None else shortcut.region, shape
     if region is not None and (region[2] > height or region[3] > width):
         raise UsageError(
-            f"shortcut.region {list(region)} reaches beyond the images, of {height}x{width} pixels"
+            f"shortcut.region {list(region)} reaches beyond the images of {height}x{width} pixels"
         )
 
 
 def _stamps(root: Path, files: list[Path]) -> list[tuple[str, int | None, int | None]]:
-    """Path, size and time of change of every file: a new or altered file is another set."""
+    """Path, size and modification time of every file: a new or changed file gives another set."""
     stamps: list[tuple[str, int | None, int | None]] = []
     for file in files:
         stat = file.stat() if file.is_file() else None
@@ -316,7 +316,7 @@ def _cifar_splits(spec: DataSpec, root: Path) -> tuple[Split, Split, Split]:
 
 
 def _divide(split: Split, last: int, rng: np.random.Generator) -> tuple[Split, Split]:
-    """``split`` in random order, divided into all but the last ``last`` images, and those."""
+    """Shuffle ``split`` and divide it; the second part has ``last`` images."""
     order = rng.permutation(len(split))
     return split.take(order[:-last]), split.take(order[-last:])
 

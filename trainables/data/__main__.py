@@ -1,4 +1,4 @@
-"""``python -m trainables.data``: write a set as a folder of images, or say how one is read."""
+"""``python -m trainables.data``: write a set as a folder of images, or show how one is read."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ from trainables.data.folder import is_image_folder, list_folder
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line ``argv``; the exit status."""
+    """Run the command line ``argv``; return the exit status."""
     arguments = command_line().parse_args(argv)
     if arguments.command == "export":
         _export(arguments)
@@ -40,13 +40,13 @@ def command_line() -> argparse.ArgumentParser:
         help=f"folder of CIFAR-10 and MNIST (default: {UNNAMED})",
     )
     flags.add_argument("--out", required=True, metavar="DIR", help="folder to make")
-    flags.add_argument("--limit", type=int, metavar="N", help="images a split (default: all)")
+    flags.add_argument("--limit", type=int, metavar="N", help="images per split (default: all)")
     flags.add_argument(
         "--with-test-labels",
         action="store_true",
-        help="write the test images' labels, which are sealed, into labels.csv too",
+        help="also write the sealed labels of the test images into labels.csv",
     )
-    does = "say how a folder of images is read, and what is left out; one image is opened"
+    does = "show how a folder of images is read and which files are left out; opens one image"
     flags = commands.add_parser("show", help=does, description=does)
     flags.add_argument("--data", required=True, metavar="PATH", help="the folder")
     return parser
@@ -59,9 +59,7 @@ def _export(arguments: argparse.Namespace) -> None:
     spec = DataSpec("cifar10") if name == "cifar10" else DataSpec("composite")
     source = EMBEDDED if name == "embedded" else resolve(arguments.data)
     if source != EMBEDDED and is_image_folder(Path(source)):
-        raise UsageError(
-            f"--data {source} holds a folder of images already, or other files, not CIFAR-10"
-        )
+        raise UsageError(f"--data {source} holds a folder of images or other files, not CIFAR-10")
     dataset = load(spec, source).truncated(limit)
     export(dataset, out, arguments.with_test_labels)
     for split_name, split in dataset.splits.items():
@@ -73,14 +71,14 @@ def _export(arguments: argparse.Namespace) -> None:
 def _show(data: str) -> None:
     source = resolve(data)
     if source == EMBEDDED or not is_image_folder(Path(source)):
-        raise UsageError(f"--data {source} is no folder of images")
+        raise UsageError(f"--data {source} is not a folder of images")
     listing = list_folder(Path(source))
     print(printable(f"{len(listing.classes)} classes: {some(listing.classes, 10)}"))
     for split, images in listing.splits.items():
         print(printable(f"{split}: {len(images)} images of {listing.folders[split]}/"))
     print(listing.left_out_line() or "nothing is left out")
     if not listing.has_digits and is_composite(listing.images()[0]):
-        print("composite images, of which no file has the digits: they are read from the pictures")
+        print("composite images without a file of digits: the digits are read from the pictures")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A shortcut's callable, run once and its values written down.
+"""Run a shortcut's callable once, and write its values down.
 
-What it said is kept as a CSV file in the cache, and data and records name that file: the function
-of a user's own space is run where the search begins, and never by what only reads records.
+The values become a CSV file in the cache, and data and records name that file. So a user's function
+runs only where the search begins, and never when records are read.
 """
 
 import csv
@@ -22,8 +22,8 @@ from trainables.data.shortcut import COLUMN, FILENAME, Shortcut
 def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
     """``shortcut`` with a CSV file of its callable's values for the listed images.
 
-    The callable gets each image's name relative to the data folder, and returns a text, a whole
-    number, or None where the attribute points to no class.
+    The callable gets each image's name relative to the data folder. It returns a text, a whole
+    number, or None if the attribute points to no class.
 
     Raises:
         UsageError: it cannot be imported, fails, or returns something else.
@@ -52,10 +52,10 @@ def _imported(name: str) -> Callable[[str], Any]:
     module, _, function = name.partition(":")
     try:
         found = getattr(import_module(module), function)
-    except Exception as error:  # whatever the module raises while it is imported
+    except Exception as error:  # an imported module can raise anything
         raise UsageError(
             f"shortcut.callable {name} cannot be imported ({type(error).__name__}: {error}); "
-            "write MODULE:FUNCTION, of a module in this folder or in PYTHONPATH"
+            "write MODULE:FUNCTION, with a module in this folder or in PYTHONPATH"
         ) from error
     if not callable(found):
         raise UsageError(f"shortcut.callable {name} is no function")
@@ -65,7 +65,7 @@ def _imported(name: str) -> Callable[[str], Any]:
 def _value(function: Callable[[str], Any], path: str, name: str) -> str:
     try:
         value = function(path)
-    except Exception as error:  # whatever a user's function raises
+    except Exception as error:  # a user's function can raise anything
         raise UsageError(
             f"shortcut.callable {name} failed on {path} ({type(error).__name__}: {error})"
         ) from error
@@ -73,7 +73,7 @@ def _value(function: Callable[[str], Any], path: str, name: str) -> str:
         return ""
     if not isinstance(value, str | int):
         raise UsageError(
-            f"shortcut.callable {name} returned {value!r} for {path}; a text, a whole number or "
-            "None is wanted"
+            f"shortcut.callable {name} returned {value!r} for {path}; it must return a text, a "
+            "whole number or None"
         )
     return str(value)

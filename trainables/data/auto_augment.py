@@ -1,16 +1,15 @@
 """AutoAugment's CIFAR-10 policy (Cubuk et al. 2019) on a whole batch at once.
 
-torchvision draws one of 25 sub-policies an image and applies its two operations one image at a
-time. Here each image is equal to torchvision's to the last bit, but every operation is one of three
-steps on many images, with a row of a table or a tensor an image:
+torchvision draws one of 25 sub-policies for each image and applies its two operations image by
+image. Here the results equal torchvision's to the last bit, but every operation is one of three
+steps on many images at once, with one row of a table or tensor per image:
 
-- geometry takes each pixel from a place, which torchvision's own operation has shown;
+- geometry takes each pixel from another place, which torchvision's own operation determines;
 - a change of levels looks each pixel up in 256 levels;
 - a blend adds shares of the image and of another one, in torchvision's order of float32 operations.
 
-On a GPU all images go through all steps. The kernels are the same whatever was drawn, and nothing
-that was drawn reaches the host, so that it never waits. On a CPU each step is given those images
-alone that need it.
+On a GPU all images go through all steps. So the kernels do not depend on the draws, no draw is
+copied to the host, and the host never waits. On a CPU each step gets only the images that need it.
 """
 
 from collections.abc import Callable
@@ -24,17 +23,17 @@ from torch.nn.functional import pad
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy, InterpolationMode
 from torchvision.transforms.autoaugment import _apply_op
 
-_POLICIES, _BINS = 25, 10  # sub-policies, and magnitudes of an operation, as in torchvision
+_POLICIES, _BINS = 25, 10  # sub-policies, and magnitudes per operation, as in torchvision
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What chance decides for a batch.
+    """The random draws for a batch.
 
     Attributes:
         policy: (N,), the sub-policy of an image, 0 to 24.
-        chance: (N, 2) in [0, 1); an operation is applied where its probability is not below.
-        sign: (N, 2), 0 or 1; a magnitude that has a direction is negative where it is 0.
+        chance: (N, 2) in [0, 1); an operation is applied if ``chance`` <= its probability.
+        sign: (N, 2), 0 or 1; a magnitude with a direction is negative if it is 0.
     """
 
     policy: Tensor
@@ -43,7 +42,7 @@ class Draws:
 
     @classmethod
     def of(cls, count: int, draws: torch.Generator) -> "Draws":
-        """For ``count`` images, on the device of ``draws``."""
+        """Draw for ``count`` images, on the device of ``draws``."""
         device, shape = draws.device, (count, 2)
         return cls(
             torch.randint(_POLICIES, (count,), generator=draws, device=device),
@@ -56,16 +55,16 @@ class Draws:
 class OperationTables:
     """The policy for images of one size. Its K operations, each with its magnitude, are numbered.
 
-    Number 0 leaves an image as it is, and so does each table that another operation needs.
+    Operation 0 leaves an image unchanged. So do an operation's rows of tables that it does not use.
 
     Attributes:
-        probability: (25, 2), of the first and second operation of a sub-policy.
-        number: (25, 2, 2), of these operations, by sign.
-        source: (K,), the index in ``_SOURCES``; -1 for number 0.
-        places: (K, H * W), where each pixel comes from; H * W is black.
-        levels: (K, 1, 256, 1), what each level becomes.
+        probability: (25, 2), probability of the first and second operation of a sub-policy.
+        number: (25, 2, 2), numbers of these operations, by sign.
+        source: (K,), index in ``_SOURCES``; -1 for number 0.
+        places: (K, H * W), the place that each pixel comes from; H * W is black.
+        levels: (K, 1, 256, 1), the new level of each level.
         own: (K, 1, 1, 1), the share of the image in a blend.
-        other: (K, 1, 1, 1), the share of the other image.
+        other: (K, 1, 1, 1), the share of the other image in a blend.
     """
 
     probability: Tensor
@@ -83,20 +82,20 @@ class OperationTables:
         return (number * (drawn.chance <= self.probability[drawn.policy])).T
 
 
-# Of planes (N, C, H, W) and the number of each one's operation: what a step needs to apply it.
+# From planes (N, C, H, W) and the number of each one's operation to the value that a step applies.
 Source = Callable[[Tensor, Tensor, OperationTables], Tensor]
-# Of planes, what the source returned, and the same numbers: the planes after it.
+# From planes, the source's value and the same numbers to the changed planes.
 Step = Callable[[Tensor, Tensor, Tensor, OperationTables], Tensor]
 Form = Callable[[Tensor, Tensor, OperationTables], Tensor]
 
 
 def auto_augment(images: Tensor, drawn: Draws) -> Tensor:
-    """Augmented uint8 images (N, H, W, C), drawn on their device; ``images`` stay as they are."""
+    """Augmented copies of uint8 images (N, H, W, C), computed on their device."""
     return augmented(images, drawn, by_subsets if images.device.type == "cpu" else all_at_once)
 
 
 def augmented(images: Tensor, drawn: Draws, form: Form) -> Tensor:
-    """The same, each operation applied in the form given. Both forms return the same images."""
+    """The same, with operations applied by ``form``. Both forms return the same images."""
     tables = operation_tables(*images.shape[1:], images.device)
     planes = images.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
     for number in tables.drawn(drawn):
@@ -105,7 +104,7 @@ def augmented(images: Tensor, drawn: Draws, form: Form) -> Tensor:
 
 
 def all_at_once(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    """Every step on every image; where the operation is of another step, it changes nothing."""
+    """Apply every step to every image; a step that is not the image's changes nothing."""
     index = tables.source[number][:, None, None, None]
     for step, (source, *others) in _STEPS.items():
         value = source(planes, number, tables)
@@ -117,7 +116,7 @@ def all_at_once(planes: Tensor, number: Tensor, tables: OperationTables) -> Tens
 
 
 def by_subsets(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    """Every step with each of its sources, in place, on those images alone that need it."""
+    """Apply every step with each of its sources, in place, only to the images that need it."""
     index = tables.source[number]
     for step, sources in _STEPS.items():
         for source in sources:
@@ -148,7 +147,7 @@ def _levels(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
 
 
 def _stretched_levels(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    """From black to white, of a plane that has more than one level."""
+    """Levels stretched from black to white, for a plane with more than one level."""
     lowest, highest = planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
     flat = lowest == highest
     lowest = lowest.float().masked_fill(flat, 0)
@@ -157,7 +156,7 @@ def _stretched_levels(planes: Tensor, number: Tensor, tables: OperationTables) -
 
 
 def _equalized_levels(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    """Each as often as any other, as far as whole steps of a 255th of the pixels allow."""
+    """Levels that are equally frequent, as far as whole steps of 1/255 of the pixels allow."""
     pixels = planes.flatten(2).long()
     one = torch.ones((), dtype=torch.int32, device=planes.device)
     counts = one.new_zeros(*planes.shape[:2], 256).scatter_add(2, pixels, one.expand_as(pixels))
@@ -178,7 +177,7 @@ def _black(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
 
 def _mean(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
     total = _grey(planes, number, tables).sum((2, 3), keepdim=True, dtype=torch.float32)
-    # Divided by a tensor: a GPU would multiply by a number's inverse, which it has to round.
+    # Divided by a tensor: for a number, a GPU would multiply by its rounded inverse.
     return total / torch.full_like(total, planes.shape[2] * planes.shape[3])
 
 
@@ -190,7 +189,7 @@ def _grey(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
 
 
 def _blurred(planes: Tensor, number: Tensor, tables: OperationTables) -> Tensor:
-    """Of each pixel but the border: the rounded mean of 3x3, in which it counts five times."""
+    """The rounded mean of 3x3 pixels, in which the middle counts five times; borders stay."""
     blurred = planes.to(torch.int16)
     rows = blurred[..., :-2, :] + blurred[..., 1:-1, :] + blurred[..., 2:, :]
     inner = blurred[..., 1:-1, 1:-1]
@@ -203,7 +202,7 @@ def _pixels(values: Tensor) -> Tensor:
     return values.clamp(0, 255).to(torch.uint8)
 
 
-# The sources of each step; with the first of them and number 0 it leaves an image as it is.
+# The sources of each step; with its first source and number 0, a step changes nothing.
 _STEPS: dict[Step, tuple[Source, ...]] = {
     _moved: (_places,),
     _relevelled: (_levels, _stretched_levels, _equalized_levels),
@@ -247,7 +246,7 @@ def operation_tables(
 
 
 def _drawable(transform: AutoAugment, size: tuple[int, int]) -> list[_Operation]:
-    """The first and the second operation of every sub-policy, each with either sign."""
+    """The first and the second operation of every sub-policy, each with both signs."""
     space = transform._augmentation_space(_BINS, size)
     drawable = []
     for name, _, bin_number in chain.from_iterable(transform.policies):
@@ -258,9 +257,9 @@ def _drawable(transform: AutoAugment, size: tuple[int, int]) -> list[_Operation]
 
 
 def _shares(operations: list[_Operation], side: int, channels: int) -> Tensor:
-    """Of an image in its blend.
+    """The share of an image in its blend, for each operation.
 
-    torchvision sharpens none whose shorter side has two pixels, and gives no colour to grey ones.
+    torchvision does not sharpen images with a side of at most two pixels, nor colour grey images.
     """
     sharpened, tinted = {_blurred} if side > 2 else set(), {_grey} if channels > 1 else set()
     blends = {_black, _mean} | sharpened | tinted
@@ -269,7 +268,7 @@ def _shares(operations: list[_Operation], side: int, channels: int) -> Tensor:
 
 
 def _place_table(operations: list[_Operation], height: int, width: int) -> Tensor:
-    """What becomes of an image of the places, counted from 1, as 0 comes in from outside."""
+    """The places after each operation, on an image of places from 1 on, as 0 is outside."""
     count = height * width
     counted = torch.arange(1, count + 1, dtype=torch.float32).view(1, 1, height, width)
     moved = torch.cat([_result(_places, each, counted) for each in operations])
@@ -277,7 +276,7 @@ def _place_table(operations: list[_Operation], height: int, width: int) -> Tenso
 
 
 def _result(source: Source, operation: _Operation, image: Tensor) -> Tensor:
-    """The image after torchvision's operation if that needs the source, as it is if not."""
+    """The image after torchvision's operation if it uses ``source``, else the image itself."""
     name, magnitude = operation
     if _SOURCE_OF.get(name) is not source:
         return image

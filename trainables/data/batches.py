@@ -11,12 +11,12 @@ from trainables.data.dataset import Dataset, Split
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """A split, or a batch of one, on a device; on the CPU a whole one is the mapped arrays.
+    """A split, or a batch of it, on a device; on the CPU a whole split uses the mapped arrays.
 
     Attributes:
         images: (N, H, W, C), uint8.
         labels: (N,), int64.
-        digits: (N,), int64, or None where images show no digit.
+        digits: (N,), int64, or None if the images show no digits.
     """
 
     images: Tensor
@@ -37,7 +37,7 @@ class DeviceSplit:
         """The images at ``index``: a slice, or places (N,)."""
 
         def part(values: Tensor) -> Tensor:
-            # Whole images: ten times as fast on a CPU as by ``values[index]``.
+            # Copies whole images, ten times as fast on a CPU as ``values[index]``.
             return values[index] if isinstance(index, slice) else values.index_select(0, index)
 
         digits = None if self.digits is None else part(self.digits)
@@ -55,12 +55,11 @@ class DeviceSplit:
         weights: Tensor | None = None,
         batches: int = 1,
     ) -> Iterator["DeviceSplit"]:
-        """Batches of exactly ``size`` in random order; what does not fill a batch is left out.
+        """Yield images in random order; a rest that does not fill a batch of ``size`` is left out.
 
-        As many as ``batches`` come at once, the last perhaps fewer.
-
-        A split smaller than a batch is one batch. With ``weights``, (N,), every image is drawn
-        with replacement, in proportion to its weight; there are as many batches as without.
+        Each part has ``batches`` batches, the last perhaps fewer. A split that is smaller than a
+        batch is one batch. With ``weights``, (N,), images are drawn with replacement, in proportion
+        to their weights; the number of batches is the same.
         """
         if weights is None:
             order = torch.randperm(len(self), generator=draws, device=draws.device)
@@ -76,26 +75,26 @@ class DeviceSplit:
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Full batches in an epoch, 1 at the least."""
+    """Full batches in an epoch, at least 1."""
     return max(1, images // batch_size)
 
 
 def images_per_epoch(images: int, batch_size: int) -> int:
-    """Images that are trained on in an epoch: those of full batches."""
+    """Images that are trained on in an epoch: those in full batches."""
     return min(images, steps_per_epoch(images, batch_size) * batch_size)
 
 
 class Normaliser:
-    """uint8 images (N, H, W, C) to normalised floats (N, C, H, W) in channels-last memory."""
+    """Turn uint8 images (N, H, W, C) into normalised floats (N, C, H, W), channels-last."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self._scale = 1 / (255 * torch.tensor(dataset.std, device=device))
         self._shift = -torch.tensor(dataset.mean, device=device) * 255 * self._scale
 
     def __call__(self, images: Tensor) -> Tensor:
-        """``images`` scaled to [0, 1], less the mean, over the standard deviation."""
+        """``images`` scaled to [0, 1], minus the mean, divided by the standard deviation."""
         count, height, width, channels = images.shape
-        # By rows: a loop over three channels would cost a CPU five times as much.
+        # By rows: looping over three channels would take a CPU five times as long.
         rows = images.reshape(count * height, width * channels).float()
         rows = (rows * self._scale.repeat(width)).add_(self._shift.repeat(width))
         return rows.view(images.shape).permute(0, 3, 1, 2)

@@ -1,8 +1,8 @@
 """One memory-mapped copy of a built set, shared by every process that trains on it.
 
 A set is a folder of ``.npy`` files and a ``meta.json`` under ``$CONVOY_CACHE`` (default
-``~/.cache/convoy``), named by what it was built from. It is written under another name and renamed
-when it is whole: a reader never sees half of one, and two builders do not disturb each other.
+``~/.cache/convoy``), named by a hash of all that it was built from. It is written under another
+name and renamed at the end: readers see no incomplete set, and builders do not disturb each other.
 """
 
 import hashlib
@@ -26,18 +26,18 @@ _ARRAYS = ("images", "labels", "digits")
 
 
 def cache_folder() -> Path:
-    """Where built sets are kept: ``$CONVOY_CACHE``, else ``$XDG_CACHE_HOME/convoy``."""
+    """The folder of built sets: ``$CONVOY_CACHE``, else ``$XDG_CACHE_HOME/convoy``."""
     if folder := os.environ.get("CONVOY_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "convoy"
 
 
 def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
-    """The set that ``recipe`` names, memory-mapped; built by ``build`` if it is not there whole.
+    """The cached set that ``recipe`` names, memory-mapped; ``build`` makes it if necessary.
 
     Args:
         recipe: everything that the set depends on (kind, seed, source files with their sizes and
-            times), as JSON values; ``recipe["set"]`` names the folder.
+            times), as JSON values; ``recipe["set"]`` begins the folder's name.
         build: makes the set in memory; called at most once.
 
     Raises:
@@ -47,13 +47,13 @@ def cached(recipe: dict[str, Any], build: Callable[[], Dataset]) -> Dataset:
     folder = cache_folder() / f"{recipe['set']}-{digest[:16]}"
     try:
         return _read(folder)
-    except Exception:  # absent or damaged, for which numpy and json raise many kinds: build anew
+    except Exception:  # numpy and json raise many kinds for a missing or damaged set
         shutil.rmtree(folder, ignore_errors=True)
     dataset = build()
     try:
         _write(folder, dataset)
     except OSError as error:
-        raise UsageError(  # numpy's own error of a full disk has no words of the system
+        raise UsageError(  # numpy's own error for a full disk has no strerror
             f"the cache {folder.parent} cannot be written ({error.strerror or error}); "
             "make room, or name another folder in $CONVOY_CACHE"
         ) from error
@@ -87,7 +87,7 @@ def _write(folder: Path, dataset: Dataset) -> None:
             scratch.rename(folder)
         except OSError:
             if not folder.is_dir():
-                raise  # otherwise another process built the same set in the meantime: keep its copy
+                raise  # otherwise another process built the same set meanwhile, and its copy stays
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -116,7 +116,7 @@ def _read(folder: Path) -> Dataset:
 
 
 def _check(dataset: Dataset) -> None:
-    """Raise ValueError unless names, shapes, types and labels go together."""
+    """Raise ValueError unless names, shapes, types and labels are consistent."""
     channels = dataset.image_shape[2]
     for figures in (dataset.mean, dataset.std):
         finite = all(isinstance(f, float) and math.isfinite(f) for f in figures)

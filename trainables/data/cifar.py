@@ -1,7 +1,7 @@
-"""CIFAR-10 and MNIST as torchvision reads them, downloaded when they are missing.
+"""Read CIFAR-10 and MNIST with torchvision, and download them if they are missing.
 
-torchvision is imported only when a set is built: that takes a second, in every worker too, and
-trials read the cache.
+torchvision is imported only to build a set: the import takes a second in every process, and trials
+read the cache.
 """
 
 import shutil
@@ -30,7 +30,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def is_place_of_cifar(root: Path) -> bool:
-    """Whether CIFAR-10's or MNIST's own files are in ``root``, if only some of them."""
+    """Whether ``root`` has any of CIFAR-10's or MNIST's own files."""
     folders = {Path(file).parent for file in (*CIFAR_FILES, *MNIST_FILES)}
     return (root / _ARCHIVE).is_file() or any((root / folder).is_dir() for folder in folders)
 
@@ -39,7 +39,7 @@ def read_cifar10(root: Path, *, train: bool) -> Split:
     """CIFAR-10's training (50,000) or test (10,000) images, (N, 32, 32, 3).
 
     Raises:
-        UsageError: neither there nor to be downloaded, or damaged.
+        UsageError: the files are missing and cannot be downloaded, or are damaged.
     """
     from torchvision.datasets import CIFAR10
 
@@ -51,7 +51,7 @@ def read_mnist(root: Path, *, train: bool) -> Split:
     """MNIST's training (60,000) or test (10,000) digits as grey images, (N, 28, 28).
 
     Raises:
-        UsageError: neither there nor to be downloaded, or damaged.
+        UsageError: the files are missing and cannot be downloaded, or are damaged.
     """
     from torchvision.datasets import MNIST
 
@@ -82,7 +82,7 @@ def _damaged(name: str, root: Path, files: tuple[str, ...], why: str) -> UsageEr
 
 
 def _download(kind: Callable[..., Any], root: Path, files: tuple[str, ...], name: str) -> None:
-    """Download into a scratch folder and move it in place: a broken download leaves nothing."""
+    """Download into a scratch folder and move it; a failed download leaves nothing behind."""
     folder = Path(files[0]).parts[0]
     nearest = root if root.is_dir() else root.parent
     try:

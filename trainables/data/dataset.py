@@ -15,7 +15,7 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 UNLABELLED = -1
-NO_CLASS = -1  # what a shortcut points to that points to no class
+NO_CLASS = -1  # the digit of an image whose shortcut points to no class
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Split:
     Attributes:
         images: (N, H, W, C), uint8, RGB, or grey where C is 1.
         labels: (N,), int64, class index, or ``UNLABELLED``.
-        digits: (N,), int64, the digit shown beside the picture, 0-9; of a folder with a shortcut of
-            its own the class that it points to. ``NO_CLASS`` where it points to none or is not
-            known; None where nothing is known of any.
-        filenames: N paths relative to the split's folder, where the images came from files.
+        digits: (N,), int64, the digit next to the picture, 0-9; for a folder with its own shortcut,
+            the class that it points to. ``NO_CLASS`` if it points to none or is unknown; None if it
+            is unknown for all images.
+        filenames: N paths relative to the split's folder, if the images came from files.
     """
 
     images: Images
@@ -46,24 +46,24 @@ class Split:
 
     @property
     def aligned(self) -> Booleans:
-        """Whether each image's digit says its label, (N,)."""
+        """Whether each image's digit agrees with its label, (N,)."""
         if self.digits is None:
             return np.zeros(len(self), bool)
         return np.asarray((self.digits == self.labels) & (self.digits != NO_CLASS))
 
     @property
     def conflicting(self) -> Booleans:
-        """Whether each image's digit says another class than its label, (N,)."""
+        """Whether each image's digit points to another class than its label, (N,)."""
         if self.digits is None:
             return np.zeros(len(self), bool)
         return np.asarray((self.digits != self.labels) & (self.digits != NO_CLASS))
 
     def names(self) -> tuple[str, ...]:
-        """File names where there are files, else the index of each image as text."""
+        """The file names if the images have them, else the index of each image as text."""
         return self.filenames or tuple(str(index) for index in range(len(self)))
 
     def take(self, indices: Integers) -> "Split":
-        """The images at ``indices``, copied."""
+        """A copy of the images at ``indices``."""
         return Split(
             self.images[indices],
             self.labels[indices],
@@ -72,9 +72,9 @@ class Split:
         )
 
     def limited(self, limit: int | None) -> "Split":
-        """The first ``limit`` images, taken evenly from the classes, in their order.
+        """The first ``limit`` images, evenly from all classes, in their order.
 
-        A plain prefix of a folder that is sorted by class would hold one class alone.
+        Without this, the first images of a folder, which is sorted by class, would have one class.
         """
         if limit is None or limit >= len(self):
             return self
@@ -84,15 +84,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits of one set, with what is needed to train on it.
+    """Three splits of one set, with its classes and statistics.
 
     Attributes:
         name: ``composite``, ``cifar10``, ``embedded`` or ``folder``.
         classes: class names by index.
         mean: per-channel mean for normalisation, of images scaled to [0, 1].
-        std: per-channel standard deviation likewise.
+        std: per-channel standard deviation of these images.
         fingerprint: SHA-256 over all images, labels, digits and class names of the whole set.
-        remark: how its digits were had, or why they were not, where no file has them.
+        remark: how its digits were read from the images, or why not, if no file has them.
     """
 
     name: str
@@ -112,25 +112,25 @@ class Dataset:
 
     @cached_property
     def image_shape(self) -> ImageShape:
-        """Height and width of an image in pixels, and its channels: 3, or 1 of grey images."""
+        """Height and width of an image in pixels, and its channels: 3, or 1 for grey images."""
         height, width, channels = self.train.images.shape[1:]
         return int(height), int(width), int(channels)
 
     @property
     def image_words(self) -> str:
-        """What texts call the form of an image, such as ``32x32`` or ``48x64 grey``."""
+        """The form of an image in texts, such as ``32x32`` or ``48x64 grey``."""
         return in_words(self.image_shape)
 
     @property
     def has_digits(self) -> bool:
-        """True if it is known where a shortcut of the images, such as a digit, points to."""
+        """True if it is known which classes the images' shortcut, such as a digit, points to."""
         return self.val.digits is not None
 
     def limited(self, train: int | None = None, val: int | None = None) -> "Dataset":
         """The same set with at most ``train`` training and ``val`` validation images.
 
         Raises:
-            UsageError: a limit below 1 or above what the split holds.
+            UsageError: a limit is below 1 or above the number of images of its split.
         """
         for flag, limit, split in (("train", train, self.train), ("val", val, self.val)):
             if limit is not None and not 1 <= limit <= len(split):
@@ -146,7 +146,7 @@ class Dataset:
         return replace(self, train=train, val=val, test=test)
 
     def described(self) -> dict[str, Any]:
-        """Name, sizes and fingerprint, and a remark if there is one, as the records show them."""
+        """Name, sizes and fingerprint, and a remark if there is one, for the records."""
         return {
             "name": self.name,
             "train": len(self.train),
@@ -157,7 +157,7 @@ class Dataset:
 
 
 def rank_in_class(labels: Integers) -> Integers:
-    """For each image, how many images of its class stand before it; shape (N,)."""
+    """For each image, the number of images of its class before it, (N,)."""
     ranks = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -168,7 +168,7 @@ def rank_in_class(labels: Integers) -> Integers:
 def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Per-channel mean and standard deviation of uint8 images (N, H, W, C) scaled to [0, 1].
 
-    Computed from the histogram of grey levels, so exact and without a float copy of the images.
+    They are computed from histograms of levels: exactly, and without a float copy of the images.
     """
     levels = np.arange(256) / 255
     means, stds = [], []

@@ -1,11 +1,11 @@
-"""The digits of a folder of composite images, read from the pictures where no file has them.
+"""Read the digits of a folder of composite images from the pictures, if no file has them.
 
-Which class a digit points to is learnt from the folder's own training images: digits agree with the
-label more often than by chance, so that labels are what the digits say, with noise. Coates, Lee and
-Ng's single layer (2011) makes features of the digit's square, with patches of other digits for
-filters, and ridge regression finds each class's share among the labels at a digit. Regression has a
-closed form: no image's own label has a part in how it is read (leave-one-out), and in double
-precision every machine reads the same, so that fingerprints agree.
+The reader learns the digits from the folder's own training images: digits agree with the label more
+often than by chance, so labels are noisy values of the digits. Features of the digit's square come
+from the single layer of Coates, Lee and Ng (2011), with patches of other digits as filters. Ridge
+regression predicts each class's share among the labels for a digit. It has a closed form: an
+image's own label has no influence on how it is read (leave-one-out), and in double precision all
+machines read the same digits, so that fingerprints agree.
 """
 
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ from trainables.data.composite import BACKGROUND, CANVAS, KINDS, PICTURE
 from trainables.data.dataset import NO_CLASS, Booleans, Dataset, Images, Integers, Split
 from trainables.data.image_files import UnreadableImage, decode
 
-VERSION = 1  # of the reading: a change here reads every folder anew
-FEWEST, MOST = 500, 20_000  # training images: to learn from at all; that are learnt from
-SURE = 0.6  # probability of a digit from which on it counts as read
-RIGHT = 0.9  # of the digits read, by the lower end of the estimate's interval
-TOLERANCE = 10.0  # mean deviation from a composite image's greys, in levels, as JPEG leaves
-COMPOSITE = 0.99  # of the training images, for a set to be one of composite images
+VERSION = 1  # a new version of the reading reads every folder again
+FEWEST, MOST = 500, 20_000  # least number of training images, and most that the reader learns from
+SURE = 0.6  # least probability of a digit that counts as read
+RIGHT = 0.9  # least share of right digits, at the lower end of the estimate's interval
+TOLERANCE = 10.0  # mean deviation from a composite image's greys, in levels, which JPEG causes
+COMPOSITE = 0.99  # least share of composite images in training for a set of composite images
 REMEDY = (
     "so there are no constraints on the shortcut, no audit and no figures of aligned and "
     "conflicting images; write a labels.csv with a column digit, or name the shortcut's column in "
@@ -33,17 +33,18 @@ REMEDY = (
 )
 _SHAPE = (CANVAS, CANVAS, 3)
 _FILTERS, _PATCH, _POOL = 64, 5, 4  # a square of 16 pixels has 12 patches a side, pooled by four
-_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the regression, an image
+_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the regression, per image
 
 Floats = NDArray[np.float64]
 
 
 def with_read_digits(dataset: Dataset, shown: Dataset) -> Dataset:
-    """``dataset`` with the digits that the composite images ``shown`` show, and a remark on them.
+    """``dataset`` with the digits of the composite images ``shown``, and a remark on them.
 
     Args:
-        dataset: a folder's images without digits, of any size.
-        shown: the same in the size that they have; returned as they came if they are no composites.
+        dataset: a folder's images without digits, of any size. If they are not composite images,
+            it is returned unchanged.
+        shown: the same images at their original size.
     """
     if shown.image_shape != _SHAPE or are_composite(shown.train.images).mean() < COMPOSITE:
         return dataset
@@ -59,7 +60,7 @@ def with_read_digits(dataset: Dataset, shown: Dataset) -> Dataset:
 
 
 def are_composite(images: Images) -> Booleans:
-    """Whether each of the images, (N, 40, 40, 3), has the geometry of composite images, (N,)."""
+    """Whether each of the images, (N, 40, 40, 3), has the geometry of a composite image, (N,)."""
     found = np.empty(len(images), dtype=bool)
     for start in range(0, len(images), 1000):
         rows = images[start : start + 1000].astype(np.int16)
@@ -72,7 +73,7 @@ def are_composite(images: Images) -> Booleans:
 
 
 def is_composite(path: Path) -> bool:
-    """Whether an image file shows a composite image, in whatever size."""
+    """Whether an image file shows a composite image, of any size."""
     try:
         return bool(are_composite(decode(path, _SHAPE)[None])[0])
     except UnreadableImage:
@@ -80,11 +81,11 @@ def is_composite(path: Path) -> bool:
 
 
 class _UntrustedError(Exception):
-    """The digits cannot be read; the message says why, as a phrase."""
+    """The digits cannot be read; the message is the reason, as a phrase."""
 
 
 class _Learned(NamedTuple):
-    """A reader, and what it makes of its training images without their own labels, (N, classes)."""
+    """A reader, and its leave-one-out shares for its training images, (N, classes)."""
 
     reader: "_Reader"
     held_out: Floats
@@ -92,12 +93,12 @@ class _Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class _Reader:
-    """A regression from a digit's square to the share of each class among the labels beside it.
+    """A regression from a digit's square to the share of each class among its labels.
 
     Attributes:
-        filters: (25, filters), from a patch to its responses.
-        mean: (features,), of the training images' features.
-        scale: (features,), likewise.
+        filters: (25, filters), applied to patches.
+        mean: (features,), mean of the training images' features.
+        scale: (features,), scale of these features.
         weights: (features, classes).
         base: (classes,), the shares at the mean.
     """
@@ -109,7 +110,7 @@ class _Reader:
     base: Floats
 
     def shares(self, images: Images) -> Floats:
-        """The share of each class, (N, classes), at the digits of composite images."""
+        """The share of each class, (N, classes), for the digits of composite images."""
         shares = np.empty((len(images), len(self.base)))
         for start in range(0, len(images), 500):
             features = _features(_squares(images[start : start + 500]), self.filters)
@@ -120,17 +121,17 @@ class _Reader:
 
 @dataclass(frozen=True)
 class _Trust:
-    """How a digit's share of the labels tells whether it is read, and how many are read rightly.
+    """The rates that turn a digit's share of the labels into a probability, and the error of both.
 
     Rightly read digits agree with their labels at one rate, wrongly read ones as often as any other
-    class does. The rate is that of the surest half, which is taken as read rightly; where the
-    agreement of all that count as read lies between the two rates is the share that is right.
+    class. The first rate is that of the surest half, which is taken as right. The agreement of all
+    digits that count as read lies between the two rates, and so gives the share that is right.
 
     Attributes:
-        aligned: the rate at which digits agree with the labels.
-        chance: that at which a wrongly read one does.
-        right: the share that is right of the digits that count as read.
-        error: its standard error.
+        aligned: rate at which rightly read digits agree with the labels.
+        chance: rate at which wrongly read digits agree with the labels.
+        right: share of right digits among those that count as read.
+        error: standard error of ``right``.
     """
 
     aligned: float
@@ -146,10 +147,10 @@ class _Trust:
 
 
 def _read(shown: Dataset) -> tuple[list[Integers], str]:
-    """The digits of each split, and a remark on them.
+    """Read the digits of each split, and return a remark on them.
 
     Raises:
-        _UntrustedError: they cannot be trusted.
+        _UntrustedError: the digits cannot be trusted.
     """
     train = shown.train
     if len(shown.classes) != KINDS:
@@ -171,21 +172,21 @@ def _read(shown: Dataset) -> tuple[list[Integers], str]:
 
 
 def _digits(shares: Floats, images: Images, trust: _Trust) -> Integers:
-    """The digit of each image, or ``NO_CLASS`` where it is not sure."""
+    """The digit of each image, or ``NO_CLASS`` if it is not sure."""
     sure = are_composite(images) & (_probability(shares.max(axis=1), trust) >= SURE)
     return np.where(sure, shares.argmax(axis=1), NO_CLASS)
 
 
 def _probability(share: Floats, trust: _Trust) -> Floats:
-    """The probability of a digit whose class has this ``share`` of the labels beside it."""
+    """The probability that a digit is right if its class has this ``share`` of its labels."""
     return (share - trust.chance) / (trust.aligned - trust.chance)
 
 
 def _trust(held_out: Floats, labels: Integers) -> _Trust:
-    """How far the digits of training images can be trusted.
+    """Estimate how reliable the digits of training images are.
 
     Raises:
-        _UntrustedError: not far enough.
+        _UntrustedError: they are not reliable enough.
     """
     weights, sureness = _balancing(labels), held_out.max(axis=1)
     agrees = held_out.argmax(axis=1) == labels
@@ -194,7 +195,7 @@ def _trust(held_out: Floats, labels: Integers) -> _Trust:
     aligned, spread = _rate(agrees, weights, surest)
     chance = (1 - aligned) / (KINDS - 1)
     if aligned - 4 * spread <= 1 / KINDS:
-        raise _UntrustedError("as far as can be seen, they agree with the labels by chance alone")
+        raise _UntrustedError("they seem to agree with the labels by chance alone")
     trust = _Trust(aligned, chance, 1.0, 0.0)
     others = order[len(surest) : int((_probability(sureness, trust) >= SURE).sum())]
     if not len(others):
@@ -218,13 +219,13 @@ def _rate(agrees: Booleans, weights: Floats, chosen: Integers) -> tuple[float, f
 
 
 def _balancing(labels: Integers) -> Floats:
-    """A weight of each image, 1 in the mean, with which every class weighs the same."""
+    """A weight of each image, 1 on average, that gives every class the same total weight."""
     present, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return np.asarray((len(labels) / (len(present) * counts))[index])
 
 
 def _learn(train: Split) -> _Learned:
-    """A reader learnt from at most ``MOST`` of the training images."""
+    """Fit a reader to at most ``MOST`` of the training images."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(train))
     chosen, others = order[:MOST], order[MOST:]
@@ -238,10 +239,10 @@ def _learn(train: Split) -> _Learned:
 
 
 def _regress(features: Floats, labels: Integers, filters: Floats) -> tuple[_Reader, Floats]:
-    """The reader with the penalty that leaves the least error on left-out images; theirs of each.
+    """The reader with the penalty of the least leave-one-out error, and the left-out shares.
 
     The regression is solved once, in the features' principal axes, for all penalties and for every
-    image left out.
+    left-out image.
     """
     weights, wanted = _balancing(labels), np.eye(KINDS)[labels]
     root, count = np.sqrt(weights)[:, None], len(labels)
@@ -275,7 +276,7 @@ def _patches(squares: Floats) -> Floats:
 
 
 def _learn_filters(squares: Floats, rng: np.random.Generator) -> Floats:
-    """Whitened patches of the digits, drawn at random, as filters, (25, filters)."""
+    """Filters (25, filters): random whitened patches of the digits."""
     patches = _patches(squares[:2000]).reshape(-1, _PATCH**2)
     patches = patches[rng.permutation(len(patches))[:20_000]]
     patches = patches[patches.std(axis=1) > 0.05]

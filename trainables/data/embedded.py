@@ -1,9 +1,9 @@
-"""The embedded set: drawn pictures and scikit-learn's handwritten digits, with nothing to download.
+"""The embedded set: drawn pictures and scikit-learn's handwritten digits, without a download.
 
-Ten classes of outlines on 32x32 pixels, filled with a random colour over a random colour gradient,
-turned, shifted, scaled and speckled. Some differ only slightly (a pentagon, a hexagon, a circle),
-so that a small CNN learns them slowly, while the digit beside them is learned at once: the same
-temptation as in the composite set.
+There are ten classes of outlines on 32x32 pixels, filled with a random colour over a random colour
+gradient, and rotated, shifted, scaled and speckled. Some differ only slightly (a pentagon, a
+hexagon, a circle). So a small CNN learns them slowly, but learns the digit next to them at once:
+the same temptation as in the composite set.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from trainables.data.dataset import Images, Split
 SIZE = 32
 COUNTS = {"train": 4500, "val": 1000, "test": 1000}
 
-# How much pictures vary: turn in radians, shift and scale in half-widths, speckle in grey levels.
+# Variation of pictures: turn in radians, shift and scale in half-widths, speckle in grey levels.
 # Chosen so that gap5 learns the pictures in some ten epochs and the digits in two, as on real data.
 TURN, SHIFT, SCALE, SPECKLE = np.pi, 0.2, (0.5, 0.8), 20
 CONTRAST = 70  # grey levels between the mean of a light colour and of a dark one
@@ -65,7 +65,7 @@ CLASSES = tuple(OUTLINES)
 
 
 def draw_pictures(label: int, count: int, rng: np.random.Generator) -> Images:
-    """``count`` pictures of one class, (count, 32, 32, 3) uint8."""
+    """Draw ``count`` pictures of one class, (count, 32, 32, 3) uint8."""
     across = np.linspace(-1, 1, SIZE)
     shift = rng.uniform(-SHIFT, SHIFT, size=(2, count, 1, 1))
     size = rng.uniform(*SCALE, size=(count, 1, 1))
@@ -81,7 +81,7 @@ def draw_pictures(label: int, count: int, rng: np.random.Generator) -> Images:
 
 
 def _colours(light: Booleans, rng: np.random.Generator) -> Floats:
-    """A random colour for each, (N, 3): light where ``light``, else dark; the ranges overlap."""
+    """Random colours (N, 3), light if ``light`` is true, else dark; the ranges overlap."""
     return rng.uniform(0, 255 - CONTRAST, size=(len(light), 3)) + CONTRAST * light[:, None]
 
 
@@ -94,7 +94,7 @@ def _backgrounds(light: Booleans, rng: np.random.Generator) -> Floats:
 
 
 def draw_split(count: int, rng: np.random.Generator) -> Split:
-    """``count`` labelled pictures in random order, equally many of each class (up to rounding)."""
+    """Draw ``count`` labelled pictures in random order, with classes of equal size (rounded)."""
     labels = rng.permutation(np.arange(count) % len(CLASSES))
     images = np.empty((count, SIZE, SIZE, 3), dtype=np.uint8)
     for label in range(len(CLASSES)):

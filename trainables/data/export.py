@@ -1,4 +1,4 @@
-"""Any set written as a folder in the course's form, with a ``labels.csv``."""
+"""Write a set as a folder in the course's form, with a ``labels.csv``."""
 
 import csv
 import tempfile
@@ -17,19 +17,19 @@ from trainables.data.labels_file import COLUMNS, LABELS_FILE
 def export(dataset: Dataset, out: Path, test_labels: bool = False) -> None:
     """Write ``train/CLASS/*.png``, ``val/CLASS/*.png``, ``test/*.png`` and ``labels.csv``.
 
-    PNG keeps every pixel, and labels.csv the order, so that reading ``out`` gives the same arrays.
-    The folder appears under its name only when it is whole.
+    PNG preserves every pixel, and labels.csv the order, so reading ``out`` gives the same arrays.
+    The folder gets its name only when it is complete.
 
     Args:
-        dataset: what is written.
+        dataset: the set to write.
         out: the folder to make.
-        test_labels: write the labels of the test images too, which are sealed otherwise.
+        test_labels: whether to write the labels of the test images too, which are sealed.
 
     Raises:
-        UsageError: ``out`` is there already, or cannot be written.
+        UsageError: ``out`` already exists, or cannot be written.
     """
     if out.exists() or out.is_symlink():
-        raise UsageError(f"--out {out} is there already; name a folder that is not")
+        raise UsageError(f"--out {out} already exists; name a new folder")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as scratch:
@@ -58,7 +58,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
 def _write_split(
     split: Split, name: str, classes: tuple[str, ...], folder: Path
 ) -> Iterator[tuple[str, str, int | str, int | str]]:
-    """Write the images of a split, yielding a row of labels.csv for each."""
+    """Write the images of a split, and yield a row of labels.csv for each."""
     digits = np.full(len(split), NO_CLASS) if split.digits is None else split.digits
     for parent in classes if name != "test" else [""]:
         (folder / name / parent).mkdir(parents=True)

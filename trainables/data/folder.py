@@ -1,11 +1,11 @@
-"""A folder of images: ``train/CLASS/*``, and where there are, ``val/CLASS/*`` and ``test``.
+"""Read a folder of images: ``train/CLASS/*``, and optionally ``val/CLASS/*`` and ``test``.
 
 Source of the form: 001_851a82de433892fa.txt, section 1.1. Classes are the folder names in sorted
-order, as torchvision's ImageFolder numbers them; what lies deeper in a class folder is of that
-class. A folder that holds the class folders itself is all training images. Without ``val`` a share
-of each class's training images is held out for it. ``test`` is unlabelled, or has the class folders
-too. A ``labels.csv`` such as the export writes gives the order of the images, their digits, and the
-labels of the test images, which are unlabelled without it.
+order, as in torchvision's ImageFolder; images deeper in a class folder belong to that class. If the
+folder holds the class folders directly, all images are training images. Without ``val``, a share of
+each class's training images is held out for validation. ``test`` is unlabelled or has class folders
+too. A ``labels.csv``, as the export writes it, gives the order of the images, their digits, and the
+labels of the test images.
 """
 
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ OTHER_LABELS = f"list(s) of another tool, without the columns {','.join(COLUMNS)
 
 
 def is_image_folder(root: Path) -> bool:
-    """False if ``root`` is where CIFAR-10 and MNIST are, or are downloaded into: absent, or empty.
+    """False if ``root`` holds CIFAR-10 or MNIST, or is missing or empty, for their download.
 
     Raises:
         UsageError: it cannot be listed.
@@ -65,16 +65,16 @@ def is_image_folder(root: Path) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds, before any image is opened.
+    """The content of a folder, before any image is opened.
 
     Attributes:
         root: the folder.
         classes: class names by index.
         splits: for each split its images by path within the split's folder, with label and digit.
         folders: for each split its folder, relative to ``root``.
-        labels: whether there is a labels.csv that lists them.
-        left_out: all other files, relative to ``root``, by the reason, and folders without images
-            beside those of classes or splits.
+        labels: whether a labels.csv lists the images.
+        left_out: by reason, all other files relative to ``root``, and folders without images next
+            to those of classes or splits.
     """
 
     root: Path
@@ -92,7 +92,7 @@ class Listing:
 
     @property
     def has_digits(self) -> bool:
-        """Whether a file has digits, or a shortcut's classes, of any images."""
+        """Whether a file gives digits, or a shortcut's classes, for any images."""
         return any(digit is not None for each in self.splits.values() for _, digit in each.values())
 
     def images(self) -> list[Path]:
@@ -104,23 +104,23 @@ class Listing:
         return [*self.images(), *([self.root / LABELS_FILE] if self.labels else [])]
 
     def described(self) -> list[Any]:
-        """Which image stands where, and with what label and digit, as JSON values."""
+        """The classes, and the images of each split with label and digit, as JSON values."""
         return [self.classes, [[self.paths(s), list(self.splits[s].values())] for s in self.splits]]
 
     def left_out_line(self) -> str:
-        """What is left out, in a line; empty if nothing is."""
+        """A line on the files that are left out; empty if there are none."""
         parts = [_counted(names, why) for why, names in self.left_out.items() if names]
         return printable(f"left out of {self.root}: {'; '.join(parts)}") if parts else ""
 
 
 @dataclass(frozen=True)
 class ImageForm:
-    """What a folder's images are made into.
+    """The form into which a folder's images are converted.
 
     Attributes:
-        size: height and width; None for the images' own.
-        square: whether images' own are kept of squares alone.
-        fit: how an image of another size fits in.
+        size: height and width; None keeps the images' own size.
+        square: whether only square images keep their own size.
+        fit: how to fit an image of another size.
         channels: 3, or 1 for grey.
     """
 
@@ -131,16 +131,16 @@ class ImageForm:
 
 
 def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> Listing:
-    """The folder's classes and images; ``test`` may be absent, and is empty then.
+    """List the folder's classes and images; without ``test``, that split is empty.
 
     Args:
         root: the folder.
-        val_share: where there is no ``val``, the share of each class that validates, in (0, 1).
-        seed: draws them.
+        val_share: share of each class to hold out for validation if there is no ``val``, in (0, 1).
+        seed: seed for drawing these images.
 
     Raises:
-        UsageError: a split or class folder is missing, empty or there twice, a file's name cannot
-            stand in a list, or labels.csv does not match the files.
+        UsageError: a split or class folder is missing, empty or ambiguous, a file's name cannot be
+            written in a list, or labels.csv does not match the files.
     """
     tree = scan(root)
     folders = _folders(root, tree)
@@ -166,7 +166,7 @@ def list_folder(root: Path, val_share: float = VAL_SHARE, seed: int = 0) -> List
 
 
 def _folders(root: Path, tree: FolderTree) -> dict[str, str]:
-    """The folders of train and test, be it absent, and of val if there is one."""
+    """The folders of train and of test (which may be missing), and of val if there is one."""
     if not tree.images:
         raise UsageError(
             f"{root} holds no images{_but(tree.others)}; {FORM}, or an empty folder, into which "
@@ -182,12 +182,12 @@ def _folders(root: Path, tree: FolderTree) -> dict[str, str]:
 
 
 def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
-    """``listing`` with the class that ``shortcut`` points to for each image's digit.
+    """``listing`` with the class that ``shortcut`` points to as each image's digit.
 
-    Test images may lack it; none of them has a digit then.
+    The file may lack test images; then no test image has a digit.
 
     Raises:
-        UsageError: its file does not read, or a training or validation image is not in it.
+        UsageError: the file cannot be read, or lacks a training or validation image.
     """
     pointed = read_attribute(shortcut, listing.root, listing.classes)
     file = listing.root / shortcut.csv
@@ -209,10 +209,10 @@ def with_shortcut(listing: Listing, shortcut: Shortcut) -> Listing:
 
 
 def read_folder(listing: Listing, form: ImageForm = ImageForm()) -> Dataset:
-    """The listed images as a set.
+    """Read the listed images as a set.
 
     Raises:
-        UsageError: images do not decode, or are not RGB-convertible; all are named.
+        UsageError: images cannot be decoded or converted to RGB; the message names them.
     """
     images, faults = listing.images(), list[UnreadableImage]()
     shape = (*(form.size or common_size(images, square=form.square)), form.channels)
@@ -235,7 +235,7 @@ def _but(files: list[str]) -> str:
 def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str, ...]:
     parts = [split for split in folders if split != "test"]
     inside = {s: [n for n in within(tree.folders, folders, s) if "/" not in n] for s in parts}
-    if folders["train"] == ".":  # beside the classes there may be other folders
+    if folders["train"] == ".":  # next to the classes there may be other folders
         inside["train"] = sorted({*inside["train"]} & tops_of(tree.images))
     found = {split: set(map(class_of, names)) for split, names in inside.items()}
     names, first = found["train"], root / folders["train"]
@@ -250,7 +250,7 @@ def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str
     if odd := sorted(name for name in names if not name.isprintable()):
         raise UsageError(
             f"{first} holds the class folder {some([repr(name) for name in odd])}; "
-            "rename it without letters that cannot be printed"
+            "rename it without unprintable characters"
         )
     if len(names) < 2:
         images = within(tree.images, folders, "train")
@@ -267,9 +267,8 @@ def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str
 def _held_out(
     entries: Entries, share: float, seed: int, classes: tuple[str, ...]
 ) -> tuple[Entries, Entries]:
-    """``entries`` divided into training and validation images, ``share`` of each class the latter.
-
-    At least one image of each class is on either side.
+    """Divide ``entries`` into training and validation images, with ``share`` of each class in the
+    latter, and at least one image of each class in both.
     """
     rng = np.random.default_rng([seed, 4])
     names, labels = list(entries), np.array([label for label, _ in entries.values()])
@@ -278,7 +277,7 @@ def _held_out(
         members = rng.permutation(np.flatnonzero(labels == label))
         if len(members) < 2:
             raise UsageError(
-                f"class {classes[label]!r} has one image; two are wanted, one of them to validate"
+                f"class {classes[label]!r} has one image; it needs two, one for validation"
             )
         held[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
     parts = [
@@ -301,7 +300,7 @@ def _by_class(paths: Iterable[str], classes: tuple[str, ...]) -> Entries:
 
 
 def _test(root: Path, tree: FolderTree, folder: str, classes: tuple[str, ...]) -> Entries:
-    """Labelled images of the class folders; where none holds any, all images, unlabelled."""
+    """Labelled images if there are class folders, else all images without labels."""
     paths = [path[len(folder) + 1 :] for path in tree.images if path.startswith(f"{folder}/")]
     tops, known = set(map(class_of, tops_of(paths))), {name.casefold() for name in classes}
     if not any(top.casefold() in known for top in tops):
@@ -316,7 +315,7 @@ def _test(root: Path, tree: FolderTree, folder: str, classes: tuple[str, ...]) -
 
 
 def _check_names(root: Path, splits: dict[str, Entries]) -> None:
-    """Refuse names that would break the list of predictions."""
+    """Refuse file names that cannot be written in a list of predictions."""
     names = [
         name if split == "test" else name.partition("/")[2]
         for split, entries in splits.items()
@@ -325,7 +324,7 @@ def _check_names(root: Path, splits: dict[str, Entries]) -> None:
     if odd := [repr(name) for name in names if not name.isprintable()]:
         raise UsageError(
             f"{root} holds {some(odd)}, {'names' if len(odd) > 1 else 'a name'} that cannot stand "
-            "in a list of predictions; rename without letters that cannot be printed"
+            "in a list of predictions; rename without unprintable characters"
         )
 
 
@@ -337,7 +336,7 @@ def _check_none_empty(
     classes: tuple[str, ...],
     labels: bool,
 ) -> None:
-    """Refuse class folders without images; with a labels.csv, splits without any."""
+    """Refuse class folders without images; with a labels.csv, only splits without images."""
     for split in ("train", "val"):
         if split not in folders:
             continue
@@ -352,7 +351,7 @@ def _check_none_empty(
 
 
 def _left_out(listing: Listing, tree: FolderTree) -> dict[str, list[str]]:
-    """The files that are not read, by the reason."""
+    """The files that are not read, by reason."""
     read = {path for split in listing.splits for path in listing.paths(split)}
     labels = [name for name in tree.others if name == LABELS_FILE]
     return {
@@ -365,7 +364,7 @@ def _left_out(listing: Listing, tree: FolderTree) -> dict[str, list[str]]:
 
 
 def _without_images(listing: Listing, tree: FolderTree) -> list[str]:
-    """The folders that lie where class folders or splits do, and hold none at any depth."""
+    """The folders at the level of class folders or splits that hold no images at any depth."""
     apart = {top_of(folder) for folder in listing.folders.values()}
     top = {name for name in tree.folders if "/" not in name}
     return sorted(f"{name}/" for name in top - tops_of(tree.images) - apart)
@@ -374,7 +373,7 @@ def _without_images(listing: Listing, tree: FolderTree) -> list[str]:
 def _read_split(
     listing: Listing, split: str, shape: ImageShape, fit: Fit, faults: list[UnreadableImage]
 ) -> Split:
-    """The images of a split; what is wrong with some is added to ``faults``."""
+    """Read the images of a split; errors are added to ``faults``."""
     entries = listing.splits[split]
     images = np.empty((len(entries), *shape), dtype=np.uint8)
     for index, path in enumerate(listing.paths(split)):

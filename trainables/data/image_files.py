@@ -1,9 +1,9 @@
-"""Image files of any format that Pillow decodes, as RGB or grey arrays of one size.
+"""Read image files of any format that Pillow decodes, as RGB or grey arrays of one size.
 
-Images that are all of one size stay as they are. Others, and all where a size is asked for, are
-resized by Pillow's bilinear filter, which averages where it shrinks: to ``stretch`` gives each side
-its own factor, to ``pad`` both the same, with black bars of equal width on both sides of the image.
-Nothing is cut off. A photograph whose camera noted how it was held is turned upright first.
+Images that all have one size stay unchanged. Otherwise, or if a size is given, they are resized by
+Pillow's bilinear filter, which averages when it shrinks. ``stretch`` scales each side separately;
+``pad`` scales both sides alike and adds black bars of equal width on both sides of the image.
+Nothing is cropped. A photograph is first turned upright if its EXIF has an orientation.
 """
 
 import warnings
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Fit = Literal["stretch", "pad"]
-_ON_THEIR_SIDE = (5, 6, 7, 8)  # of EXIF's orientations
-# Tried on a file of any image's extension: their first bytes are unmistakable.
+_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+# Tried on every image file, as their first bytes are unmistakable.
 _BY_CONTENT = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
-# Tried on a file of their own extension alone. Pillow's other decoders are left out: EPS and WMF
-# start programs or run drawing commands, IPTC opens whatever it holds by any decoder, and BUFR,
-# GRIB, HDF5 and MPEG have no pixels. A decoder that Pillow adds is not trusted unseen either.
+# Tried only on files with their own extension. Pillow's other decoders are left out: EPS and WMF
+# start programs or run drawing commands, IPTC opens its content by any decoder, and BUFR, GRIB,
+# HDF5 and MPEG have no pixels. Decoders that Pillow may add later are not trusted either.
 _BY_EXTENSION = (
     *("BLP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "MSP"),
     *("PCD", "PCX", "PIXAR", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "XBM", "XPM"),
 )
 _ONE_PICTURE = ("MPO", "PSD")  # the other frames are a camera's second view, and layers
-MOST_PIXELS = 10_000  # a side, of a file
-LARGEST = 1024  # a side, of the images that are trained on
-DEFAULT_SIZE = 32  # of images of unequal sizes
-DEEP_GREY = {"I;16", "I;16L", "I;16B", "I;16N"}  # of which the upper eight bits are taken
-# 32-bit greys have no range that is known, so they are refused.
+MOST_PIXELS = 10_000  # a side of a file
+LARGEST = 1024  # a side of the images that are trained on
+DEFAULT_SIZE = 32  # a side, for images of unequal sizes
+DEEP_GREY = {"I;16", "I;16L", "I;16B", "I;16N"}  # their upper eight bits are used
+# 32-bit greys have no known range, so they are refused.
 RGB_CONVERTIBLE = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 
 
 class UnreadableImage(UsageError):
-    """An image file that is not read.
+    """An image file cannot be read.
 
     Args:
-        path: of the file.
-        fault: what is wrong with it, a verb first.
+        path: the file.
+        fault: the error, beginning with a verb.
         remedy: what to do about it.
     """
 
@@ -57,9 +57,9 @@ class UnreadableImage(UsageError):
 
 
 def refuse(faults: Sequence[UnreadableImage], root: Path, total: int) -> None:
-    """Raise a UsageError that names what is wrong with the images, of ``total``, if any are."""
+    """Raise a UsageError that summarises ``faults``, if there are any, among ``total`` images."""
     if len(faults) == 1:
-        raise UsageError(str(faults[0]))  # which another process can read, too
+        raise UsageError(str(faults[0]))  # an error that can be pickled for another process
     if faults:
         named = defaultdict(list)
         for each in faults:
@@ -74,8 +74,8 @@ def refuse(faults: Sequence[UnreadableImage], root: Path, total: int) -> None:
 
 @cache
 def _formats() -> dict[str, str]:
-    """The format of every extension that an image can have."""
-    from PIL import Image  # what trains on other sets does without it
+    """The format of every extension of image files."""
+    from PIL import Image  # not needed for other sets
 
     allowed = {*_BY_CONTENT, *_BY_EXTENSION, "MPO"}  # MPO is JPEG with a second view
     found = Image.registered_extensions().items()
@@ -83,7 +83,7 @@ def _formats() -> dict[str, str]:
 
 
 def _decoders(path: Path) -> list[str]:
-    """The formats that are tried on a file; some may be missing from this Pillow."""
+    """The formats to try on a file, without those that this Pillow lacks."""
     from PIL import Image
 
     own = _formats().get(_extension(path.name), "")
@@ -92,7 +92,7 @@ def _decoders(path: Path) -> list[str]:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name is an image: by its extension, in upper or lower case."""
+    """Whether a file of this name is an image, by its extension in upper or lower case."""
     return _extension(name) in _formats()
 
 
@@ -102,16 +102,16 @@ def _extension(name: str) -> str:
 
 
 def common_size(paths: Iterable[Path], *, square: bool = False) -> tuple[int, int]:
-    """Height and width of the images if they are the same of all, else twice ``DEFAULT_SIZE``.
+    """The common height and width of the images, or ``DEFAULT_SIZE`` squared if sizes differ.
 
-    Images that are not read have no say in it.
+    Images that cannot be read are ignored.
 
     Args:
-        paths: of the images.
-        square: whether images that are not square count as of unequal sizes.
+        paths: the image files.
+        square: whether images that are not square count as differing.
 
     Raises:
-        UsageError: all are larger than ``LARGEST``.
+        UsageError: the common size is larger than ``LARGEST``.
     """
     first: tuple[int, int] | None = None
     for path in paths:
@@ -125,8 +125,8 @@ def common_size(paths: Iterable[Path], *, square: bool = False) -> tuple[int, in
     height, width = first or (DEFAULT_SIZE, DEFAULT_SIZE)
     if max(height, width) > LARGEST:
         raise UsageError(
-            f"the images are of {height}x{width} pixels, at most {LARGEST} a side are trained on; "
-            "give data.size in the space"
+            f"the images have {height}x{width} pixels, and training takes at most {LARGEST} a "
+            "side; give data.size in the space"
         )
     return height, width
 
@@ -138,44 +138,44 @@ def _shown_size(path: Path) -> tuple[int, int]:
 
 
 def _lies(image: "Image.Image") -> bool:
-    """Whether it lies on its side, by its EXIF."""
+    """Whether the image lies on its side, by its EXIF."""
     from PIL import ExifTags, Image
 
     if image.width == image.height:
         return False
-    try:  # of PNG without its pixels, which its own method would decode
+    try:  # PNG's own getexif would decode the pixels
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
-    except Exception:  # Pillow lets through whatever Python raises for damaged bytes
+    except Exception:  # Pillow raises many kinds for damaged bytes
         return False
 
 
 def decode(path: Path, shape: ImageShape, fit: Fit = "stretch") -> Images:
-    """The image as an array of ``shape``, uint8.
+    """Read an image file as an array of ``shape``, uint8.
 
     Raises:
-        UnreadableImage: it does not decode, or is not RGB-convertible.
+        UnreadableImage: it cannot be decoded or converted to RGB.
     """
-    with warnings.catch_warnings(action="ignore"):  # of damaged notes, and of transparency
+    with warnings.catch_warnings(action="ignore"):  # about damaged metadata and transparency
         return fitted(_opened(path, pixels=True), shape, fit)
 
 
 def fitted(image: "Image.Image", shape: ImageShape, fit: Fit = "stretch") -> Images:
-    """An image as it is trained on, (height, width, channels), uint8.
+    """Convert an image to the form for training, (height, width, channels), uint8.
 
     Args:
-        image: of a mode that is RGB-convertible. An alpha channel is left out.
-        shape: height, width and channels; of one channel are the colours' luminances (ITU-R 601).
-        fit: ``stretch`` gives each side its own factor, ``pad`` keeps the ratio of the sides and
-            fills the rest of the canvas, in whose middle the image is, with black.
+        image: has a mode that can be converted to RGB. An alpha channel is dropped.
+        shape: height, width and channels; one channel holds the colours' luminance (ITU-R 601).
+        fit: ``stretch`` scales each side separately; ``pad`` keeps the aspect ratio, centres the
+            image and fills the rest with black.
     """
     from PIL import Image
 
     height, width, channels = shape
     image = _upright(image)
-    if image.mode in DEEP_GREY:  # Pillow would clip them
+    if image.mode in DEEP_GREY:  # Pillow would clip the levels
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     image = image.convert("RGB")
-    if channels == 1:  # a grey of three equal colours is the same grey
+    if channels == 1:  # three equal colours become the same grey
         image = image.convert("L")
     inner = (width, height) if fit == "stretch" else _inside(image.size, (width, height))
     if image.size != inner:
@@ -188,7 +188,7 @@ def fitted(image: "Image.Image", shape: ImageShape, fit: Fit = "stretch") -> Ima
 
 
 def _inside(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of the same ratio in the canvas, of a pixel or more a side."""
+    """The largest size of the same aspect ratio inside the canvas, at least one pixel a side."""
     factor = min(canvas[0] / size[0], canvas[1] / size[1])
     width, height = (
         min(most, max(1, round(factor * pixels))) for pixels, most in zip(size, canvas, strict=True)
@@ -197,13 +197,13 @@ def _inside(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
 
 
 def _opened(path: Path, *, pixels: bool) -> "Image.Image":
-    """The image, its header checked, with its ``pixels`` decoded or not."""
+    """Open an image and check its header; decode the pixels if ``pixels`` is true."""
     from PIL import Image
 
     try:
-        if not path.is_file():  # to open a pipe would wait for ever
-            raise UnreadableImage(path, "is no file, or a link to none", "replace or delete it")
-        with warnings.catch_warnings(action="ignore"):  # of sizes, which are checked next
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise UnreadableImage(path, "is not a file, or a broken link", "replace or delete it")
+        with warnings.catch_warnings(action="ignore"):  # about sizes, which are checked next
             opened = Image.open(path, formats=_decoders(path))  # reads the header
         with opened as image:
             _check_header(path, image)
@@ -213,33 +213,33 @@ def _opened(path: Path, *, pixels: bool) -> "Image.Image":
         raise
     except PermissionError as error:
         raise UnreadableImage(path, f"cannot be read ({error.strerror})") from error
-    except Image.DecompressionBombError as error:  # Pillow's own bound, which is above ours
+    except Image.DecompressionBombError as error:  # Pillow's own limit is above ours
         fault = f"has more than {MOST_PIXELS} pixels a side"
         raise UnreadableImage(path, fault) from error
-    except Exception as error:  # Pillow lets through whatever Python raises for damaged bytes
+    except Exception as error:  # Pillow raises many kinds for damaged bytes
         fault = "does not decode as an image"
         raise UnreadableImage(path, fault, "replace or delete it") from error
     return image
 
 
 def _upright(image: "Image.Image") -> "Image.Image":
-    """As viewers show it: turned as its EXIF says, left as it is if that is damaged."""
+    """Turn the image by its EXIF orientation, as viewers do, unless the EXIF is damaged."""
     from PIL import ImageOps
 
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # Pillow lets through whatever Python raises for damaged bytes
+    except Exception:  # Pillow raises many kinds for damaged bytes
         return image
 
 
 def _check_header(path: Path, image: "Image.Image") -> None:
-    """What can be told before the pixels are decoded, however many they are."""
+    """Raise UnreadableImage for errors that are visible before the pixels are decoded."""
     if max(image.size) > MOST_PIXELS:
         size = f"{image.width}x{image.height}"
         raise UnreadableImage(path, f"is {size} pixels; at most {MOST_PIXELS} a side are read")
     if image.format not in _ONE_PICTURE and getattr(image, "is_animated", False):
         raise UnreadableImage(
-            path, "is animated or has several pages", "save the one that is meant"
+            path, "is animated or has several pages", "save the picture that you mean"
         )
     if image.mode not in RGB_CONVERTIBLE | DEEP_GREY:
         raise UnreadableImage(

@@ -1,7 +1,7 @@
-"""``labels.csv``, as the export writes it beside its images: their order, labels and digits.
+"""``labels.csv``, which the export writes next to its images: their order, labels and digits.
 
-The name is reserved for a file with the columns ``split,filename,label,digit``; one of other
-columns, which another tool wrote, is left out as any file that is no image.
+The name is reserved for a file with the columns ``split,filename,label,digit``. A file with other
+columns, which another tool wrote, is left out like any file that is not an image.
 """
 
 import csv
@@ -18,7 +18,7 @@ Entries = dict[str, Label]
 
 
 def has_labels(root: Path) -> bool:
-    """Whether ``root`` holds such a file."""
+    """Whether ``root`` holds a ``labels.csv`` with these columns."""
     path = root / LABELS_FILE
     if not path.is_file():
         return False
@@ -31,7 +31,7 @@ def read_labels(root: Path, classes: int) -> dict[str, Entries]:
     """The rows of ``root``'s file by split and file name.
 
     Raises:
-        UsageError: a row is damaged, stands there twice, or names no split, class or digit.
+        UsageError: a row is damaged, appears twice, or has an unknown split, class or digit.
     """
     path = root / LABELS_FILE
     listed: dict[str, Entries] = {"train": {}, "val": {}, "test": {}}
@@ -42,7 +42,7 @@ def read_labels(root: Path, classes: int) -> dict[str, Entries]:
                 line += 1
                 entries = listed[row["split"]]
                 if row["filename"] in entries:
-                    raise ValueError(f"{row['filename']} stands there twice")
+                    raise ValueError(f"{row['filename']} appears twice")
                 entries[row["filename"]] = _label(row, classes)
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise UsageError(
@@ -53,7 +53,7 @@ def read_labels(root: Path, classes: int) -> dict[str, Entries]:
 
 
 def _with_unknown_digits(entries: Entries) -> Entries:
-    """``entries`` with ``NO_CLASS`` for a digit that is not known while others of them are."""
+    """``entries`` with ``NO_CLASS`` for unknown digits, if any digits are known."""
     if all(digit is None for _, digit in entries.values()):
         return entries
     return {n: (label, NO_CLASS if d is None else d) for n, (label, d) in entries.items()}
@@ -70,12 +70,12 @@ def _label(row: dict[str, str], classes: int) -> Label:
 
 
 def reconcile(root: Path, folder: str, found: Entries, listed: Entries) -> Entries:
-    """``listed``, once it names exactly the files that are there, with the labels they have.
+    """Return ``listed`` after checking it against the files ``found`` and their labels.
 
-    A label that is not listed is that of the image's folder.
+    An image without a listed label gets the label of its folder.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the files or their labels differ.
     """
     for here, other, where in (
         (listed, found, f"in {LABELS_FILE} but not in"),

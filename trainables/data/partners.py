@@ -1,11 +1,11 @@
-"""Which image of its batch each image is paired with."""
+"""Pair each image with another image of its batch."""
 
 import torch
 from torch import Tensor
 
 
 def partners(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
-    """Places of the partners of ``count`` images, (N,): a permutation of each batch in turn."""
+    """Indices of the partners of ``count`` images, (count,): a permutation within each batch."""
     device = draws.device
     if device.type == "cuda":
         return sorted_by_chance(count, batch_size, draws)
@@ -15,7 +15,7 @@ def partners(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
 
 
 def sorted_by_chance(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
-    """The same of all batches at once: a chunk of small ones would be thousands of launches."""
+    """The same for all batches at once, as many small batches would take thousands of launches."""
     kind = torch.float64  # so that two numbers of a batch are hardly ever equal
     chance = torch.rand(count, generator=draws, device=draws.device, dtype=kind)
     batch = torch.arange(count, device=draws.device) // batch_size

@@ -1,9 +1,9 @@
-"""The spurious attribute of a folder's images: which class each image's attribute points to.
+"""The spurious attribute of a folder's images: the class that each image's attribute points to.
 
-It is read from a CSV file with the columns ``filename`` (relative to the data folder, such as
-``train/cat/001.png``) and that of the attribute. A value points to the class of the same name, to
-the class that ``agrees`` gives it, or, if it is a whole number that names no class, to the class of
-that index. An empty value, and one that ``agrees`` gives no class, points to none.
+It is read from a CSV file with the column ``filename`` (relative to the data folder, such as
+``train/cat/001.png``) and the attribute's column. A value points to the class of the same name, to
+the class that ``agrees`` gives it, or, if it is a whole number and no class's name, to the class
+with that index. An empty value, and one that ``agrees`` gives no class, points to none.
 """
 
 import csv
@@ -18,7 +18,7 @@ from trainables.boundary.validation import STRICT, validated
 from trainables.data.dataset import NO_CLASS
 
 FILENAME, COLUMN = "filename", "value"
-MOST = 64 * 2**20  # bytes of a CSV file: a million images, and more
+MOST = 64 * 2**20  # bytes of a CSV file: enough for a million images
 
 
 def _importable(name: str) -> str:
@@ -34,7 +34,7 @@ _MEANINGS = TypeAdapter(dict[str, str | None], config=STRICT)
 
 
 def _pairs(written: Any) -> Any:
-    """A mapping as pairs, in which it is kept and written down."""
+    """A mapping as pairs, the form in which it is stored."""
     if isinstance(written, dict):
         return tuple((value, to or "") for value, to in _MEANINGS.validate_python(written).items())
     pairs = written or ()
@@ -54,7 +54,7 @@ def _square(region: Any) -> Any:
     if not (top < bottom and left < right):
         raise ValueError(
             f"{list(region)} is empty; "
-            "write [top, left, bottom, right], the last two one more than the last pixel"
+            "write [top, left, bottom, right]; bottom and right are one more than the last pixel"
         )
     return region
 
@@ -65,19 +65,19 @@ _PIXELS = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxIte
 
 @validated
 class Shortcut:
-    """Where the attribute of each image is written, and what its values mean.
+    """The source of each image's attribute, and the meaning of its values.
 
     Attributes:
         csv: the file, absolute or relative to the data folder; empty with a ``callable``.
-        column: of the attribute.
-        callable: ``package.module:function``, from an image's file name, relative to the data
+        column: the attribute's column.
+        callable: ``package.module:function``, which maps an image's file name, relative to the data
             folder, to its value; empty with a ``csv``.
-        agrees: value and class that it points to; an empty class is none.
-        region: top, left, bottom and right, in pixels of the images as they are trained on, of the
-            square that shows the attribute; the last two are the first outside. None if unknown.
+        agrees: pairs of a value and the class that it points to; an empty class means none.
+        region: top, left, bottom and right of the rectangle that shows the attribute, in pixels of
+            the images in training; bottom and right are exclusive. None if unknown.
 
     Raises:
-        UsageError: neither or both of csv and callable, or no region of an image.
+        UsageError: csv and callable are both given or both missing, or the region is invalid.
     """
 
     csv: str = ""
@@ -103,10 +103,10 @@ class Shortcut:
 
     @property
     def noun(self) -> str:
-        """What texts call the attribute: its column or function, or ``shortcut``.
+        """The name of the attribute in texts: its column or function, or ``shortcut``.
 
-        Names of more than ``_LONGEST`` letters, with other characters than letters and digits, and
-        such as would be mistaken for what is classified, are not for texts.
+        It is ``shortcut`` if the name has more than ``_LONGEST`` characters or special characters,
+        or could be confused with the object of the classification.
         """
         name = " ".join((self.column or self.callable.partition(":")[2]).replace("_", " ").split())
         plain = re.fullmatch(r"[^\W\d][\w -]*", name) and len(name) <= _LONGEST
@@ -117,16 +117,16 @@ def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> 
     """The class index, or ``NO_CLASS``, that the attribute of each listed image points to.
 
     Args:
-        shortcut: with a csv.
+        shortcut: a shortcut with a csv.
         root: the data folder.
         classes: class names by index.
 
     Raises:
         UsageError: the file is missing, too large or damaged, or a value points to no known class.
     """
-    if shortcut.callable:  # a record could name any function there is
+    if shortcut.callable:  # a record could name any function
         raise UsageError(
-            f"shortcut.callable {shortcut.callable} is run by searches of its space alone"
+            f"shortcut.callable {shortcut.callable} is run only by searches of its space"
         )
     path = root / shortcut.csv
     for value, name in shortcut.agrees:
@@ -151,7 +151,7 @@ def _rows(path: Path, shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str,
             for row in table:
                 name, value = row[FILENAME], (row[shortcut.column] or "").strip()
                 if name in pointed:
-                    raise ValueError(f"{name} stands there twice")
+                    raise ValueError(f"{name} appears twice")
                 pointed[name] = _class_of(value, meaning, classes, shortcut.column)
     except UsageError:
         raise
@@ -163,8 +163,8 @@ def _rows(path: Path, shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str,
 def _check_columns(path: Path, shortcut: Shortcut, columns: Any) -> None:
     for column in (FILENAME, shortcut.column):
         if column not in columns:
-            there = ", ".join(map(str, columns))[:200]
-            raise UsageError(f"{path} has no column {column!r}; its columns are {there or 'none'}")
+            names = ", ".join(map(str, columns))[:200]
+            raise UsageError(f"{path} has no column {column!r}; its columns are {names or 'none'}")
 
 
 def _meaning(shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str, int]:
@@ -172,7 +172,7 @@ def _meaning(shortcut: Shortcut, classes: tuple[str, ...]) -> dict[str, int]:
     named = {name: index for index, name in enumerate(classes)}
     given = {value: named[to] if to else NO_CLASS for value, to in shortcut.agrees}
     python = {word.title(): given[word] for word in ("true", "false") if word in given}
-    return {"": NO_CLASS, **python, **named, **given}  # a table that Python wrote says True
+    return {"": NO_CLASS, **python, **named, **given}  # Python writes True into tables
 
 
 def _class_of(value: str, meaning: dict[str, int], classes: tuple[str, ...], column: str) -> int:

@@ -1,9 +1,9 @@
-"""Which folder holds which split: by the usual names, at the top of the data folder.
+"""Find the folder of each split, by the usual names at the top of the data folder.
 
-Below ``train`` a class may have any name, ``test`` too. At the top ``train`` and ``val`` are
-classes (of vehicles, say) if they hold no folders and others beside them hold images; ``test``
-there is always the split. Where no folder is called ``train``, folders that differ in the split's
-name alone are the splits, as ``seg_train`` and ``seg_test``, or ``train2017`` and ``val2017``.
+Below ``train`` a class may have any name, even ``test``. At the top, ``train`` and ``val`` are
+classes (a train is a vehicle) if they hold no folders and other folders next to them hold images;
+``test`` is always the split. If no folder is called ``train``, folders whose names differ only in
+the split are the splits, such as ``seg_train`` and ``seg_test``, or ``train2017`` and ``val2017``.
 """
 
 import re
@@ -22,7 +22,7 @@ _PART = re.compile(rf"(?<![^\W\d_]){_NAMES}(?![^\W\d_])", re.IGNORECASE)  # no l
 
 
 def split_of(name: str) -> str | None:
-    """The split that a folder of this name usually holds: train, val, test or none."""
+    """The split that a folder of this name usually holds: train, val, test or None."""
     return _split(_SPLIT.fullmatch(name))
 
 
@@ -31,7 +31,7 @@ def _split(found: re.Match[str] | None) -> str | None:
 
 
 def _alike(names: Iterable[str]) -> dict[str, str]:
-    """The split of each of ``names`` that differs from another in the name of its split alone."""
+    """The splits of those ``names`` that differ from another one only in the split."""
     groups: dict[str, dict[str, str]] = {}
     for name in names:
         if split := _split(_PART.search(name)):
@@ -50,12 +50,12 @@ def top_of(path: str) -> str:
 
 
 def class_of(path: str) -> str:
-    """The class that the first part of ``path`` names, its accents as macOS does not write them."""
+    """The class that the first part of ``path`` names, normalised, as macOS decomposes accents."""
     return normalize("NFC", top_of(path))
 
 
 def tops_of(paths: Iterable[str]) -> set[str]:
-    """The folders at the top that hold one of ``paths``."""
+    """The top folders that hold any of ``paths``."""
     return {top_of(path) for path in paths if "/" in path}
 
 
@@ -63,7 +63,7 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
     """The folder of every split that ``root`` has.
 
     Raises:
-        UsageError: two folders mean the same split, or a link of a split's name leads nowhere.
+        UsageError: two folders mean the same split, or a link with a split's name is broken.
     """
     named: dict[str, list[str]] = {}
     tops = [name for name in tree.folders if "/" not in name]
@@ -79,10 +79,10 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
     for split, names in named.items():
         if len(names) > 1:
             both = " and ".join(f"{name}/" for name in names)
-            raise UsageError(f"{root} holds {both}, which all mean {split}; leave one of them")
+            raise UsageError(f"{root} holds {both}, which all mean {split}; keep only one of them")
     for name in tree.others:
         if split_of(name) and (root / name).is_symlink():
-            raise UsageError(f"{root} has no folder {name}/, but a link to none; mend or delete it")
+            raise UsageError(f"{root}: {name} is a broken link, not a folder; repair or delete it")
     folders = {split: names[0] for split, names in named.items()}
     if "train" in folders:
         folders["train"] = _unwrapped(folders["train"], "train", tree, set())
@@ -91,9 +91,9 @@ def split_folders(root: Path, tree: FolderTree) -> dict[str, str]:
 
 
 def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> str:
-    """``folder``, or the one of its name or split that alone is in it, as in ``train/train``.
+    """``folder``, or its only subfolder if that has its name or split, as in ``train/train``.
 
-    Unless that is one of the ``classes``.
+    A subfolder that is one of the ``classes`` does not count.
     """
     inside = {
         top_of(path) for path in within([*tree.folders, *tree.images], {split: folder}, split)
@@ -105,7 +105,7 @@ def _unwrapped(folder: str, split: str, tree: FolderTree, classes: set[str]) -> 
 
 
 def check_no_splits_within(root: Path, tree: FolderTree, folders: dict[str, str]) -> None:
-    """Refuse what looks like splits below classes, or below another folder: classes they are not.
+    """Refuse folders that look like splits below classes or other folders, so are not classes.
 
     Such as ``pets/train/cat``, ``cat/train`` and ``seg_train/cat``; ``folders`` are the splits'.
 
@@ -124,13 +124,13 @@ def check_no_splits_within(root: Path, tree: FolderTree, folders: dict[str, str]
     for top in sorted(tops_of(images) - direct):
         if any(map(split_of, re.split(r"[-_. \d]+", top))) and not split_of(top):
             raise UsageError(
-                f"{root} holds folders within {top}/, whose name is that of no split; rename it "
+                f"{root} holds folders within {top}/, whose name is not that of a split; rename it "
                 f"to train, val or test; {FORM}"
             )
 
 
 def within(paths: Iterable[str], folders: dict[str, str], split: str) -> list[str]:
-    """Those of ``paths`` in a split's folder, relative to it."""
+    """The ``paths`` in a split's folder, relative to it."""
     folder = folders[split]
     if folder == ".":
         apart = {top_of(name) for name in folders.values()}

@@ -1,4 +1,4 @@
-"""What lies in a folder, at any depth, before it is known what it means."""
+"""List the content of a folder at any depth, without interpreting it."""
 
 import os
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from pathlib import Path
 from trainables.boundary.errors import UsageError
 from trainables.data.image_files import is_image
 
-# What systems and programs leave behind, besides names that begin with a dot; in lower case.
+# Files and folders that systems and programs leave behind, in lower case; also names with a dot.
 _JUNK = {"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"}
 _JUNK |= {"$recycle.bin", "system volume information", "lost+found"}
 
 
 @dataclass(frozen=True)
 class FolderTree:
-    """Names relative to the folder, with ``/``, in sorted order; of files, each is in one list.
+    """Sorted names relative to the folder, with ``/``; each file is in exactly one list.
 
     Attributes:
         folders: the folders that are not hidden.
-        images: by their names, whatever they hold.
-        others: files that are no images.
+        images: files with an image's name, whatever their content.
+        others: files without an image's name.
         hidden: files that are hidden or junk, or within such a folder.
     """
 
@@ -32,10 +32,10 @@ class FolderTree:
 
 @dataclass(frozen=True)
 class _Visit:
-    """A folder that is to be listed: its name with a ``/``, and what is known on the way to it.
+    """A folder to list: its name with a ``/``, its depth, and whether it is hidden.
 
-    ``seen`` are the folders that are not entered again: those above, and below the class folders
-    those of the same class, however many links lead there.
+    ``seen`` are the folders that are not entered again, however many links lead there: the folders
+    above, and below a class folder also those of the same class.
     """
 
     prefix: str
@@ -45,12 +45,12 @@ class _Visit:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is passed over."""
+    """Whether a file or folder of this name is skipped."""
     return name.startswith(".") or name.lower() in _JUNK
 
 
 def scan(root: Path) -> FolderTree:
-    """All that lies in ``root``; links are followed, though never in a circle.
+    """List ``root`` at any depth; links are followed, but never in a circle.
 
     Raises:
         UsageError: a folder cannot be listed.
@@ -68,7 +68,7 @@ def scan(root: Path) -> FolderTree:
 
 
 def _list(root: Path, visit: _Visit, tree: FolderTree) -> Iterator[_Visit]:
-    """Add what lies in a folder to ``tree``; the folders in it that are to be listed too."""
+    """Add the content of a folder to ``tree``, and yield its subfolders to list."""
     try:
         with os.scandir(root / visit.prefix) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -104,7 +104,7 @@ def _identity(stat: os.stat_result) -> tuple[int, int]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """A link that has an image's name is taken for one, so that it is refused by its name."""
+    """Whether ``entry`` is a folder; a link with an image's name counts as an image."""
     try:
         return entry.is_dir() and not (entry.is_symlink() and is_image(entry.name))
     except OSError:  # a link to itself

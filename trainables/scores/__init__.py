@@ -1,12 +1,12 @@
-"""What a training is judged by besides its accuracy, found by the name of its file.
+"""Metrics to judge trainings by, besides the accuracy, found by the name of their file.
 
 ``NAME.py`` has ``MEANING``, a line for the reference, and two functions:
 
-``score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor`` is the figure, in [0, 1],
-larger for the better, as a float64 scalar on their device. It does not wait for the device, and all
-its shapes follow from those of the logits, so that a GPU can capture it.
-``images(labels: Integers, digits: Integers | None) -> float`` says of how many images a share has
-about the figure's error, and raises ValueError with the reason where the figure is undefined.
+``score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor`` returns the score, a
+float64 scalar in [0, 1] on their device; greater is better. It does not wait for the device, and
+its shapes depend only on those of the logits, so that a GPU can capture it.
+``images(labels: Integers, digits: Integers | None) -> float`` returns the number of images whose
+share has about the score's error. It raises ValueError with the reason if the score is undefined.
 """
 
 import pkgutil
@@ -19,7 +19,7 @@ from trainables.boundary.wording import nearest
 from trainables.data.dataset import Split
 from trainables.metrics import Metric
 
-if TYPE_CHECKING:  # whoever reads a space has no use for torch
+if TYPE_CHECKING:  # reading a space does not need torch
     from torch import Tensor
 
 
@@ -29,17 +29,17 @@ def available() -> list[str]:
 
 
 def check_name(metric: str, place: str = "metric") -> None:
-    """Raise UsageError, which says what ``place`` it is in, unless there is such a metric."""
+    """Raise UsageError, which names ``place``, unless there is such a metric."""
     if metric not in available():
         near = nearest(metric, available()) or f"; choose one of {', '.join(available())}"
         raise UsageError(f"{place} {metric!r} does not exist{near}")
 
 
 def images_behind(metric: str, split: Split) -> float:
-    """How many images a share has about the error of the figure on ``split``.
+    """The number of images whose share has about the error of the score on ``split``.
 
     Raises:
-        UsageError: nothing in ``split`` can be judged by it.
+        UsageError: the score is undefined on ``split``.
     """
     if metric == ACCURACY:
         return float(len(split))
@@ -50,13 +50,13 @@ def images_behind(metric: str, split: Split) -> float:
 
 
 def score(metric: str, logits: "Tensor", labels: "Tensor", digits: "Tensor | None") -> "Tensor":
-    """The figure of ``metric``, which is not the accuracy."""
+    """The score by ``metric``, which is not the accuracy."""
     figure: Tensor = _module(metric).score(logits, labels, digits)
     return figure
 
 
 def declared() -> tuple[Metric, ...]:
-    """The figures of all metrics but the accuracy."""
+    """The declarations of all metrics except the accuracy."""
     return tuple(Metric(figure_of(name), _module(name).MEANING) for name in available()[1:])
 
 

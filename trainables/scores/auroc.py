@@ -1,7 +1,7 @@
 """The area under the ROC curve of each class against the rest, averaged over the classes.
 
-It is the share of pairs, of an image of the class and another, of which the first has the larger
-probability of the class; a pair of equals counts one half.
+For a class, it is the share of pairs of an image of the class and another image in which the first
+has the larger probability of the class. A pair of equal probabilities counts one half.
 """
 
 import torch
@@ -14,11 +14,10 @@ MEANING = "area under the ROC curve of each class against the rest, averaged ove
 
 
 def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
-    """As ``roc_auc_score`` of scikit-learn with ``multi_class="ovr"``; without classes that have
-    no image, which it refuses.
+    """The score, as scikit-learn's ``roc_auc_score`` with ``multi_class="ovr"``.
 
-    Of two classes that of the second, as there: where probabilities are rounded to 1, the other's
-    is not the same.
+    Classes without images, which scikit-learn refuses, are left out. For two classes it is the area
+    of the second, as in scikit-learn: the areas differ if probabilities are rounded to 1.
     """
     images = counts(labels, logits.shape[1])
     wins = _doubled_ranks(logits, labels) / 2 - images * (images + 1) / 2
@@ -27,9 +26,9 @@ def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
 
 
 def _doubled_ranks(logits: Tensor, labels: Tensor) -> Tensor:
-    """Twice the sum of the ranks of each class's images, by their probability of it, (classes,).
+    """Twice the sum of the ranks of each class's images by the class's probability, (classes,).
 
-    The ranks are among all images, from 1 on; equals share the mean of theirs.
+    Ranks are among all images, from 1 on; equal probabilities share their mean rank.
     """
     values, order = logits.double().softmax(dim=1).T.sort(dim=1)
     classes, images = values.shape
@@ -44,13 +43,13 @@ def _doubled_ranks(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def images(labels: Integers, digits: Integers | None) -> float:
-    """As those of the balanced accuracy, roughly.
+    """Roughly the number for the balanced accuracy.
 
     Raises:
         ValueError: all images are of one class.
     """
     if len(set(labels.tolist())) < 2:
         raise ValueError(
-            "all validation images are of one class, and it compares each class with the rest"
+            "all validation images are of one class, but it compares each class with the rest"
         )
     return balanced(labels)

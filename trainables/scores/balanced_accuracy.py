@@ -9,12 +9,12 @@ MEANING = "accuracy of each class, averaged over the classes that have validatio
 
 
 def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
-    """As ``balanced_accuracy_score`` of scikit-learn."""
+    """The score, as scikit-learn's ``balanced_accuracy_score``."""
     classes = logits.shape[1]
     right = counts(labels, classes, logits.argmax(dim=1) == labels)
     return (right / counts(labels, classes)).nanmean()
 
 
 def images(labels: Integers, digits: Integers | None) -> float:
-    """Of classes of one size, all images; of others fewer."""
+    """All images if all classes have the same size, else fewer."""
     return balanced(labels)

@@ -9,10 +9,10 @@ MEANING = "F1 of each class, averaged over the classes that have validation imag
 
 
 def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
-    """As ``f1_score`` of scikit-learn with ``average="macro"``.
+    """The score, as scikit-learn's ``f1_score`` with ``average="macro"``.
 
-    A class without images that is predicted all the same counts as 0 there. One that is neither
-    among the labels nor among the predictions is left out.
+    A class that is predicted but has no images counts as 0. A class that is neither among the
+    labels nor among the predictions is left out.
     """
     classes, predictions = logits.shape[1], logits.argmax(dim=1)
     right = counts(labels, classes, predictions == labels)
@@ -20,5 +20,5 @@ def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
 
 
 def images(labels: Integers, digits: Integers | None) -> float:
-    """As those of the balanced accuracy, roughly."""
+    """Roughly the number for the balanced accuracy."""
     return balanced(labels)

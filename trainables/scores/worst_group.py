@@ -1,8 +1,8 @@
-"""The least accuracy over the groups of label and shortcut (Sagawa et al. 2020, "Distributionally
+"""The lowest accuracy over the groups of label and shortcut (Sagawa et al. 2020, "Distributionally
 Robust Neural Networks").
 
 A group has the images of one class whose shortcut points to one class. An image whose shortcut is
-not known, or points to none, is in no group.
+unknown or points to no class is in no group.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from torch import Tensor
 from trainables.counts import counts
 from trainables.data.dataset import NO_CLASS, Integers
 
-MEANING = "least accuracy over the groups of label and shortcut with 20 or more validation images"
-SMALLEST = 20  # images of a group that counts: of fewer, one image is more than 5 points
-_DIGITS = 10  # which an image may show however few its classes are
+MEANING = "lowest accuracy over the groups of label and shortcut with 20 or more validation images"
+SMALLEST = 20  # least images of a group that counts: one image is then at most 5 points
+_DIGITS = 10  # kinds of digits, even if there are fewer classes
 
 
 def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
-    """The least accuracy."""
+    """The lowest accuracy over the groups that count."""
     assert digits is not None
     shown = max(logits.shape[1], _DIGITS)
     cells, known = labels * shown + digits.clamp(min=0), digits != NO_CLASS
@@ -29,24 +29,24 @@ def score(logits: Tensor, labels: Tensor, digits: Tensor | None) -> Tensor:
 
 
 def images(labels: Integers, digits: Integers | None) -> float:
-    """Those of the smallest group that counts.
+    """The number of images of the smallest group that counts.
 
     Raises:
-        ValueError: none does.
+        ValueError: no group counts.
     """
     sizes = _sizes(labels, digits)
     if not sizes.size:
-        raise ValueError("no shortcut of the validation images is known, and its groups are of it")
+        raise ValueError("no shortcut of the validation images is known, but it defines the groups")
     if sizes.max() < SMALLEST:
         raise ValueError(
             f"the largest group of label and shortcut has {sizes.max()} validation images, and "
-            f"only those with {SMALLEST} count; have more validation images"
+            f"only those with {SMALLEST} count; use more validation images"
         )
     return float(sizes[sizes >= SMALLEST].min())
 
 
 def _sizes(labels: Integers, digits: Integers | None) -> NDArray[np.int64]:
-    """How many images each group that has any has."""
+    """The number of images of each group that has any."""
     if digits is None:
         return np.zeros(0, np.int64)
     known = digits != NO_CLASS

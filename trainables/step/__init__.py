@@ -1,6 +1,6 @@
-"""A training step that needs nothing of the host while it runs.
+"""A training step that needs nothing from the host while it runs.
 
-What a step reads lies on the device before it begins: its batches, augmented a chunk at a time, its
-learning rate and its momentum. So on a GPU it is captured once as a CUDA graph and replayed. On a
-CPU the same code runs as it is written.
+Everything that a step reads is on the device before it begins: its batches, augmented in chunks,
+its learning rate and its momentum. So a GPU captures a step once as a CUDA graph and replays it. A
+CPU runs the same code directly.
 """

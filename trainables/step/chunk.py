@@ -1,4 +1,4 @@
-"""Augmented batches on the device, of which a step takes the next."""
+"""Augmented batches on the device; each step takes the next one."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,14 @@ from trainables.mixup import Mixture, Targets
 
 
 class Chunk:
-    """The batches that are augmented at once.
+    """The batches that are augmented together.
 
     Args:
-        batch_size: images of a batch.
-        batches: the most that there may be.
-        device: of the images.
-        captured: whether steps are captured: the batches then lie in the same memory each time, and
-            the place of the next on the device.
+        batch_size: number of images of a batch.
+        batches: the most batches of a chunk.
+        device: device of the images.
+        captured: whether steps are captured: then the batches are always in the same memory, and
+            the index of the next batch is on the device.
     """
 
     def __init__(self, batch_size: int, batches: int, device: torch.device, captured: bool) -> None:
@@ -25,15 +25,15 @@ class Chunk:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """What a step changes: the place of the next batch."""
+        """The tensors that a step changes: the index of the next batch."""
         return [self._next]
 
     def fill(self, inputs: Tensor, targets: Targets) -> None:
-        """Take the place of the batches before.
+        """Replace the batches.
 
         Args:
-            inputs: (N, C, H, W), of whole batches, in channels-last memory.
-            targets: of the N images.
+            inputs: (N, C, H, W), whole batches, in channels-last memory.
+            targets: targets of the N images.
         """
         mixture = targets.mixture
         parts = [inputs.permute(0, 2, 3, 1), targets.labels]

@@ -1,4 +1,4 @@
-"""Seconds between the marks of a training, on the clock of its device."""
+"""Measure seconds between marks in a training, on the clock of its device."""
 
 import time
 from typing import Any
@@ -13,11 +13,11 @@ class _HostMark:
         self._at = time.perf_counter()
 
     def query(self) -> bool:
-        """True: it is passed."""
+        """True, as it is always passed."""
         return True
 
     def synchronize(self) -> None:
-        """Nothing."""
+        """Do nothing, as it is always passed."""
 
     def elapsed_time(self, other: "_HostMark") -> float:
         """Milliseconds until ``other``."""
@@ -25,15 +25,15 @@ class _HostMark:
 
 
 class DeviceClock:
-    """Marks, of which each is passed once the device has done all that came before it.
+    """Marks in the device's work; a mark is passed once all earlier work is done.
 
     Args:
-        device: whose time it is; on a GPU a mark waits for nothing.
+        device: the device; setting a mark on a GPU waits for nothing.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = device.type == "cuda"
-        self._marks: list[Any] = []  # as torch's events
+        self._marks: list[Any] = []  # torch's events, or host marks
 
     def mark(self) -> None:
         """Set the next mark."""
@@ -53,5 +53,5 @@ class DeviceClock:
         self._marks[-1].synchronize()
 
     def seconds(self, first: int, last: int) -> float:
-        """Between two marks, by their numbers, from 0 on."""
+        """Seconds between two marks, given by their numbers from 0 on."""
         return float(self._marks[first].elapsed_time(self._marks[last])) / 1000

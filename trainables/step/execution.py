@@ -1,4 +1,4 @@
-"""How the work of a training reaches its device: as it is written, or as a CUDA graph."""
+"""Run the work of a training on its device: directly, or as a CUDA graph."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,32 +8,32 @@ import torch
 from torch import Tensor
 
 Work = Callable[[], None]
-_CHUNK = 4096  # images: what is launched once a chunk then costs a small part of its steps
-_WARM_UPS = 3  # cudnn chooses its kernels, and autograd and the allocator settle
+_CHUNK = 4096  # images: enough that launches per chunk take a small part of its steps' time
+_WARM_UPS = 3  # runs in which cudnn chooses kernels and the allocator settles
 
 
 class Execution(Protocol):
-    """How work reaches a device.
+    """A way to run work on a device.
 
     Attributes:
-        captures: whether ``repeatable`` makes another thing of the work than the work itself.
-        chunk: images that are augmented at once; 0 for a batch.
+        captures: whether ``repeatable`` captures the work instead of returning it.
+        chunk: number of images that are augmented together; 0 for a batch.
     """
 
     captures: bool
     chunk: int
 
     def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
-        """What does ``work``, which is made of the same operations on the same tensors each time.
+        """A function that does ``work`` again, with the same operations on the same tensors.
 
         Args:
-            work: waits for no value of the device.
+            work: the work; it waits for no value from the device.
             changed: the tensors that it changes.
         """
 
 
 class Eager:
-    """Work is done as it is written."""
+    """Run work directly."""
 
     captures, chunk = False, 0
 
@@ -43,7 +43,7 @@ class Eager:
 
 
 class CudaGraphs:
-    """Work is captured as a CUDA graph, which one launch replays.
+    """Capture work as a CUDA graph, which one launch replays.
 
     Args:
         device: a GPU.
@@ -56,7 +56,7 @@ class CudaGraphs:
         self._ended: list[torch.cuda.CUDAGraph] = []
 
     def repeatable(self, work: Work, changed: Sequence[Tensor]) -> Work:
-        """A graph of ``work``; ``changed`` and the device's generator stay as they are."""
+        """Capture ``work`` as a graph; ``changed`` and the device's generator do not change."""
         torch.cuda.synchronize(self._device)
         self._ended.clear()
         before = [tensor.detach().clone() for tensor in changed]
@@ -67,8 +67,8 @@ class CudaGraphs:
         with _searching(), torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):
                 work()
-                _restore(changed, before)  # there may be but one batch to take
-            # Other threads may copy checkpoints meanwhile.
+                _restore(changed, before)  # there may be only one batch to take
+            # Other threads may copy checkpoints at the same time.
             mode = "thread_local"
             with (
                 _workspaces_of_its_own(),
@@ -83,7 +83,7 @@ class CudaGraphs:
 
 def _restore(changed: Sequence[Tensor], before: Sequence[Tensor]) -> None:
     for tensor, value in zip(changed, before, strict=True):
-        tensor.data.copy_(value)  # which torch does not count as a change
+        tensor.data.copy_(value)  # torch does not count this as a change
 
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream:
@@ -92,11 +92,11 @@ def _new_stream(device: torch.device) -> torch.cuda.Stream:
 
 
 class _Replay:
-    """A captured graph, which outlives its last use: none may be destroyed while another replays.
+    """A captured graph, which must not be destroyed while another one replays.
 
     Args:
         graph: the graph.
-        ended: where it is put then, until the device is idle.
+        ended: list that holds the graph after its last use, until the device is idle.
     """
 
     def __init__(self, graph: torch.cuda.CUDAGraph, ended: list[torch.cuda.CUDAGraph]) -> None:
@@ -111,10 +111,10 @@ class _Replay:
 
 @contextmanager
 def _workspaces_of_its_own() -> Iterator[None]:
-    """Have what is captured multiply matrices in memory of its graph's alone.
+    """Give the matrix products of a captured graph a workspace of their own.
 
-    Torch keeps a workspace for each of the few streams that it deals out. Two graphs that were
-    captured on one would write to it at the same time.
+    Torch has one workspace for each of its few streams. Two graphs that were captured on one stream
+    would write to it at the same time.
     """
     torch._C._cuda_clearCublasWorkspaces()
     try:
@@ -125,7 +125,7 @@ def _workspaces_of_its_own() -> Iterator[None]:
 
 @contextmanager
 def _searching() -> Iterator[None]:
-    """Have cudnn measure which of its kernels is the fastest."""
+    """Let cudnn measure which of its kernels is the fastest."""
     benchmark, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     try:
         yield
@@ -134,5 +134,5 @@ def _searching() -> Iterator[None]:
 
 
 def execution_on(device: torch.device) -> Execution:
-    """CUDA graphs on a GPU of NVIDIA's; elsewhere work is done as it is written."""
+    """CUDA graphs on an NVIDIA GPU; on other devices work runs directly."""
     return CudaGraphs(device) if device.type == "cuda" else Eager()

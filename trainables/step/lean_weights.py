@@ -1,8 +1,8 @@
 """The bfloat16 copies of a network's weights that a captured step computes with.
 
-Autocast casts every weight down in every step, and every gradient up. Here the copies stay, and
-one copy a step follows the optimizer: the same numbers, with fewer passes over the weights. The
-network keeps its float32 weights: whatever else it does with them, it does as under autocast alone.
+Autocast casts every weight down and every gradient up in every step. Here the copies persist and
+are updated once after the optimizer's step: the same numbers, with fewer passes over the weights.
+The network itself has its float32 weights, and uses them as under autocast alone.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-# Autocast computes these in bfloat16 whatever surrounds them.
+# Autocast always computes these in bfloat16.
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 _CAST = (F.conv1d, F.conv2d, F.conv3d, F.linear)
-# Where a weight is changed through these, nothing tells.
+# Changes of a weight through these cannot be detected.
 _DATA = (Tensor.data.__get__, Tensor.data.__set__)  # type: ignore[attr-defined]
 
 
 @dataclass
 class _Pair:
-    """A weight in float32, which is trained, and its copy, which computes.
+    """A float32 weight, which is trained, and its copy, which computes.
 
     Attributes:
         full: the weight.
         low: the copy.
-        version: of the weight that was copied, as torch counts them.
+        version: torch's version counter of the weight at the last copy.
     """
 
     full: nn.Parameter
@@ -38,12 +38,12 @@ class _Pair:
 
     @property
     def serves(self) -> bool:
-        """Whether the copy's gradient does for the weight's, which nobody asks or hooks."""
+        """Whether the copy can replace the weight: it is trained, and its gradient has no hooks."""
         hooks = self.full._backward_hooks or self.full._post_accumulate_grad_hooks
         return self.full.requires_grad and not hooks
 
     def current(self) -> Tensor:
-        """The copy, of the weight as it is now: a network may change its own."""
+        """The copy, updated if the network itself changed its weight."""
         if self.full._version != self.version:
             _copy([self.full], [self.low])
             self.version = self.full._version
@@ -51,11 +51,11 @@ class _Pair:
 
 
 class LeanWeights:
-    """Copies in bfloat16 of a network's convolution and dense weights.
+    """bfloat16 copies of a network's convolution and dense weights.
 
     Args:
         model: the network.
-        dtype: of the training; the copies are made for bfloat16 alone.
+        dtype: number format of the training; only bfloat16 needs copies.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
@@ -81,27 +81,27 @@ class LeanWeights:
             weight.grad = None
 
     def widen_gradients(self) -> None:
-        """Give the float32 weights the gradients of a backward pass; None where there is none."""
+        """Give the float32 weights the gradients of a backward pass, where there are any."""
         pairs = list(zip(self._pairs, self._gradients, strict=True))
         used = [(pair, wide, pair.low.grad) for pair, wide in pairs if pair.low.grad is not None]
         _copy([low for *_, low in used], [wide for _, wide, _ in used])
         for pair, wide, _ in used:
-            if pair.full.grad is not None:  # it was used in float32, too
+            if pair.full.grad is not None:  # it was also used in float32
                 wide += pair.full.grad
             pair.full.grad = wide
 
     def follow(self) -> None:
-        """Copy the float32 weights, which have changed, into the copies."""
+        """Update the copies from the changed float32 weights."""
         _copy(self._full, self._low)
         for pair in self._pairs:
             pair.version = pair.full._version
 
 
 class _Replacing(TorchFunctionMode):
-    """Within, the operations of ``_CAST`` are called with the copies: for this thread alone.
+    """A context in which the operations of ``_CAST`` use the copies, in this thread alone.
 
     Args:
-        pairs: by the id of the weight; one whose data are touched is taken out.
+        pairs: pairs by the id of the weight; a weight whose ``data`` are accessed is removed.
     """
 
     def __init__(self, pairs: dict[int, _Pair]) -> None:
@@ -118,7 +118,7 @@ class _Replacing(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
     def _chosen(self, argument: Any) -> Any:
-        """The copy of a weight, where autocast would cast it."""
+        """The copy of a weight if autocast would cast it, else the argument."""
         pair = self._pairs.get(id(argument))
         if pair is None or not pair.serves:
             return argument
@@ -135,7 +135,7 @@ def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
 
 
 def _pairs(model: nn.Module) -> list[_Pair]:
-    """The weights that are copied, once each."""
+    """The weights to copy, each once."""
     weights = {
         id(weight): weight
         for layer in model.modules()

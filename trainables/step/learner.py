@@ -1,4 +1,4 @@
-"""A network with what changes its weights."""
+"""A network with its optimizer and schedule."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ class Learner:
 
     Args:
         model: newly initialised, on its device.
-        recipe: how it is trained.
-        epochs: for how many.
-        steps: of an epoch.
+        recipe: the recipe of the training.
+        epochs: number of epochs.
+        steps: number of steps per epoch.
         captured: whether its updates are captured.
     """
 
@@ -31,7 +31,7 @@ class Learner:
         self.model, self._clip_norm = model.to(memory_format=torch.channels_last), recipe.clip_norm
         self.optimizer = optimizer_of(recipe, self.model)
         self._schedule = schedule_of(recipe, self.optimizer, epochs, steps)
-        # Torch's schedules ask whether the optimizer stepped; ``update`` does it.
+        # Torch's schedules check that the optimizer stepped; here ``update`` steps.
         self.optimizer._opt_called = True  # type: ignore[attr-defined]
         begin(self.optimizer)
         self._buffers = [
@@ -42,7 +42,7 @@ class Learner:
         ]
         device = next(model.parameters()).device
         self.dtype = training_dtype(device)
-        # Where steps are launched one by one, a CPU gains nothing from copies.
+        # If steps are not captured, copies save no time.
         self.weights = LeanWeights(self.model, self.dtype if captured else torch.float32)
         cycles = recipe.schedule == "one_cycle" and recipe.cycle_momentum
         self._rates = Rates(steps, cycles, device, captured)
@@ -60,18 +60,18 @@ class Learner:
         return [*self.weights.tensors, *self.model.buffers(), *states, *self._rates.tensors]
 
     def begin_epoch(self) -> None:
-        """Have the numbers of the next epoch's steps on the device."""
+        """Upload the learning rates and momenta of the next epoch's steps to the device."""
         self._rates.fill(self.optimizer, self._schedule)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """The network's answer in the training's number format, as float32, (N, classes)."""
+        """The logits (N, classes), computed in the training's number format, as float32."""
         low = self.dtype == torch.bfloat16
         with torch.autocast(inputs.device.type, torch.bfloat16, low), self.weights.in_use():
             logits: Tensor = self.model(inputs)
         return logits.float()
 
     def update(self, objective: Tensor) -> None:
-        """One step against the gradient of ``objective``, clipped if the recipe says so."""
+        """Take one step against the gradient of ``objective``, clipped if the recipe says so."""
         self.weights.forget_gradients()
         objective.backward()  # type: ignore[no-untyped-call]
         self._settle_buffers()
@@ -82,7 +82,7 @@ class Learner:
         self.weights.follow()
 
     def _settle_buffers(self) -> None:
-        """Write what a network put in a buffer's place into it: a graph reads its memory alone."""
+        """Copy a buffer that the network replaced into the old one, as a graph reads its memory."""
         for module, name, buffer in self._buffers:
             now = module._buffers.get(name)
             if now is not buffer and now is not None and now.shape == buffer.shape:
@@ -91,15 +91,15 @@ class Learner:
                 module._buffers[name] = buffer
 
     def state(self) -> dict[str, Any]:
-        """Everything from which it goes on, as torch's modules and optimizers have it."""
+        """The state for resuming: the state dicts of network, optimizer and schedule."""
         optimizer, schedule = self.optimizer.state_dict(), self._schedule.state_dict()
         return {"model": self.model.state_dict(), "optimizer": optimizer, "schedule": schedule}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state`` gave.
+        """Resume from a ``state``.
 
         Raises:
-            Exception: as torch does where the state is not of such a network or optimizer.
+            Exception: torch's errors if the state does not fit this network or optimizer.
         """
         self.model.load_state_dict(state["model"])
         self.weights.follow()

@@ -1,4 +1,4 @@
-"""The learning rate and the momentum of every step of an epoch, as torch's schedule has them."""
+"""The learning rate and the momentum of every step of an epoch, from torch's schedule."""
 
 import torch
 from torch import Tensor
@@ -10,17 +10,17 @@ from trainables.upload import upload
 
 
 class Rates:
-    """What the schedule says of each step of an epoch, on the device before the epoch begins.
+    """The schedule's values for each step of an epoch, on the device before the epoch begins.
 
     Args:
-        steps: of an epoch.
-        cycles: whether the momentum changes from step to step.
-        device: of the weights.
-        captured: whether the steps are captured: a changing momentum is then a tensor, too.
+        steps: number of steps per epoch.
+        cycles: whether the momentum changes between steps.
+        device: device of the weights.
+        captured: whether steps are captured: then a changing momentum is also a tensor.
     """
 
     def __init__(self, steps: int, cycles: bool, device: torch.device, captured: bool) -> None:
-        # The kernels read the rate as a float64 on a CPU, and as a float32 on a GPU.
+        # The kernels read the rate as float64 on a CPU, and as float32 on a GPU.
         kind = torch.float64 if device.type == "cpu" else torch.float32
         self._rates = torch.zeros(steps, dtype=kind, device=device)
         self._momenta = torch.zeros_like(self._rates)
@@ -30,11 +30,11 @@ class Rates:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """What a step changes: the place of the next one."""
+        """The tensors that a step changes: the index of the next step."""
         return [self._next]
 
     def fill(self, optimizer: Optimizer, schedule: LRScheduler) -> None:
-        """Take the epoch's numbers from ``schedule``, which ends as it stands after the epoch."""
+        """Read the epoch's values from ``schedule``, which then is in its state after the epoch."""
         group, pairs = optimizer.param_groups[0], list[tuple[float, float]]()
         for _ in range(len(self._rates)):
             pairs.append(

@@ -1,4 +1,4 @@
-"""The training step: a batch, its loss, its gradient, an update."""
+"""The training step: a batch, its loss, its gradient and an update."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from trainables.step.learner import Learner
 
 
 class Step:
-    """An update of a learner against the next batch of a chunk.
+    """Update a learner with the next batch of a chunk.
 
     Args:
-        learner: what is trained.
+        learner: the network with its optimizer.
         smoothing: share of each label that is spread over all classes.
-        class_weights: of each class's losses, (classes,); None for equal ones.
+        class_weights: weights of the classes' losses, (classes,); None for equal weights.
         chunk: holds the batches.
-        execution: how it reaches the device.
+        execution: runs the step on the device.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Step:
         self._smoothing, self._class_weights = smoothing, class_weights
         self._work: Work | None = None
         device = chunk.tensors[0].device
-        # Of objective, cross-entropy and hits, over the images so far.
+        # Sums of objective, cross-entropy and hits over the images so far.
         self.sums = torch.zeros(3, device=device)
 
     def __call__(self) -> None:
         """Take the step."""
-        if not self._execution.captures:  # kept, the work would hold in a circle what it is of
+        if not self._execution.captures:  # storing the work would make a reference cycle
             self._take()
             return
         if self._work is None:

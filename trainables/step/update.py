@@ -1,9 +1,9 @@
 """The arithmetic of an optimizer's step, with its numbers on the device.
 
-The optimizer holds the state, as torch's checkpoints have it. Its own ``step`` reads the rate on
-the host, which a captured step cannot do; these call the same kernels with the rate as a tensor.
-Where the momentum changes from step to step too, no kernel of torch's takes it as a tensor, and the
-step is made of the operations of torch's own reading (``torch/optim/adam.py``,
+The optimizer holds the state, as in torch's checkpoints. Its own ``step`` reads the rate on the
+host, which a captured step cannot do. The functions here call the same kernels with the rate as a
+tensor. If the momentum also changes between steps, no torch kernel takes it as a tensor, and the
+step uses the operations of torch's own reference code (``torch/optim/adam.py``,
 ``torch/optim/sgd.py``).
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
-Number = float | Tensor  # a tensor of no dimensions
+Number = float | Tensor  # a tensor without dimensions
 
 
 def begin(optimizer: Optimizer) -> None:
@@ -31,13 +31,13 @@ def begin(optimizer: Optimizer) -> None:
 
 @torch.no_grad()
 def update(optimizer: Optimizer, rate: Tensor, momentum: Number) -> None:
-    """Take a step against the gradients of the optimizer's weights; those without one stay.
+    """Take a step against the gradients of the optimizer's weights; others do not change.
 
     Args:
-        optimizer: Adam, AdamW or SGD, whose state ``begin`` made.
-        rate: the learning rate, of no dimensions, on the weights' device.
-        momentum: of this step; Adam's first beta. A tensor where it changes and the step is
-            captured.
+        optimizer: Adam, AdamW or SGD, with the state from ``begin``.
+        rate: the learning rate, without dimensions, on the weights' device.
+        momentum: this step's momentum, or Adam's first beta. It is a tensor if it changes and the
+            step is captured.
     """
     group = optimizer.param_groups[0]
     weights = [weight for weight in group["params"] if weight.grad is not None]
@@ -52,7 +52,7 @@ def update(optimizer: Optimizer, rate: Tensor, momentum: Number) -> None:
 
 @dataclass(frozen=True)
 class _Move:
-    """One step of some weights: an optimizer's options, its states, and the step's numbers."""
+    """One step of some weights: the optimizer's options and states, and the step's numbers."""
 
     group: dict[str, Any]
     weights: list[Tensor]
@@ -62,7 +62,7 @@ class _Move:
     momentum: Any
 
     def fused_adam(self) -> None:
-        """By torch's kernel."""
+        """Step by torch's fused kernel."""
         group, steps = self.group, self._states("step")
         torch._foreach_add_(steps, 1)
         decoupled = group["decoupled_weight_decay"]
@@ -84,7 +84,7 @@ class _Move:
         )
 
     def fused_sgd(self) -> None:
-        """By torch's kernel."""
+        """Step by torch's fused kernel."""
         torch._fused_sgd_(
             self.weights,
             self.gradients,
@@ -95,11 +95,11 @@ class _Move:
             dampening=0.0,
             nesterov=self.group["nesterov"],
             maximize=False,
-            is_first_step=False,  # the first step's is the same, as its buffers are zeros
+            is_first_step=False,  # the first step gives the same, as its buffers are zeros
         )
 
     def adam(self) -> None:
-        """By operations that take the momentum as a tensor."""
+        """Step by operations that take the momentum as a tensor."""
         decay, beta2 = self.group["weight_decay"], self.group["betas"][1]
         averages, squares, steps = map(self._states, ("exp_avg", "exp_avg_sq", "step"))
         torch._foreach_add_(steps, 1)
@@ -120,7 +120,7 @@ class _Move:
         torch._foreach_sub_(self.weights, moves)
 
     def sgd(self) -> None:
-        """By operations that take the momentum as a tensor."""
+        """Step by operations that take the momentum as a tensor."""
         buffers, gradients = self._states("momentum_buffer"), self._with_decay()
         torch._foreach_mul_(buffers, self.momentum)
         torch._foreach_add_(buffers, gradients)
@@ -134,7 +134,7 @@ class _Move:
         return [state[name] for state in self.states]
 
     def _with_decay(self) -> list[Tensor]:
-        """The gradients, with the weight decay as a term of theirs."""
+        """The gradients plus the weight decay."""
         if not self.group["weight_decay"]:
             return self.gradients
         decay = self.group["weight_decay"]

@@ -1,4 +1,4 @@
-"""A network's figures on a split, after every epoch."""
+"""Evaluate a network on a split after every epoch."""
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,10 @@ class Validation:
     Args:
         model: the network.
         split: the images.
-        normalise: from their pixels to the network's input.
+        normalise: turns their pixels into the network's input.
         dtype: number format.
-        execution: how it reaches the device.
-        metric: what the training is judged by.
+        execution: runs the evaluation on the device.
+        metric: the metric that judges the training.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Validation:
         self._sums = torch.empty(0)
 
     def __call__(self) -> Tensor:
-        """What ``metrics_of`` makes the figures of, on its way to the host."""
-        if not self._execution.captures:  # kept, the work would hold in a circle what it is of
+        """Start the evaluation; return the sums for ``metrics_of``, on their way to the host."""
+        if not self._execution.captures:  # storing the work would make a reference cycle
             self._evaluate()
         else:
             self._work = self._work or self._execution.repeatable(self._evaluate, [])

@@ -1,9 +1,9 @@
 """Methods of searching, found in the files of this folder.
 
-A file has dictionaries of ``Make`` by a method's name: ``METHODS`` for every task, ``CURVES`` for
-trainings of several epochs alone, ``TABLES`` for tables of final values alone, ``ON_REQUEST`` for
-those that run only where they are named, as they take hours. ``SLOW`` names those that a quick
-comparison leaves out. Each may be missing. A file whose library cannot be imported is left out.
+A file has dictionaries of ``Make`` by the method's name: ``METHODS`` for every task, ``CURVES``
+only for trainings of several epochs, ``TABLES`` only for tables of final values, and ``ON_REQUEST``
+for methods that run only if they are named, as they take hours. ``SLOW`` names methods that a quick
+comparison leaves out. All are optional. A file whose library cannot be imported is left out.
 """
 
 import pkgutil
@@ -15,7 +15,7 @@ from benchmarks.searchers.method import Make
 from trainables.boundary.errors import UsageError
 from trainables.boundary.wording import nearest
 
-# Where a module's package has another name, or would take the place of what Convoy needs.
+# Modules whose package has another name, or would replace packages that Convoy needs.
 _PACKAGES = {"syne_tune": "syne-tune", "dehb": "--no-deps dehb"}
 
 
@@ -24,10 +24,10 @@ class Catalogue:
     """The methods by name.
 
     Attributes:
-        curves: for trainings of several epochs.
-        tables: for tables of final values.
-        on_request: those that run only where they are named.
-        slow: names of those that a quick comparison leaves out.
+        curves: methods for trainings of several epochs.
+        tables: methods for tables of final values.
+        on_request: methods that run only if they are named.
+        slow: names of methods that a quick comparison leaves out.
         missing: a line on each file that was left out.
     """
 
@@ -38,13 +38,13 @@ class Catalogue:
     missing: tuple[str, ...]
 
     def of(self, epochs: int) -> dict[str, Make]:
-        """The methods for trainings of so many epochs."""
+        """The methods for trainings of ``epochs`` epochs."""
         return self.curves if epochs > 1 else self.tables
 
 
 @cache
 def catalogue() -> Catalogue:
-    """Everything that can be imported."""
+    """All methods that can be imported."""
     curves, tables, on_request = dict[str, Make](), dict[str, Make](), dict[str, Make]()
     slow, missing = set[str](), list[str]()
     for file in sorted(module.name for module in pkgutil.iter_modules(__path__)):
@@ -68,9 +68,9 @@ def _line(file: str, error: ImportError) -> str:
 
 
 def make(name: str, epochs: int) -> Make | None:
-    """The method ``name``: one that was found, or Convoy's with a sampler and a scheduler.
+    """The method ``name``: from the catalogue, or Convoy's with a sampler and a scheduler.
 
-    None if it is for trainings of other numbers of epochs.
+    It is None if the method is for trainings of another number of epochs.
 
     Raises:
         UsageError: there is no such method.

@@ -1,7 +1,7 @@
-"""Convoy's own searcher and schedulers, as a search drives them.
+"""Convoy's own searcher and schedulers, used as in a search.
 
-``convoy`` is what a search does by default. ``convoy SAMPLER SCHEDULER`` has files of
-``search/proposals`` by name, and may end in ``grace=EPOCHS`` and ``factor=N``.
+``convoy`` has the defaults of a search. ``convoy SAMPLER SCHEDULER`` names files of
+``search/proposals``, and may end in ``grace=EPOCHS`` and ``factor=N``.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from trainables.data import EMBEDDED, DataSpec
 
 @dataclass(frozen=True)
 class Combination:
-    """Which sampler and scheduler, and what a scheduler's budget has; None is the task's own."""
+    """A sampler and a scheduler, and the scheduler's budget; None is the task's own."""
 
     sampler: str = samplers.DEFAULT
     scheduler: str = schedulers.DEFAULT
@@ -48,7 +48,7 @@ class Combination:
 
 
 class ConvoyMethod:
-    """A search without a cluster: its searcher and scheduler hear what Tune would tell them."""
+    """A search without a cluster: searcher and scheduler get the calls that Tune would make."""
 
     def __init__(self, task: Task, seed: int, budget: Budget, variant: Combination) -> None:
         first, *others = task.first
@@ -66,14 +66,14 @@ class ConvoyMethod:
         number, self._issued = self._issued, self._issued + 1
         name = f"{self._seed:04x}{number:08x}"
         config = self._searcher.suggest(name)
-        # The searcher takes all first settings for guesses; not those that were drawn.
+        # The searcher treats all first settings as guesses; drawn ones are not.
         config["guessed"] = 0 < number < self._written
         self._running[number] = SimpleNamespace(trial_id=name, config=config, last_result={})
         self._scheduler.on_trial_add(None, self._running[number])
         return Lease(number, config["values"], self._epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
-        """What the scheduler decides."""
+        """The scheduler's decision."""
         stub = self._running[trial]
         result = {figure_of(ACCURACY): value, "epoch": epoch, "training_iteration": epoch}
         stub.last_result = result
@@ -98,7 +98,7 @@ def named(name: str) -> Make:
     """The combination that a name such as ``convoy tpe asha grace=2 factor=4`` describes.
 
     Raises:
-        UsageError: it describes none.
+        UsageError: it describes no combination.
     """
     words = name.split()[1:]
     parts = [word for word in words if "=" not in word]

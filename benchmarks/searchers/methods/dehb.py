@@ -1,7 +1,7 @@
-"""DEHB: differential evolution with Hyperband, for trainings of several epochs alone.
+"""DEHB: differential evolution with Hyperband, only for trainings of several epochs.
 
-It evaluates no individual before it has changed it, and so has no means to try settings that are
-given. Its first ones here take the place of the first that it would try, in its record too.
+It changes every individual before it evaluates it, and so cannot try given settings. Here the first
+settings replace the first ones that it would try, also in its record.
 """
 
 from tempfile import TemporaryDirectory
@@ -47,14 +47,14 @@ class DehbSearch(BudgetSearch):
         return BudgetedSetting(number, self._values[number], job["fidelity"], job)
 
     def _replace(self, number: int) -> dict[str, Value]:
-        """Let a new individual be the next of the first ones, as DEHB does it when it resumes."""
+        """Replace a new individual by the next first setting, as DEHB does when it resumes."""
         first = self._first.pop(0)
         vector = self._dehb.configspace_to_vector(configuration(self._space, self.task, first))
         self._dehb.config_repository.configs[number].config = vector
         return first
 
     def tell(self, done: BudgetedSetting, loss: float) -> None:
-        """Let the individual take its parent's place if it is better."""
+        """Let the individual replace its parent if it is better."""
         self._dehb.tell(done.handle, {"fitness": loss, "cost": done.budget})
 
 

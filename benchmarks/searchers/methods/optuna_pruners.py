@@ -1,7 +1,7 @@
-"""Optuna on its own: its samplers with its pruners, each with its defaults.
+"""Plain Optuna: its samplers with its pruners, each with its defaults.
 
-A training that reaches its last epoch is complete with the value of its best one, which is what
-counts here, and is not pruned there any more.
+A training that reaches its last epoch is complete with the value of its best epoch, which counts
+here, and is not pruned at that epoch.
 """
 
 from functools import partial
@@ -40,7 +40,7 @@ class OptunaStudy:
         return Lease(trial.number, values, self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
-        """Report an epoch's value; the pruner's decision."""
+        """Report an epoch's value, and return the pruner's decision."""
         progress = self._running[trial]
         progress.report(epoch, value)
         self._trials[trial].report(value, epoch)
@@ -48,7 +48,7 @@ class OptunaStudy:
         return not progress.stopped
 
     def ended(self, trial: int) -> None:
-        """Tell the study how the trial ended."""
+        """Tell the study the trial's final state."""
         progress, asked = self._running.pop(trial), self._trials.pop(trial)
         if progress.stopped:
             self._study.tell(asked, state=TrialState.PRUNED)
@@ -59,7 +59,7 @@ class OptunaStudy:
 
 
 def tpe(task: Task, seed: int, trials: int, pruner: type[BasePruner] = NopPruner) -> Method:
-    """TPE; without a pruner every training runs to its end."""
+    """TPE; without a pruner, every training runs to its end."""
     return OptunaStudy(task, TPESampler(seed=seed), pruner())
 
 

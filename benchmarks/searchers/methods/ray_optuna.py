@@ -1,8 +1,8 @@
-"""Ray Tune's own search by Optuna under its own ASHA, both with their defaults.
+"""Ray Tune's own search by Optuna with its own ASHA, both with their defaults.
 
-They get what Tune's controller gives them: a result for every epoch, and the last one once more
-when the scheduler stops a trial. That is how ``OptunaSearch`` takes a stopped trial for a complete
-one of its last value. A table of final values has one epoch, at which no scheduler stops anything.
+They get the calls of Tune's controller: a result for every epoch, and the last one again when the
+scheduler stops a trial. So ``OptunaSearch`` treats a stopped trial as complete, with its last
+value. A table of final values has one epoch, at which no scheduler stops anything.
 """
 
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ METRIC = "value"
 
 
 class RaySearch:
-    """``OptunaSearch``, with TPE as it makes it, and ``AsyncHyperBandScheduler``."""
+    """``OptunaSearch`` with its default TPE, and ``AsyncHyperBandScheduler``."""
 
     def __init__(self, task: Task, seed: int) -> None:
         self._task = task
@@ -38,7 +38,7 @@ class RaySearch:
         self._running: dict[int, TrainingState] = {}
 
     def _draw(self, trial: Trial) -> None:
-        """Draw a setting, as a function that defines a space while it runs."""
+        """Draw a setting in a define-by-run function."""
         self._values = suggest(self._task.domains, trial, {})
 
     def next(self) -> Lease:
@@ -52,7 +52,7 @@ class RaySearch:
         return Lease(number, self._values, self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
-        """Pass a result on; the scheduler's decision."""
+        """Pass a result on, and return the scheduler's decision."""
         progress, tune = self._running[trial], self._trials[trial]
         progress.report(epoch, value)
         result = {METRIC: value, "training_iteration": epoch}
@@ -65,7 +65,7 @@ class RaySearch:
         return True
 
     def ended(self, trial: int) -> None:
-        """Tell of a trial that diverged; the scheduler ended any other."""
+        """Report a trial that diverged; the scheduler ended all others."""
         if self._running.pop(trial).diverged:
             tune = self._trials[trial]
             self._scheduler.on_trial_error(None, tune)

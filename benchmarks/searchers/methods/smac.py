@@ -1,8 +1,8 @@
-"""SMAC3: Hyperband with its random forest; a table of final values gets the forest alone.
+"""SMAC3: Hyperband with its random forest; for tables of final values, the forest alone.
 
-The first settings are its initial design, in place of the one that it would draw. Its trees grow in
-one thread, where they take less time than in threads of their own. The order of Python's sets is in
-what it draws: the same seed draws the same with the same ``PYTHONHASHSEED`` alone.
+The first settings replace the initial design that it would draw. Its trees grow in one thread,
+which takes less time than several. Its draws depend on the order of Python's sets: equal seeds draw
+equal settings only with the same ``PYTHONHASHSEED``.
 """
 
 import logging
@@ -28,7 +28,7 @@ class SmacSearch(BudgetSearch):
     def __init__(self, task: Task, seed: int, trials: int) -> None:
         super().__init__(task)
         logging.getLogger("smac").setLevel(logging.ERROR)
-        self._folder = TemporaryDirectory()  # SMAC makes one, whatever it writes
+        self._folder = TemporaryDirectory()  # SMAC always makes one
         one = task.epochs == 1
         searched = space(task.domains, seed)
         scenario = Scenario(
@@ -46,7 +46,7 @@ class SmacSearch(BudgetSearch):
             scenario, n_configs=0, additional_configs=list(self._first)
         )
         model = facade.get_model(scenario)
-        # scikit-learn makes room for all leaves that a tree may have: SMAC's 2**20 take .8 s.
+        # scikit-learn allocates all possible leaves of a tree: SMAC's 2**20 take .8 s.
         model._rf_opts["max_leaf_nodes"] = LEAVES
         self._smac = facade(scenario, model=model, initial_design=design, logging_level=False)
 

@@ -1,7 +1,7 @@
 """Syne Tune's BOHB: kernel densities, and asynchronous successive halving (grace 1, factor 3).
 
-Its spaces have no nested keys: those are drawn in every trial, and left out of a setting that does
-not have them.
+Its spaces have no nested keys. So all keys are drawn in every trial, and those that a setting does
+not have are left out.
 """
 
 import logging
@@ -27,7 +27,7 @@ METRIC, EPOCH = "value", "epoch"
 
 
 class SyneTune:
-    """``BOHB`` with its defaults, driven as Syne Tune's own tuner does it."""
+    """``BOHB`` with its defaults, driven as by Syne Tune's own tuner."""
 
     def __init__(self, task: Task, seed: int) -> None:
         self._task = task
@@ -49,7 +49,7 @@ class SyneTune:
     def _seeded(self) -> Iterator[None]:
         """Give this search its own state of numpy's global generator, from which BOHB draws.
 
-        Its densities divide by zero where all good settings have one word, and warn.
+        Warnings are ignored: its densities divide by zero if all good settings have one word.
         """
         others = np.random.get_state()
         np.random.set_state(self._draws)
@@ -61,7 +61,7 @@ class SyneTune:
             np.random.set_state(others)
 
     def next(self) -> Lease | None:
-        """The next setting, always a new one; None once the space is exhausted."""
+        """The next setting, always a new one; None if the space is exhausted."""
         with self._seeded():
             suggestion = self._scheduler.suggest()
             if suggestion is None:
@@ -73,7 +73,7 @@ class SyneTune:
         return Lease(number, setting(self._task.domains, config), self._task.epochs)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
-        """Pass a result on; the scheduler's decision, which is to stop at the last epoch."""
+        """Pass a result on, and return the scheduler's decision; it stops at the last epoch."""
         progress = self._running[trial]
         progress.report(epoch, value)
         result = {METRIC: value, EPOCH: epoch}
@@ -83,7 +83,7 @@ class SyneTune:
         return not progress.stopped
 
     def ended(self, trial: int) -> None:
-        """Tell of a trial that diverged; the scheduler ended any other."""
+        """Report a trial that diverged; the scheduler ended all others."""
         if self._running.pop(trial).diverged:
             self._scheduler.on_trial_error(self._trials[trial])
 
@@ -97,7 +97,7 @@ def _domain(domain: Range | Values | Options) -> Any:
 
 
 def _point(task: Task, values: dict[str, Value]) -> dict[str, Value]:
-    """A setting with a value for every key, be it one that does not exist there."""
+    """A setting with a value for every key, including keys that it does not have."""
     middles = {place.name: middle(place.domain) for place in places(task.domains)}
     return middles | positions(task.domains, values)
 

@@ -1,7 +1,7 @@
 """Tables to search, of three kinds, each in two halves.
 
-``TUNING`` is for choosing between methods and between their numbers, ``JUDGING`` for what is said
-of them afterwards. The halves were drawn up before any method had been run on them.
+``TUNING`` is for choosing between methods and their parameters, ``JUDGING`` for the published
+comparison. The halves were fixed before any method was run on them.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ KINDS = ("curves", "tables", "landscape")
 
 
 def names(kind: str, half: str) -> tuple[str, ...]:
-    """The tables of a kind that are in a half."""
+    """The tables of a kind in a half."""
     module = import_module(f"{__name__}.{kind}")
     chosen: tuple[str, ...] = getattr(module, half.upper())
     return chosen
@@ -23,7 +23,7 @@ def names(kind: str, half: str) -> tuple[str, ...]:
 
 @cache
 def read(kind: str, name: str) -> Table:
-    """A table.
+    """Read a table.
 
     Raises:
         UsageError: it comes from a package that is not installed.

