@@ -2,7 +2,7 @@
 # make test      lint, types, unsafe calls and the quick tests: some minutes
 # make test-slow the short forms of what needs processes of its own: faults, service, cluster, browser
 # make test-all  everything: the quick tests on more examples, and all slow ones
-# make check     the same without the tests
+# make check     the same without the tests: lint, types, unsafe calls, spelling, plain words, links
 # make audit     known vulnerabilities of the tested versions; needs the network
 # make browser   the tests of the report and of MLflow's pages in a browser
 # make chromium  a browser for it, where there is none
@@ -35,11 +35,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(RUN) -m convoy demo
 
+# Spelled without mistakes; tests misspell words on purpose.
+PROSE := README.md Makefile Dockerfile docs configs deploy .ci analysis benchmarks convoy search studies trainables
 check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks studies docs .ci
+	$(RUN) -m codespell_lib $(PROSE)
+	$(RUN) docs/plain_words.py
+	$(RUN) -m pytest --quiet tests/docs/test_links.py
 
 audit: install
 	$(RUN) .ci/audit.py
