@@ -2,7 +2,7 @@
 # make test      lint, types, unsafe calls and the quick tests: some minutes
 # make test-slow the short forms of what needs processes of its own: faults, service, cluster, browser
 # make test-all  everything: the quick tests on more examples, and all slow ones
-# make check     the same without the tests: lint, types, unsafe calls, spelling, plain words, links
+# make check     the same without the tests
 # make audit     known vulnerabilities of the tested versions; needs the network
 # make browser   the tests of the report and of MLflow's pages in a browser
 # make chromium  a browser for it, where there is none
