@@ -35,11 +35,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(RUN) -m convoy demo
 
+# Spelled without mistakes; tests misspell words on purpose.
+PROSE := README.md Makefile Dockerfile docs configs deploy .ci analysis benchmarks convoy search studies trainables
 check: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m bandit --quiet --configfile pyproject.toml --recursive trainables search analysis benchmarks studies docs .ci
+	$(RUN) -m codespell_lib $(PROSE)
+	$(RUN) docs/plain_words.py
+	$(RUN) -m pytest --quiet tests/docs/test_links.py
 
 audit: install
 	$(RUN) .ci/audit.py
