@@ -14,9 +14,9 @@ from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 
 _EXAMPLES = """examples:
-  python -m search.ui                       compare the latest search in ./runs
-  python -m search.ui --search NAME --open  compare one search, in a browser
-  python -m search.ui --tracking-uri http://HOST:5000   links to a running server
+  python -m search.ui                                  compare the latest search
+  python -m search.ui --search NAME --open             one search, in a browser
+  python -m search.ui --tracking-uri http://HOST:5000  links to a running server
 Ctrl-C ends it.
 """
 

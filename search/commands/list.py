@@ -23,7 +23,7 @@ from trainables.boundary.errors import printable
 _EXAMPLES = """examples:
   python -m search.list
   python -m search.list --out DIR
-  python -m search.list --json | jq -r '.[] | select(.state == "interrupted") | .name'
+  python -m search.list --json | jq -r '.[]|select(.state=="interrupted").name'
 """
 # The columns in order, and those that a narrow terminal leaves out, the last of them first.
 _COLUMNS = ("name", "space", "state", "trials", "best", "conflicting", "age", "size")

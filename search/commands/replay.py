@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 FILE = "replay.json"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXAMPLES = """examples:
-  python -m search.replay NAME                  the winner of a search in ./runs
-  python -m search.replay RUN_ID --out DIR      a trial that is recorded in MLflow
-  python -m search.replay NAME --data PATH      the same data in another folder
+  python -m search.replay NAME               the winner of a search in ./runs
+  python -m search.replay RUN_ID --out DIR   a trial that is recorded in MLflow
+  python -m search.replay NAME --data PATH   the same data in another folder
 
 exit status: 0 record repeated, 3 not repeated, 2 wrong flag, file or record
 """

@@ -15,12 +15,12 @@ from trainables.boundary.errors import UsageError
 from trainables.boundary.paths import user_path
 
 _EXAMPLES = """examples:
-  python -m search.submit --cluster configs/clusters/ray.yaml -- --space gap5 --trials 64
-  python -m search.submit --cluster configs/clusters/ray.yaml --dry-run -- --space all
-  python -m search.submit --cluster configs/clusters/ray.yaml --status
-  python -m search.submit --cluster configs/clusters/ray.yaml --logs NAME --follow
-  python -m search.submit --cluster configs/clusters/ray.yaml --stop NAME
-  python -m search.submit --cluster configs/clusters/ray.yaml -- --resume NAME
+  python -m search.submit --cluster ray.yaml -- --space gap5 --trials 64
+  python -m search.submit --cluster ray.yaml --dry-run -- --space all
+  python -m search.submit --cluster ray.yaml --status
+  python -m search.submit --cluster ray.yaml --logs NAME --follow
+  python -m search.submit --cluster ray.yaml --stop NAME
+  python -m search.submit --cluster ray.yaml -- --resume NAME
 """
 _ALL_JOBS = ""
 
@@ -48,7 +48,7 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.submit",
-        usage="%(prog)s --cluster FILE [--dry-run] [--follow] -- SEARCH FLAGS",
+        usage="%(prog)s --cluster FILE [--dry-run] [--follow] -- FLAGS",
         description="Send a search to a cluster, watch it, stop it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
