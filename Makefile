@@ -15,14 +15,15 @@
 # make docs-test the commands of the pages, on the embedded data: a quarter of an hour; PAGES=... for some
 # make locks     the images' dependencies with their hashes, from pyproject.toml and constraints.txt
 # make sbom      bills of materials of the images, in sbom/
-# make reference the page of all flags and keys, and the schema of space files, from the code
+# make reference the page of all flags and keys, the schema of space files and the tables of results
+# make results ROW=conv3  a row of docs/results.md from nothing, compared with its sealed test figure
 # make bench     the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test container-test bench reference docs docs-test locks sbom
+	slurm-test container-test bench reference results docs docs-test locks sbom
 
 install: $(VENV)/.installed
 
@@ -146,6 +147,11 @@ docs-test: install
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
+	$(RUN) docs/results.py
+
+# It may take hours; the same command resumes it. --record in FLAGS writes its figures.
+results: install
+	@$(RUN) -m studies.results $(ROW) $(FLAGS)
 
 locks: install
 	$(RUN) .ci/locks.py
