@@ -85,7 +85,7 @@ def _ended(name: str, planned: DeclaredSearch, place: SearchPlace) -> Summary:
     if begun := holds_search(folder):
         planned.check_asked(name, read_search_file(folder).flags)
     if not begun or not is_whole(folder):
-        run_search([*(["--resume", name] if begun else planned.words(name)), *place.flags])
+        run_search(["--resume", name, *place.flags] if begun else planned.words(name, *place.flags))
     summary = summary_in(folder)
     if summary is None or not is_whole(folder):
         raise KeyboardInterrupt(f"search {name} has not ended; the same command resumes it")

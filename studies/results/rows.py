@@ -40,9 +40,9 @@ class DeclaredSearch(Strict):
             raise ValueError(f"{', '.join(map(spelled, wrong))}: leave it out; the command adds it")
         return flags
 
-    def words(self, name: str) -> list[str]:
-        """The flags after ``python -m search.run`` for search ``name``, but those of its data."""
-        return ["--space", self.space, "--name", name, *shlex.split(self.flags)]
+    def words(self, name: str, *places: str) -> list[str]:
+        """The flags after ``python -m search.run`` for search ``name``, with its ``places``."""
+        return ["--space", self.space, *places, "--name", name, *shlex.split(self.flags)]
 
     @property
     def source(self) -> Source:
@@ -58,7 +58,7 @@ class DeclaredSearch(Strict):
 
     def command(self, name: str) -> str:
         """The command line that runs it, with PATH for the data."""
-        return command("search.run", *self.words(name), "--data", "PATH")
+        return command("search.run", *self.words(name, "--data", "PATH"))
 
     def check_asked(self, name: str, flags: dict[str, Any]) -> None:
         """Raise UsageError unless search ``name``, which had these flags, is this one."""
