@@ -40,8 +40,12 @@ def page(folder: Path = FOLDER) -> str:
     parts = [table]
     if audits:
         parts += ["### The shortcut", _SHORTCUT, _table(_AUDIT_HEAD, audits)]
-    parts += ["### Commands", *(_commands(name, rows, measured[name]) for name in rows.rows)]
-    return "\n\n".join(parts)
+    parts += [
+        "### Commands",
+        _REPEATED,
+        *(_commands(name, rows, measured[name]) for name in rows.rows),
+    ]
+    return "\n\n".join(part.strip() for part in parts)
 
 
 def short(folder: Path = FOLDER) -> str:
@@ -63,7 +67,12 @@ _SHORTCUT = """\
 Of each network: its sealed test by what the digit says, and its [audit](reading-the-report.md) on
 the validation images. A network that reads no digit follows it in a ninth of its errors.
 """
-_OF_THE_BASELINE = "python -m analysis.run --run BASELINE --only confusion --split test --read-test"
+_REPEATED = """\
+`make results ROW=NAME` runs the searches below as far as they have not been run, then
+`python -m analysis.run --search NAME` for the winner, and
+`python -m analysis.run --run RUN_ID --only confusion --split test --read-test` for a baseline that
+did not win.
+"""
 
 
 def _measured(rows: Rows, folder: Path) -> Measured:
@@ -146,11 +155,7 @@ def _commands(name: str, rows: Rows, measured: MeasuredRow | None) -> str:
     commands = {each: search.command(each) for each, search in searches.items()}
     if measured is not None:
         commands = {each: search.command for each, search in measured.searches.items()}
-    lines = [f"make results ROW={name}"]
-    for each, line in commands.items():
-        lines += [*_wrapped(line), f"python -m analysis.run --search {each}"]
-    if not rows.row(name).baseline:
-        lines.append(_OF_THE_BASELINE)
+    lines = [line for command in commands.values() for line in _wrapped(command)]
     about = f"**`{name}`**: {MISSING}." if measured is None else _about(name, measured)
     return f"{about}\n\n{textwrap.indent(chr(10).join(lines), 4 * ' ')}"
 
