@@ -15,14 +15,15 @@
 # make docs-test run the commands of the pages on embedded data: a quarter of an hour; PAGES=... for some
 # make locks     write the images' dependencies with hashes, from pyproject.toml and constraints.txt
 # make sbom      write the images' bills of materials to sbom/
-# make reference write the page of all flags and keys, and the schema of space files, from the code
+# make reference write the page of all flags and keys, the schema of space files, and the tables of results
+# make results ROW=conv3  repeat a row of docs/results.md from nothing, and compare its sealed test
 # make bench     measure the figures of benchmarks/README.md; half an hour on two quiet cores
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: install demo check test test-slow test-all audit browser chromium postgresql service-test faults cluster \
-	slurm-test container-test bench reference docs docs-test locks sbom
+	slurm-test container-test bench reference results docs docs-test locks sbom
 
 install: $(VENV)/.installed
 
@@ -151,6 +152,11 @@ docs-test: install
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
+	$(RUN) docs/results.py
+
+# It may take hours; the same command resumes it. --record in FLAGS writes its figures.
+results: install
+	@$(RUN) -m studies.results $(ROW) $(FLAGS)
 
 locks: install
 	$(RUN) .ci/locks.py

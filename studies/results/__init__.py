@@ -1,0 +1,1 @@
+"""The results of the sources' networks: declared in ``rows.yaml``, measured, and repeated."""
