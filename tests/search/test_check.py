@@ -78,4 +78,4 @@ def test_neither_ray_nor_data_is_needed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
-    assert done.stdout.endswith("28 keys, 24 trials of 20 epochs\nset()\n"), done.stderr
+    assert done.stdout.endswith("29 keys, 24 trials of 20 epochs\nset()\n"), done.stderr
