@@ -106,7 +106,7 @@ class PlainLines(Display):
             self._print(f"trial {record.label} started: {particular(record.values, self._usual)}")
 
     def epoch_ended(self, record: TrialRecord) -> None:
-        """Print the search's progress once a minute; one line an epoch would flood a log."""
+        """Print the search's progress once a minute; one line per epoch would flood a log."""
         if self._board.clock.seconds - self._last_progress >= SILENCE:
             self._progress()
 

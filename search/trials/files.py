@@ -1,7 +1,7 @@
 """The files of a trial: the record from which a search resumes and MLflow is rebuilt.
 
 Besides Tune's checkpoints, a trial's folder holds ``params.json`` (its spec), ``result.json`` (one
-line an epoch, as Tune passes it on), ``status.json`` (its state), and ``error.txt`` if it failed.
+line per epoch, as Tune passes it on), ``status.json`` (its state), and ``error.txt`` if it failed.
 These are written to their final place at once. Tune collects its own files elsewhere, and copies
 them only every ten seconds or more.
 """
