@@ -102,7 +102,7 @@ def test_without_a_terminal_a_line_a_figure_tells_how_far_it_has_come(capsys):
     assert list(progress(names, Console(), quiet=False)) == names
     told = capsys.readouterr()
     assert told.out == ""
-    lines = [rf"figure {n} of 2: {name}, \d+ s gone" for n, name in enumerate(names, 1)]
+    lines = [rf"figure {n} of 2: {name}, after \d+ s" for n, name in enumerate(names, 1)]
     assert re.fullmatch("\n".join([*lines, ""]), told.err)
 
 

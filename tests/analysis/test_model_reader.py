@@ -188,7 +188,7 @@ WRONG = {
     "without the network": (lambda folder: (folder / "model.onnx").unlink(), "cannot be read"),
     "with another network": (
         lambda folder: (folder / "model.onnx").write_bytes(b"x"),
-        "its SHA-256 is not that in labels.json",
+        "its SHA-256 differs from labels.json",
     ),
     "whose network neither converted nor is of an architecture that is here": (
         card(missing={"model.onnx": "no such layer"}),

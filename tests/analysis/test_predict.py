@@ -214,7 +214,10 @@ WRONG = {
     "two models": (["--search", "a", "--model", "m"], "not allowed with"),
     "no such search": (["--search", "one"], "there is no search 'one'"),
     "a search that is a path": (["--search", "../photos"], "there is no search"),
-    "a store without a search": (["--model", "m", "--tracking-uri", "x"], "leave it out"),
+    "a store without a search": (
+        ["--model", "m", "--tracking-uri", "x"],
+        "leave --tracking-uri out",
+    ),
     "no such model": (["--model", "absent"], "there is no model folder"),
     "an empty name of a model": (["--model", ""], "there is no model folder"),
     "the file of results is there": (["--model", "m", "--out", "photos/day0"], "already exists"),

@@ -35,7 +35,9 @@ def test_a_worker_that_died_is_told_in_a_line(trial):
 
 
 def test_a_worker_that_ray_ended_for_want_of_memory_is_told_so(trial):
-    assert lost_reason(trial(DIED, DIED, KILLED)).startswith("OutOfMemoryError: Ray ended")
+    assert lost_reason(trial(DIED, DIED, KILLED)).startswith(
+        "OutOfMemoryError: memory ran out, and Ray ended"
+    )
 
 
 def test_the_last_try_counts(trial):

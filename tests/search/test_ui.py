@@ -60,7 +60,7 @@ def test_a_port_that_no_browser_or_system_opens_is_refused(port):
 
 
 def test_a_port_that_is_taken_is_refused(taken):
-    with pytest.raises(UsageError, match=f"--port {taken}: taken"):
+    with pytest.raises(UsageError, match=f"--port {taken}: in use"):
         mlflow_server("sqlite://", taken).__enter__()
 
 

@@ -20,6 +20,7 @@ from trainables.data import auto_augment
 from trainables.data.augmentation import Augmentation
 from trainables.data.auto_augment import OperationTables, operation_tables
 from trainables.data.batches import DeviceSplit, Normaliser
+from trainables.first_training import FirstTraining
 from trainables.mixup import Targets
 from trainables.recipe import RECIPE_KEYS, Setting
 from trainables.step import learner, rates
@@ -148,7 +149,7 @@ def train_a_pass(
         passes.learner.model, data.val, data.normalise, passes.learner.dtype, data.execution
     )
     with Recorder() as recorder:
-        for _ in passes.run((0,), weights):
+        for _ in passes.run((0,), FirstTraining(weights)):
             pass
         validation._evaluate()
     return recorder
@@ -203,7 +204,9 @@ def test_a_training_goes_on_with_everything_on_its_device(made_without_values, e
     ).state
     trainer = _Trainer(setting, made_without_values(META))
     trainer.restore(state)
-    assert {each.device for each in (*trainer._passes.learner.tensors, trainer._weights)} == {META}
+    assert {each.device for each in (*trainer._passes.learner.tensors, trainer._first.weights)} == {
+        META
+    }
 
 
 PLACES = {
