@@ -131,9 +131,9 @@ def test_a_baseline_of_its_own_search_is_that_search_s_winner(repeat, folder):
 @pytest.mark.slow
 def test_the_page_shows_what_was_recorded(recorded, folder):
     accuracy = figures(folder)["best"]["test"]["test_accuracy"]
-    for text in (results.page(folder), results.short(folder)):
-        assert f"{100 * accuracy['value']:.2f}%" in text
-        assert "`apart`, of two searches" in text
+    page, short = results.page(folder), results.short(folder)
+    assert all(f"{100 * accuracy['value']:.2f}%" in text for text in (page, short))
+    assert "`apart`, of two searches" in page
 
 
 def test_an_unknown_row_is_one_line_and_status_2(capsys):
