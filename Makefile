@@ -152,7 +152,7 @@ docs-test: install
 reference: install
 	$(RUN) -m search.space.json_schema > configs/spaces/.schema && mv configs/spaces/.schema configs/spaces/space.schema.json
 	$(RUN) docs/reference.py > docs/.reference && mv docs/.reference docs/reference.md
-	$(RUN) docs/results.py
+	PYTHONPATH=. $(RUN) docs/results.py
 
 # It may take hours; the same command resumes it. --record in FLAGS writes its figures.
 results: install

@@ -186,7 +186,7 @@ def test_the_page_has_every_row_and_the_readme_those_that_are_measured():
 def test_a_page_holds_what_the_measured_files_say(file, tables):
     text = getattr(results, file).read_text()
     written = results.with_tables(text, getattr(results, tables)())
-    assert written == text, "python docs/results.py writes it anew"
+    assert written == text, "make reference writes it anew"
 
 
 def test_a_command_is_broken_between_flags_and_stays_the_same():
