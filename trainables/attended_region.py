@@ -24,7 +24,7 @@ from trainables.data.batches import DeviceSplit, Normaliser
 from trainables.data.region_swap import Region, patch_sides
 from trainables.evaluation import evaluate
 
-IMAGES = 300  # of each split, on which a place is tried
+IMAGES = 600  # of each split at most, on which a place is tried
 COARSE = 10  # places a side that are tried first
 
 
