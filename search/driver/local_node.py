@@ -18,6 +18,7 @@ from ray._private import node, services, utils
 from ray._private.authentication import authentication_token_setup
 
 from search.driver.resources import Machine
+from trainables.boundary.errors import UsageError
 
 PRELOADED = "search.workers.preload"
 PATIENCE = 30.0  # seconds after which Ray itself reports that its node does not start
@@ -37,18 +38,27 @@ def start(folder: str | None, workers: Callable[[Machine], int], over: threading
 
     Raises:
         AbandonedError: ``over`` was set before Ray had started.
+        UsageError: the machine is too busy for Ray to start.
     """
     with (
         _replaced(node, Node=partial(LocalNode, workers, over)),
         _replaced(authentication_token_setup, generate_and_save_token=_make_token),
     ):
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=folder,
-        )
+        try:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=folder,
+            )
+        except Exception as error:  # Ray has no class of its own for it
+            if "timed out during startup" not in str(error):
+                raise
+            raise UsageError(
+                "Ray did not start within 30 seconds: this machine is too busy; run the same "
+                "command again when fewer programs run"
+            ) from error
 
 
 def _make_token(

@@ -4,15 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
-from search.driver import local_ray
+from search.driver import local_node, local_ray
 from search.driver.local_ray import workers
 from search.driver.resources import Machine
 from search.request.options import SearchOptions
+from trainables.boundary.errors import UsageError
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -176,6 +178,15 @@ def test_an_import_of_ray_that_was_interrupted_is_not_begun_again(monkeypatch, i
         monkeypatch.setitem(sys.modules, "ray", imported)
     local_ray._end()
     assert sys.modules.get("ray") is imported
+
+
+def test_a_machine_that_is_too_busy_for_ray_is_one_line(monkeypatch):
+    def late(**_):
+        raise Exception("The current node timed out during startup. This could happen because")
+
+    monkeypatch.setattr("ray.init", late)
+    with pytest.raises(UsageError, match="this machine is too busy; run the same command again"):
+        local_node.start(None, lambda machine: 0, threading.Event())
 
 
 @pytest.mark.parametrize(
