@@ -68,7 +68,7 @@ Change = Callable[[bytes, Path], bytes]
 
 
 def in_archive(name: str, change: Change) -> Callable[[Path, Path], None]:
-    """Change the member of ``model.pt2`` whose name ends so, or add it to those that there are."""
+    """Change the member of ``model.pt2`` whose name ends so, or add it."""
 
     def apply(folder: Path, mark: Path) -> None:
         with zipfile.ZipFile(folder / "model.pt2") as archive:

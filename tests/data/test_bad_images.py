@@ -1,6 +1,6 @@
 """Folders of images that someone made, unpacked or damaged: read right, or refused with the place.
 
-Every image but the one under test is sound, so that what is told is told of that one.
+Every image but the one under test is sound, so that the message is about that one.
 """
 
 import io
