@@ -54,7 +54,7 @@ def maximise(
     exact maximiser of the distance term, then a clamp to [0, 1].
 
     Args:
-        model: in eval mode; it contains ``layer``.
+        model: the network, in eval mode; it contains ``layer``.
         layer: the layer whose filters are excited.
         normalise: turns pixel values in [0, 255] into the model's input.
         start: (N, H, W, C), pixels in [0, 1]; an image where A has no gradient does not change.

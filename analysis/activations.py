@@ -28,7 +28,7 @@ class Top:
 
     Attributes:
         images: (filters, at most 5), indices into the split.
-        values: of the same shape, the statistic of the activation map by which they are ranked.
+        values: the statistic of the activation map that ranks them, in the same shape.
     """
 
     images: NDArray[np.int64]
@@ -43,9 +43,10 @@ class FilterStatistics:
         layer: the layer.
         area: number of pixels of one map.
         counts: (classes,), number of images of each class.
-        norms: by place (``PLACES``), (filters, classes): mean L2 norm of the filter's map over the
+        norms: (filters, classes) for each of ``PLACES``: mean L2 norm of the filter's map over the
             class's images; NaN for a class without images.
-        spreads: by place, (filters, classes): standard deviation of those norms within the class.
+        spreads: (filters, classes) for each of ``PLACES``: standard deviation of those norms within
+            the class.
         top: the best images by statistic of the activated map, mean or max.
     """
 
@@ -70,7 +71,7 @@ def observe(
     """Statistics of ``layers``, by name, over every image of ``split``.
 
     Args:
-        model: in eval mode.
+        model: the network, in eval mode.
         layers: layers of that model.
         split: images with labels in [0, classes).
         normalise: turns pixels into the model's input.

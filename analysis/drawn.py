@@ -44,8 +44,8 @@ class Gallery:
 
     Attributes:
         drawn: the figures that were drawn, in order.
-        left_out: by name, the reason why a figure does not apply to the run.
-        failed: by name, the reason why a figure that applies could not be drawn.
+        left_out: the reason why a figure does not apply to the run, by its name.
+        failed: the reason why a figure that applies could not be drawn, by its name.
     """
 
     drawn: tuple[DrawnFigure, ...] = ()

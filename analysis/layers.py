@@ -86,7 +86,7 @@ def calls_of(model: nn.Module, inputs: Tensor) -> list[Call]:
     A convolution is included even if a parametrisation of its weights is its child.
 
     Args:
-        model: in the mode in which to call it.
+        model: the network, in the mode in which to call it.
         inputs: (N, C, H, W), normalised.
     """
     calls: list[Call] = []

@@ -27,8 +27,8 @@ class Block:
     """Shell commands of a page.
 
     Attributes:
-        line: of the page, counted from 1, where the first command stands.
-        commands: as they stand there.
+        line: the line of the page, counted from 1, with the first command.
+        commands: the commands as the page has them.
     """
 
     line: int

@@ -36,9 +36,9 @@ class SearchResult:
     Attributes:
         summary: the content of ``summary.json``.
         trials: all trials in order, the baseline first.
-        tracking_uri: where MLflow keeps the records.
+        tracking_uri: MLflow's address of the records.
         out: folder of all searches.
-        errors: what MLflow refused.
+        errors: the messages of the requests that MLflow refused.
     """
 
     summary: Summary

@@ -66,12 +66,12 @@ class CureFigures:
 
     Attributes:
         cure: its name.
-        images: validation images that judged it.
-        accuracy: over all of them.
-        aligned: of those whose digit agrees with the label.
-        conflicting: of the others.
+        images: the number of validation images that judged it.
+        accuracy: the accuracy on all of them.
+        aligned: the accuracy on images whose digit agrees with the label.
+        conflicting: the accuracy on the other images.
         following: share of those that are predicted as their digit.
-        seconds: of training.
+        seconds: the time of the training.
     """
 
     cure: str
@@ -90,9 +90,9 @@ class Lab:
     """The data, and how every cure trains.
 
     Args:
-        data: to train on.
-        epochs: of every training.
-        seed: of all draws.
+        data: the images and labels to train on.
+        epochs: the number of epochs of every training.
+        seed: the seed of all draws.
     """
 
     def __init__(self, data: TrainingData, epochs: int, seed: int) -> None:

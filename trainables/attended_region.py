@@ -41,7 +41,7 @@ def attended_region(
     Args:
         model: a network that was trained for a short while.
         splits: the training images, and the validation images; at most ``IMAGES`` of each are used.
-        normalise: from their pixels to the network's input.
+        normalise: turns their pixels into the network's input.
         dtype: number format in which the network computes.
         share: side of the patch over the image's side, in (0, 1].
         draws: generator of the images' partners, on the CPU.

@@ -99,7 +99,7 @@ def evaluate(
     """Run ``model`` on every image of ``split`` in eval mode, then restore its mode.
 
     Args:
-        model: on the split's device.
+        model: the network, on the split's device.
         split: the images.
         normalise: turns their pixels into the model's input.
         dtype: number format, as in ``logits_of``.
@@ -126,7 +126,7 @@ def logits_of(
     logits in bfloat16.
 
     Args:
-        model: in eval mode.
+        model: the network, in eval mode.
         images: (N, H, W, 3), uint8.
         normalise: turns pixels into the model's input.
         dtype: float32 or bfloat16.

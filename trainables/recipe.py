@@ -28,7 +28,7 @@ class Key:
 
     Attributes:
         off: the value that switches it off; None if none does.
-        changes: what of the training's images it changes, if it augments them.
+        changes: the part of a training image that it changes, if it augments images.
         of: the key that it belongs to; where that is off, or is not ``option``, it rests.
         option: the one value of that key with which it is used; empty for every one but off.
     """
@@ -66,9 +66,9 @@ class Recipe:
         auto_augment: AutoAugment's CIFAR-10 policy, see ``trainables.data.auto_augment``.
         noise: standard deviation of Gaussian noise on the normalised image, not clipped.
         erasing: probability of erasing a random rectangle.
-        region_swap: where patches are exchanged among the images of a batch: ``none``, a corner,
-            which claims to know the shortcut's place, ``attended``, the place of the shortcut that
-            a short first training reads, or ``random``; see ``trainables.data.region_swap`` and
+        region_swap: place of the patches that the images of a batch exchange: ``none``; a corner,
+            which claims to know the shortcut's place; ``attended``, the place that a short first
+            training reads; or ``random``; see ``trainables.data.region_swap`` and
             ``trainables.attended_region``.
         swap_size: side of the patch as a share of the image's.
         swap_probability: share of the images that get another's patch.
@@ -186,7 +186,7 @@ class Setting:
         parameters: the architecture's own hyperparameters; those left out have their defaults.
         recipe: how it is trained.
         epochs: passes over the training images, 1 or more.
-        seed: of initialisation, data order, augmentation and dropout.
+        seed: the seed of initialisation, data order, augmentation and dropout.
 
     Raises:
         UsageError: a key is missing or unknown, or a value not allowed.

@@ -61,10 +61,10 @@ class TrainingData:
         dataset: the set, limited as the search asks.
         train: its training split on the device.
         val: its validation split on the device.
-        normalise: from its pixels to the network's input.
+        normalise: turns its pixels into the network's input.
         validation_dtype: number format of the validation of a training that begins.
         execution: how the training's work reaches the device.
-        metric: what a training is judged by: by it one of its epochs is the best.
+        metric: the metric that decides which epoch of a training is the best.
     """
 
     dataset: Dataset
@@ -112,8 +112,8 @@ def fit(
     """Train, yielding after every epoch.
 
     Args:
-        setting: what to train, how, and for how many epochs.
-        data: what to train on.
+        setting: the network, its training, and the number of epochs.
+        data: the images and labels to train on.
         state: an earlier epoch's state; the training goes on after it, on the CPU to the same
             weights, bit for bit, as if it had never stopped.
 
@@ -172,11 +172,11 @@ class _Passes:
     """Passes of a learner over the training images.
 
     Args:
-        setting: what is trained.
-        data: on what.
+        setting: the network and its training.
+        data: the images and labels.
         recipe: how.
         stream: names the random stream of the initial weights.
-        epochs: that the schedule covers.
+        epochs: the number of epochs that the schedule covers.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class _Passes:
 
         Args:
             place: names the pass's random streams.
-            first: what the first training told; balanced sampling comes on top of its weights.
+            first: the results of the first training; balanced sampling multiplies its weights.
         """
         weights = first.weights
         if self._draws is not None:

@@ -19,7 +19,7 @@ def class_maps(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     """Exact class activation maps, or Grad-CAM, (N, 1, h, w), at the size of the feature maps.
 
     Args:
-        model: in eval mode.
+        model: the network, in eval mode.
         inputs: (N, C, H, W).
         targets: (N,), a class for each input.
     """

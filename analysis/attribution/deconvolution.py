@@ -36,7 +36,7 @@ def deconvolve_channel(model: nn.Module, inputs: Tensor, channels: Tensor) -> Te
     All other maps count as zero. The gradient of half the square of a map is the map itself.
 
     Args:
-        model: in eval mode.
+        model: the network, in eval mode.
         inputs: (N, C, H, W).
         channels: (N,), the feature map to project for each input.
 

@@ -20,7 +20,7 @@ def readout_name(model: nn.Module, inputs: Tensor) -> str | None:
     """Name of the module whose output, a linear function of its input, is the logits, or None.
 
     Args:
-        model: in eval mode.
+        model: the network, in eval mode.
         inputs: (N, C, H, W), normalised; a few are enough.
     """
     calls = [call for call in calls_of(model, inputs) if _is_linear(call.module)]

@@ -67,7 +67,7 @@ def audit(
     """Audit ``model``.
 
     Args:
-        model: in eval mode, on ``device``; it has as many logits as there are digits.
+        model: the network, in eval mode, on ``device``, with one logit per digit.
         split: images with labels and digits, some of which point to a class.
         normalise: turns pixels into the model's input.
         device: the device to compute on; the CPU if None.

@@ -51,9 +51,9 @@ class Caption:
     """The caption of a figure; each part is one sentence or more.
 
     Attributes:
-        shows: what the figure shows.
+        shows: one sentence on the content of the figure.
         made: how it was computed.
-        limits: what it does not show.
+        limits: one sentence on what the figure cannot say.
     """
 
     shows: str

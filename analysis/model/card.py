@@ -29,7 +29,7 @@ def card_of(
         subject: the run.
         certificate: the run's certificate.
         files: SHA-256 of the folder's other files by name.
-        missing: by name, the reason why a file could not be made.
+        missing: the reason why a file could not be made, by the file's name.
     """
     run, dataset = subject.run, subject.dataset
     images = len(dataset.val)

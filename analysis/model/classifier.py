@@ -15,7 +15,7 @@ class ImageClassifier(nn.Module):
     product, which every runtime has and computes alike; torch's and ONNX's own resizing differ.
 
     Args:
-        network: in eval mode; turns normalised images into logits.
+        network: a module in eval mode that turns normalised images into logits.
         dataset: the data that it was trained on.
         fit: how to fit images of another size: ``stretch``, or ``pad`` with black bars.
     """

@@ -64,7 +64,7 @@ def export_programs(network: nn.Module, dataset: Dataset, fit: Fit, folder: Path
     """Write ``network`` into ``folder`` as programs, and the script that runs one.
 
     Args:
-        network: in eval mode, on the CPU.
+        network: the module, in eval mode, on the CPU.
         dataset: the data that it was trained on.
         fit: how to fit images of another size.
         folder: an existing folder.

@@ -88,7 +88,7 @@ class Report:
         verdict: the verdict of the shortcut audit, in a sentence; None without an audit.
         evidence: the deciding figures with their intervals, in sentences; empty without an audit.
         remarks: warnings that the test accuracy is worth less, each in a sentence.
-        facts: what was trained and measured, as terms and values.
+        facts: the setting and its measured values, as terms and their texts.
         readings: all readings of the test labels, if there are several, as names and results.
         settings: hyperparameters of the run, as names and values.
         sections: the figures, by group.

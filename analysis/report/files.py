@@ -58,8 +58,8 @@ class ReportRecord(BaseModel, frozen=True):
         run_id: the run of the report.
         drawn: names of its figures.
         split: the split whose images they show.
-        not_applicable: by name, the reason why a figure does not apply to the run.
-        failed: by name, the reason why a figure could not be drawn.
+        not_applicable: the reason why a figure does not apply to the run, by its name.
+        failed: the reason why a figure could not be drawn, by its name.
         figures: the records of the drawn figures, by name.
     """
 

@@ -46,7 +46,7 @@ class LeaderboardRow:
         digit_following: the best trial's share of conflicting images predicted as their digit.
         fixed: values that all trials share, the baseline too.
         train_images: number of training images.
-        assumption: what the best trial claims to know about the shortcut.
+        assumption: the knowledge about the shortcut that the best trial claims.
         status: status of the search.
         trials: number of finished trials.
         epochs: number of epochs of all trials.

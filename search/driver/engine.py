@@ -83,7 +83,7 @@ class Outcome:
         summary: the content of ``summary.json``.
         choice: the winner, and how it was chosen.
         records: all trials in order.
-        stop: what ended the search early; None if nothing did.
+        stop: the reason why the search ended early; None if it did not.
         errors: records that the tracking store refused.
         run_id: the search's own MLflow run; None if it could not be made.
     """

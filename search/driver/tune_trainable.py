@@ -19,7 +19,7 @@ def trainable(job: Job, resources: Resources, milestones: Collection[int]) -> Ca
     """The function that Tune runs for a trial of ``job``, with the resources to reserve.
 
     Args:
-        job: what all trials share.
+        job: the values that all trials share.
         resources: the resources of a trial, or of packs.
         milestones: the epochs that a trial must report separately.
     """

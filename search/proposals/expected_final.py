@@ -14,7 +14,7 @@ def expected_finals(histories: Sequence[Mapping[int, float]]) -> list[float]:
     expected values. A training that no other outlasted counts with its best value.
 
     Args:
-        histories: for each training its values by epoch; at least one training.
+        histories: the values by epoch of each training; at least one training.
     """
     ordered = [dict(sorted(history.items())) for history in histories]
     best = [dict(zip(h, accumulate(h.values(), max), strict=True)) for h in ordered]

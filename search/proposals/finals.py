@@ -63,7 +63,7 @@ class FinalsSearch(Proposer):
     Args:
         board: the state of trials and finals.
         rule: the rule that orders them.
-        job: what all trials share.
+        job: the values that all trials share.
     """
 
     def __init__(self, board: SearchBoard, rule: Rule, job: Job) -> None:

@@ -34,7 +34,7 @@ class OptunaSearcher(Proposer):
     Args:
         sampler: draws a trial's values; its first points, beginning with the baseline, become
             the first trials.
-        job: what all trials share.
+        job: the values that all trials share.
         trials: number of trials; half of them, but 4 to 10, come before the first one that uses
             earlier results: the sampler's first points, then random ones.
         constraints: Optuna prefers settings near trials whose best epoch holds them or misses

@@ -21,13 +21,13 @@ class About:
     """The content of ``records.json``: all of a search's records besides its trials' files.
 
     Attributes:
-        place: where the records are kept.
+        place: the folder and the MLflow store of the records.
         params: parameters of the search as a whole.
         trial_params: parameters of every trial, besides its values.
-        job: what all trials share.
+        job: the values that all trials share.
         data: the data's name, sizes and fingerprint.
         constraints: bounds that the winner must hold, as the space file writes them.
-        images: for each bounded metric, the number of validation images that it is a share of.
+        images: the number of validation images behind each bounded metric.
         budgets: the budgets that were asked for, the present one last.
     """
 

@@ -33,7 +33,7 @@ def description(
         board: the state of the trials.
         status: status of the search.
         choice: the winner, and how it was chosen.
-        assumed: what the winner assumes about the shortcut; empty if nothing.
+        assumed: the winner's assumption about the shortcut; empty if it has none.
         search: name of the search.
         before: the earlier budgets of an extended search, in words.
     """

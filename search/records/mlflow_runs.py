@@ -63,7 +63,7 @@ class MlflowRuns:
     Every method except ``run_id`` may raise whatever the store's database or server raises.
 
     Args:
-        about: where and what to record.
+        about: the search, and the place of its records.
         search_id: id of the search, by which the runs are found again.
     """
 

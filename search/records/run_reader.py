@@ -55,7 +55,7 @@ class RecordedRun:
         run_id: MLflow's id of the run.
         search: name of its search.
         record: the trial; ``weights`` are those of its best epoch.
-        setting: what was trained, and how.
+        setting: the network and its training.
         data: name, sizes and fingerprint of its data.
         history: (epoch, value) pairs of every metric, in order.
         weights: state dict of the best epoch; empty if the run has none.

@@ -48,7 +48,7 @@ class SearchRecords:
 
     Args:
         folder: the search's folder.
-        about: what the search's records hold besides its trials' files.
+        about: the part of the search's records that no trial's files hold.
         search_id: id of the search, by which its own run is looked up.
 
     Raises:

@@ -72,7 +72,8 @@ class Comparison:
         on: the parts that are switched on.
         accuracies: the scores, by seed.
         accuracy: mean of the scores; None for fewer than two.
-        difference: from the combination with every part on, over common seeds; None for that one.
+        difference: mean difference, over common seeds, from the combination with every part on;
+            None for that one.
     """
 
     label: str

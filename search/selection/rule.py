@@ -15,7 +15,7 @@ class Rule:
 
     Attributes:
         constraints: bounds that the winner must hold.
-        images: for each bounded metric, the number of validation images that it is a share of.
+        images: the number of validation images behind each bounded metric.
     """
 
     constraints: Constraints

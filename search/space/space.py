@@ -71,7 +71,7 @@ class Space(Strict):
         baseline: the source's own settings, a point of the space; always trial 0.
         guesses: settings to try right after the baseline, never stopped early; missing keys are
             drawn.
-        shortcut: where the spurious attribute of a folder's images is written, if it is known.
+        shortcut: the file that lists the spurious attribute of a folder's images, if there is one.
         constraints: bounds that the winner must hold besides its score, on images with digits.
         search: the domain of every key.
     """

@@ -33,7 +33,7 @@ class TrialRecord:
     """The present state of a trial.
 
     Attributes:
-        spec: what the trial trains.
+        spec: the trial's setting and its place in the search.
         trial_id: Ray Tune's id of the trial.
         status: status of the trial.
         epochs: number of epochs done.

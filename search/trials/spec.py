@@ -56,11 +56,11 @@ class TrialSpec:
     """The specification of a trial, which Ray Tune passes to a worker as its configuration.
 
     Attributes:
-        job: what the trial shares with the other trials of its search.
+        job: the values that all trials of the search share.
         number: position in the order of suggestion; 0 for the baseline.
         values: the flat values that were chosen.
         label: name in tables and records; empty if the number is the name.
-        stream: which of the job's seeds it is trained with; None for one of its own.
+        stream: the number of the job's seed that it is trained with; None for a seed of its own.
         repeats: number of the trial whose setting a finalist's training repeats; else None.
         guessed: True for a setting from the space's guesses.
     """
@@ -116,7 +116,7 @@ class Point:
     Attributes:
         label: name in tables and records.
         values: flat values of recipe and architecture.
-        stream: which of the search's seeds it is trained with.
+        stream: the number of the search's seed that it is trained with.
     """
 
     label: str

@@ -49,7 +49,7 @@ class PackHost:
     checkpoint is written, fails alone.
 
     Args:
-        job: what all trials share.
+        job: the values that all trials share.
         threads: number of CPU threads for all members together.
         milestones: the epochs that a member must report separately.
         clock: returns the time in seconds, for the period of other reports.

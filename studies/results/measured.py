@@ -18,10 +18,10 @@ class AuditFigures(ClosedModel):
     """What the shortcut audit found on the validation images.
 
     Attributes:
-        verdict: in words.
-        beta: what the digit adds to the logit of its class, in nats.
+        verdict: the audit's verdict in words.
+        beta: the amount, in nats, that the digit adds to the logit of its class.
         flips: share of predictions that another digit changes.
-        control: the same with another image of the same digit.
+        control: share of predictions that another image of the same digit changes.
         following: share of the conflicting images that are predicted as their digit.
         aligned: accuracy where the digit agrees with the label.
         conflicting: accuracy where it does not.
@@ -40,17 +40,17 @@ class MeasuredNetwork(ClosedModel):
     """One network of a row, and what its setting reached.
 
     Attributes:
-        val_accuracy: of its weights, in [0, 1].
+        val_accuracy: the validation accuracy of its weights, in [0, 1].
         mean: validation accuracy of its setting over fresh seeds; None where there were none.
-        std: their standard deviation; None of fewer than two.
-        seeds: how many.
+        std: standard deviation of those accuracies; None for fewer than two.
+        seeds: the number of those seeds.
         test: shares of the sealed test images, by the names of MLflow's metrics, with Wilson's 95%
             intervals; ``test_accuracy`` is always there.
-        reading: which reading of these test images it was, in the store that holds the search.
-        read: when.
+        reading: the number of this reading of the test images in the search's store, from 1.
+        read: the time of this reading.
         certified: whether the reloaded weights give the logged validation accuracy.
-        settings: that it was trained with.
-        audit: of validation images that show digits.
+        settings: the values that it was trained with.
+        audit: the audit's figures on validation images that show digits.
     """
 
     val_accuracy: float
@@ -74,10 +74,10 @@ class MeasuredSearch(ClosedModel):
     """A search that was run for a row.
 
     Attributes:
-        command: that ran it, with PATH for the data.
+        command: the command that ran it, with PATH for the data.
         epochs: most of a trial.
         trials: how many were requested, completed, pruned and failed.
-        minutes: from its start to its end, all sittings together.
+        minutes: the time from its start to its end, all sittings together.
         code: version and commit of Convoy that trained the network.
         machine: processor or GPU, and how many trials it trained at once.
     """
@@ -94,12 +94,12 @@ class MeasuredRow(ClosedModel):
     """A row, measured.
 
     Attributes:
-        source: what the source reached.
+        source: the source's own result.
         data: name of the data.
-        fingerprint: of the data.
+        fingerprint: the fingerprint of the data.
         baseline: the source's own settings.
         best: the search's winner.
-        searches: by name: the row's own first, then that of its baseline, if it has one.
+        searches: the row's own search, then that of its baseline if it has one, by name.
     """
 
     source: Source

@@ -26,7 +26,7 @@ class DeclaredSearch(Strict):
 
     Attributes:
         space: name of its space, or a path that ends in .yaml.
-        flags: that follow on space, data and name, as a shell reads them.
+        flags: the flags after space, data and name, as a shell reads them.
     """
 
     space: str
@@ -78,7 +78,7 @@ class Row(DeclaredSearch):
     Attributes:
         baseline: name of the search whose one trial is the row's baseline; empty where the
             baseline is the first trial of the row's own search.
-        remark: what the row leaves out, or assumes.
+        remark: the row's omissions and assumptions.
     """
 
     baseline: str = ""
@@ -90,7 +90,7 @@ class Rows(Strict):
 
     Attributes:
         baselines: searches of one trial, by their names.
-        rows: by their names, which are those of their searches too.
+        rows: each row by its name, which is the name of its search too.
     """
 
     baselines: dict[str, DeclaredSearch] = Field(default_factory=dict)

@@ -70,11 +70,11 @@ class Listing:
     Attributes:
         root: the folder.
         classes: class names by index.
-        splits: for each split its images by path within the split's folder, with label and digit.
-        folders: for each split its folder, relative to ``root``.
+        splits: the images of each split by path within the split's folder, with label and digit.
+        folders: the folder of each split, relative to ``root``.
         labels: whether a labels.csv lists the images.
-        left_out: by reason, all other files relative to ``root``, and folders without images next
-            to those of classes or splits.
+        left_out: all other files, and folders without images next to those of classes or splits,
+            relative to ``root``, by the reason.
     """
 
     root: Path

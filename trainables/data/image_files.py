@@ -48,7 +48,7 @@ class UnreadableImage(UsageError):
     Args:
         path: the file.
         fault: the error, beginning with a verb.
-        remedy: what to do about it.
+        remedy: the advice to the user.
     """
 
     def __init__(self, path: Path, fault: str, remedy: str = "") -> None:

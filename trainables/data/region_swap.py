@@ -33,12 +33,12 @@ def swap_regions(
 
     Args:
         images: (N, H, W, C), unchanged by this.
-        place: one of ``trainables.recipe.CORNERS``, or ``random``: one of its own an image, or
-            the row and column of the patch's first pixel.
+        place: one of ``trainables.recipe.CORNERS``; ``random``, a place of its own for each image;
+            or the row and column of the patch's first pixel.
         share: side of the patch over the image's side, in (0, 1].
-        probability: of an image to get another's patch, in [0, 1].
+        probability: the chance of an image to get another's patch, in [0, 1].
         draws: generator of every draw, on the images' device.
-        batch_size: of the batches that the images are, one after the other; None for one batch.
+        batch_size: size of the batches that the images consist of, in order; None for one batch.
     """
     count, height, width = images.shape[:3]
     tall, wide = patch_sides(share, height, width)
