@@ -59,7 +59,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def environment(project: Path) -> dict[str, str]:
-    """That of a shell whose ``python`` is this one and has Convoy, with the embedded data.
+    """The variables of a shell whose ``python`` is this one and finds Convoy and the embedded data.
 
     Args:
         project: the folder that Convoy's packages are in.
@@ -70,7 +70,7 @@ def environment(project: Path) -> dict[str, str]:
 
 
 def run_page(page: Path) -> str | None:
-    """Run the blocks of a page; what failed, with its line and what it printed, or None."""
+    """Run the blocks of a page; the block that failed, with its line and output, or None."""
     text = page.read_text()
     with tempfile.TemporaryDirectory() as name:
         folder, project = Path(name), ROOT
@@ -86,7 +86,7 @@ def run_page(page: Path) -> str | None:
 
 
 def _copy(folder: Path) -> Path:
-    """Put what the pages' commands need of the checkout into ``folder``."""
+    """Copy the parts of the checkout that the pages' commands need into ``folder``."""
     for part in PARTS:
         if (ROOT / part).is_dir():
             unwanted = shutil.ignore_patterns("__pycache__")
@@ -111,7 +111,10 @@ def _run(commands: str, folder: Path, project: Path) -> "subprocess.CompletedPro
 
 
 def main(pages: list[str]) -> int:
-    """Run each of ``pages``; 1 if one failed or none has anything to run, else 0."""
+    """Run each of ``pages``; 0, 1 if one failed or none has commands, 2 if one is missing."""
+    if missing := [page for page in pages if not Path(page).is_file()]:
+        print(f"{missing[0]} is not a page; give files such as docs/tutorial.md", file=sys.stderr)
+        return 2
     failures = [failure for page in pages if (failure := run_page(Path(page))) is not None]
     for failure in failures:
         print(failure, file=sys.stderr)

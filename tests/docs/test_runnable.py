@@ -92,3 +92,8 @@ def test_a_page_that_shows_commands_runs_some_or_is_known_to_run_none(page):
 
 def test_every_page_that_is_known_to_run_nothing_shows_commands():
     assert set(SHOWN) <= {page.stem for page in WITH_COMMANDS}
+
+
+def test_a_page_that_does_not_exist_is_named(capsys):
+    assert main(["docs/no-such-page.md"]) == 2
+    assert capsys.readouterr().err.startswith("docs/no-such-page.md is not a page")
