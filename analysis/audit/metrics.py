@@ -68,6 +68,11 @@ class AuditMetric:
     missing: str = ""
 
     @property
+    def in_nats(self) -> bool:
+        """Whether the figure is in nats; all others are shares, or differences of shares."""
+        return self.name.endswith("boost")
+
+    @property
     def towards(self) -> str:
         """Whether the figure shows a pull towards the shortcut's own class: yes, no or away.
 

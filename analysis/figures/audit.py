@@ -12,7 +12,6 @@ from matplotlib.transforms import Bbox
 from analysis.audit import report
 from analysis.audit.attribution import Mass
 from analysis.audit.cue import DIGIT, Cue
-from analysis.audit.intervals import Estimate
 from analysis.audit.metrics import AuditMetric, metrics
 from analysis.audit.report import Audit
 from analysis.audit.swaps import Swaps
@@ -41,6 +40,7 @@ _KNOWN = 6  # columns for any shortcut; the others are only for composite images
 # Most classes with a number in each cell of the matrix, most classes with intervals of the
 # accuracy, and most names along an axis.
 NUMBERED, SPREAD, TICKS = 12, 40, 20
+_SHADE = "#fff1d6"
 _LINE = 150  # characters of the evidence in a line
 
 
@@ -103,13 +103,16 @@ def _title(subject: Subject, audit: Audit) -> str:
 def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
     axes.axis("off")
     columns = len(_HEADS) if composite else _KNOWN
+    rows, most = [row for row in rows if row.estimate is not None], len(rows)
     cells = [list(_cells(row))[:columns] for row in rows]
+    basis = _basis(rows)
+    height = 0.94 * min(1.0, (1 + len(rows)) / (1 + most))
     table = axes.table(
         cells,
         colLabels=_HEADS[:columns],
         colWidths=[width / sum(_WIDTHS[:columns]) for width in _WIDTHS[:columns]],
         loc="upper center",
-        bbox=Bbox.from_bounds(0, 0, 1, 0.94),
+        bbox=Bbox.from_bounds(0, 0.94 - height, 1, height),
     )
     table.auto_set_font_size(False)
     table.set_fontsize(9.5)
@@ -119,25 +122,39 @@ def _draw_table(axes: Axes, rows: list[AuditMetric], composite: bool) -> None:
         cell.PAD = 0.02
         if row == 0 or column == 1:
             cell.get_text().set_fontweight("bold")
-        cell.set_facecolor("0.93" if row == 0 else "white")
+        shaded = row > 0 and rows[row - 1].name in basis
+        cell.set_facecolor("0.93" if row == 0 else _SHADE if shaded else "white")
+    axes.text(
+        0, 0.965, "shaded: the verdict rests on these", fontsize=9.5, transform=axes.transAxes
+    )
     places = {"known networks": 0.76, "gap5, measured": 0.93} if composite else {}
     for words, place in (places or {"known networks": 0.915}).items():
         axes.text(place, 0.965, words, ha="center", fontsize=9.5, transform=axes.transAxes)
 
 
+def _basis(rows: list[AuditMetric]) -> tuple[str, ...]:
+    """Names of the rows that decide the verdict: those of pasted digits, if any were pasted."""
+    pasted = any(row.name == "boost" for row in rows)
+    return ("excess", *(("boost", "answers") if pasted else ("natural_boost", "natural_answers")))
+
+
 def _cells(row: AuditMetric) -> tuple[str, ...]:
-    known = asdict(row.reference)
-    if row.name.endswith("boost"):
-        known["cheater"] = "large"
-    texts = [v if isinstance(v, str) else "-" if v is None else f"{v:.3f}" for v in known.values()]
-    value, interval = _texts(row.estimate)
-    return (row.title, value, interval, row.towards, *texts)
+    known = [_text(row, value) for value in asdict(row.reference).values()]
+    if row.in_nats:
+        known[0] = "large"
+    value, low, high = (
+        _text(row, getattr(row.estimate, name, None)) for name in ("value", "low", "high")
+    )
+    return (row.title, value, f"{low} to {high}", row.towards, *known)
 
 
-def _texts(estimate: Estimate | None) -> tuple[str, str]:
-    if estimate is None:
-        return "-", ""
-    return f"{estimate.value:z.3f}", f"{estimate.low:z.3f} to {estimate.high:z.3f}"
+def _text(row: AuditMetric, value: float | None) -> str:
+    """A value of ``row`` in nats or in percent."""
+    if value is None:
+        return "-"
+    if row.in_nats:
+        return f"{value:z.3f}"
+    return f"{100 * min(max(value, -1.0), 1.0):z.1f}%"  # a normal interval can end beyond 100%
 
 
 def _draw_cells(axes: Axes, audit: Audit, classes: tuple[str, ...]) -> None:
@@ -178,10 +195,10 @@ def _draw_matrix(axes: Axes, swaps: Swaps, cue: Cue, classes: tuple[str, ...]) -
     if cue.composite:
         axes.set_xticks(range(cue.kinds))
     name_ticks(axes, classes, "y" if cue.composite else "xy", TICKS)
-    axes.set(xlabel=f"{cue.noun} pasted in")
+    axes.set(xlabel=f"{cue.noun} pasted in", ylabel="class")
     title = f"What each {shortened(cue.noun)} adds to each class (nats)"
-    most = "all below 0.05" if greatest < 0.05 else f"greatest: {greatest:.2f}"
-    axes.set_title(f"{title}\n{most}", fontsize=11)
+    beta = f"β = mean of the diagonal times {cue.kinds}/{cue.kinds - 1}"
+    axes.set_title(f"{title}\n{beta}", fontsize=11)
 
 
 def _numbers(subject: Subject, audit: Audit, rows: list[AuditMetric]) -> dict[str, Any]:

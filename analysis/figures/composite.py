@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.class_names import shortened
 from analysis.examples import sample
 from analysis.figures import Caption, Drawing, NotApplicableError
 from analysis.look import ALIGNED, CONFLICTING, SMALL
@@ -20,7 +21,7 @@ def draw(subject: Subject) -> Drawing:
         raise NotApplicableError("the images carry no digit")
     split, names = subject.split, subject.figure_names
     assert split.digits is not None
-    own = subject.run.job.data.shortcut is not None
+    own, noun = subject.run.job.data.shortcut is not None, subject.run.job.data.noun
     kinds = {
         "aligned": sample(split.labels, COUNT, np.flatnonzero(split.aligned)),
         "conflicting": sample(split.labels, COUNT, np.flatnonzero(split.conflicting)),
@@ -32,7 +33,9 @@ def draw(subject: Subject) -> Drawing:
             label, digit = int(split.labels[index]), int(split.digits[index])
             show(axes, subject.picture(index), names[label] if own else f"{names[label]} ({label})")
             axes.title.set_fontsize(SMALL)
-            axes.set_xlabel(names[digit] if own else f"digit {digit}", fontsize=SMALL)
+            axes.set_xlabel(
+                shortened(f"{noun}: {names[digit]}") if own else f"digit {digit}", fontsize=SMALL
+            )
             axes.spines[:].set(color=INKS[kind], linewidth=2)
     shares = {
         name: float(part.aligned.sum() / max((part.aligned | part.conflicting).sum(), 1))
