@@ -207,9 +207,9 @@ def grid() -> dict[str, list[ConstructedNetwork]]:
         ],
         "64% of the digits agree": [replace(network, alignment=0.64) for network in few],
         "30% of the digits agree": [replace(network, alignment=0.3) for network in few],
-        "digits and answers of one class": [replace(n, uneven=True, biased=True) for n in few],
+        "digits and logits favour a class": [replace(n, uneven=True, biased=True) for n in few],
         "nothing pasted in": [replace(network, pasted=False) for network in usual],
-        "nothing pasted in, of one class": [
+        "nothing pasted, a class favoured": [
             replace(n, pasted=False, uneven=True, biased=True) for n in few
         ],
         "nothing pasted in, two classes": [
