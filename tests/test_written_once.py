@@ -147,7 +147,7 @@ def test_an_option_that_a_budget_has_too_has_its_default_and_bounds(name):
     ("page", "written", "default"),
     [
         ("spaces", r"`(\w+)` \(default\) \| a Gaussian", samplers.DEFAULT),
-        ("spaces", r"`(\w+)` \(default\) \| after", schedulers.DEFAULT),
+        ("spaces", r"`(\w+)` \(default\) \| at a rung", schedulers.DEFAULT),
         ("choices", r"`sampler: (\w+)`, the default", samplers.DEFAULT),
         ("choices", r"\(`finalists: (\d)", Budget.model_fields["finalists"].default),
         ("choices", r"finalist_seeds: (\d)`", Budget.model_fields["finalist_seeds"].default),
