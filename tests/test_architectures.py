@@ -354,8 +354,11 @@ PIXELS = 3 * 8 * 8
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "1.weight has no size yet; use no lazy"),
         (nn.Flatten(), "it has no weights"),
         (nn.Sequential(nn.Flatten(), nn.Linear(7, 5)), "fails on images of shape (2, 3, 8, 8): "),
-        (nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 4)), "gives (2, 4) for images"),
-        (Tuple(PIXELS, 5), "gives tuple for images of shape (2, 3, 8, 8); return logits of shape"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 4)), "returns (2, 4) for images"),
+        (
+            Tuple(PIXELS, 5),
+            "returns tuple for images of shape (2, 3, 8, 8); return logits of shape",
+        ),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_refused(model, line):
