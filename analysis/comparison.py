@@ -20,7 +20,7 @@ COLUMNS = 6  # images of each kind of disagreement
 
 @dataclass(frozen=True)
 class Agreement:
-    """Counts of images by which of two networks classifies them rightly.
+    """Counts of images by which of two networks classifies them correctly.
 
     Attributes:
         both: images that both get right.

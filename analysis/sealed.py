@@ -80,7 +80,7 @@ class Reading(BaseModel, frozen=True):
 
     @property
     def accuracy(self) -> Estimate:
-        """The share of all test images that are predicted rightly."""
+        """The share of all test images that are predicted correctly."""
         return self.estimates["test_accuracy"]
 
     @property

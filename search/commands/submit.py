@@ -87,7 +87,9 @@ def _act(arguments: argparse.Namespace, search: list[str] | None, console: Conso
         backend.stop(arguments.stop)
         console.print(f"{arguments.stop}: stopped", soft_wrap=True)
     elif search is None:
-        raise UsageError("write -- and the flags of search.run, or --status, --logs or --stop")
+        raise UsageError(
+            "nothing to do; write -- and the flags of search.run, or --status, --logs or --stop"
+        )
     else:
         return _submit(backend, submission(cluster, search), arguments, console)
     return 0

@@ -28,7 +28,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
-    parser = Arguments(prog="python -m trainables.data")
+    parser = Arguments(
+        prog="python -m trainables.data",
+        description="Write a data set as a folder of images, or show how one is read.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     does = "write a data set as folders train/CLASS, val/CLASS and test"
     flags = commands.add_parser("export", help=does, description=does)
