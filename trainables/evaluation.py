@@ -22,7 +22,11 @@ METRICS = (
     Metric("val_accuracy", "accuracy on the validation split, after the epoch"),
     Metric("val_accuracy_aligned", "accuracy where the shortcut agrees with the label"),
     Metric("val_accuracy_conflicting", "accuracy where the shortcut points to another class"),
-    Metric("digit_following", "share of the latter that are predicted as the shortcut's class"),
+    Metric(
+        "digit_following",
+        "share of the images whose shortcut points to another class that are predicted as that "
+        "class",
+    ),
 )
 _SHARES = tuple(metric.name for metric in METRICS[1:])
 
