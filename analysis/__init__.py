@@ -9,7 +9,7 @@ __all__ = ["Analysis", "analyse"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a notebook asks for only then: torch and MLflow take seconds to import."""
+    """Import a name when a notebook first uses it, as torch and MLflow take seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
     from analysis import notebook

@@ -25,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
         description="Draw the result of search.ablate.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", help="an ablation.json")
-    parser.add_argument("--out", metavar="PNG", help="the figure (default: next to the file)")
+    parser.add_argument("file", help="an ablation.json that search.ablate wrote")
+    parser.add_argument("--out", metavar="PNG", help="file for the figure (default: beside it)")
     arguments = parser.parse_args(argv)
     source = user_path(arguments.file, "FILE")
     out = user_path(arguments.out or str(source.parent / f"{source.stem}.png"), "--out")

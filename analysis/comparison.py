@@ -20,7 +20,7 @@ COLUMNS = 6  # images of each kind of disagreement
 
 @dataclass(frozen=True)
 class Agreement:
-    """Counts of images by which of two networks classifies them rightly.
+    """Counts of images by which of two networks classifies them correctly.
 
     Attributes:
         both: images that both get right.
@@ -43,7 +43,7 @@ class Agreement:
 
     @property
     def p(self) -> float:
-        """McNemar's exact p: are the images that only one gets right as likely either's?
+        """McNemar's exact p: could chance alone divide the images that only one gets right so?
 
         Two-sided binomial test (McNemar 1947, exact form); 1 if there are no such images.
         """

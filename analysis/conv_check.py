@@ -18,7 +18,7 @@ from analysis.numpy_conv import Array, Conv2d
 from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
-from trainables.data import DataSpec, load, resolve
+from trainables.data import EMBEDDED, UNNAMED, DataSpec, load, resolve
 from trainables.shapes import sides
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,13 @@ COUNTS = {
     "kernel": (5, 1),
     "stride": (1, 1),
     "padding": (2, 0),
+}
+_MEANINGS = {
+    "images": "number of images",
+    "filters": "number of filters",
+    "kernel": "side of each filter in pixels",
+    "stride": "pixels between windows",
+    "padding": "zeros on each side of an image",
 }
 MAX_COUNT = 4096
 
@@ -80,10 +87,16 @@ def command_line() -> argparse.ArgumentParser:
         description="Compare the numpy convolution with torch's on real images.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", metavar="PATH", help="data folder, or embedded")
+    parser.add_argument(
+        "--data", metavar="PATH", help=f"data folder, or {EMBEDDED} (default: {UNNAMED})"
+    )
     for name, (default, _) in COUNTS.items():
         parser.add_argument(
-            f"--{name}", type=int, default=default, metavar="N", help=f"default: {default}"
+            f"--{name}",
+            type=int,
+            default=default,
+            metavar="N",
+            help=f"{_MEANINGS[name]} (default: {default})",
         )
     return parser
 

@@ -39,7 +39,7 @@ class Example:
 
 
 def examples(subject: Subject, correct: int = 2, wrong: int = 2) -> list[Example]:
-    """At most ``correct`` images that are predicted rightly, then at most ``wrong`` others.
+    """At most ``correct`` images that are predicted correctly, then at most ``wrong`` others.
 
     ``sample`` draws both.
     """

@@ -61,7 +61,7 @@ def command_line() -> argparse.ArgumentParser:
         "file",
         nargs="+",
         metavar="FILE|FOLDER",
-        help="images, and folders, whose images are read at any depth",
+        help="images, or folders whose images are read at any depth",
     )
     model = parser.add_mutually_exclusive_group()
     model.add_argument(
@@ -71,7 +71,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tracking-uri",
         metavar="URI",
-        help="where the search is recorded, if it is not in ./runs",
+        help="MLflow store of the search, if it is not in ./runs",
     )
     parser.add_argument(
         "--out", metavar="CSV", help="write the predictions and all probabilities to a new file"

@@ -75,9 +75,14 @@ def command_line() -> argparse.ArgumentParser:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--search", metavar="NAME", help="analyse the winner of this search")
     which.add_argument(
-        "--run", metavar="RUN_ID", action="append", help="an MLflow run; twice to compare two"
+        "--run",
+        metavar="RUN_ID",
+        action="append",
+        help="analyse this MLflow run; give two to compare them",
     )
-    which.add_argument("--space", metavar="NAME", help="the best winner of a space's searches")
+    which.add_argument(
+        "--space", metavar="NAME", help="analyse the best winner of this space's searches"
+    )
     parser.add_argument(
         "--data",
         metavar="PATH",
@@ -93,12 +98,14 @@ def command_line() -> argparse.ArgumentParser:
         "--only",
         nargs="+",
         metavar="FIGURE",
-        help="draw only these figures; an existing report keeps its others, and the test stays "
-        "sealed",
+        help="draw only these figures; an existing report keeps its other figures, and the test "
+        "stays sealed",
     )
     _add_test_flags(parser)
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: sqlite:///./runs/mlflow.db")
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="MLflow store (default: sqlite:///./runs/mlflow.db)"
+    )
     parser.add_argument("--quiet", action="store_true", help="do not show progress")
     return parser
 
@@ -115,8 +122,8 @@ def _add_test_flags(parser: argparse.ArgumentParser) -> None:
     sealed.add_argument(
         "--read-test",
         action="store_true",
-        help="read the sealed test labels: with --only or again for a winner, with --split test "
-        "for any run; each reading is counted and reported",
+        help="read the sealed test labels of a winner with --only or once more, or of any run "
+        "with --split test; each reading is counted and reported",
     )
     sealed.add_argument(
         "--no-test", action="store_true", help="keep the test sealed in a whole analysis"
@@ -166,7 +173,7 @@ def analysed(arguments: argparse.Namespace, console: Console) -> tuple[Path, int
     subject = open_subject(run, source, arguments.split, records)
     print_left_out(run.job.data, source, console, subject.dataset)
     if arguments.read_test and not subject.dataset.test.labelled:
-        raise UsageError("--read-test: the test images have no labels; leave it out")
+        raise UsageError("--read-test: the test images have no labels; omit the flag")
     certificate, predictions = certify(subject), predictions_text(subject)
     use_threads(os.cpu_count() or 1)  # only the certificate needs the trial's number of threads
     with whole_folder(out) as folder:  # before any figure, so that a failure cannot lose them
@@ -190,10 +197,10 @@ def _compare(arguments: argparse.Namespace, console: Console) -> int:
     if not len(set(arguments.run)) == len(arguments.run) == 2:
         raise UsageError("--run: give two different runs to compare, or one to analyse")
     if arguments.only:
-        raise UsageError("--only: a comparison of two runs is one figure; leave it out")
+        raise UsageError("--only: a comparison of two runs is one figure; omit the flag")
     if arguments.read_test:
         raise UsageError(
-            "--read-test: in a comparison, --split test reads the test labels; leave it out"
+            "--read-test: in a comparison, --split test reads the test labels; omit the flag"
         )
     if arguments.no_test and arguments.split == "test":
         raise UsageError(NO_TEST.format("--split test"))

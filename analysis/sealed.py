@@ -80,7 +80,7 @@ class Reading(BaseModel, frozen=True):
 
     @property
     def accuracy(self) -> Estimate:
-        """The share of all test images that are predicted rightly."""
+        """The share of all test images that are predicted correctly."""
         return self.estimates["test_accuracy"]
 
     @property
@@ -203,7 +203,7 @@ def command_asking(
     if read_test and not run.is_winner:
         raise UsageError(
             f"--read-test: run {run.run_id} is {run.described}, and the test labels are read only "
-            "for winners; leave it out"
+            "for winners; omit the flag"
         )
     return AGAIN if read_test else None if glance or no_test else FIRST
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -26,9 +27,25 @@ _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "ray", "optuna", "mlflow
 
 def parser_of(module: str, description: str | None) -> argparse.ArgumentParser:
     """A parser for ``python -m module``, with the flag that every command has."""
-    parser = Arguments(prog=f"python -m {module}", description=description)
+    parser = bare_parser(module, description)
     parser.add_argument("--json", metavar="FILE", help="also write all results to this file")
     return parser
+
+
+def bare_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser for ``python -m module`` without flags, described by the module's docstring."""
+    prog = f"python -m {module}"
+    about = re.sub(rf"^{re.escape(prog)}[^:]*: ", "", (description or "").replace("``", ""))
+    about = about[:1].upper() + about[1:]
+    return Arguments(prog=prog, description=about, formatter_class=_ParagraphHelp)
+
+
+class _ParagraphHelp(argparse.HelpFormatter):
+    """Wraps each paragraph and each item of a list by itself."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n\n".join(fill(part, width, indent) for part in re.split(r"\n\n|\n(?=- )", text))
 
 
 def add_machine_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +54,14 @@ def add_machine_flags(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
     add_device_flag(parser)
-    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 
 def add_device_flag(parser: argparse.ArgumentParser) -> None:
     """Add the flag for the device that computes networks."""
-    parser.add_argument("--device", type=_device, default="cpu", metavar="cpu|cuda", help="(cpu)")
+    parser.add_argument(
+        "--device", type=_device, default="cpu", metavar="cpu|cuda", help="device (default: cpu)"
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -124,13 +124,25 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("benchmarks.driver", __doc__)
     parser.add_argument(
-        "--reports", type=int, default=REPORTS, metavar="N", help=f"of each search ({REPORTS})"
+        "--reports",
+        type=int,
+        default=REPORTS,
+        metavar="N",
+        help=f"reports per search (default: {REPORTS})",
     )
     parser.add_argument(
-        "--workers", type=int, default=WORKERS, metavar="N", help=f"trials at once ({WORKERS})"
+        "--workers",
+        type=int,
+        default=WORKERS,
+        metavar="N",
+        help=f"trials at once (default: {WORKERS})",
     )
     parser.add_argument(
-        "--epoch", type=float, action="append", metavar="S", help="seconds of an epoch; repeatable"
+        "--epoch",
+        type=float,
+        action="append",
+        metavar="S",
+        help="seconds of an epoch; may be repeated",
     )
     return measured(parser, _measure, argv, {"reports": 16, "workers": 1})
 

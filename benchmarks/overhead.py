@@ -41,9 +41,11 @@ _LINES = {
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; return 0, or 2 if a flag is wrong."""
     parser = parser_of("benchmarks.overhead", __doc__)
-    parser.add_argument("--trials", type=int, default=40, metavar="N", help="default: %(default)s")
     parser.add_argument(
-        "--start", type=int, metavar="N", help="time only the start and the end, of N searches"
+        "--trials", type=int, default=40, metavar="N", help="trials of each search (default: 40)"
+    )
+    parser.add_argument(
+        "--start", type=int, metavar="N", help="time only the start and the end of N searches"
     )
     return measured(parser, _measure, argv, {"trials": 2, "start": 1})
 

@@ -42,13 +42,21 @@ CPU = torch.device("cpu")
 
 def main(argv: list[str] | None = None) -> None:
     """Run the search with the flags in ``argv``."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_search", allow_abbrev=False)
-    for flag in ("--space", "--out"):
-        parser.add_argument(flag, type=Path, required=True)
-    parser.add_argument("--data", required=True)
-    for flag in ("--trials", "--epochs", "--train-limit", "--val-limit"):
-        parser.add_argument(flag, type=int)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.plain_search",
+        description="Search a space as Ray Tune's guides do.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--space", type=Path, required=True, help="space file")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the records")
+    parser.add_argument("--data", required=True, help="folder, or embedded")
+    parser.add_argument("--trials", type=int, help="number of trials (default: the space's)")
+    parser.add_argument(
+        "--epochs", type=int, help="maximum epochs of a trial (default: the space's)"
+    )
+    parser.add_argument("--train-limit", type=int, help="training images (default: all)")
+    parser.add_argument("--val-limit", type=int, help="validation images (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
     arguments = parser.parse_args(argv)
     space = read_space(arguments.space)
     dataset = load(space.data, arguments.data).limited(arguments.train_limit, arguments.val_limit)

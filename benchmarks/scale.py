@@ -26,9 +26,11 @@ def main(argv: list[str] | None = None) -> int:
         type=int,
         action="append",
         metavar="N",
-        help="trials of a search; may be repeated (1000 and 10000)",
+        help="trials of a search; may be repeated (default: 1000 and 10000)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the searches (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of the searches (default: 0)"
+    )
     return measured(parser, _measure, argv, {"trials": 1, "seed": 0})
 
 

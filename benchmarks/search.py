@@ -39,19 +39,31 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--data", metavar="PATH", help="folder, or embedded (default: $CONVOY_DATA, else ./data)"
     )
-    parser.add_argument("--trials", type=int, metavar="N", help="default: search.yaml")
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help="trials of each search (default: search.yaml's)"
+    )
     parser.add_argument(
         "--convoy-trials",
         type=int,
         metavar="N",
         help="trials of Convoy, to use the time that it saves (default: as --trials)",
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="default: search.yaml")
-    parser.add_argument("--train-limit", type=int, metavar="N", help=f"default: {TRAIN_LIMIT}")
-    parser.add_argument("--val-limit", type=int, metavar="N", help="default: all")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="maximum epochs of a trial (default: search.yaml's)"
+    )
+    parser.add_argument(
+        "--train-limit", type=int, metavar="N", help=f"training images (default: {TRAIN_LIMIT})"
+    )
+    parser.add_argument(
+        "--val-limit", type=int, metavar="N", help="validation images (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the first repeat")
     parser.add_argument(
-        "--repeats", type=int, default=1, metavar="N", help="with other seeds, in turned order"
+        "--repeats",
+        type=int,
+        default=1,
+        metavar="N",
+        help="repeats, with other seeds and in alternating order (default: 1)",
     )
     parser.add_argument("--out", metavar="DIR", help="keep both searches' files in this folder")
     minima = {"trials": 1, "convoy_trials": 1, "epochs": 1, "repeats": 1, "seed": 0}

@@ -88,18 +88,22 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
     parser = parser_of("benchmarks.throughput", __doc__)
     add_machine_flags(parser)
-    parser.add_argument("--architecture", nargs="+", metavar="NAME", help="default: all")
+    parser.add_argument(
+        "--architecture", nargs="+", metavar="NAME", help="architectures (default: all)"
+    )
     parser.add_argument(
         "--blocks", type=int, default=5, metavar="N", help="timed blocks (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a block")
-    parser.add_argument("--full", action="store_true", help="full widths also on the CPU")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="seconds per block")
+    parser.add_argument("--full", action="store_true", help="use full widths on the CPU too")
     parser.add_argument("--floor", action="store_true", help="also compare with matrix products")
     parser.add_argument("--profile", action="store_true", help="show operators by time instead")
     parser.add_argument("--accuracy", action="store_true", help="compare conv3's accuracy instead")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="for --accuracy")
-    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="for --accuracy")
-    parser.add_argument("--train-limit", type=int, default=10_000, metavar="N", help="the same")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds of --accuracy")
+    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="epochs of --accuracy")
+    parser.add_argument(
+        "--train-limit", type=int, default=10_000, metavar="N", help="images of --accuracy"
+    )
     minima = {"blocks": 1, "threads": 1, "seeds": 2, "epochs": 1, "train_limit": 1}
     return measured(parser, _measure, argv, minima)
 

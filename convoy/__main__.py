@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"convoy {version('convoy')}")
         return 0
     if name not in DOORS:
-        raise UsageError(f"{name!r} is no command{nearest(name, DOORS)}; convoy --help lists them")
+        raise UsageError(
+            f"{name!r} is not a command{nearest(name, DOORS)}; convoy --help lists them"
+        )
     with called_as({door.spelled: f"convoy {short}" for short, door in DOORS.items()}):
         return DOORS[name].main(rest)
 

@@ -38,7 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     if name == "worker":
         head, *flags = rest or [""]
         if not _ADDRESS.fullmatch(head):
-            raise UsageError(f"worker: {head!r} is no address of a head; write worker HEAD:6379")
+            raise UsageError(
+                f"worker: {head!r} is not the address of a head; write worker HEAD:6379"
+            )
         _ray(f"--address={head}", *_NODE, *flags)
     if name == "python":
         os.execvp("python", [name, *rest])

@@ -1,7 +1,7 @@
-"""What a built page loads from elsewhere, which must be nothing: ``python docs/loaded.py site``.
+"""Check that built pages load nothing from elsewhere: ``python docs/loaded.py site``.
 
-A link is followed by a reader who wants to; a script, style, font or picture is loaded without
-asking, and tells another server who reads what.
+A reader chooses to follow a link. A script, style, font or picture is loaded without asking, and
+shows another server who reads what.
 """
 
 import re

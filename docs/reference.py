@@ -94,7 +94,7 @@ def _spelling(action: argparse.Action) -> str:
 
 
 def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """Its help, which tells a default too, whether it is required, and the flags it excludes."""
+    """A flag's help, with its default, whether it is required, and the flags that it excludes."""
     rivals = [
         other.option_strings[0]
         for group in parser._mutually_exclusive_groups

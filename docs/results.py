@@ -1,6 +1,6 @@
 """The tables of results, from ``studies/results``: ``python docs/results.py`` writes them anew.
 
-They stand in docs/results.md and in the README between two comments; the prose there stays.
+It replaces the text between two comments in docs/results.md and in the README, nothing else.
 """
 
 import re
@@ -32,7 +32,7 @@ Measured = dict[str, MeasuredRow | None]
 
 
 def page(folder: Path = FOLDER) -> str:
-    """What stands in docs/results.md: all rows, the audit where there are digits, the commands."""
+    """The text for docs/results.md: all rows, the audit where there are digits, the commands."""
     rows = read_rows(folder)
     measured = _measured(rows, folder)
     table = _table(_HEAD, (_cells(name, row, measured[name]) for name, row in rows.rows.items()))
@@ -49,7 +49,7 @@ def page(folder: Path = FOLDER) -> str:
 
 
 def short(folder: Path = FOLDER) -> str:
-    """What stands in the README: test against test, of the rows that are measured."""
+    """The text for the README: test against test, of the rows that are measured."""
     rows = read_rows(folder).rows
     measured = _measured(read_rows(folder), folder)
     known = ((name, row) for name, row in measured.items() if row is not None)

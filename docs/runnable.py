@@ -1,8 +1,8 @@
 """Run what the pages say: ``python docs/runnable.py docs/PAGE.md ...``.
 
 A fenced ``bash`` block is run; ``text`` and indented blocks are shown alone. The blocks of a page
-run in its order, in one empty folder, on the embedded data. Of a page with the line of ``COPIED``
-that folder holds a copy of the checkout, into which its commands may write.
+run in its order, in one empty folder, on the embedded data. For a page with the line
+of ``COPIED``, that folder holds a copy of the checkout, into which its commands may write.
 """
 
 import os

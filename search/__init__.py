@@ -9,7 +9,7 @@ __all__ = ["SearchResult", "run_search"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a notebook asks for only then, as torch and Ray take seconds to import."""
+    """Import a name when a notebook first uses it, as torch and Ray take seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module 'search' has no attribute {name!r}")
     from search import api

@@ -9,7 +9,7 @@ from trainables.boundary.door import command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status.
 
-    The same as of ``search.run``.
+    It has the meaning of ``search.run``'s.
     """
     from search.commands.ablate import run
 

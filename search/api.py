@@ -26,7 +26,7 @@ from trainables.recipe import Value
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "not as the baseline")
+_HEADER = ("trial", "status", "epochs", "best {}", "in epoch", "differs from baseline")
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Studies of what was decided: not installed, run from a checkout."""
+"""Studies behind Convoy's decisions: not installed, run from a checkout."""

@@ -1,9 +1,9 @@
-"""``python -m studies.cures NAME ...``: what each cure of a shortcut reaches.
+"""``python -m studies.cures NAME ...``: the accuracy that each cure of a shortcut reaches.
 
 gap5 at pool stride 2 is trained on composite images, whose digit agrees with the label in 64% of
 the training images, and judged on validation images, where it agrees by chance. All cures have the
 same recipe, seed and epochs, and none knows what the shortcut is or where it lies. Three are keys
-of the recipe. The others are here alone, as they were measured not to be worth a key:
+of the recipe. The others exist only here, as measurements showed them not worth a key:
 
 - ``last-layer``: Kirichenko et al. 2022, "Last Layer Re-Training is Sufficient for Robustness to
   Spurious Correlations": the head of the network without a cure is fitted again, to validation
@@ -62,7 +62,7 @@ MEMORY = 0.7  # share of the earlier mean in the running mean of an image's loss
 
 @dataclass(frozen=True)
 class CureFigures:
-    """What a cure reached, in [0, 1], on the validation images.
+    """The figures of a cure on the validation images, in [0, 1].
 
     Attributes:
         cure: its name.
@@ -87,7 +87,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of inputs (N, C, H, W), lab
 
 
 class Lab:
-    """The data, and how every cure trains.
+    """The data and the training that all cures share.
 
     Args:
         data: the images and labels to train on.
@@ -223,7 +223,7 @@ def fitted_images(data: TrainingData) -> int:
 def figures_of(
     name: str, model: nn.Module, part: DeviceSplit, lab: Lab, begun: float
 ) -> CureFigures:
-    """What ``model`` does on ``part``."""
+    """The figures of ``model`` on ``part``."""
     figures = evaluate(model.eval(), part, lab.data.normalise).metrics()
     return CureFigures(
         cure=name,
@@ -275,10 +275,18 @@ def study(arguments: argparse.Namespace) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     """The command."""
     parser = parser_of("studies.cures", __doc__)
-    parser.add_argument("cures", nargs="*", metavar="NAME", help=f"default: {', '.join(CURES)}")
-    parser.add_argument("--epochs", type=int, default=20, metavar="N", help="of each (20)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all draws (0)")
-    parser.add_argument("--train-limit", type=int, metavar="N", help="most training images")
+    parser.add_argument(
+        "cures", nargs="*", metavar="NAME", help=f"cures (default: {', '.join(CURES)})"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=20, metavar="N", help="epochs of each (default: 20)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+    )
+    parser.add_argument(
+        "--train-limit", type=int, metavar="N", help="maximum number of training images"
+    )
     add_machine_flags(parser)
     return measured(parser, study, argv, {"epochs": 1, "train_limit": 200})
 

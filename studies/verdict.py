@@ -239,8 +239,12 @@ def _called(network: ConstructedNetwork) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.verdict", __doc__)
-    parser.add_argument("--draws", type=int, default=200, metavar="N", help="draws of a cell (200)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all draws (0)")
+    parser.add_argument(
+        "--draws", type=int, default=200, metavar="N", help="draws per cell (default: 200)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+    )
     return measured(parser, _study, argv, {"draws": 1, "seed": 0})
 
 

@@ -354,8 +354,11 @@ PIXELS = 3 * 8 * 8
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "1.weight has no size yet; use no lazy"),
         (nn.Flatten(), "it has no weights"),
         (nn.Sequential(nn.Flatten(), nn.Linear(7, 5)), "fails on images of shape (2, 3, 8, 8): "),
-        (nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 4)), "gives (2, 4) for images"),
-        (Tuple(PIXELS, 5), "gives tuple for images of shape (2, 3, 8, 8); return logits of shape"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 4)), "returns (2, 4) for images"),
+        (
+            Tuple(PIXELS, 5),
+            "returns tuple for images of shape (2, 3, 8, 8); return logits of shape",
+        ),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_refused(model, line):
@@ -396,7 +399,7 @@ def test_an_image_too_small_is_refused_with_the_least_that_is_taken(name, parame
         architectures.check_builds(name, image_shape=shape, classes=3, **parameters)
     for shape in ((least - 1, 40, 1), (40, least - 1, 3)):
         with pytest.raises(
-            UsageError, match=rf"; {name} takes {least} pixels or more a side here$"
+            UsageError, match=rf"; {name} needs {least} pixels or more per side here$"
         ):
             architectures.check_builds(name, image_shape=shape, classes=3, **parameters)
 
@@ -422,8 +425,8 @@ def test_a_network_that_takes_an_image_size_goes_on_with_squares_of_colours(own)
 )
 def test_a_network_that_takes_an_image_size_names_what_it_lacks_for_others(own, shape, words):
     line = (
-        f"architecture mine takes square RGB images alone, not {words}: its build has no parameter "
-        "image_shape; replace image_size by image_shape, (height, width, channels)"
+        f"architecture mine takes only square RGB images, not {words}: its build has no parameter "
+        "image_shape; replace image_size with image_shape, (height, width, channels)"
     )
     with pytest.raises(UsageError, match=f"^{re.escape(line)}$"):
         architectures.build("mine", image_shape=shape, classes=5)

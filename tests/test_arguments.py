@@ -33,17 +33,19 @@ def refused(parser, *words: str) -> str:
 def test_no_command_takes_an_abbreviation_and_each_names_the_option(word, command):
     parser = command()
     (meant,) = (each for each in parser._option_string_actions if each.startswith(word))
-    assert refused(parser, word, "x").startswith(f"{word} is no option; did you mean {meant}?")
+    assert refused(parser, word, "x").startswith(f"{word} is not an option; did you mean {meant}?")
 
 
 def test_neither_does_a_command_of_several(capsys):
     told = refused(data.command_line(), "export", "--lim=3")
-    assert told.startswith("--lim is no option; did you mean --limit?; python -m trainables.data")
+    assert told.startswith(
+        "--lim is not an option; did you mean --limit?; python -m trainables.data"
+    )
 
 
 def test_a_figure_of_an_ablation_takes_none_either(capsys):
     assert ablation.main(["--ou", "x"]) == 2
-    assert "--ou is no option; did you mean --out?" in capsys.readouterr().err
+    assert "--ou is not an option; did you mean --out?" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -57,16 +59,20 @@ def parser() -> Arguments:
 
 @pytest.mark.parametrize("words", [["--trial", "3"], ["--trial=3"], ["-trials", "3"], ["--trails"]])
 def test_the_nearest_option_is_asked_for_though_another_is_missing(parser, words):
-    assert "is no option; did you mean --trials?" in refused(parser, *words)
+    assert "is not an option; did you mean --trials?" in refused(parser, *words)
 
 
 def test_a_word_that_is_like_none_is_named_alone(parser):
-    assert refused(parser, "--zzz") == "--zzz is no option; it --help shows the flags"
+    assert refused(parser, "--zzz") == "--zzz is not an option; it --help shows the flags"
 
 
 def test_the_nearest_choice_is_asked_for(parser):
-    assert "--split: 'vall' is no choice; did you mean val?" in refused(parser, "--split", "vall")
-    assert "--split: 'xyz' is no choice; choose one of train" in refused(parser, "--split", "xyz")
+    assert "--split: 'vall' is not a choice; did you mean val?" in refused(
+        parser, "--split", "vall"
+    )
+    assert "--split: 'xyz' is not a choice; choose one of train" in refused(
+        parser, "--split", "xyz"
+    )
 
 
 def test_a_value_that_looks_like_an_option_is_a_value_behind_an_equals_sign(parser):

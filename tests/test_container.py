@@ -91,7 +91,7 @@ def test_a_command_runs_as_the_lines_of_a_search_name_it(executed):
         (["bash"], "--help lists both"),
         (["worker"], "worker HEAD:6379"),
         *(
-            (["worker", head], f"{head!r} is no address of a head; write worker HEAD:6379")
+            (["worker", head], f"{head!r} is not the address of a head; write worker HEAD:6379")
             for head in ("--num-cpus=1", "", "head", "10.0.0.1", "head:", ":6379", "http://head:80")
         ),
     ],

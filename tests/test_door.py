@@ -39,7 +39,7 @@ def test_it_ends_with_one_line_and_the_status_of_what_happened(error, status, li
 def test_a_file_that_may_not_be_used_is_named_in_one_line(number, capsys):
     reason = os.strerror(number)
     assert raising(OSError(number, reason, "/runs/x"))([]) == 2
-    line = f"error: /runs/x: {reason}; change who may use it, or name another\n"
+    line = f"error: /runs/x: {reason}; change its permissions, or name another\n"
     assert capsys.readouterr().err == line
 
 

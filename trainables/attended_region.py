@@ -1,17 +1,17 @@
-"""The place of a shortcut: the patch that carries the label in training, and not in validation.
+"""The place of a shortcut: the patch that carries the label in training, but not in validation.
 
 A patch of one image is put into another. A network that reads the patch then predicts the label of
-the image that the patch came from. Where the patch shows the thing itself, that happens on training
-and on validation images; where it shows a shortcut, on training images alone. On composite images,
+the image that the patch came from. If the patch shows the object itself, that happens on training
+and on validation images; if it shows a shortcut, only on training images. On composite images,
 after one epoch, the digit's patch carries the label in 35% of the training images and 10% of the
-validation images, a patch as large of the picture in 20% and 28%.
+validation images; an equally large patch of the picture does so in 20% and 28%.
 
-A region swap there takes a local shortcut away whole without being told where it lies. As MaskTune
+A region swap there removes all of a local shortcut, without being told where it lies. As MaskTune
 does (Asgari Taghanaki et al. 2022, "MaskTune: Mitigating Spurious Correlations by Forcing to
-Explore"), it hides from a training what an earlier one attended to. Unlike there, the place is one
-for all images, is measured by intervention and not read from an activation map, and patches are
-exchanged, so that images keep their statistics. It assumes that the shortcut lies in about the same
-place in every image, and that the validation images lack it.
+Explore"), it hides from a training what an earlier one attended to. Unlike MaskTune, it has one
+place for all images, measures it by intervention instead of reading an activation map, and
+exchanges patches, so that images keep their statistics. It assumes that the shortcut lies in about
+the same place in every image, and that the validation images lack it.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def attended_region(
     share: float,
     draws: torch.Generator,
 ) -> Region:
-    """Row and column of the first pixel of the patch that is a shortcut most.
+    """Row and column of the first pixel of the patch that is most like a shortcut.
 
     Args:
         model: a network that was trained for a short while.

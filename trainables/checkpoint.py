@@ -37,7 +37,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):  # torch warns of files that it then refuses
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged bytes
-        raise UsageError(f"checkpoint {path} does not load ({type(error).__name__})") from error
+        raise UsageError(f"checkpoint {path} cannot be loaded ({type(error).__name__})") from error
     if not isinstance(state, dict):
         raise UsageError(
             f"checkpoint {path} holds a {type(state).__name__}, not a training's state"

@@ -19,10 +19,14 @@ from trainables.metrics import Metric
 BATCH, BATCH_ON_CPU = 500, 100
 METRICS = (
     Metric("val_loss", "cross-entropy on the validation split, after the epoch, in nats"),
-    Metric("val_accuracy", "on the validation split, after the epoch"),
-    Metric("val_accuracy_aligned", "on the images whose shortcut agrees with the label"),
-    Metric("val_accuracy_conflicting", "on the images whose shortcut points to another class"),
-    Metric("digit_following", "share of these that are predicted as the shortcut's class"),
+    Metric("val_accuracy", "accuracy on the validation split, after the epoch"),
+    Metric("val_accuracy_aligned", "accuracy where the shortcut agrees with the label"),
+    Metric("val_accuracy_conflicting", "accuracy where the shortcut points to another class"),
+    Metric(
+        "digit_following",
+        "share of the images whose shortcut points to another class that are predicted as that "
+        "class",
+    ),
 )
 _SHARES = tuple(metric.name for metric in METRICS[1:])
 

@@ -1,9 +1,9 @@
-"""The short training that precedes a trial's own where a cure for shortcuts wants to learn from it.
+"""The short training before a trial's own, from which cures for shortcuts learn.
 
-It learns what is easiest, a shortcut above all, and is then asked which images it gets wrong
+It learns what is easiest, above all a shortcut. A cure then asks which images it gets wrong
 (``trainables.just_train_twice``) or where it reads a shortcut (``trainables.attended_region``). It
-starts from other weights, is not counted among the epochs, so that its accuracy is never taken for
-the trial's, and sees the images as they are: augmentation makes a shortcut harder to read.
+starts from other weights. It does not count among the epochs, so its accuracy is never taken for
+the trial's. Its images are not augmented, as augmentation makes a shortcut harder to read.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from trainables.recipe import ATTENDED, Recipe
 
 @dataclass(frozen=True)
 class FirstTraining:
-    """What a trial learns from its first training; None where it does not ask.
+    """The results of a first training; None for those that the recipe does not ask for.
 
     Attributes:
         weights: how often each training image is drawn, (N,).
@@ -28,10 +28,9 @@ class FirstTraining:
 
 
 def first_epochs(recipe: Recipe, epochs: int) -> int:
-    """How many epochs precede a training of ``epochs``; 0 if ``recipe`` asks for no first training.
+    """The number of epochs of the first training before one of ``epochs``; 0 if there is none.
 
-    The share of ``epochs`` that the recipe gives, the larger one where two cures give theirs, and 1
-    at the least.
+    It is the recipe's share of ``epochs``, the larger one if two cures give one, and at least 1.
     """
     shares = []
     if recipe.reweighting == "jtt":
@@ -42,6 +41,6 @@ def first_epochs(recipe: Recipe, epochs: int) -> int:
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """``recipe`` without augmentation, as the first training has it."""
+    """``recipe`` without augmentation, for the first training."""
     off = {name: key.off for name, key in recipe.augmentations.items()}
     return replace(recipe, **off)  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def read_weights(path: Path, architecture: str) -> dict[str, Tensor]:
             of another architecture.
     """
     if not path.is_file():
-        raise UsageError(f"init: {path} is not there; give the weights.pt of a model")
+        raise UsageError(f"init: {path} does not exist; give the weights.pt of a model")
     _check_architecture(path, architecture)
     try:
         weights = load(path)

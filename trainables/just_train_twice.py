@@ -1,14 +1,14 @@
 """JTT: Just Train Twice (Liu et al. 2021, "Just Train Twice: Improving Group Robustness without
 Training Group Information").
 
-The training images that a first training gets wrong are mostly those whose shortcut misleads, and
-the trial's own training, from scratch, draws them more often. JTT assumes nothing about the
-shortcut's form or place, only that it is learnt first and that the validation images, on which one
-chooses, do not have it.
+The training images that a first training gets wrong are mostly those whose shortcut misleads. The
+trial's own training starts from scratch and draws them more often. JTT assumes nothing about the
+shortcut's form or place, only that it is learnt first and that the validation images, which decide
+the choice, lack it.
 
-With random flips alone, the errors of one epoch on the composite set held 17% of the images whose
-digit agrees with the label, without them 7%, beside 68% and 69% of the others (gap5 at pool stride
-2, one seed). The second's training loss and accuracy are over the images as they are drawn.
+After one epoch on the composite set with random flips alone, the errors held 17% of the images
+whose digit agrees with the label and 68% of the others; without flips, 7% and 69% (gap5 at pool
+stride 2, one seed). The second training's loss and accuracy are over the images as drawn.
 """
 
 import torch

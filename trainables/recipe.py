@@ -1,4 +1,4 @@
-"""What a training is made of: a recipe, and the setting that joins it to an architecture."""
+"""The recipe of a training, and the setting that joins it to an architecture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Key:
-    """What a key of the recipe is, beside its type and bounds.
+    """The properties of a recipe key besides its type and bounds.
 
     Attributes:
         off: the value that switches it off; None if none does.
         changes: the part of a training image that it changes, if it augments images.
-        of: the key that it belongs to; where that is off, or is not ``option``, it rests.
-        option: the one value of that key with which it is used; empty for every one but off.
+        of: the key that it belongs to; if that is off or is not ``option``, it has no effect.
+        option: the only value of that key with which it is used; empty for all but off.
     """
 
     off: Value | None = None
@@ -41,24 +41,24 @@ class Key:
 
 @validated
 class Recipe:
-    """How a network is trained. Keys that belong to another key's option rest without it.
+    """How a network is trained. A key of another key's option has no effect without it.
 
     Attributes:
         optimizer: ``adamw``, ``adam`` or ``sgd`` (with momentum).
         lr: learning rate; one_cycle's peak is ``peak_factor`` times as high.
         weight_decay: decoupled in adamw, an L2 term of the gradient in adam and sgd.
-        momentum: share of the step before that goes on in the next.
+        momentum: share of a step that carries over to the next.
         nesterov: whether the momentum is Nesterov's.
         schedule: ``cosine``, ``one_cycle``, ``constant`` or ``halving``, stepped every batch.
         eta_min: the lowest learning rate as a share of ``lr``.
-        t_max: the steps to the lowest rate as a share of all; below 1 it rises again.
-        warmup: the share of the steps in which the rate rises.
-        peak_factor: the peak over ``lr``.
+        t_max: steps until the lowest rate, as a share of all; below 1 it rises again.
+        warmup: share of the steps in which the rate rises.
+        peak_factor: the highest rate as a multiple of ``lr``.
         cycle_momentum: whether momentum, or Adam's first beta, falls from 0.95 to 0.85 while the
             rate rises, and then rises again; torch's default.
-        halve_every: the epochs after which the rate is halved each time.
-        batch_size: images a step.
-        clip_norm: gradients are scaled to this norm where theirs is larger.
+        halve_every: number of epochs after which the rate is halved, again and again.
+        batch_size: number of images per step.
+        clip_norm: gradients with a larger norm are scaled down to this one.
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of MixUp, see ``trainables.mixup``.
         flip: random horizontal flip, probability 1/2.
@@ -70,14 +70,13 @@ class Recipe:
             which claims to know the shortcut's place; ``attended``, the place that a short first
             training reads; or ``random``; see ``trainables.data.region_swap`` and
             ``trainables.attended_region``.
-        swap_size: side of the patch as a share of the image's.
-        swap_probability: share of the images that get another's patch.
-        attended_share: the epochs of that first training as a share of the second's, to which they
-            are added; see ``trainables.first_training``.
+        swap_size: side of the patch as a share of the image's side.
+        swap_probability: share of the images that get another image's patch.
+        attended_share: epochs of that first training as a share of the trial's own, which follow
+            it; see ``trainables.first_training``.
         reweighting: ``none``, or ``jtt``, Just Train Twice, see ``trainables.just_train_twice``.
-        jtt_share: the epochs of the first training as a share of the second's, to which they are
-            added.
-        jtt_weight: how many times as often the first training's errors are drawn in the second.
+        jtt_share: epochs of JTT's first training as a share of the trial's own, which follow it.
+        jtt_weight: how many times as often the trial's own training draws the first one's errors.
         class_weights: ``none``, or ``balanced``: an image's loss counts in inverse proportion to
             the training images of its class.
         sampling: ``none``, or ``balanced``: every class is drawn equally often.

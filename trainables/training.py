@@ -37,15 +37,18 @@ from trainables.step.validation import Validation
 
 METRICS = (
     Metric("train_loss", "cross-entropy over the epoch's batches, as they were augmented, in nats"),
-    Metric("train_accuracy", "over the epoch's batches, as they were augmented"),
-    Metric("train_accuracy_clean", "with MixUp: on as many unmixed images as validate"),
+    Metric("train_accuracy", "accuracy over the epoch's batches, as they were augmented"),
+    Metric(
+        "train_accuracy_clean",
+        "with MixUp: accuracy on as many unmixed training images as there are validation images",
+    ),
     *evaluation.METRICS,
     *scores.declared(),
-    Metric("attended_row", "the first row of the patch of ``region_swap: attended``, in pixels"),
-    Metric("attended_column", "its first column, in pixels"),
-    Metric("lr", "the learning rate as the epoch began"),
-    Metric("images_per_second", "how many were trained on, validation left out"),
-    Metric("epoch_seconds", "of training and validation"),
+    Metric("attended_row", "first row of the patch of ``region_swap: attended``, in pixels"),
+    Metric("attended_column", "first column of that patch, in pixels"),
+    Metric("lr", "learning rate at the start of the epoch"),
+    Metric("images_per_second", "training images per second, without validation"),
+    Metric("epoch_seconds", "seconds of training and validation"),
 )
 
 
@@ -97,7 +100,7 @@ class Epoch:
     Attributes:
         number: 1 for the first.
         metrics: the figures of ``METRICS`` by name; losses in nats, accuracies in [0, 1].
-        state: everything from which the training goes on, and the weights of the best epoch so
+        state: everything from which the training resumes, and the weights of the best epoch so
             far; on a CPU valid until the next epoch begins.
     """
 
@@ -114,12 +117,12 @@ def fit(
     Args:
         setting: the network, its training, and the number of epochs.
         data: the images and labels to train on.
-        state: an earlier epoch's state; the training goes on after it, on the CPU to the same
-            weights, bit for bit, as if it had never stopped.
+        state: an earlier epoch's state, after which the training resumes. On a CPU the weights
+            are the same, bit for bit, as if it had never stopped.
 
     Raises:
         NonFiniteLossError: an epoch's loss, in training or validation, is infinite or not a number.
-        UsageError: the setting does not fit the images, or the state the setting.
+        UsageError: the setting does not fit the images, or the state does not fit the setting.
     """
     return (epoch for epoch in steps(setting, data, state) if epoch is not None)
 
@@ -129,9 +132,9 @@ def steps(
 ) -> Iterator[Epoch | None]:
     """Train as ``fit`` does, yielding None between steps too.
 
-    So whoever drives the training can end it, or turn to another. On a CPU that is after every
-    step. Where steps are captured it is after a chunk of them, and an epoch may come while the next
-    one is trained already: nobody waits for its figures.
+    So the caller can end the training, or continue another: on a CPU after every step, with
+    captured steps after a chunk of them. With captured steps an epoch may be yielded while the
+    next one is already trained, as nothing waits for its figures.
     """
     trainer = _Trainer(setting, data)
     if state is not None:
@@ -160,7 +163,7 @@ _Streams = tuple[torch.Generator, torch.Generator, np.random.Generator]
 
 
 def _streams(device: torch.device, seed: int, *place: int | str) -> _Streams:
-    """Of augmentation, AutoAugment and MixUp's shares in the pass that ``place`` names."""
+    """The streams of augmentation, AutoAugment and MixUp in the pass that ``place`` names."""
     return (
         generator(device, seed, *place, "augmentation"),
         generator(device, seed, *place, "auto-augment"),
@@ -174,7 +177,7 @@ class _Passes:
     Args:
         setting: the network and its training.
         data: the images and labels.
-        recipe: how.
+        recipe: the recipe of these passes.
         stream: names the random stream of the initial weights.
         epochs: the number of epochs that the schedule covers.
     """
@@ -204,7 +207,7 @@ class _Passes:
 
     @property
     def sums(self) -> Tensor:
-        """Of objective, cross-entropy and hits over the last pass's images, (3,)."""
+        """Sums of objective, cross-entropy and hits over the last pass's images, (3,)."""
         return self._step.sums
 
     def run(self, place: tuple[int | str, ...], first: FirstTraining) -> Iterator[None]:
@@ -273,7 +276,7 @@ class _Trainer:
         )
 
     def run(self) -> Iterator[Epoch | None]:
-        """Train: None between steps, and every epoch once its figures have come."""
+        """Train, yielding None between steps, and every epoch once its figures are on the host."""
         ended: _Ended | None = None
         while self._epoch < self._setting.epochs:
             clock = DeviceClock(self._data.device)
@@ -299,7 +302,7 @@ class _Trainer:
             yield self._epoch_of(ended)
 
     def _end(self, rate: float, clock: DeviceClock, first: FirstTraining) -> _Ended:
-        """What is known of an epoch as it ends, without a wait for the device."""
+        """End an epoch, without waiting for the device."""
         val = self._validate()
         clean = self._validate_clean() if self._setting.recipe.mixup else None
         train = self._passes.sums.to("cpu", non_blocking=True, copy=True)
@@ -312,7 +315,7 @@ class _Trainer:
         return _Ended(self._epoch, rate, clock, train, val, clean, state)
 
     def _epoch_of(self, ended: _Ended) -> Epoch:
-        """The epoch, once its figures have come."""
+        """The epoch, once its figures are on the host."""
         ended.clock.wait()
         objective, loss, right = ended.train.tolist()
         _check_finite(objective, "training", ended.number)
@@ -337,10 +340,10 @@ class _Trainer:
         return Epoch(ended.number, metrics, {**ended.state, "best": self._best})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from an epoch's ``state``.
+        """Resume after the epoch of ``state``.
 
         Raises:
-            UsageError: it is not of this training.
+            UsageError: it belongs to another training.
         """
         try:
             self._epoch, weights = state["epoch"], state["weights"]
@@ -352,11 +355,11 @@ class _Trainer:
             self._best = state["best"]
         except Exception as error:  # torch raises many kinds for what does not fit
             raise UsageError(
-                f"the state to go on from is not of this training ({type(error).__name__}: {error})"
+                f"the state to resume from is of another training ({type(error).__name__}: {error})"
             ) from error
 
     def _train_first(self) -> Generator[None, None, FirstTraining]:
-        """The first training, if the recipe asks for one, and what it tells."""
+        """Run the first training, if the recipe asks for one, and return its results."""
         setting, data = self._setting, self._data
         recipe, epochs = setting.recipe, first_epochs(setting.recipe, setting.epochs)
         if not epochs:

@@ -36,7 +36,7 @@ class Explanation:
     Attributes:
         subject: the run with its network.
         model: a copy of the network in eval mode, to experiment on.
-        examples: the images; those predicted rightly come first.
+        examples: the images; those predicted correctly come first.
         inputs: (N, C, H, W), input of the network.
         targets: (N,), the predicted classes.
         maps: (N, C, H, W), on the CPU, as are all maps below.
@@ -149,7 +149,7 @@ class Explanation:
 def introduction(subject: Subject) -> str:
     """The text above the first attribution figure, which applies to all of them."""
     words = (
-        "Each figure shows maps of images that are predicted rightly and wrongly. Below each map "
+        "Each figure shows maps of images that are predicted correctly and wrongly. Below each map "
         "is its control: the same map after the last layer got new random weights. The number "
         "under it is the rank correlation of map and control. A value near 1 means that the map "
         "follows the picture (edges, busy areas), not the learned last layer (Adebayo et al. 2018)."
@@ -166,7 +166,7 @@ def introduction(subject: Subject) -> str:
 
 
 def explain(subject: Subject, method: Method, draws: int = DRAWS) -> Explanation:
-    """Apply ``method`` to images that are predicted rightly and wrongly, and compute its controls.
+    """Apply ``method`` to images that are predicted correctly or wrongly; compute its controls.
 
     The last layer gets new random weights ``draws`` times.
     """

@@ -1,4 +1,4 @@
-"""Occlusion (Zeiler and Fergus 2014, section 4.2), by captum: the logit's loss under a patch."""
+"""Occlusion (Zeiler and Fergus 2014, section 4.2), by captum: the logit's fall under a patch."""
 
 import torch
 from captum.attr import Occlusion

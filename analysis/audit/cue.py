@@ -17,7 +17,7 @@ class Cue:
         noun: its name in texts: ``digit``, the name of its column or function, or ``shortcut``.
         region: top, left, bottom and right of the rectangle that shows it, in pixels; bottom and
             right are exclusive. None if unknown: then it can be neither swapped nor greyed.
-        picture: the same of the picture; None stands for everything outside of ``region``.
+        picture: the picture's rectangle; None stands for everything outside of ``region``.
         kinds: the number of its kinds, one for each class.
     """
 

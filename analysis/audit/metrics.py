@@ -23,7 +23,7 @@ _TITLES = {
     "paired": "accuracy, label's digit minus another pasted in",
     "flips": "another digit pasted in: prediction changes",
     "control": "   control: another image of the same digit",
-    "any_flips": "any of the digits pasted in: it changes",
+    "any_flips": "at least one digit changes the prediction",
     "picture_greyed": "picture greyed: predicted as the digit",
     "digit_greyed": "digit greyed: accuracy",
     "refit_gain": "last layer refitted: gain in accuracy",

@@ -267,7 +267,7 @@ def _conflict_evidence(groups: Groups) -> str:
     if groups.conflicting is None or groups.following is None:
         return ""
     return (
-        f"Of the conflicting images, {_percent(groups.conflicting)} are predicted rightly and "
+        f"Of the conflicting images, {_percent(groups.conflicting)} are predicted correctly and "
         f"{_percent(groups.following)} are predicted as their digit."
     )
 
@@ -277,7 +277,7 @@ def _greyed_evidence(greyed: Greyed) -> str:
         return ""
     return (
         f"With a grey picture, {_percent(greyed.picture)} of the images are predicted as their "
-        f"digit. With a grey digit, {_percent(greyed.digit)} are predicted rightly."
+        f"digit. With a grey digit, {_percent(greyed.digit)} are predicted correctly."
     )
 
 

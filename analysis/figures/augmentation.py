@@ -22,7 +22,7 @@ def draw(subject: Subject) -> Drawing:
     recipe = subject.run.setting.recipe
     used = [name for name, key in recipe.augmentations.items() if key.changes == "images"]
     if not used:
-        raise NotApplicableError("the run augments nothing")
+        raise NotApplicableError("the run uses no augmentation")
     originals = _originals(subject.dataset)
     rows = [originals, *(_augmented(subject, recipe, number) for number in range(DRAWS))]
     figure, panels = image_grid(len(rows) * len(originals), len(originals), 1.15, words=0.05)

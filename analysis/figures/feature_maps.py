@@ -80,7 +80,7 @@ def _numbers(example: Example, maps: dict[str, np.ndarray], row: int) -> dict[st
 
 def _caption(subject: Subject) -> Caption:
     return Caption(
-        f"A {subject.split_name} image that is predicted rightly and one that is predicted "
+        f"A {subject.split_name} image that is predicted correctly and one that is predicted "
         "wrongly, with the activation maps of the first, a middle and the last convolution.",
         "The maps are taken after BN and ReLU, if the layer has them, and before pooling. Each map "
         "is stretched to its own range; the number above a panel is the layer's largest value on "

@@ -55,7 +55,7 @@ def _importances(study: optuna.Study) -> dict[str, float]:
         raise NotApplicableError("all trials are equally good")
     importances = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     if not importances:
-        raise NotApplicableError("the settings that all trials have do not differ between them")
+        raise NotApplicableError("no setting that all trials have differs between them")
     return importances
 
 

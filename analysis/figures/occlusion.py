@@ -13,7 +13,7 @@ def draw(subject: Subject) -> Drawing:
     """Draw the signed maps, and the same with the last layer redrawn."""
     explanation = explain(subject, occlusion, draws=1)  # each needs hundreds of passes
     greatest = [f"greatest {value:+.1f}" for value in explanation.maps.amax(dim=(1, 2, 3)).tolist()]
-    row = signed("loss under\nthe patch", explanation.maps, "logit", greatest)
+    row = signed("fall under\nthe patch", explanation.maps, "logit", greatest)
     notes = sanity_notes(explanation)
     rows = [row, control("last layer\nredrawn", explanation.redrawn[0], row, notes)]
     figure = draw_rows(explanation, "Occlusion, logit of the predicted class", rows)

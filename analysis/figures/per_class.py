@@ -85,8 +85,8 @@ def _caption(subject: Subject, count: int) -> Caption:
         f" Classes without such images are left out: {empty}.": empty,
     }
     return Caption(
-        f"The share of each class's {subject.split_name} images that is predicted rightly, lowest "
-        f"first.{''.join(text for text, holds in parts.items() if holds)}",
+        f"The share of each class's {subject.split_name} images that is predicted correctly, "
+        f"lowest first.{''.join(text for text, holds in parts.items() if holds)}",
         "Each share is the diagonal of the confusion matrix divided by the sum of its row, with "
         "Wilson's interval. The dashed line is the share of all images. The weights are those of "
         f"the best epoch by validation {subject.judged_by}.",

@@ -51,7 +51,7 @@ def _measured(dataset: Dataset) -> float:
         for part in (dataset.train, dataset.val)
     )
     if train <= val:
-        raise NotApplicableError("no larger share of training than of validation images is aligned")
+        raise NotApplicableError("training images are aligned no more often than validation images")
     return float(train)
 
 

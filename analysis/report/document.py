@@ -134,7 +134,7 @@ def report_of(
         title=f"{run.setting.architecture} on {_DATA.get(data, data)}",
         summary=(
             f"The {run.described} classifies {100 * run.val_accuracy:.2f}% of "
-            f"{len(subject.dataset.val):,} validation images rightly, with the weights of epoch "
+            f"{len(subject.dataset.val):,} validation images correctly, with the weights of epoch "
             f"{run.best_epoch} of {run.setting.epochs}."
             f"{_expectation(expected(subject))}"
         ),

@@ -19,12 +19,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.command import circumstances, output_file
+from benchmarks.command import bare_parser, circumstances, output_file
 from benchmarks.gpu import images, packs, training
 from benchmarks.gpu.bench import NETWORKS, Bench, Line, Lines
 from benchmarks.gpu.ceilings import ceilings
 from benchmarks.gpu.goals import table
-from trainables.boundary.arguments import Arguments
 from trainables.boundary.door import command
 from trainables.boundary.errors import UsageError
 from trainables.data import resolve
@@ -120,12 +119,23 @@ def rounded(line: Line) -> Line:
 @command
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
-    parser = Arguments(prog="python -m benchmarks.gpu", description=__doc__)
+    parser = bare_parser("benchmarks.gpu", __doc__)
     parser.add_argument("--data", metavar="PATH", help="CIFAR-10's folder (default: random images)")
-    parser.add_argument("--budget", type=float, default=540, metavar="SECONDS", help="(540)")
-    parser.add_argument("--dry", action="store_true", help="a tiny run on the CPU, as a check")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=540,
+        metavar="SECONDS",
+        help="time limit in seconds (default: 540)",
+    )
+    parser.add_argument("--dry", action="store_true", help="check with a tiny run on the CPU")
     default = str(Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
-    parser.add_argument("--out", default=default, metavar="FILE", help="(gpu.jsonl, in $OUT or .)")
+    parser.add_argument(
+        "--out",
+        default=default,
+        metavar="FILE",
+        help="file to write (default: gpu.jsonl, in $OUT or .)",
+    )
     argv = sys.argv[1:] if argv is None else argv
     arguments = parser.parse_args(argv)
     path = output_file(arguments.out, "--out")

@@ -44,26 +44,36 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = parser_of("benchmarks.searchers", __doc__)
     add = parser.add_argument
-    add("--half", choices=["tuning", "judging"], default="judging", help="(judging)")
+    add(
+        "--half",
+        choices=["tuning", "judging"],
+        default="judging",
+        help="half of the tables (default: judging)",
+    )
     add("--tasks", nargs="+", choices=KINDS, metavar="KIND", help=_some(KINDS))
     add(
         "--methods",
         nargs="+",
         metavar="NAME",
         help="names in quotes from --list, or a combination such as "
-        '"convoy tpe asha grace=2 factor=4" (all)',
+        '"convoy tpe asha grace=2 factor=4" (default: all)',
     )
-    add("--against", default="convoy", metavar="NAME", help="method to compare with (convoy)")
-    add("--seeds", type=int, metavar="N", help=f"seeds of each method and table ({SEEDS})")
-    add("--processes", type=int, default=2, metavar="N", help="processes at once (2)")
+    add(
+        "--against",
+        default="convoy",
+        metavar="NAME",
+        help="method to compare with (default: convoy)",
+    )
+    add("--seeds", type=int, metavar="N", help=f"seeds of each method and table (default: {SEEDS})")
+    add("--processes", type=int, default=2, metavar="N", help="processes at once (default: 2)")
     add("--quick", action="store_true", help="a few minutes: " + _QUICK)
-    add("--list", action="store_true", help="name the methods, and run none")
-    add("--record", action="store_true", help="train the curves again, and write their file")
+    add("--list", action="store_true", help="list the methods and exit")
+    add("--record", action="store_true", help="train the curves again and write their file")
     return parser
 
 
 def _some(kinds: Sequence[str]) -> str:
-    return f"some of {', '.join(kinds)} (all)"
+    return f"kinds of tables: {', '.join(kinds)} (default: all)"
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -42,12 +42,17 @@ class Cluster(ClosedModel):
     @classmethod
     def _without_password(cls, uri: str | None) -> str | None:
         if uri is not None and masked(uri) != uri:
-            raise ValueError("holds a password, and this file is shown; use a variable instead")
+            raise ValueError(
+                "holds a password, and this file is shown; set MLFLOW_TRACKING_PASSWORD on the "
+                "nodes instead"
+            )
         return uri
 
     @field_validator("environment")
     @classmethod
     def _without_secrets(cls, environment: dict[str, str]) -> dict[str, str]:
         for name in filter(_SECRET.search, environment):
-            raise ValueError(f"{name} sounds like a secret, and this file is shown")
+            raise ValueError(
+                f"{name} sounds like a secret, and this file is shown; set it on the nodes instead"
+            )
         return environment

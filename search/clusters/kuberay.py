@@ -114,7 +114,7 @@ class KubeRayBackend:
         answer = self._kubectl("get", "pods", "--selector", selector, "--output", "name")
         pods = answer.split()
         if not cluster or not pods:
-            raise UsageError(f"{_name(job)}: its cluster is not there, or no longer")
+            raise UsageError(f"{_name(job)}: its cluster does not exist yet, or no longer exists")
         place = ["--namespace", self.cluster.namespace, pods[0], "--container", HEAD]
         return ["exec", *place, "--", *command]
 

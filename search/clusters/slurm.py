@@ -134,7 +134,9 @@ class SlurmBackend:
         while _state(job) in _OPEN:
             if time.monotonic() > end:
                 output("scancel", job.number)
-                raise UsageError(f"--stop {name}: job {job.number} did not end; it is cancelled")
+                raise UsageError(
+                    f"--stop {name}: job {job.number} did not end in time; it was cancelled"
+                )
             time.sleep(_BETWEEN)
 
     def _sent(self, name: str | None) -> list[_Sent]:

@@ -92,13 +92,13 @@ def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Arguments(
         prog="python -m search.delete",
-        description="Delete searches with folders and MLflow runs. It lists them and asks first.",
+        description="Delete searches with their folders and MLflow runs; list them and ask first.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="name of a search")
     add_flags(parser, "out")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="delete without asking")
     parser.add_argument(
         "--models",
         action="store_true",

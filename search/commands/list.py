@@ -58,7 +58,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_flags(parser, "out")
-    parser.add_argument("--json", action="store_true", help="print JSON, accuracies in [0, 1]")
+    parser.add_argument("--json", action="store_true", help="print JSON, with accuracies in [0, 1]")
     return parser
 
 

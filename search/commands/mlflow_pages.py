@@ -30,7 +30,7 @@ REFUSED |= {*range(6665, 6670)}
 
 
 def pages_of(records: RecordedRuns, name: str | None) -> tuple[str, dict[str, str]]:
-    """A title, and the paths of the pages of search or leaderboard ``name``; None: of the latest.
+    """A title, and the paths of the pages of search or leaderboard ``name``; None is the latest.
 
     Raises:
         UsageError: there is no such search, or none of its trials has been trained for an epoch.

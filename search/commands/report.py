@@ -208,7 +208,7 @@ def _limits(outcome: Outcome, request: Request) -> list[str]:
 def whole_lines(request: Request) -> list[str]:
     """The lines that say why there is nothing to resume."""
     summary = summary_in(request.folder)
-    first = f"{request.name}: the search is whole, there is nothing to resume"
+    first = f"{request.name}: the search is complete, there is nothing to resume"
     return [first, *(limit_lines(summary, request) if summary is not None else [])]
 
 

@@ -52,8 +52,10 @@ def command_line() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    where = "here or on a cluster that shares its folder; or several that began together"
-    parser.add_argument("name", metavar="NAME", help=f"a search in another process, {where}")
+    where = "here or on a cluster that shares its folder, or of several that began together"
+    parser.add_argument(
+        "name", metavar="NAME", help=f"name of a search in another process, {where}"
+    )
     add_flags(parser, "out")
     parser.add_argument(
         "--wait",
@@ -75,10 +77,10 @@ def _running(folder: Path) -> list[Path]:
     running = [each for each in candidates if is_locked(each)]
     if not running:
         view = seen(folder)
-        state = view.state if view else "not there"
+        state = view.state if view else "gone"
         begins = "; if it is still starting Ray, press Ctrl-C where it was started"
         raise UsageError(
-            f"{folder.name}: the search does not run, it is {state}"
+            f"{folder.name}: the search is not running: it is {state}"
             f"{begins if state == 'interrupted' else ''}"
         )
     return running
@@ -114,7 +116,7 @@ def _ended(folder: Path) -> str:
     """The state of a search that has ended, and how to resume it."""
     view, written = seen(folder), search_file_in(folder)
     if view is None:
-        return f"{printable(folder.name)}: it is not there any more"
+        return f"{printable(folder.name)}: it no longer exists"
     line = f"{printable(view.name)}: {view.state}, {view.done:,} of "
     line += counted(view.requested, "trial")
     if view.state == "interrupted" and written is not None:

@@ -56,10 +56,18 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cluster", required=True, metavar="FILE", help="file such as configs/clusters/ray.yaml"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the job, do not send it")
-    parser.add_argument("--follow", action="store_true", help="print what the search prints")
+    parser.add_argument("--dry-run", action="store_true", help="print the job without sending it")
+    parser.add_argument(
+        "--follow", action="store_true", help="follow the output until the job ends"
+    )
     asked = parser.add_mutually_exclusive_group()
-    asked.add_argument("--status", nargs="?", const=_ALL_JOBS, metavar="NAME", help="list the jobs")
+    asked.add_argument(
+        "--status",
+        nargs="?",
+        const=_ALL_JOBS,
+        metavar="NAME",
+        help="list all jobs, or those of a search",
+    )
     asked.add_argument("--logs", metavar="NAME", help="print the output of a search so far")
     asked.add_argument("--stop", metavar="NAME", help="stop a search; it closes its records")
     return parser
@@ -79,7 +87,9 @@ def _act(arguments: argparse.Namespace, search: list[str] | None, console: Conso
         backend.stop(arguments.stop)
         console.print(f"{arguments.stop}: stopped", soft_wrap=True)
     elif search is None:
-        raise UsageError("write -- and the flags of search.run, or --status, --logs or --stop")
+        raise UsageError(
+            "nothing to do; write -- and the flags of search.run, or --status, --logs or --stop"
+        )
     else:
         return _submit(backend, submission(cluster, search), arguments, console)
     return 0

@@ -147,7 +147,7 @@ def progress_line(board: SearchBoard, rule: Rule) -> str:
         parts.append(f"baseline {percent(baseline.best_score)}")
     if race.runs:
         parts.append(f"finals {race.ended}/{race.due}")
-    parts += [counted(board.epochs, "epoch"), f"{duration(board.clock.seconds)} gone"]
+    parts += [counted(board.epochs, "epoch"), f"{duration(board.clock.seconds)} elapsed"]
     if remaining:
         parts.append(f"about {duration(remaining)} left")
     return " · ".join(parts)

@@ -38,7 +38,7 @@ def _guess(board: SearchBoard, rule: Rule) -> float | None:
 
 
 def _finals(board: SearchBoard, rule: Rule, usual: float) -> float:
-    """The remaining seconds of the finals; before these are known, as of settings like the best."""
+    """The remaining seconds of the finals; until they are known, as for settings like the best."""
     epochs, best = board.trials.max_epochs, board.trials.best()
     if not board.trials.is_whole:
         pace = (best.epoch_seconds if best else 0.0) or usual

@@ -17,7 +17,7 @@ from search.trials.spec import Job, TrialSpec
 
 
 def finals(board: SearchBoard, rule: Rule, job: Job) -> Iterator[TrialSpec]:
-    """The remaining finals of a search whose trials have ended: seed by seed, all finalists each.
+    """The remaining finals of a search whose trials have ended, seed by seed for all finalists.
 
     Their numbers and seeds follow those of the trials, none of which was trained with them. All
     finalists have the same seeds, so that none gets a luckier one: first those of trainings that

@@ -149,7 +149,7 @@ def _trials(board: SearchBoard, usual: dict[str, Value], rows: int) -> str:
         "in epoch",
         "of",
         "status",
-        "not as the baseline",
+        "differs from baseline",
     ]
     order = sorted(board.trials.records, key=lambda each: each.rank)
     table = _table(header, [_trial(each, usual) for each in order[:rows]])

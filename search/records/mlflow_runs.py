@@ -96,7 +96,7 @@ class MlflowRuns:
             user = user_of(self.place.uri)
             raise UsageError(
                 f"user {user!r} may not log to {self.place.experiment}; ask whoever runs the "
-                "server for the right to"
+                "server for permission"
             ) from error
 
     def ping(self) -> None:

@@ -151,7 +151,7 @@ class RecordedRun:
         except (RuntimeError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"the weights of run {self.run_id} do not fit architecture "
-                f"{self.setting.architecture} as it is here ({_line(error)})"
+                f"{self.setting.architecture} in this version ({_line(error)})"
             ) from error
         return model.eval()
 

@@ -63,7 +63,13 @@ class TrainingOptions(BaseModel):
     val_limit: int | None = _count("use at most N validation images", BUDGET)
     cpus_per_trial: int | None = _count("CPUs of each trial (default: an even share)", MACHINE)
     gpus_per_trial: float | None = _flag(
-        None, "GPUs of a trial; 0.5 shares one", "F", MACHINE, ge=0, lt=_LIMIT, allow_inf_nan=False
+        None,
+        "GPUs of each trial; with 0.5 two trials share one",
+        "F",
+        MACHINE,
+        ge=0,
+        lt=_LIMIT,
+        allow_inf_nan=False,
     )
     concurrency: int | None = _count("number of trials to run at once", MACHINE)
     pack: int | None = _count("train up to N trials in one process on each GPU", MACHINE)
@@ -148,22 +154,24 @@ class SearchOptions(TrainingOptions):
     trials: int | None = _count("number of settings to try (default: the space's)")
     time: str | None = _flag(None, "time limit of the search, such as 90s or 2h30m", "TIME")
     patience: int | None = _count("stop after N trials in a row without progress")
-    resume: str | None = _flag(None, "resume a search, or extend it: add --trials 48", "NAME")
+    resume: str | None = _flag(None, "resume a search; with --trials 48, extend it", "NAME")
     warm_start: str | None = _flag(None, "try another search's finalists first", "NAME", CHOICE)
     from_run: str | None = _flag(
         None, "search around the setting of an MLflow run", "RUN_ID", CHOICE
     )
     init: str | None = _flag(
-        None, "initial weights: a weights.pt, or run for --from-run's", "PATH", CHOICE
+        None, "weights.pt to start from, or run for those of --from-run", "PATH", CHOICE
     )
     finalists: int | None = _count(
-        f"retrain the K best and the baseline (space's, or {_in_budget('finalists')})",
+        f"retrain the K best and baseline (default: space's, or {_in_budget('finalists')})",
         CHOICE,
         metavar="K",
         low=0,
     )
     finalist_seeds: int | None = _count(
-        f"seeds of each finalist (space's, or {_in_budget('finalist_seeds')})", CHOICE, metavar="S"
+        f"seeds of each finalist (default: space's, or {_in_budget('finalist_seeds')})",
+        CHOICE,
+        metavar="S",
     )
     sampler: str | None = _flag(
         None, "method that proposes settings (default: the space's)", "NAME", CHOICE
@@ -195,7 +203,7 @@ class AblationOptions(TrainingOptions):
     space: str | None = _flag(None, "ablate the baseline of this space", "NAME")
     run: str | None = _flag(None, "ablate the setting of this MLflow run", "RUN_ID")
     toggle: tuple[str, ...] = _flag(
-        (), "a part to switch off (false, 0 or none) and on; may be repeated", "KEY"
+        (), "part to switch off (to false, 0 or none) and on; may be repeated", "KEY"
     )
     seeds: int = _count("number of seeds of each combination (default: {})", low=2, default=3)
 

@@ -37,7 +37,7 @@ def space_file(name: str, flag: str = "--space") -> Path:
         raise UsageError(f"{flag} {name}: name a space of {SPACES}, or a path that ends in .yaml")
     if not path.is_file():
         raise UsageError(
-            f"space {name!r} is not there; choose one of {', '.join(available())}"
+            f"space {name!r} does not exist; choose one of {', '.join(available())}"
             f"{nearest(name, available())}"
         )
     if not is_name(path.stem):

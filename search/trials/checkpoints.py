@@ -11,7 +11,9 @@ from trainables.boundary.atomic import atomic_file
 from trainables.metrics import Metric
 
 STATE_FILE, CHECKSUM_FILE = "state.pt", "seal.json"
-HELD_UP = Metric("report_seconds", "seconds that the report of the epoch before delayed the trial")
+HELD_UP = Metric(
+    "report_seconds", "seconds by which the report of the previous epoch delayed the trial"
+)
 EARLIER = "convoy_earlier"  # key of a report: metrics of the epochs since the last report, in order
 
 

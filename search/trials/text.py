@@ -13,7 +13,7 @@ def settings_line(values: "dict[str, Value]") -> str:
 
 def particular(values: "dict[str, Value]", usual: "dict[str, Value]") -> str:
     """The settings that differ from the ``usual`` ones, in the form of ``settings_line``."""
-    return settings_line(unusual(values, usual)) or "nothing else"
+    return settings_line(unusual(values, usual)) or "no difference"
 
 
 def unusual(values: "dict[str, Value]", usual: "dict[str, Value]") -> "dict[str, Value]":

@@ -17,8 +17,8 @@ from trainables.boundary.wording import counted
 from trainables.data import EMBEDDED, UNNAMED
 
 _EXAMPLES = """examples:
-  python -m studies.results conv3 --data PATH            the last line compares the sealed test
-  python -m studies.results conv3 --data PATH --record   write it to studies/results/measured
+  python -m studies.results conv3 --data PATH            compare the sealed test
+  python -m studies.results conv3 --data PATH --record   also write the figures
 """
 
 
@@ -56,7 +56,7 @@ def command_line() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("row", metavar="ROW", help="of docs/results.md, such as conv3")
+    parser.add_argument("row", metavar="ROW", help="row of docs/results.md, such as conv3")
     parser.add_argument(
         "--data", metavar="PATH", help=f"folder, or {EMBEDDED} (default: {UNNAMED})"
     )
@@ -64,10 +64,10 @@ def command_line() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         default="runs/results",
-        help="of the searches (default: %(default)s)",
+        help="folder of the searches (default: %(default)s)",
     )
     parser.add_argument(
-        "--record", action="store_true", help="write what was measured as the committed figures"
+        "--record", action="store_true", help="write the figures to studies/results/measured"
     )
     return parser
 
@@ -114,7 +114,7 @@ def _percent(share: Estimate) -> str:
 
 
 def _verdict(row: MeasuredRow, committed: MeasuredRow | None) -> tuple[str, bool]:
-    """How the sealed test figure stands to the committed one, and whether it repeats it."""
+    """The sealed test figure compared with the committed one, and whether it repeats it."""
     measured = f"sealed test {100 * row.best.accuracy.value:.2f}%"
     if committed is None:
         return f"{measured}, and no figure is committed; --record writes this one", False

@@ -1,4 +1,4 @@
-"""What was measured of a row: ``measured/ROW.json``, which the pages show."""
+"""The measured figures of a row, which the pages show: ``measured/ROW.json``."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from trainables.recipe import Value
 
 
 class AuditFigures(ClosedModel):
-    """What the shortcut audit found on the validation images.
+    """The results of the shortcut audit on the validation images.
 
     Attributes:
         verdict: the audit's verdict in words.
@@ -37,7 +37,7 @@ class AuditFigures(ClosedModel):
 
 
 class MeasuredNetwork(ClosedModel):
-    """One network of a row, and what its setting reached.
+    """One network of a row, and the figures of its setting.
 
     Attributes:
         val_accuracy: the validation accuracy of its weights, in [0, 1].
@@ -66,7 +66,7 @@ class MeasuredNetwork(ClosedModel):
 
     @property
     def accuracy(self) -> Estimate:
-        """Of the sealed test images."""
+        """The accuracy on the sealed test images."""
         return self.test["test_accuracy"]
 
 
@@ -75,8 +75,8 @@ class MeasuredSearch(ClosedModel):
 
     Attributes:
         command: the command that ran it, with PATH for the data.
-        epochs: most of a trial.
-        trials: how many were requested, completed, pruned and failed.
+        epochs: maximum number of epochs of a trial.
+        trials: numbers of requested, completed, pruned and failed trials.
         minutes: the time from its start to its end, all sittings together.
         code: version and commit of Convoy that trained the network.
         machine: processor or GPU, and how many trials it trained at once.
@@ -121,7 +121,7 @@ class MeasuredRow(ClosedModel):
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """What ``path`` holds; None where nothing was measured yet.
+        """The row in ``path``; None if it was not measured yet.
 
         Raises:
             UsageError: it is damaged.
@@ -135,5 +135,5 @@ class MeasuredRow(ClosedModel):
 
 
 def measured_file(name: str, folder: Path = FOLDER) -> Path:
-    """Where the figures of a row are."""
+    """The file of a row's figures."""
     return folder / "measured" / f"{name}.json"

@@ -28,7 +28,7 @@ _AUDITED = {"beta": "boost"} | {
 
 @dataclass(frozen=True)
 class SearchPlace:
-    """Where searches lie, and where their data are.
+    """The folders of searches and of their data.
 
     Attributes:
         out: folder of the searches, absolute.
@@ -50,7 +50,7 @@ class SearchPlace:
 
 
 def repeated(name: str, rows: Rows, place: SearchPlace) -> MeasuredRow:
-    """Row ``name``: what of its searches has not been run is run, and each test is read once.
+    """Repeat row ``name``: run its searches as far as necessary, and read each test once.
 
     Raises:
         UsageError: there is no such row, a search in ``place`` is not the row's, or has no winner.
@@ -103,7 +103,7 @@ def _first_trial(winner: RecordedRun, records: Records) -> RecordedRun:
 def _measured(
     run: RecordedRun, expected: dict[str, Any] | None, place: SearchPlace
 ) -> MeasuredNetwork:
-    """A network with its test, and what is ``expected`` of its setting over fresh seeds."""
+    """A network with its test, and its setting's ``expected`` figures over fresh seeds."""
     folder = place.out / run.search / ("analysis" if run.is_winner else "analysis-baseline")
     seal, expected = _read_once(run, folder, place), expected or {}
     reading = seal["readings"][seal["reading"] - 1]
@@ -123,7 +123,7 @@ def _measured(
 
 
 def _read_once(run: RecordedRun, folder: Path, place: SearchPlace) -> dict[str, Any]:
-    """What was read of the test labels: now, if the run's were not read before."""
+    """The reading of the test labels for a run: the earlier one, or one made now."""
     seal = _analysed(run, folder, place, only=_GLANCE)
     if seal["reading"] is None and run.is_winner:
         seal = _analysed(run, folder, place)
@@ -144,7 +144,7 @@ def _analysed(run: RecordedRun, folder: Path, place: SearchPlace, **how: Any) ->
 
 
 def _audit(numbers: Path) -> AuditFigures | None:
-    """What the figure of the audit shows; None where the images show no digit."""
+    """The figures of the audit; None if the images show no digit."""
     if not numbers.exists():
         return None
     audit = json.loads(numbers.read_text())

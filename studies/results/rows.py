@@ -1,4 +1,4 @@
-"""The rows: which search each is, as ``rows.yaml`` declares them."""
+"""The rows and their searches, as ``rows.yaml`` declares them."""
 
 import json
 import shlex
@@ -46,14 +46,14 @@ class DeclaredSearch(Strict):
 
     @property
     def source(self) -> Source:
-        """What the space's source reached.
+        """The result of the space's source.
 
         Raises:
             UsageError: the space names none.
         """
         source = read_space(space_file(self.space)).source
         if source is None:
-            raise UsageError(f"space {self.space} has no `source`: nothing to measure against")
+            raise UsageError(f"space {self.space} names no `source` to compare with; add one")
         return source
 
     def command(self, name: str) -> str:
@@ -100,7 +100,9 @@ class Rows(Strict):
     def _baselines_are_there(self) -> "Rows":
         for name, row in self.rows.items():
             if row.baseline and row.baseline not in self.baselines:
-                raise ValueError(f"row {name}: baselines has no {row.baseline}")
+                raise ValueError(
+                    f"row {name}: there is no {row.baseline} in baselines; add it there"
+                )
         for name, search in self.baselines.items():
             if search_options(search.words(name)).trials != 1 or name in self.rows:
                 raise ValueError(f"baseline {name}: give it --trials 1, and a name of its own")
@@ -115,7 +117,7 @@ class Rows(Strict):
         if name not in self.rows:
             names = ", ".join(self.rows)
             raise UsageError(
-                f"row {name!r} is not there; choose one of {names}{nearest(name, self.rows)}"
+                f"row {name!r} does not exist; choose one of {names}{nearest(name, self.rows)}"
             )
         return self.rows[name]
 

@@ -1,1 +1,1 @@
-"""What each of the choices that a search makes is worth: ``python -m studies.selection``."""
+"""The worth of each choice that a search makes: ``python -m studies.selection``."""

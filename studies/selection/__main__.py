@@ -195,9 +195,13 @@ def _draw_points(axes: Axes, estimates: list[EffectEstimate], split: str, digits
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.selection", __doc__)
-    parser.add_argument("--resamples", type=int, default=500, metavar="N", help="searches (500)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all draws (0)")
-    parser.add_argument("--figure", metavar="FILE", help="draw the effect of each choice, as PNG")
+    parser.add_argument(
+        "--resamples", type=int, default=500, metavar="N", help="simulated searches (default: 500)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+    )
+    parser.add_argument("--figure", metavar="FILE", help="PNG of the effect of each choice")
     return measured(parser, _study, argv, {"resamples": 2, "seed": 0})
 
 

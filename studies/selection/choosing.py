@@ -87,8 +87,8 @@ class AccuracyTable:
         keys = [[(each.architecture, each.number, seed) for seed in seeds] for each in settings]
         if len(by_key) != len(curves) or {key for row in keys for key in row} != set(by_key):
             raise UsageError(
-                f"not every of {len(settings)} settings has {len(seeds)} curves that reached their "
-                "end; python -m studies.selection.recording trains what is missing"
+                f"not all {len(settings)} settings have {len(seeds)} curves that reached their "
+                "end; train the missing ones: python -m studies.selection.recording"
             )
         splits = (seen, SPLITS[1 - SPLITS.index(seen)])
         aligned, conflicting, *unseen = (

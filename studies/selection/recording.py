@@ -142,8 +142,10 @@ def _prepare(device: str) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag or file is wrong."""
     parser = parser_of("studies.selection.recording", __doc__)
-    parser.add_argument("--out", type=Path, default=CURVES, metavar="FILE", help="of the curves")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="processes (1)")
+    parser.add_argument("--out", type=Path, default=CURVES, metavar="FILE", help="file of curves")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes at once (default: 1)"
+    )
     add_device_flag(parser)
     return measured(parser, _record, argv, {"processes": 1})
 

@@ -445,7 +445,7 @@ def refused(capsys, *arguments: str) -> str:
         (["--search", "it's"], "is not the name of a search"),
         (["--space", "nope"], "has no finished search"),
         (["--search", "small", "--only", "colours"], "there is no figure 'colours'"),
-        (["--search", "small", "--data", "/no/such"], "is not there"),
+        (["--search", "small", "--data", "/no/such"], "does not exist"),
         ([], "name a run"),
         (["--search", "small", "--tracking-uri", "nowhere"], "must begin with sqlite:///"),
         (["--search", "small", "--tracking-uri", "http://127.0.0.1:9"], "no tracking server"),
@@ -639,9 +639,9 @@ def bytes_of(state) -> bytes:
 
 TENSORS = {"weight": torch.zeros(3)}
 DAMAGES = {
-    "empty": (b"", "does not load"),
-    "text": (b"not a checkpoint", "does not load"),
-    "cut": (bytes_of({"a": torch.zeros(1000)})[:-100], "does not load"),
+    "empty": (b"", "cannot be loaded"),
+    "text": (b"not a checkpoint", "cannot be loaded"),
+    "cut": (bytes_of({"a": torch.zeros(1000)})[:-100], "cannot be loaded"),
     "list": (bytes_of([torch.zeros(3)]), "holds a list"),
     "wrong keys": (bytes_of(TENSORS), "do not fit architecture gap5"),
     "numbered keys": (bytes_of({1: torch.zeros(3)}), "do not fit architecture gap5"),
@@ -672,7 +672,7 @@ def test_a_run_whose_weights_are_gone_is_refused(finished, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "gone"}, "architecture 'gone' is not there"),
+        ({"architecture": "gone"}, "architecture 'gone' does not exist"),
         ({"parameters": {"gone": 1}}, "do not fit architecture gap5"),
     ],
 )

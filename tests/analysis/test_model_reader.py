@@ -192,7 +192,7 @@ WRONG = {
     ),
     "whose network neither converted nor is of an architecture that is here": (
         card(missing={"model.onnx": "no such layer"}),
-        "no such layer; and architecture 'tiny' is not there",
+        "no such layer; and architecture 'tiny' does not exist",
     ),
 }
 

@@ -47,7 +47,7 @@ def test_a_run_that_augments_nothing_has_no_augmentation_figure():
     plain = constructed("gap5")
     setting = Setting.of("gap5", {"pool_stride": 2, "flip": False}, 1, 0)
     run = recorded(setting, DataSpec(), plain.dataset)
-    with pytest.raises(NotApplicableError, match="augments nothing"):
+    with pytest.raises(NotApplicableError, match="uses no augmentation"):
         figures.drawer("augmentation")(subject_of(run, run.model(plain.dataset), plain.dataset))
 
 

@@ -390,7 +390,7 @@ def test_the_list_names_every_method_and_what_is_left_out(capsys):
     ("flags", "message"),
     [
         (["--seeds", "1"], "--seeds must be 2 or more"),
-        (["--half", "both"], "'both' is no choice"),
+        (["--half", "both"], "'both' is not a choice"),
         (["--methods", "nothing"], "method 'nothing' does not exist"),
         (["--against", "random asha", "--tasks", "tables"], "it does not run on tables"),
     ],

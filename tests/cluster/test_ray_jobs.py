@@ -153,7 +153,7 @@ def test_a_name_that_was_sent_before_is_refused(head):
 def test_a_search_that_fails_there_ends_the_following_with_its_exit_status(head):
     done = head.asked("--follow", "--", "--space", "gap5", "--data", "/nowhere", "--name", "lost")
     assert done.returncode == 2
-    assert "data folder /nowhere is not there" in done.stdout
+    assert "data folder /nowhere does not exist" in done.stdout
 
 
 def test_a_job_of_a_search_that_is_not_there_is_said_so(head):

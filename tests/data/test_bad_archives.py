@@ -39,7 +39,7 @@ def test_cifar_files_that_are_not_the_published_ones_are_refused_unread(tmp_path
     for name in CIFAR_FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(pickle.dumps(Attack(tmp_path / "ran")))
-    with pytest.raises(UsageError, match="does not read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         load(DataSpec("cifar10"), str(tmp_path))
     assert not (tmp_path / "ran").exists()
 
@@ -68,7 +68,7 @@ def write_mnist(folder, contents) -> None:
 @pytest.mark.parametrize("train", [True, False])
 def test_damaged_mnist_files_are_refused(tmp_path, what, train):
     write_mnist(tmp_path, MNIST[what])
-    with pytest.raises(UsageError, match=r"MNIST in .* does not read .* download it again"):
+    with pytest.raises(UsageError, match=r"MNIST in .* cannot be read .* download it again"):
         read_mnist(tmp_path, train=train)
 
 

@@ -170,7 +170,7 @@ BROKEN = [
     (break_empty, "star holds no images"),
     (break_image, "does not decode"),
     (break_truncated, "does not decode"),
-    (break_mode, "not RGB-convertible"),
+    (break_mode, "cannot be converted to RGB"),
 ]
 
 
@@ -218,7 +218,7 @@ def test_a_label_that_contradicts_the_folder_is_refused(folder):
     split, name, label, digit = lines[1].split(",")
     lines[1] = ",".join([split, name, str((int(label) + 1) % 10), digit])
     rewrite(folder, lambda _: "\n".join(lines))
-    with pytest.raises(UsageError, match="but its folder is of label"):
+    with pytest.raises(UsageError, match="but its folder has label"):
         read(folder)
 
 

@@ -262,14 +262,17 @@ def test_vehicles_may_be_trains(tmp_path):
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        (["1.png", "2.JPG"], "needs two class folders or more and holds 2 images (1.png, 2.JPG);"),
-        (["train/1.png", "val/1.png"], "train needs two class folders or more and holds 1 image"),
-        (["train/ant/1.png"], "two class folders or more and holds the folder 'ant'"),
+        (
+            ["1.png", "2.JPG"],
+            "needs at least two class folders, but holds 2 images (1.png, 2.JPG);",
+        ),
+        (["train/1.png", "val/1.png"], "train needs at least two class folders, but holds 1 image"),
+        (["train/ant/1.png"], "two class folders, but holds the folder 'ant'"),
         ([f"pets/{name}" for name in TRAIN], "but pets/train/; give --data {}/pets"),
         (["ant/train/1.png", "bee/train/2.png"], "has no folder train/, but ant/train/;"),
         (["train_val/ant/1.png", "test/1.png"], "train_val/, whose name is not that of a split"),
         (["train2017/ant/1.png", "pets/ant/1.png"], "train2017/, whose name is not that of a"),
-        (["train2017/1.png", "val2017/2.png"], "train2017 needs two class folders or more"),
+        (["train2017/1.png", "val2017/2.png"], "train2017 needs at least two class folders"),
         (
             ["notes.txt", "pets.zip"],
             "no images, but 2 files of no image format that is read (notes",

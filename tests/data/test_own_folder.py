@@ -61,7 +61,7 @@ def test_any_number_of_classes_from_two_is_read(tmp_path, count):
 
 def test_one_class_is_refused(tmp_path):
     write(tmp_path / "train" / "ant")
-    with pytest.raises(UsageError, match="needs two class folders or more"):
+    with pytest.raises(UsageError, match="needs at least two class folders"):
         read(tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_test_images_in_folders_of_no_class_are_unlabelled(folder):
 def test_a_test_folder_of_no_class_where_others_are_of_one_is_refused(folder, names, strange):
     for name in names:
         write(folder / "test" / name, 2)
-    with pytest.raises(UsageError, match=f"{strange} is no class of the training images"):
+    with pytest.raises(UsageError, match=f"{strange} is not a class of the training images"):
         read(folder)
 
 
@@ -290,7 +290,7 @@ def refused(folder, shortcut) -> str:
 
 
 def test_a_file_that_is_missing_is_refused(folder):
-    assert "corners.csv is not there" in refused(folder, SHORTCUT)
+    assert "corners.csv does not exist" in refused(folder, SHORTCUT)
 
 
 def test_a_column_that_is_missing_is_refused_with_those_that_are_there(folder):

@@ -25,7 +25,7 @@ def test_the_default_is_data_in_the_working_folder(tmp_path, monkeypatch):
 
 
 def test_a_named_folder_that_is_absent_is_refused():
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         resolve("/no/such/folder")
 
 
@@ -61,7 +61,7 @@ def test_damaged_files_are_refused(tmp_path):
     for name in cifar_module.CIFAR_FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="does not read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         load(DataSpec("cifar10"), str(tmp_path))
 
 

@@ -119,7 +119,7 @@ BAD = [
     ([], "give --space NAME or --run RUN_ID"),
     (["--space", "nin", "--run", "x"], "give --space NAME or --run RUN_ID"),
     (["--space", "nin"], "--toggle: name one part or more"),
-    (["--space", "nnn", "--toggle", "dropout"], "space 'nnn' is not there"),
+    (["--space", "nnn", "--toggle", "dropout"], "space 'nnn' does not exist"),
     (["--space", "nin", "--toggle", "drpout"], "the setting has no such key"),
     (["--space", "nin", "--toggle", "flip"], "it is already off in this setting"),
     (["--space", "nin", "--toggle", "dropout", "--seeds", "1"], "--seeds must be 2 or more"),

@@ -60,7 +60,7 @@ def test_a_wrong_file_is_told_in_one_line_with_status_2(tmp_path, capsys, conten
 @pytest.mark.parametrize("name", ["nothing", "nothing.yaml"])
 def test_a_file_that_is_not_there_is_told(name, capsys):
     assert main(["--check", name]) == 2
-    assert "is not there" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("epochs", "told"), [("6", False), ("5", True), ("2", True)])

@@ -64,7 +64,7 @@ def test_trials_are_told_the_best_first_with_what_is_not_the_baselines():
     assert rows[1:] == [
         "| 2 | 52.00% | 1 | 1 | completed | `lr=0.3` |",
         "| 1 | 51.00% | 1 | 1 | completed | `lr=0.2` |",
-        "| baseline | 50.00% | 1 | 1 | completed | `nothing else` |",
+        "| baseline | 50.00% | 1 | 1 | completed | `no difference` |",
     ]
 
 

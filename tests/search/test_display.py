@@ -57,7 +57,7 @@ def test_a_failure_shows_its_reason(board):
 
 def test_the_progress_line_tells_trials_best_baseline_epochs_and_time(board):
     line = progress_line(board, FREE)
-    for part in ("17/30 trials", "best 49.0%", "baseline 30.0%", "20 epochs", "gone", "left"):
+    for part in ("17/30 trials", "best 49.0%", "baseline 30.0%", "20 epochs", "elapsed", "left"):
         assert part in line
 
 
@@ -98,7 +98,7 @@ def test_a_trial_tells_only_the_settings_that_are_not_the_baselines(board):
 
 def test_the_baseline_has_no_settings_of_its_own():
     record = TrialRecord(spec(0, USUAL), "t0")
-    assert told_at_the_start(record)[1] == "trial baseline started: nothing else"
+    assert told_at_the_start(record)[1] == "trial baseline started: no difference"
 
 
 def test_a_finalists_training_names_the_trial_that_it_repeats():

@@ -64,8 +64,8 @@ def test_a_search_from_random_weights_is_recorded_as_ever():
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
-        (("gap5", "--init", "gone.pt"), "init: .*/gone.pt is not there"),
-        (("gap5", "--set", "init=."), "init: .* is not there"),
+        (("gap5", "--init", "gone.pt"), "init: .*/gone.pt does not exist"),
+        (("gap5", "--set", "init=."), "init: .* does not exist"),
         (("gap5", "--init", "run"), "--init run needs --from-run RUN_ID"),
         (("gap5", "--init", "a.pt", "--set", "init=b.pt"), "--init and --set init say the same"),
         (("gap5", "--set", "class_weights=yes"), "class_weights must be one of none, balanced"),

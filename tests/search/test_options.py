@@ -41,7 +41,7 @@ def test_options_know_which_flags_were_given():
 
 
 def test_a_flag_is_not_abbreviated():
-    with pytest.raises(UsageError, match=r"^--epoch is no option; did you mean --epochs"):
+    with pytest.raises(UsageError, match=r"^--epoch is not an option; did you mean --epochs"):
         search_options(["--epoch", "3"])
 
 

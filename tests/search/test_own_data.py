@@ -150,7 +150,7 @@ def test_a_callable_gives_each_images_value(pictures):
         (f"{__name__}:failing", "failed on train/circle/0.png"),
         (f"{__name__}:absent", "cannot be imported"),
         ("no_such_module:f", "cannot be imported"),
-        (f"{__name__}:SHORTCUT", "is no function"),
+        (f"{__name__}:SHORTCUT", "is not a function"),
         ("module_alone", "must be MODULE:FUNCTION"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_search_that_began_with_its_share_of_the_grace_goes_on_with_that(
 REFUSED = [
     (["--space", "all", "--set", "colour=1"], "the space has no key colour"),
     (["--space", "all", "--set", "pool_stride=3"], "pool_stride must be at least 1"),
-    (["--space", "nin", "--space", "nnn"], "space 'nnn' is not there"),
+    (["--space", "nin", "--space", "nnn"], "space 'nnn' does not exist"),
     (["--space", "nin", "--space", "conv3", "--name", "a/b"], "no path separators"),
     (["--space", "nin", "--space", "conv3", "--name", "x" * 98], "too long for NAME-SPACE"),
     (["--space", "nin", "--set", "kernel=12"], "nin: kernel must be at least 1 and at most 11"),

@@ -323,7 +323,7 @@ def test_a_damaged_setting_is_refused(store, stopped, tmp_path, capsys, text):
 def test_weights_that_are_none_are_refused(store, stopped, tmp_path, capsys):
     shutil.copytree(stopped.kept, tmp_path, dirs_exist_ok=True)
     (tmp_path / WEIGHTS_FILE).write_bytes(b"text")
-    assert "does not load" in refused(capsys, replay(store, store.trial(kept=tmp_path)))
+    assert "cannot be loaded" in refused(capsys, replay(store, store.trial(kept=tmp_path)))
 
 
 def test_a_setting_that_is_not_the_one_shown_in_mlflow_is_refused(store, capsys):

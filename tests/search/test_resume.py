@@ -85,7 +85,7 @@ def test_a_search_that_is_not_there_is_refused_in_one_line(tmp_path, capsys):
 
 def test_a_whole_search_says_so_and_exits_0(finished, capsys):
     assert main(["--resume", "small", "--out", str(finished.out)]) == 0
-    assert "the search is whole" in capsys.readouterr().out
+    assert "the search is complete" in capsys.readouterr().out
 
 
 @pytest.fixture

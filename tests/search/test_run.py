@@ -40,7 +40,7 @@ BASE = ["--space", "gap5", "--data", "embedded"]
 BEGUN = r"(\w+: reading the data, starting Ray\n)?"  # said before the space is read
 FLAGS = [
     (["--trials", "many"], "argument --trials: invalid int value"),
-    (["--colour", "red"], "--colour is no option"),
+    (["--colour", "red"], "--colour is not an option"),
     (["--trials", "0"], "--trials must be 1 or more"),
     (["--epochs", "-1"], "--epochs must be 1 or more"),
     (["--seed", "-1"], "--seed must be 0 or more"),
@@ -77,7 +77,7 @@ FLAGS = [
     (["--name", "mlflow.db"], "is reserved for MLflow"),
     (["--tracking-uri", "nowhere"], "must begin with sqlite:///"),
     (["--tracking-uri", "http://127.0.0.1:9"], "no tracking server answers"),
-    (["--data", "/no/such/folder"], "is not there"),
+    (["--data", "/no/such/folder"], "does not exist"),
     (["--address", "127.0.0.1:9"], "no Ray cluster answers"),
     (["--address", "nowhere"], "write auto or HOST:PORT"),
 ]
@@ -90,7 +90,7 @@ def test_a_wrong_flag_is_refused_in_one_line(capsys, place, arguments, message):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "--space is missing"), (["--space", "gap55"], "space 'gap55' is not there")],
+    [([], "--space is missing"), (["--space", "gap55"], "space 'gap55' does not exist")],
 )
 def test_a_wrong_space_is_refused_in_one_line(capsys, place, arguments, message):
     assert message in refused(capsys, place, *arguments)

@@ -60,7 +60,7 @@ FAULTS = [
     (("search", "pool_stride", [1, 3]), "pool_stride must be at least 1 and at most 2"),
     (("search", "optimizer", {"adamx": {}}), "optimizer must be one of"),
     (("search", 3), "search must be a mapping, not 3"),
-    (("architecture", "gap55"), "architecture 'gap55' is not there"),
+    (("architecture", "gap55"), "architecture 'gap55' does not exist"),
     (("data", {"set": "mnist"}), "data.set must be one of composite, cifar10, not 'mnist'"),
     (("data", {"set": "composite", "val": "all"}), "data.val must be of type int, not 'all'"),
     (("baseline", "lr", 7.0), "baseline: lr is 7.0, but the space allows 0.001 to 0.03"),
@@ -144,7 +144,7 @@ def test_numbers_with_an_exponent_are_numbers(tmp_path):
 
 @pytest.mark.parametrize("name", ["nope", "../gap5", "/etc/passwd", "nope.yaml", ""])
 def test_a_space_that_is_not_there_is_refused(name):
-    with pytest.raises(UsageError, match=r"is not there|name a space of"):
+    with pytest.raises(UsageError, match=r"does not exist|name a space of"):
         space_file(name)
 
 

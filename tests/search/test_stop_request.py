@@ -137,7 +137,7 @@ def refusal(capsys, *argv: str) -> str:
 
 def test_a_search_that_does_not_run_is_refused_and_asked_nothing(tmp_path, capsys):
     folder = made(tmp_path, "s", space="gap5")
-    assert "does not run, it is interrupted" in refusal(capsys, "s", "--out", str(tmp_path))
+    assert "is not running: it is interrupted" in refusal(capsys, "s", "--out", str(tmp_path))
     assert not is_requested(folder)
 
 

@@ -139,17 +139,17 @@ def test_the_page_shows_what_was_recorded(recorded, folder):
 def test_an_unknown_row_is_one_line_and_status_2(capsys):
     assert main(["conv4"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: row 'conv4' is not there; choose one of conv3, ")
+    assert error.startswith("error: row 'conv4' does not exist; choose one of conv3, ")
     assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("declared", "fault"),
     [
-        ({"rows": {"a": {**SEARCH, "baseline": "b"}}}, "row a: baselines has no b"),
+        ({"rows": {"a": {**SEARCH, "baseline": "b"}}}, "row a: there is no b in baselines"),
         ({"rows": {}, "baselines": {"a": SEARCH}}, "baseline a: give it --trials 1"),
         ({"rows": {"a": {**SEARCH, "flags": "--name b"}}}, "--name: leave it out"),
-        ({"rows": {"a": {**SEARCH, "flags": "--epoch 3"}}}, "--epoch is no option"),
+        ({"rows": {"a": {**SEARCH, "flags": "--epoch 3"}}}, "--epoch is not an option"),
     ],
 )
 def test_rows_that_cannot_be_run_are_refused(declared, fault, tmp_path):

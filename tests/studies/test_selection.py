@@ -51,7 +51,7 @@ def test_the_recorded_table_has_every_figure_of_every_seed_of_every_setting():
 
 def test_a_table_that_lacks_a_training_is_refused():
     settings, curves = read_lines(StudySetting, SETTINGS), read_lines(RecordedCurve, CURVES)
-    with pytest.raises(recording.UsageError, match="trains what is missing"):
+    with pytest.raises(recording.UsageError, match="train the missing ones"):
         AccuracyTable.of(settings, curves[1:])
 
 

@@ -110,7 +110,7 @@ def test_the_log_is_read_in_the_head_of_the_latest_job(kubectl):
 def test_the_log_of_a_cluster_that_is_gone_is_refused(kubectl):
     there_are(kubectl, job("a", "a", jobStatus="SUCCEEDED", jobDeploymentStatus="Complete"))
     (kubectl / "get-pods").write_text("")
-    with pytest.raises(UsageError, match="a: its cluster is not there, or no longer"):
+    with pytest.raises(UsageError, match="a: its cluster does not exist yet, or no longer exists"):
         BACKEND.logs("a", follow=False)
 
 

@@ -133,7 +133,7 @@ def test_a_refusal_prints_nothing_besides(tmp_path, recwarn):
 
 
 def test_a_folder_instead_of_a_file_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="does not load"):
+    with pytest.raises(UsageError, match="cannot be loaded"):
         load(tmp_path)
 
 
@@ -148,7 +148,7 @@ OTHERS = {
 def test_a_training_does_not_go_on_from_another_state(embedded, name):
     data = TrainingData.of(embedded.limited(50, 50), torch.device("cpu"))
     setting = Setting.of("gap5", {"pool_stride": 2, "batch_size": 50}, 2, 0)
-    with pytest.raises(UsageError, match="not of this training"):
+    with pytest.raises(UsageError, match="is of another training"):
         next(fit(setting, data, OTHERS[name]))
 
 

@@ -135,7 +135,7 @@ def test_a_pickle_that_runs_code_is_refused_and_not_run(weights):
             return (weights.with_name("ran").touch, ())
 
     torch.save({"conv1.weight": Attack()}, weights)
-    with pytest.raises(UsageError, match=f"init: checkpoint {weights} does not load"):
+    with pytest.raises(UsageError, match=f"init: checkpoint {weights} cannot be loaded"):
         initialise(gap5(), weights, "gap5")
     assert not weights.with_name("ran").exists()
 
@@ -148,7 +148,7 @@ def test_a_file_that_holds_something_else_is_refused(weights, content):
 
 
 def test_weights_that_are_gone_are_named(tmp_path):
-    with pytest.raises(UsageError, match=f"init: {tmp_path}/gone.pt is not there"):
+    with pytest.raises(UsageError, match=f"init: {tmp_path}/gone.pt does not exist"):
         initialise(gap5(), tmp_path / "gone.pt", "gap5")
 
 

@@ -333,7 +333,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     save({"epoch": 1}, tmp_path / "state.pt")
     path = tmp_path / "state.pt"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(UsageError, match="does not load"):
+    with pytest.raises(UsageError, match="cannot be loaded"):
         load(path)
 
 
@@ -345,7 +345,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
             return (open, (str(tmp_path / "pwned"), "w"))
 
     (tmp_path / "state.pt").write_bytes(pickle.dumps(Attack()))
-    with pytest.raises(UsageError, match="does not load"):
+    with pytest.raises(UsageError, match="cannot be loaded"):
         load(tmp_path / "state.pt")
     assert not (tmp_path / "pwned").exists()
 

@@ -39,7 +39,7 @@ def builder(name: str) -> Callable[..., "nn.Module"]:
     """
     if name not in available():
         raise UsageError(
-            f"architecture {name!r} is not there; choose one of {', '.join(available())}"
+            f"architecture {name!r} does not exist; choose one of {', '.join(available())}"
             f"{nearest(name, available())}"
         )
     build: Callable[..., nn.Module] = import_module(f"{__name__}.{name}").build
@@ -62,7 +62,7 @@ def build(name: str, *, image_shape: ImageShape, classes: int, **parameters: Any
         return _build(name, image_shape, classes, parameters)
     except TooSmallError as error:
         least = _least_side(name, image_shape[2], classes, parameters)
-        raise UsageError(f"{error}; {name} takes {least} pixels or more a side here") from error
+        raise UsageError(f"{error}; {name} needs {least} pixels or more per side here") from error
 
 
 def _build(
@@ -74,8 +74,8 @@ def _build(
     height, width, channels = image_shape
     if height != width or channels != 3:
         raise UsageError(
-            f"architecture {name} takes square RGB images alone, not {in_words(image_shape)}: its "
-            "build has no parameter image_shape; replace image_size by image_shape, (height, "
+            f"architecture {name} takes only square RGB images, not {in_words(image_shape)}: its "
+            "build has no parameter image_shape; replace image_size with image_shape, (height, "
             "width, channels)"
         )
     return own(image_size=height, classes=classes, **parameters)
@@ -121,7 +121,7 @@ def check_trainable(
     weights = dict(model.named_parameters())
     lazy = [key for key, weight in weights.items() if isinstance(weight, UninitializedParameter)]
     if lazy or not weights:
-        what = f"{lazy[0]} has no size yet; use no lazy layer" if lazy else "it has no weights"
+        what = f"{lazy[0]} has no size yet; use no lazy layers" if lazy else "it has no weights"
         raise UsageError(f"architecture {name}: {what}")
     height, width, channels = image_shape
     shape = (2, channels, height, width)
@@ -135,6 +135,6 @@ def check_trainable(
     output = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if output != (2, classes):
         raise UsageError(
-            f"architecture {name} gives {output} for images of shape {shape}; "
+            f"architecture {name} returns {output} for images of shape {shape}; "
             f"return logits of shape {(2, classes)}"
         )

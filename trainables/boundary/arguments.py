@@ -57,14 +57,14 @@ class Arguments(argparse.ArgumentParser):
         for word in takewhile(lambda word: word != "--", words):
             name = word.partition("=")[0]
             if _OPTION.fullmatch(name) and name not in known:
-                self.error(f"{name} is no option{nearest(name, known)}")
+                self.error(f"{name} is not an option{nearest(name, known)}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = [str(choice) for choice in action.choices or ()]
         if choices and value not in choices:
             name = "/".join(action.option_strings) or action.metavar
             near = nearest(value, choices) or f"; choose one of {', '.join(choices)}"
-            self.error(f"{name}: {value!r} is no choice{near}")
+            self.error(f"{name}: {value!r} is not a choice{near}")
 
 
 def _respelled(text: str) -> str:

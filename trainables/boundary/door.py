@@ -40,7 +40,9 @@ def command(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
             if error.errno not in (EACCES, EPERM, EROFS) or error.filename is None:
                 raise
             place, why = error.filename, error.strerror
-            print(f"error: {place}: {why}; change who may use it, or name another", file=sys.stderr)
+            print(
+                f"error: {place}: {why}; change its permissions, or name another", file=sys.stderr
+            )
             return 2
         except KeyboardInterrupt as error:
             print(str(error) or "interrupted", file=sys.stderr)

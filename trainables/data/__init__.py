@@ -169,7 +169,7 @@ def resolve(written: str | None) -> str:
         raise UsageError(f"--data {folder} is {'an archive' if archive else 'a file'}; {remedy}")
     if named and not folder.is_dir():
         raise UsageError(
-            f"data folder {folder} is not there; correct the path, create the folder to download "
+            f"data folder {folder} does not exist; correct the path, create the folder to download "
             "CIFAR-10 and MNIST into it, or use --data embedded"
         )
     return str(folder)

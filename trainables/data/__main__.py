@@ -28,12 +28,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def command_line() -> argparse.ArgumentParser:
     """The command's flags."""
-    parser = Arguments(prog="python -m trainables.data")
+    parser = Arguments(
+        prog="python -m trainables.data",
+        description="Write a data set as a folder of images, or show how one is read.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    does = "write a set as train/CLASS, val/CLASS and test"
+    does = "write a data set as folders train/CLASS, val/CLASS and test"
     flags = commands.add_parser("export", help=does, description=does)
     sets = ["composite", "cifar10", "embedded"]
-    flags.add_argument("--set", required=True, choices=sets, help="the set to write")
+    flags.add_argument("--set", required=True, choices=sets, help="data set to write")
     flags.add_argument(
         "--data",
         metavar="PATH",
@@ -48,7 +51,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     does = "show how a folder of images is read and which files are left out; opens one image"
     flags = commands.add_parser("show", help=does, description=does)
-    flags.add_argument("--data", required=True, metavar="PATH", help="the folder")
+    flags.add_argument("--data", required=True, metavar="PATH", help="folder of images")
     return parser
 
 

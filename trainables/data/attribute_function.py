@@ -44,7 +44,10 @@ def written_down(shortcut: Shortcut, listing: Listing) -> Shortcut:
         with atomic_file(file) as opened:
             opened.write(content)
     except OSError as error:
-        raise UsageError(f"the cache {file.parent} cannot be written ({error.strerror})") from error
+        raise UsageError(
+            f"the cache {file.parent} cannot be written ({error.strerror}); make room, or name "
+            "another folder in $CONVOY_CACHE"
+        ) from error
     return replace(shortcut, csv=str(file), column=column, callable="")
 
 
@@ -58,7 +61,7 @@ def _imported(name: str) -> Callable[[str], Any]:
             "write MODULE:FUNCTION, with a module in this folder or in PYTHONPATH"
         ) from error
     if not callable(found):
-        raise UsageError(f"shortcut.callable {name} is no function")
+        raise UsageError(f"shortcut.callable {name} is not a function")
     return found  # type: ignore[no-any-return]
 
 

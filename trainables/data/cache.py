@@ -121,7 +121,7 @@ def _check(dataset: Dataset) -> None:
     for figures in (dataset.mean, dataset.std):
         finite = all(isinstance(f, float) and math.isfinite(f) for f in figures)
         if len(figures) != channels or channels not in (1, 3) or not finite:
-            raise ValueError("mean or std is not a number a channel")
+            raise ValueError("mean or std does not have one number per channel")
     if not all(
         isinstance(name, str) for name in (*dataset.classes, dataset.fingerprint, dataset.remark)
     ):

@@ -76,7 +76,7 @@ def _read(
 
 def _damaged(name: str, root: Path, files: tuple[str, ...], why: str) -> UsageError:
     return UsageError(
-        f"{name} in {root} does not read ({why}); "
+        f"{name} in {root} cannot be read ({why}); "
         f"delete {root / Path(files[0]).parts[0]} to download it again, or use --data embedded"
     )
 

@@ -258,7 +258,7 @@ def _classes(root: Path, tree: FolderTree, folders: dict[str, str]) -> tuple[str
         holds = [f"the folder {name!r}" for name in names]
         holds += [_counted(loose, "image(s)")] if loose else []
         raise UsageError(
-            f"{first} needs two class folders or more and holds {' and '.join(holds) or 'none'}; "
+            f"{first} needs at least two class folders, but holds {' and '.join(holds) or 'none'}; "
             f"{FORM}"
         )
     return tuple(sorted(names))
@@ -306,10 +306,10 @@ def _test(root: Path, tree: FolderTree, folder: str, classes: tuple[str, ...]) -
     if not any(top.casefold() in known for top in tops):
         return dict.fromkeys(paths, (UNLABELLED, None))
     if strange := sorted(tops.difference(classes)):
-        are = "is no class" if len(strange) == 1 else "are no classes"
+        are = "is not a class" if len(strange) == 1 else "are not classes"
         raise UsageError(
-            f"{root / folder}: {some(strange)} {are} of the training images; name folders there "
-            f"as the classes are named, or put unlabelled images into {root / folder} itself"
+            f"{root / folder}: {some(strange)} {are} of the training images; name its folders "
+            f"after the classes, or put unlabelled images directly into {root / folder}"
         )
     return _by_class(paths, classes)
 
@@ -323,8 +323,8 @@ def _check_names(root: Path, splits: dict[str, Entries]) -> None:
     ]
     if odd := [repr(name) for name in names if not name.isprintable()]:
         raise UsageError(
-            f"{root} holds {some(odd)}, {'names' if len(odd) > 1 else 'a name'} that cannot stand "
-            "in a list of predictions; rename without unprintable characters"
+            f"{root} holds {some(odd)}, {'names' if len(odd) > 1 else 'a name'} that a list of "
+            "predictions cannot contain; rename without unprintable characters"
         )
 
 
@@ -346,7 +346,7 @@ def _check_none_empty(
             inside = [name for name in others if class_of(name) in empty and "/" in name]
             raise UsageError(
                 f"{root / folders[split]}: {some(empty)} {'hold' if len(empty) > 1 else 'holds'} "
-                f"no images{_but(inside)}; put some there, or move the folder elsewhere"
+                f"no images{_but(inside)}; add some, or move the folder elsewhere"
             )
 
 

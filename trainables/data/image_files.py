@@ -243,5 +243,5 @@ def _check_header(path: Path, image: "Image.Image") -> None:
         )
     if image.mode not in RGB_CONVERTIBLE | DEEP_GREY:
         raise UnreadableImage(
-            path, f"has mode {image.mode}, which is not RGB-convertible", "save it as RGB"
+            path, f"has mode {image.mode}, which cannot be converted to RGB", "save it as RGB"
         )

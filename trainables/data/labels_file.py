@@ -92,7 +92,7 @@ def reconcile(root: Path, folder: str, found: Entries, listed: Entries) -> Entri
     if false:
         raise UsageError(
             f"{root / LABELS_FILE} gives {folder}/{false[0]} label {listed[false[0]][0]}, but its "
-            f"folder is of label {found[false[0]][0]} ({len(false):,} of its labels are false)"
+            f"folder has label {found[false[0]][0]} ({len(false):,} of its labels are wrong)"
         )
     return {
         name: (next(iter(labels[name]), UNLABELLED), digit) for name, (_, digit) in listed.items()

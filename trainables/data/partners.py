@@ -15,7 +15,7 @@ def partners(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
 
 
 def sorted_by_chance(count: int, batch_size: int, draws: torch.Generator) -> Tensor:
-    """The same for all batches at once, as many small batches would take thousands of launches."""
+    """The same for all batches at once; many small batches would take thousands of launches."""
     kind = torch.float64  # so that two numbers of a batch are hardly ever equal
     chance = torch.rand(count, generator=draws, device=draws.device, dtype=kind)
     batch = torch.arange(count, device=draws.device) // batch_size

@@ -1,11 +1,11 @@
-"""Region swap: a patch of every image replaced by the same patch of another image of its batch.
+"""Region swap: replace a patch of every image by the same patch of another image of its batch.
 
-What lies in the patch then says nothing about the label any more, so a network cannot gain by
-reading it. With a corner as its place it assumes that one knows where the shortcut lies, and takes
-it away whole; so does the place that ``trainables.attended_region`` measures, which nobody needs to
-know; at ``random`` places it assumes only that the shortcut is small and local, and takes it away
-sometimes, together with as much of the picture. It is CutMix (Yun et al. 2019) without the mixing
-of labels.
+The patch then says nothing about the label, so a network gains nothing by reading it. In a corner,
+the swap assumes that the user knows where the shortcut lies, and removes all of it. At the place
+that ``trainables.attended_region`` measures, it also removes all of it, and nobody needs to know
+the place. At ``random`` places it assumes only that the shortcut is small and local. It then
+removes it sometimes, together with as much of the picture. It is CutMix (Yun et al. 2019) without
+the mixing of labels.
 """
 
 import torch

@@ -135,7 +135,7 @@ def read_attribute(shortcut: Shortcut, root: Path, classes: tuple[str, ...]) -> 
                 f"shortcut.agrees: {value} points to {name!r}, which is {_no(classes)}"
             )
     if not path.is_file():
-        raise UsageError(f"shortcut.csv: {path} is not there; name a file, relative to --data")
+        raise UsageError(f"shortcut.csv: {path} does not exist; name a file, relative to --data")
     if path.stat().st_size > MOST:
         raise UsageError(f"shortcut.csv: {path} is larger than {MOST:,} bytes")
     return _rows(path, shortcut, classes)
