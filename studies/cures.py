@@ -47,10 +47,13 @@ RECIPE = Recipe(
     flip=True,
     crop_padding=2,
 )
+_ATTENDED = {"region_swap": "attended", "swap_size": 0.45, "attended_share": 0.05}
+_JTT = {"reweighting": "jtt", "jtt_share": 0.05, "jtt_weight": 16.0}
 KEYS: dict[str, dict[str, Any]] = {
     "none": {},
-    "attended": {"region_swap": "attended", "swap_size": 0.45, "attended_share": 0.05},
-    "jtt": {"reweighting": "jtt", "jtt_share": 0.05, "jtt_weight": 16.0},
+    "attended": _ATTENDED,
+    "jtt": _JTT,
+    "attended-jtt": _ATTENDED | _JTT,
     "random-swap": {"region_swap": "random", "swap_size": 0.4, "swap_probability": 0.8},
 }
 FITTED = 0.4  # share of the validation images that the last layer is fitted to; the rest judge
