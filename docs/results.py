@@ -19,10 +19,10 @@ BEGIN, END = "<!-- docs/results.py writes what follows -->", "<!-- up to here --
 MISSING = "not measured yet"
 _WIDTH = 96  # columns of a command
 _HEAD = (
-    *("row", "source", "baseline: validation", "baseline: sealed test", "best: validation"),
-    *("its setting, fresh seeds", "best: sealed test (95% interval)", "epochs", "min"),
+    *("row", "source", "baseline: validation", "baseline: sealed test", "winner: validation"),
+    *("its setting, fresh seeds", "winner: sealed test (95% interval)", "epochs", "min"),
 )
-_SHORT_HEAD = ("row", "source", "baseline, sealed test", "best, sealed test (95% interval)")
+_SHORT_HEAD = ("row", "source", "baseline, sealed test", "winner, sealed test (95% interval)")
 _AUDIT_HEAD = (
     *("row", "network", "sealed test: aligned", "conflicting", "follows the digit", "β, nats"),
     *("another digit flips (same digit)", "verdict"),
@@ -125,7 +125,7 @@ def _tested(measured: MeasuredRow) -> str:
 
 
 def _audits(name: str, row: MeasuredRow) -> Iterator[list[str]]:
-    for title, network in (("baseline", row.baseline), ("best", row.best)):
+    for title, network in (("baseline", row.baseline), ("winner", row.best)):
         if network.audit is not None:
             yield [f"`{name}`", title, *_audit_cells(network, network.audit)]
 
@@ -163,7 +163,7 @@ def _about(name: str, row: MeasuredRow) -> str:
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
         f"Of {trials['requested']} trials {trials['completed']} ended and {trials['pruned']} were "
-        f"stopped early. The sealed test of the best was reading {row.best.reading} of its images, "
+        f"stopped early. The sealed test of the winner was reading {row.best.reading} of its images, "
         f"that of the baseline reading {row.baseline.reading}."
     )
     return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
