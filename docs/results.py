@@ -49,11 +49,14 @@ def page(folder: Path = FOLDER) -> str:
 
 
 def short(folder: Path = FOLDER) -> str:
-    """The text for the README: test against test, of the rows that are measured."""
+    """The text for the README: test against test, of the measured rows, and the first audit."""
     rows = read_rows(folder).rows
-    measured = _measured(read_rows(folder), folder)
-    known = ((name, row) for name, row in measured.items() if row is not None)
-    return _table(_SHORT_HEAD, (_short_cells(name, rows[name], row) for name, row in known))
+    known = [(name, row) for name, row in _measured(read_rows(folder), folder).items() if row]
+    tables = [_table(_SHORT_HEAD, (_short_cells(name, rows[name], row) for name, row in known))]
+    audits = [cells for name, row in known for cells in _audits(name, row)][:2]
+    if audits:
+        tables.append(_table(_AUDIT_HEAD, audits))
+    return "\n\n".join(tables)
 
 
 def with_tables(text: str, tables: str) -> str:
@@ -162,9 +165,9 @@ def _about(name: str, row: MeasuredRow) -> str:
     trials = search.trials
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
-        f"Of {trials['requested']} trials {trials['completed']} ended and {trials['pruned']} were "
-        f"stopped early. The sealed test of the winner was reading {row.best.reading} of its images, "
-        f"that of the baseline reading {row.baseline.reading}."
+        f"Of {trials['requested']} trials {trials['completed']} ended, and ASHA stopped "
+        f"{trials['pruned']} early. The sealed test of the winner was reading {row.best.reading} of "
+        f"its images, that of the baseline reading {row.baseline.reading}."
     )
     return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
 
