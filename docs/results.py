@@ -166,8 +166,8 @@ def _about(name: str, row: MeasuredRow) -> str:
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
         f"Of {trials['requested']} trials {trials['completed']} ended, and ASHA stopped "
-        f"{trials['pruned']} early. The sealed test of the winner was reading {row.best.reading} of "
-        f"its images, that of the baseline reading {row.baseline.reading}."
+        f"{trials['pruned']} early. The sealed test of the winner was reading {row.best.reading} "
+        f"of its images, that of the baseline reading {row.baseline.reading}."
     )
     return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
 
