@@ -60,7 +60,11 @@ def add_machine_flags(parser: argparse.ArgumentParser) -> None:
 def add_device_flag(parser: argparse.ArgumentParser) -> None:
     """Add the flag for the device that computes networks."""
     parser.add_argument(
-        "--device", type=_device, default="cpu", metavar="cpu|cuda", help="device (default: cpu)"
+        "--device",
+        type=_device,
+        default="cpu",
+        metavar="cpu|cuda",
+        help="device (default: %(default)s)",
     )
 
 

@@ -42,7 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; return 0, or 2 if a flag is wrong."""
     parser = parser_of("benchmarks.overhead", __doc__)
     parser.add_argument(
-        "--trials", type=int, default=40, metavar="N", help="trials of each search (default: 40)"
+        "--trials",
+        type=int,
+        default=40,
+        metavar="N",
+        help="trials of each search (default: %(default)s)",
     )
     parser.add_argument(
         "--start", type=int, metavar="N", help="time only the start and the end of N searches"

@@ -56,7 +56,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--train-limit", type=int, help="training images (default: all)")
     parser.add_argument("--val-limit", type=int, help="validation images (default: all)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
+    )
     arguments = parser.parse_args(argv)
     space = read_space(arguments.space)
     dataset = load(space.data, arguments.data).limited(arguments.train_limit, arguments.val_limit)

@@ -26,10 +26,14 @@ def main(argv: list[str] | None = None) -> int:
         type=int,
         action="append",
         metavar="N",
-        help="trials of a search; may be repeated (default: 1000 and 10000)",
+        help=f"trials of a search; may be repeated (default: {' and '.join(map(str, SECONDS))})",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="seed of the searches (default: 0)"
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="seed of the searches (default: %(default)s)",
     )
     return measured(parser, _measure, argv, {"trials": 1, "seed": 0})
 

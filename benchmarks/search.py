@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         type=int,
         default=1,
         metavar="N",
-        help="repeats, with other seeds and in alternating order (default: 1)",
+        help="repeats, with other seeds and in alternating order (default: %(default)s)",
     )
     parser.add_argument("--out", metavar="DIR", help="keep both searches' files in this folder")
     minima = {"trials": 1, "convoy_trials": 1, "epochs": 1, "repeats": 1, "seed": 0}

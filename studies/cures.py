@@ -282,10 +282,10 @@ def main(argv: list[str] | None = None) -> int:
         "cures", nargs="*", metavar="NAME", help=f"cures (default: {', '.join(CURES)})"
     )
     parser.add_argument(
-        "--epochs", type=int, default=20, metavar="N", help="epochs of each (default: 20)"
+        "--epochs", type=int, default=20, metavar="N", help="epochs of each (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: %(default)s)"
     )
     parser.add_argument(
         "--train-limit", type=int, metavar="N", help="maximum number of training images"

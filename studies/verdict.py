@@ -240,10 +240,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.verdict", __doc__)
     parser.add_argument(
-        "--draws", type=int, default=200, metavar="N", help="draws per cell (default: 200)"
+        "--draws", type=int, default=200, metavar="N", help="draws per cell (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: %(default)s)"
     )
     return measured(parser, _study, argv, {"draws": 1, "seed": 0})
 

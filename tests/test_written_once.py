@@ -24,7 +24,7 @@ from trainables.best_epoch import ACCURACY
 from trainables.data import DataSpec
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("convoy", "search", "trainables", "analysis", "benchmarks")
+PACKAGES = ("convoy", "search", "trainables", "analysis", "benchmarks", "studies")
 DECLARING = ("add_argument", "_flag", "_count")
 NUMBER = re.compile(r"\b(?:default|space)\b[^)]*?[:, ]\.?\d")
 

@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
         type=float,
         default=540,
         metavar="SECONDS",
-        help="time limit in seconds (default: 540)",
+        help="time limit in seconds (default: %(default)g)",
     )
     parser.add_argument("--dry", action="store_true", help="check with a tiny run on the CPU")
     default = str(Path(os.environ.get("OUT", ".")) / "gpu.jsonl")

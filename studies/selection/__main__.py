@@ -196,10 +196,14 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv``; the exit status: 0, or 2 if a flag is wrong."""
     parser = parser_of("studies.selection", __doc__)
     parser.add_argument(
-        "--resamples", type=int, default=500, metavar="N", help="simulated searches (default: 500)"
+        "--resamples",
+        type=int,
+        default=500,
+        metavar="N",
+        help="simulated searches (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: 0)"
+        "--seed", type=int, default=0, metavar="S", help="seed of all draws (default: %(default)s)"
     )
     parser.add_argument("--figure", metavar="FILE", help="PNG of the effect of each choice")
     return measured(parser, _study, argv, {"resamples": 2, "seed": 0})

@@ -144,7 +144,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = parser_of("studies.selection.recording", __doc__)
     parser.add_argument("--out", type=Path, default=CURVES, metavar="FILE", help="file of curves")
     parser.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="processes at once (default: 1)"
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes at once (default: %(default)s)",
     )
     add_device_flag(parser)
     return measured(parser, _record, argv, {"processes": 1})
