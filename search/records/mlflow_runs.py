@@ -95,8 +95,8 @@ class MlflowRuns:
                 raise
             user = user_of(self.place.uri)
             raise UsageError(
-                f"user {user!r} may not log to {self.place.experiment}; ask whoever runs the "
-                "server for permission"
+                f"user {user!r} may not log to {self.place.experiment}; ask the "
+                "administrator of the server for permission"
             ) from error
 
     def ping(self) -> None:

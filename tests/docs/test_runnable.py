@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 # Why nothing of a page is run, and what tries its commands instead.
 SHOWN = {
-    "architecture": "names commands for whoever changes the code; own-network runs search.new",
+    "architecture": "names commands for developers; own-network runs search.new",
     "containers": "needs a container engine; the page says what was checked without one",
     "index": "its two commands are those of `make demo`; first-search runs smaller ones",
     "reference": "made from the code, as test_reference.py sees to",
