@@ -73,7 +73,8 @@ _REPEATED = """\
 `make results ROW=NAME` runs the searches below as far as they have not been run, then
 `python -m analysis.run --search NAME` for the winner, and
 `python -m analysis.run --run RUN_ID --only confusion --split test --read-test` for a baseline that
-did not win.
+did not win. In the row's folder these are readings 1 and 2 of the sealed test, unless the row says
+otherwise.
 """
 
 
@@ -166,9 +167,10 @@ def _about(name: str, row: MeasuredRow) -> str:
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
         f"Of {trials['requested']} trials {trials['completed']} ended, and ASHA stopped "
-        f"{trials['pruned']} early. The sealed test of the winner was reading {row.best.reading} "
-        f"of its images, that of the baseline reading {row.baseline.reading}."
+        f"{trials['pruned']} early."
     )
+    if (readings := (row.best.reading, row.baseline.reading)) != (1, 2):
+        text += " Readings {} (winner) and {} (baseline) of the sealed test.".format(*readings)
     return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
 
 
