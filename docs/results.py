@@ -12,6 +12,7 @@ from analysis.audit.intervals import Estimate
 from search.space.budget import Source
 from studies.results.measured import AuditFigures, MeasuredNetwork, MeasuredRow, measured_file
 from studies.results.rows import FOLDER, Row, Rows, read_rows
+from trainables.boundary.wording import counted
 
 DOCS = Path(__file__).parent
 PAGE, README = DOCS / "results.md", DOCS.parent / "README.md"
@@ -74,7 +75,7 @@ _REPEATED = """\
 `python -m analysis.run --search NAME` for the winner, and
 `python -m analysis.run --run RUN_ID --only confusion --split test --read-test` for a baseline that
 did not win. In the row's folder these are readings 1 and 2 of the sealed test, unless the row says
-otherwise.
+otherwise. Rows of one data set share its test images.
 """
 
 
@@ -166,7 +167,7 @@ def _about(name: str, row: MeasuredRow) -> str:
     trials = search.trials
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
-        f"Of {trials['requested']} trials {trials['completed']} ended, and ASHA stopped "
+        f"Of {counted(trials['requested'], 'trial')} {trials['completed']} ended, and ASHA stopped "
         f"{trials['pruned']} early."
     )
     if (readings := (row.best.reading, row.baseline.reading)) != (1, 2):
