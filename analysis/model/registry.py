@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from analysis.model import CARD, FOLDER, LOGGED, ONNX
 from analysis.model.mlflow_model import save_mlflow_model
 from analysis.record import Records
+from search.records.permission import when_permitted
 from search.records.registry import ALIAS, registered_name
 from trainables.boundary.errors import UsageError
 from trainables.data.dataset import Images
@@ -27,7 +28,7 @@ def publish(records: Records, run_id: str, folder: Path, example: Images) -> str
     _log(records, run_id, folder, example)
     try:
         with records.answering():
-            return _register(records.client, run_id)
+            return when_permitted(lambda: _register(records.client, run_id))
     except UsageError as error:
         return f"logged to MLflow as a model, but not registered: {error}"
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from search.commands.report import assumption
 from search.records.artifacts import make_experiment
 from search.records.experiment import LEADERBOARDS
+from search.records.permission import when_permitted
 from search.records.summary import Summary
 from search.request.request import Request
 from search.trials.text import settings_line
@@ -299,7 +300,11 @@ def record(
         "mlflow.note.content": as_markdown(rows),
     }
     earlier = client.search_runs([experiment], f"tags.`convoy.search_id` = '{search_id}'")
-    run = earlier[0] if earlier else client.create_run(experiment, run_name=name, tags=tags)
+    run = (
+        earlier[0]
+        if earlier
+        else when_permitted(lambda: client.create_run(experiment, run_name=name, tags=tags))
+    )
     run_id = str(run.info.run_id)
     now = int(time.time() * 1000)
     figures = {f"{each.space}.{kind}": figure for each in rows for kind, figure in _figures(each)}

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from search.records.experiment import TAGS
 from search.records.tracking import sqlite_file
@@ -25,6 +26,16 @@ def make_experiment(client: MlflowClient, name: str, uri: str, artifacts: Path |
     existing = client.get_experiment_by_name(name)
     if existing is not None:
         return str(existing.experiment_id)
+    try:
+        return _create_experiment(client, name, uri, artifacts)
+    except MlflowException as error:  # another search may just have made it
+        existing = client.get_experiment_by_name(name)
+        if existing is None or error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return str(existing.experiment_id)
+
+
+def _create_experiment(client: MlflowClient, name: str, uri: str, artifacts: Path | None) -> str:
     if artifacts is None:
         return str(client.create_experiment(name, None, TAGS))
     folder = artifacts / name

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from search.records.about import About
 from search.records.artifacts import find_artifacts, make_experiment
+from search.records.permission import when_permitted
 from search.records.store import make_store
 from search.records.tracking import user_of, write_ahead
 from search.trials.files import TrialHistory
@@ -89,7 +90,7 @@ class MlflowRuns:
             find_artifacts(self.place.uri, Path(self.place.artifacts).parent, writing=True)
         self._client = MlflowClient(self.place.uri)
         try:
-            self._begin()
+            when_permitted(self._begin)
         except MlflowException as error:
             if error.error_code != "PERMISSION_DENIED":
                 raise

@@ -19,6 +19,7 @@ import torch
 from conftest import forget_artifacts, user_environment
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from models import CLASSES, probabilities, write_model
 from rich.console import Console
 from subjects import recorded, subject_of
@@ -109,6 +110,20 @@ def test_a_winner_is_one_version_and_the_latest_search_s_has_the_alias(records, 
     line = publish(records, first, folder, IMAGES[:1])
     assert (versions(records), holder(records)) == (2, second)
     assert line == "registered: models:/convoy-gap5/1 (@winner stays with a later search's)"
+
+
+def test_a_version_that_is_permitted_a_moment_later_is_registered(records, tmp_path, monkeypatch):
+    create, refusals = records.client.create_model_version, [PERMISSION_DENIED] * 2
+
+    def refuse_twice(*args: object) -> object:
+        if refusals:
+            raise MlflowException("Permission denied", refusals.pop())
+        return create(*args)
+
+    monkeypatch.setattr(records.client, "create_model_version", refuse_twice)
+    run_id = winner(records, "first", 1)
+    line = publish(records, run_id, write_model(tmp_path / "model"), IMAGES[:1])
+    assert line == "registered: models:/convoy-gap5@winner (version 1)"
 
 
 def test_a_store_without_a_registry_has_the_model_on_the_run_and_says_so_in_a_line(

@@ -24,8 +24,9 @@ from trial_writing import (
     write_trial,
 )
 
-from search.records import mlflow_writer
+from search.records import mlflow_writer, permission
 from search.records.about import About, Place
+from search.records.artifacts import make_experiment
 from search.records.experiment import experiment_name
 from search.records.run_reader import spec_and_space
 from search.records.search_records import SearchRecords
@@ -411,15 +412,15 @@ def test_an_experiment_that_another_search_makes_at_the_same_time_is_shared(
     place, tmp_path, monkeypatch
 ):
     find, asked = MlflowClient.get_experiment_by_name, []
-    MlflowClient(place.uri).create_experiment(place.experiment)
+    client = MlflowClient(place.uri)
+    experiment = client.create_experiment(place.experiment)
 
     def not_there_yet(client, name):
         asked.append(name)
         return None if len(asked) == 1 else find(client, name)
 
     monkeypatch.setattr(MlflowClient, "get_experiment_by_name", not_there_yet)
-    project(place, tmp_path)
-    assert set(content(place)) == {"s"}
+    assert make_experiment(client, place.experiment, place.uri, tmp_path) == experiment
 
 
 def test_a_user_who_may_not_log_is_named(place, tmp_path, monkeypatch):
@@ -428,6 +429,7 @@ def test_a_user_who_may_not_log_is_named(place, tmp_path, monkeypatch):
 
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
     monkeypatch.setattr(MlflowClient, "create_run", refuse)
+    monkeypatch.setattr(permission, "WAIT", 0)
     with pytest.raises(UsageError, match="user 'reader' may not log to convoy/test"):
         new_writer(place, tmp_path).open()
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from tracking_service import SCRIPT, Service, User, provide, server_environment,
 
 from analysis.record import Records
 from search.reconcile import main as reconcile
+from search.records import permission
 from search.records.about import About, Place
 from search.records.mlflow_runs import MlflowRuns
 from search.records.mlflow_writer import MlflowWriter
@@ -354,6 +356,26 @@ def test_searches_that_make_one_experiment_at_once_all_log_to_it(service, tmp_pa
             assert together(service, experiment, folders) == [[]] * 4
             (found,) = client.search_experiments(filter_string=f"name = '{experiment}'")
             assert len(client.search_runs([found.experiment_id])) == 8
+
+
+def test_a_search_logs_to_an_experiment_that_it_is_permitted_a_moment_later(
+    service, tmp_path, monkeypatch
+):
+    """As where the same user's other search made it, and the server has yet to permit him."""
+    late = User("late", secret())
+    provide(service, late)
+    with logged_in(service.admin):
+        experiment = MlflowClient(service.uri).create_experiment("convoy/late")
+
+    def permit(seconds: float) -> None:
+        provide(service, late, "--search")
+
+    monkeypatch.setattr(permission, "time", SimpleNamespace(monotonic=lambda: 0, sleep=permit))
+    with logged_in(late):
+        writer = new_writer(service, "convoy/late", tmp_path, {})
+        writer.open()
+        assert writer.close() == []
+        assert len(MlflowClient(service.uri).search_runs([experiment])) == 1
 
 
 def test_the_largest_values_that_a_search_may_have_are_logged_whole(service, tmp_path):
