@@ -164,11 +164,10 @@ def _commands(name: str, rows: Rows, measured: MeasuredRow | None) -> str:
 
 def _about(name: str, row: MeasuredRow) -> str:
     search = row.searches[name]
-    trials = search.trials
+    trials = counted(search.trials["requested"], "trial")
     text = (
         f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
-        f"Of {counted(trials['requested'], 'trial')} {trials['completed']} ended, and ASHA stopped "
-        f"{trials['pruned']} early."
+        f"ASHA stopped {search.trials['pruned']} of {trials} early."
     )
     if (readings := (row.best.reading, row.baseline.reading)) != (1, 2):
         text += " Readings {} (winner) and {} (baseline) of the sealed test.".format(*readings)
