@@ -164,11 +164,10 @@ def _commands(name: str, rows: Rows, measured: MeasuredRow | None) -> str:
 
 def _about(name: str, row: MeasuredRow) -> str:
     search = row.searches[name]
-    trials = counted(search.trials["requested"], "trial")
-    text = (
-        f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}. "
-        f"ASHA stopped {search.trials['pruned']} of {trials} early."
-    )
+    pruned, trials = search.trials["pruned"], search.trials["requested"]
+    text = f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}."
+    if pruned:
+        text += f" ASHA stopped {pruned} of {counted(trials, 'trial')} early."
     if (readings := (row.best.reading, row.baseline.reading)) != (1, 2):
         text += " Readings {} (winner) and {} (baseline) of the sealed test.".format(*readings)
     return textwrap.fill(text, 112, break_long_words=False, break_on_hyphens=False)
