@@ -11,7 +11,11 @@ of the recipe. The others exist only here, as measurements showed them not worth
 - ``learning-from-failure``: Nam et al. 2020, "Learning from Failure: Training Debiased Classifier
   from Biased Classifier": a biased twin, trained with generalised cross-entropy (Zhang and Sabuncu
   2018), says which images a second network learns from.
-- ``patch-shuffle``: each tile of an image is replaced by that of another image with probability .3.
+- ``patch-shuffle``: each tile of an image is replaced by that of another image with probability .3,
+  as in Yun et al. 2019, "CutMix", but under the image's own label.
+- ``crop-consistency``: the prediction for a random crop of an image, enlarged as in the multi-crop
+  of Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
+  Assignments", is to be the same as that for the whole image, which shows the shortcut.
 """
 
 import argparse
@@ -59,6 +63,8 @@ KEYS: dict[str, dict[str, Any]] = {
 FITTED = 0.4  # share of the validation images that the last layer is fitted to; the rest judge
 PENALTIES = (1e-3, 1e-2, 1e-1)  # on the squared weights of the last layer
 TILES, TILE_PROBABILITY = 5, 0.3
+SMALLEST_CROP = 0.5  # the shortest side of a crop, as a share of the image's side
+CONSISTENCY = 1.0  # weight of the divergence between the predictions for a crop and its image
 GENERALISED = 0.7  # the exponent q of the twin's loss, in (0, 1]
 MEMORY = 0.7  # share of the earlier mean in the running mean of an image's loss
 
@@ -197,6 +203,33 @@ def patch_shuffle(lab: Lab) -> nn.Module:
     return lab.train((learner,), step, tiles)
 
 
+def crop_consistency(lab: Lab) -> nn.Module:
+    """A network that predicts alike from crops and from whole images."""
+    learner = lab.learner("initialisation")
+    draws = generator(lab.data.device, lab.seed, "crops")
+
+    def crop(inputs: Tensor) -> Tensor:
+        """A square crop at one random place in all images, enlarged to their size, (N, C, H, W)."""
+        size = inputs.shape[-1]
+        share, *place = torch.rand(3, generator=draws, device=draws.device).tolist()
+        side = round(size * (SMALLEST_CROP + (1 - SMALLEST_CROP) * share))
+        top, left = (round((size - side) * each) for each in place)
+        part = inputs[:, :, top : top + side, left : left + side]
+        return F.interpolate(part, inputs.shape[2:], mode="bilinear")
+
+    def step(inputs: Tensor, truth: Tensor, places: Tensor) -> Tensor:
+        logits = learner.logits(torch.cat((inputs, crop(inputs))))
+        whole, part = F.log_softmax(logits, 1).chunk(2)
+        divergence = ((whole.exp() - part.exp()) * (whole - part)).sum(1).mean()
+        loss = CONSISTENCY * divergence + F.cross_entropy(
+            logits, torch.cat((truth, truth)), label_smoothing=RECIPE.label_smoothing
+        )
+        learner.update(loss)
+        return loss
+
+    return lab.train((learner,), step)
+
+
 def fit_last_layer(model: nn.Module, data: TrainingData, penalty: float) -> nn.Module:
     """``model`` with its linear layer fitted to the first validation images; changes it."""
     head, features = model.get_submodule("linear"), []
@@ -216,6 +249,14 @@ def fit_last_layer(model: nn.Module, data: TrainingData, penalty: float) -> nn.M
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return model
+
+
+OWN: dict[str, Callable[[Lab], nn.Module]] = {
+    "learning-from-failure": learning_from_failure,
+    "patch-shuffle": patch_shuffle,
+    "crop-consistency": crop_consistency,
+}
+CURES = (*KEYS, "last-layer", *OWN)
 
 
 def fitted_images(data: TrainingData) -> int:
@@ -243,8 +284,7 @@ def try_cure(name: str, lab: Lab) -> Iterator[CureFigures]:
     """Train with a cure; the last layer is fitted with each of ``PENALTIES``."""
     begun, val = time.perf_counter(), lab.data.val
     if name != "last-layer":
-        own = {"learning-from-failure": learning_from_failure, "patch-shuffle": patch_shuffle}
-        model = own[name](lab) if name in own else lab.by_recipe(KEYS[name])
+        model = OWN[name](lab) if name in OWN else lab.by_recipe(KEYS[name])
         yield figures_of(name, model, val, lab, begun)
         return
     model, rest = lab.by_recipe({}), val.at(slice(fitted_images(lab.data), len(val)))
@@ -252,9 +292,6 @@ def try_cure(name: str, lab: Lab) -> Iterator[CureFigures]:
     for penalty in PENALTIES:
         fitted = fit_last_layer(model, lab.data, penalty)
         yield figures_of(f"{name}, penalty {penalty:g}", fitted, rest, lab, begun)
-
-
-CURES = (*KEYS, "last-layer", "learning-from-failure", "patch-shuffle")
 
 
 def study(arguments: argparse.Namespace) -> dict[str, Any]:
