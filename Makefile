@@ -175,3 +175,4 @@ bench: install
 	$(RUN) -m benchmarks.searchers
 	$(RUN) -m studies.selection
 	$(RUN) -m studies.verdict
+	$(RUN) -m studies.finals
