@@ -110,10 +110,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _study(arguments: argparse.Namespace) -> dict[str, Any]:
     print("trials  settings / seeds  best is out  trainings", flush=True)
-    found = []
+    lines = []
     for number, (trials, spread) in enumerate(product(TRIALS, SPREADS)):
         rng = np.random.default_rng(derive(arguments.seed, number))
-        found.append(each := rates(trials, spread, arguments.races, rng))
+        lines.append(each := rates(trials, spread, arguments.races, rng))
         shares = f"{100 * each.best_out:10.2f}% {100 * each.trained:9.1f}%"
         print(f"{trials:6} {spread:17g} {shares}", flush=True)
     print("\nseeds' deviation  13 points behind is out after seed 1  by seed 2", flush=True)
@@ -122,7 +122,7 @@ def _study(arguments: argparse.Namespace) -> dict[str, Any]:
         rng = np.random.default_rng(derive(arguments.seed, "behind", f"{deviation:g}"))
         behind[f"{deviation:g}"] = out = outlasted(deviation, arguments.races, rng)
         print(f"{100 * deviation:9.0f} points {100 * out[0]:37.1f}% {100 * out[1]:9.1f}%")
-    return {"races": [asdict(each) for each in found], "behind": behind}
+    return {"races": [asdict(each) for each in lines], "behind": behind}
 
 
 if __name__ == "__main__":
