@@ -77,14 +77,24 @@ def go_on_as_child() -> None:
         _take_terminal()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return
-    for number in _FORWARDED:
-        signal.signal(number, lambda number, _: os.kill(child, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    ended = 0
-    while ended != child:
-        ended, status = os.wait()
-    code = os.waitstatus_to_exitcode(status)
+    # Handlers would lose a signal that comes just before a wait, and forward one to a reaped child.
+    awaited = {*_FORWARDED, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    while (code := _reap(child)) is None:
+        number = signal.sigwait(awaited)
+        if number != signal.SIGCHLD:
+            os.kill(child, number)
     os._exit(code if code >= 0 else 128 - code)
+
+
+def _reap(child: int) -> int | None:
+    """Reap all processes that have ended; the exit code of ``child``, None while it runs."""
+    while True:
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == child:
+            return os.waitstatus_to_exitcode(status)
+        if ended == 0:
+            return None
 
 
 def _take_terminal() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import time
 import webbrowser
 from contextlib import suppress
 
@@ -70,7 +71,8 @@ def _show(arguments: argparse.Namespace) -> None:
     with mlflow_server(uri, arguments.port) as address:
         _print(title, address, pages, arguments.open)
         print("Ctrl-C ends it", flush=True)
-        signal.pause()
+        while True:  # signal.pause() would not see a signal that comes just before it
+            time.sleep(1)
 
 
 def _print(title: str, address: str, pages: dict[str, str], browse: bool) -> None:
