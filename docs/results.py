@@ -166,6 +166,8 @@ def _about(name: str, row: MeasuredRow) -> str:
     search = row.searches[name]
     pruned, trials = search.trials["pruned"], search.trials["requested"]
     text = f"**`{name}`**: {row.best.read:%Y-%m-%d}, Convoy {search.code}, on {search.machine}."
+    for code in sorted({other.code for other in row.searches.values()} - {search.code}):
+        text += f" Its baseline: {code}."
     if pruned:
         text += f" ASHA stopped {pruned} of {counted(trials, 'trial')} early."
     if (readings := (row.best.reading, row.baseline.reading)) != (1, 2):
